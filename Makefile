@@ -1,0 +1,75 @@
+# `make` lists what there is. Set PYTHON to choose the interpreter (3.11, 3.12 or 3.13) of a new .venv.
+BIN := .venv/bin
+export PYTHON
+# Two workers; tests that share an Airflow database stay together in one of them (xdist_group).
+PYTEST_ARGS ?= -n 2 --dist loadgroup
+# `make lock UPGRADE=1` takes the newest versions that fit; without it the locked ones stay.
+LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+	--custom-compile-command "make lock"$(if $(UPGRADE), --upgrade)
+COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo airflow test lint format types docs compose-check bench wheel lock up down clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/.runtime ## Watch a year of flights, blizzard included, and open the dashboard
+	@$(BIN)/drift demo
+
+airflow: .venv/.runtime ## The same demo inside a local Airflow
+	@$(BIN)/drift demo --airflow
+
+test: .venv/.dev ## Run the tests (PYTEST_ARGS="-k windows" for some of them)
+	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: .venv/.dev ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: .venv/.dev ## Mend style and formatting
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: .venv/.dev ## Check the types
+	@$(BIN)/mypy
+
+docs: .venv/.dev ## Run the examples in the documents and follow their links
+	@$(BIN)/python -m pytest -q --doctest-glob='*.md' *.md docs tests/test_house.py::test_relative_links
+
+compose-check: .venv/.dev ## Check docker-compose.yml against the Compose specification
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: .venv/.dev ## Measure time and memory
+	@$(BIN)/python benchmarks/run.py
+
+wheel: .venv/.dev ## Build the wheel into dist/
+	@$(BIN)/python -m hatchling build --target wheel
+
+lock: .venv/.dev ## Resolve the dependencies anew into requirements/*.txt (UPGRADE=1: newest versions)
+	@$(LOCK) pyproject.toml --extra all --group dev --output-file requirements/dev.txt
+	@$(LOCK) pyproject.toml --extra all --constraints requirements/dev.txt --output-file requirements/runtime.txt
+	@$(LOCK) --group bootstrap --constraints requirements/dev.txt --output-file requirements/bootstrap.txt
+
+up: .env ## Start PostgreSQL, Airflow and the dashboard in containers
+	@$(COMPOSE) up --build --detach
+	@echo "Airflow: http://127.0.0.1:8080 (admin, AIRFLOW_ADMIN_PASSWORD of .env); dashboard: http://127.0.0.1:8090"
+
+down: ## Stop the containers; their volumes stay
+	@$(COMPOSE) down
+
+.env:
+	@python3 docker/secrets_to_env.py .env.example .env
+
+clean: ## Remove what was built and what the demo made; .venv and .env stay
+	@rm -rf build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# The dev lock holds the runtime lock, version for version.
+.venv/.runtime: requirements/install requirements/bootstrap.txt requirements/runtime.txt pyproject.toml
+	@requirements/install runtime
+	@touch $@
+
+.venv/.dev: requirements/install requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@requirements/install dev
+	@touch .venv/.runtime $@

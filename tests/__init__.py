@@ -1,0 +1,1 @@
+"""Tests, a twin for each module."""
