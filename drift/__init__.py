@@ -1,0 +1,42 @@
+"""Drift: data-drift monitoring you can trust to wake you.
+
+KL divergence D(current‖reference) of every feature, in nats, with its sampling error::
+
+    import drift
+    report = drift.compare(reference, current)     # DataFrames, Arrow tables or paths
+    print(report)
+    report["price"].status, report.explain("price")
+
+Everything heavier is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drift.comparison import compare
+    from drift.config import Detection, Features, Monitor, load_monitor
+    from drift.errors import DriftError
+    from drift.reports import Report
+
+__version__ = "0.1.0"
+
+__all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__version__", "compare", "load_monitor"]
+
+_HOMES = {
+    "compare": "comparison",
+    "Detection": "config",
+    "Features": "config",
+    "Monitor": "config",
+    "load_monitor": "config",
+    "DriftError": "errors",
+    "Report": "reports",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(f"drift.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'drift' has no attribute {name!r}")

@@ -1,0 +1,110 @@
+"""What can go wrong, as one tree.
+
+Every error says what was wrong, where (file, key, feature, window) and what to do::
+
+    DriftError
+    ├── ConfigError           a monitor file cannot be used; lists every problem
+    ├── WindowError           a date, window or time zone makes no sense
+    ├── SourceError           the data cannot be read
+    │   ├── SourceUnreachable   the database or folder does not answer; worth a retry
+    │   └── SourceMissing       the table, file or column is not there
+    ├── BinningError          a reference cannot be binned
+    │   └── BinningMismatch     two histograms do not share their bins
+    ├── DistributionError     an array is no probability distribution
+    ├── ValidationError       an expectation cannot be built or run
+    ├── StoreError            the results database cannot be used
+    │   └── SchemaOutdated      its migrations are behind or ahead
+    ├── NotifyError           a notification cannot be delivered
+    └── MissingExtra          an optional dependency is not installed
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class DriftError(Exception):
+    """The root: catch this to catch everything Drift raises on purpose."""
+
+
+class ConfigError(DriftError):
+    """A monitor file cannot be used.
+
+    Parameters
+    ----------
+    problems
+        Every problem found, one line each, in the order of the file.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[list[str]]]:
+        return ConfigError, (self.problems,)
+
+
+class WindowError(DriftError):
+    """A date, a window or a time zone makes no sense."""
+
+
+class SourceError(DriftError):
+    """The data cannot be read."""
+
+
+class SourceUnreachable(SourceError):
+    """The database or the folder does not answer; the same call may work later."""
+
+
+class SourceMissing(SourceError):
+    """The table, the file or the column is not there."""
+
+
+class BinningError(DriftError):
+    """A reference cannot be binned."""
+
+
+class BinningMismatch(BinningError):
+    """Two histograms do not share their bins, so they neither add nor compare."""
+
+
+class DistributionError(DriftError, ValueError):
+    """An array is no probability distribution; the message says what it sums to."""
+
+
+class ValidationError(DriftError):
+    """An expectation cannot be built or run."""
+
+
+class StoreError(DriftError):
+    """The results database cannot be used."""
+
+
+class SchemaOutdated(StoreError):
+    """The results database and this version of Drift disagree about the tables."""
+
+
+class NotifyError(DriftError):
+    """A notification cannot be delivered."""
+
+
+class MissingExtra(DriftError, ImportError):
+    """An optional dependency is not installed.
+
+    Examples
+    --------
+    >>> raise MissingExtra("great_expectations", extra="validation")
+    Traceback (most recent call last):
+    drift.errors.MissingExtra: great_expectations is not installed: pip install 'drift-monitor[validation]'
+    """
+
+    def __init__(self, module: str, *, extra: str) -> None:
+        self.module, self.extra = module, extra
+        super().__init__(f"{module} is not installed: pip install 'drift-monitor[{extra}]'")
+
+    def __reduce__(self) -> tuple[Callable[[], MissingExtra], tuple[()]]:
+        return partial(MissingExtra, self.module, extra=self.extra), ()

@@ -1,0 +1,208 @@
+"""What kind of thing a column holds, and its values as numbers or labels.
+
+A feature is one of four kinds. The Arrow type decides, a person may overrule it:
+
+========================================  =============  =========================================
+Arrow type                                kind           how it is read
+========================================  =============  =========================================
+integers, floats, decimals, durations     numeric        float64 (durations in seconds)
+dates, timestamps, times of day           datetime       float64: days (dates), seconds (the rest)
+booleans                                  boolean        labels ``false`` and ``true``
+strings, dictionaries                     categorical    labels
+nulls only                                as declared    every row is missing
+lists, structs, maps, binary              none           the feature is `not_comparable`
+========================================  =============  =========================================
+
+A null is missing, and so is a NaN; an infinity is a value. An integral float is the same label as the
+integer (``3.0`` is ``3``), because pandas and CSV turn nullable integers into floats.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from drift.errors import BinningError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+Kind = Literal["numeric", "categorical", "boolean", "datetime"]
+Scale = Literal["number", "integer", "date", "timestamp", "time"]
+
+
+def infer_kind(arrow_type: pa.DataType) -> Kind | None:
+    """Return the kind an Arrow type stands for, or None where it has none (nested and binary types, all nulls).
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> infer_kind(pa.int16()), infer_kind(pa.bool_()), infer_kind(pa.list_(pa.int8()))
+    ('numeric', 'boolean', None)
+    """
+    import pyarrow.types as t
+
+    if t.is_dictionary(arrow_type):
+        return infer_kind(arrow_type.value_type)
+    if t.is_boolean(arrow_type):
+        return "boolean"
+    if t.is_integer(arrow_type) or t.is_floating(arrow_type) or t.is_decimal(arrow_type) or t.is_duration(arrow_type):
+        return "numeric"
+    if t.is_date(arrow_type) or t.is_timestamp(arrow_type) or t.is_time(arrow_type):
+        return "datetime"
+    if t.is_string(arrow_type) or t.is_large_string(arrow_type) or t.is_string_view(arrow_type):
+        return "categorical"
+    return None
+
+
+def infer_scale(arrow_type: pa.DataType) -> Scale:
+    """Return how numbers of this Arrow type are to be shown."""
+    import pyarrow.types as t
+
+    if t.is_dictionary(arrow_type):
+        return infer_scale(arrow_type.value_type)
+    if t.is_integer(arrow_type):
+        return "integer"
+    if t.is_date(arrow_type):
+        return "date"
+    if t.is_timestamp(arrow_type):
+        return "timestamp"
+    return "time" if t.is_time(arrow_type) else "number"
+
+
+def is_comparable(type_text: str) -> bool:
+    """Say whether a column of this Arrow type, as text, has a kind at all: nested and binary ones have none.
+
+    Examples
+    --------
+    >>> is_comparable("int64"), is_comparable("list<item: int64>"), is_comparable("binary")
+    (True, False, False)
+    """
+    return not re.match(r"(large_|fixed_size_)?(list|binary)|struct|map|.*union|extension", type_text)
+
+
+def compatible(kind: Kind, arrow_type: pa.DataType) -> bool:
+    """Say whether a column of this type can be counted as `kind`.
+
+    A numeric column that becomes text is another column; one that becomes all null is the same column, missing.
+    """
+    import pyarrow.types as t
+
+    if t.is_null(arrow_type):
+        return True
+    found = infer_kind(arrow_type)
+    if kind == "categorical":
+        return found is not None
+    if kind == "boolean":
+        # SQLite has no booleans: its 0 and 1 count as false and true.
+        return found == "boolean" or t.is_integer(arrow_type)
+    return found == kind or (kind == "numeric" and found == "boolean")
+
+
+def to_numbers(array: pa.Array[Any]) -> tuple[NDArray[np.float64], int]:
+    """Return the values that are present as float64, and how many are missing (nulls; NaN are left in).
+
+    Parameters
+    ----------
+    array
+        An Arrow array of a numeric, boolean or datetime kind.
+
+    Returns
+    -------
+    values : ndarray of float64, shape (n_present,)
+        Read-only where the buffer is Arrow's own.
+    n_null : int
+
+    Raises
+    ------
+    BinningError
+        If the values are no numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if t.is_null(array.type):
+        return np.empty(0), len(array)
+    if t.is_dictionary(array.type):
+        array = cast("pa.DictionaryArray[Any, Any]", array).dictionary_decode()
+    n_null = array.null_count
+    if n_null:
+        array = array.drop_null()
+    kind = array.type
+    try:
+        if t.is_date32(kind):
+            array = array.cast(pa.int32())
+        elif t.is_date64(kind):
+            array = array.cast(pa.date32()).cast(pa.int32())
+        elif t.is_timestamp(kind) or t.is_duration(kind) or t.is_time(kind):
+            ticks = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
+            whole = array.cast(pa.int32() if t.is_time32(kind) else pa.int64()).to_numpy(zero_copy_only=False)
+            return whole / ticks, n_null
+        elif t.is_boolean(kind):
+            array = array.cast(pa.uint8())
+        elif not (t.is_integer(kind) or t.is_floating(kind)):
+            array = array.cast(pa.float64())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise BinningError(f"values of type {kind} are no numbers ({error}): set its kind to categorical") from error
+    return array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False), n_null
+
+
+def to_labels(array: pa.Array[Any]) -> tuple[list[str], NDArray[np.int64], int]:
+    """Return the distinct labels, how often each occurs, and how many rows are missing.
+
+    Raises
+    ------
+    BinningError
+        If the values have no text form (lists, structs, binary).
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> labels, counts, missing = to_labels(pa.array(["JFK", None, "EWR", "JFK"]))
+    >>> labels, counts.tolist(), missing
+    (['JFK', 'EWR'], [2, 1], 1)
+    """
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if t.is_null(array.type):
+        return [], np.empty(0, np.int64), len(array)
+    if infer_kind(array.type) is None:
+        raise BinningError(f"values of type {array.type} have no labels: exclude the feature")
+    if t.is_decimal32(array.type) or t.is_decimal64(array.type):
+        array = array.cast(pa.decimal128(array.type.precision, array.type.scale))
+    encoded = cast("pa.DictionaryArray[Any, Any]", array if t.is_dictionary(array.type) else array.dictionary_encode())
+    values, indices = encoded.dictionary, encoded.indices
+    present = indices.drop_null() if indices.null_count else indices
+    codes = present.to_numpy(zero_copy_only=False).astype(np.intp, copy=False)
+    counts = np.bincount(codes, minlength=len(values)).astype(np.int64)
+    missing = len(array) - len(codes)
+    if t.is_floating(values.type):
+        labels = [_float_label(value) for value in values.to_pylist()]
+    elif t.is_decimal(values.type) or t.is_timestamp(values.type) or t.is_time(values.type):
+        # 3.00 is 3, and 17:30:00.000 is 17:30:00: the label does not depend on the type's scale or unit.
+        texts = values.cast(pa.string()).to_pylist()
+        labels = [None if text is None else _FRACTION.sub("", text) for text in texts]
+    elif t.is_boolean(values.type) or not (t.is_string(values.type) or t.is_large_string(values.type)):
+        labels = values.cast(pa.string()).to_pylist()
+    else:
+        labels = values.to_pylist()
+    merged: dict[str, int] = {}
+    for label, count in zip(labels, counts.tolist(), strict=True):
+        if label is None:
+            missing += count
+        elif count:
+            merged[label] = merged.get(label, 0) + count
+    return list(merged), np.fromiter(merged.values(), np.int64, len(merged)), missing
+
+
+_FRACTION = re.compile(r"(?:\.0+|(?<=\.\d)0+|(?<=\.\d\d)0+|(?<=\.\d{3})0+|(?<=\.\d{6})0+)(?=$|[+\-Z])")
+
+
+def _float_label(value: float | None) -> str | None:
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the only value unequal to itself
+        return None
+    return str(int(value)) if value.is_integer() else repr(value)

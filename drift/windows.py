@@ -1,0 +1,310 @@
+"""Windows of time: half-open, aware, cut by a calendar in the monitor's own time zone.
+
+A day belongs to a place. `Calendar("1d", "America/New_York")` cuts at New York's midnights, so its
+days have 23, 24 or 25 hours; windows of hours or minutes are elapsed time counted from local
+midnight, so a long or short day has more or fewer of them and no instant is counted twice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from drift.errors import WindowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SPAN = re.compile(r"^\s*(\d{1,6})\s*(m|h|d|w)\s*$")
+_MONDAY = date(1970, 1, 5)
+_MINUTES_A_DAY = 24 * 60
+_MAX_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open span of time ``[start, end)``, held in UTC.
+
+    Parameters
+    ----------
+    start, end
+        Aware datetimes, ``start < end``; any time zone, kept as UTC.
+
+    Raises
+    ------
+    WindowError
+        If a bound is naive, or `end` is not after `start`.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> Window(datetime(2013, 2, 8, tzinfo=UTC), datetime(2013, 2, 9, tzinfo=UTC)).key
+    '2013-02-08T00:00:00Z/2013-02-09T00:00:00Z'
+    """
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            bound = getattr(self, name)
+            if bound.tzinfo is None:
+                raise WindowError(f"window {name} {bound} has no time zone: give an aware datetime")
+            object.__setattr__(self, name, bound.astimezone(UTC))
+        if self.start >= self.end:
+            raise WindowError(f"window end {self.end} is not after its start {self.start}")
+
+    @property
+    def key(self) -> str:
+        """The window as one string, ``start/end`` in ISO 8601 UTC: what XCom and file names carry."""
+        return f"{_iso(self.start)}/{_iso(self.end)}"
+
+    @classmethod
+    def from_key(cls, key: str) -> Window:
+        """Read back what `key` wrote.
+
+        Raises
+        ------
+        WindowError
+            If `key` is not two ISO 8601 instants with a slash between them.
+        """
+        try:
+            start, end = (datetime.fromisoformat(part) for part in key.split("/"))
+        except ValueError as error:
+            raise WindowError(f"{key!r} is no window: write START/END in ISO 8601") from error
+        return cls(start, end)
+
+    def __contains__(self, instant: datetime) -> bool:
+        return self.start <= instant < self.end
+
+    def __str__(self) -> str:
+        return self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time as a person writes it: ``15m``, ``1h``, ``1d``, ``4w``.
+
+    Examples
+    --------
+    >>> Span.parse("7d"), str(Span.parse("2w"))
+    (Span(amount=7, unit='d'), '14d')
+    """
+
+    amount: int
+    unit: Literal["m", "d"]
+
+    @classmethod
+    def parse(cls, text: str) -> Span:
+        """Read a span.
+
+        Raises
+        ------
+        WindowError
+            If `text` is not a whole number of ``m``, ``h``, ``d`` or ``w``, or is zero.
+        """
+        match = _SPAN.match(str(text))
+        if not match or int(match[1]) == 0:
+            raise WindowError(f"{text!r} is no span of time: write a number and a unit, such as 15m, 1h, 1d, 4w")
+        amount = int(match[1])
+        match match[2]:
+            case "w":
+                return cls(7 * amount, "d")
+            case "h":
+                return cls(60 * amount, "m")
+            case "d":
+                return cls(amount, "d")
+            case _:
+                return cls(amount, "m")
+
+    @property
+    def nominal(self) -> timedelta:
+        """Its length when no clock is changed."""
+        return timedelta(days=self.amount) if self.unit == "d" else timedelta(minutes=self.amount)
+
+    def __str__(self) -> str:
+        if self.unit == "m" and self.amount % 60 == 0:
+            return f"{self.amount // 60}h"
+        return f"{self.amount}{self.unit}"
+
+
+def _iso(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
+
+
+def load_timezone(name: str) -> ZoneInfo:
+    """Return the IANA time zone `name`.
+
+    Raises
+    ------
+    WindowError
+        If there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise WindowError(f"{name!r} is no time zone: use an IANA name such as Europe/Berlin or UTC") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """How a monitor cuts time into windows.
+
+    Parameters
+    ----------
+    every
+        Length of a window: whole days (``1d``, ``7d``, ``1w``; weeks start on Monday), or hours and
+        minutes that divide a day (``1h``, ``6h``, ``15m``).
+    timezone
+        IANA name of the zone whose midnights cut the days.
+
+    Raises
+    ------
+    WindowError
+        If the span cannot tile the calendar, or the zone does not exist.
+
+    Examples
+    --------
+    >>> calendar = Calendar("1d", "America/New_York")
+    >>> calendar.starting(date(2013, 3, 10)).key  # clocks go forward: 23 hours
+    '2013-03-10T05:00:00Z/2013-03-11T04:00:00Z'
+    >>> [w.key[:10] for w in calendar.before(calendar.starting(date(2013, 3, 10)), 2)]
+    ['2013-03-08', '2013-03-09']
+    """
+
+    every: str
+    timezone: str = "UTC"
+    span: Span = field(init=False, repr=False, compare=False)
+    zone: ZoneInfo = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        span = Span.parse(self.every)
+        if span.unit == "m" and _MINUTES_A_DAY % span.amount:
+            raise WindowError(f"windows of {self.every} do not divide a day: use 15m, 30m, 1h, 2h, 3h, 4h, 6h, 8h, 12h")
+        if span.unit == "d" and span.amount > _MAX_DAYS:
+            raise WindowError(f"windows of {self.every} are longer than {_MAX_DAYS}d")
+        object.__setattr__(self, "span", span)
+        object.__setattr__(self, "zone", load_timezone(self.timezone))
+
+    def midnight(self, day: date) -> datetime:
+        """Return the instant at which the local `day` begins (its first instant where midnight does not exist)."""
+        try:
+            return datetime.combine(day, time(), self.zone).astimezone(UTC)
+        except OverflowError as error:
+            raise WindowError(f"{day} is too near the end of the calendar to have a window") from error
+
+    def _day_of(self, instant: datetime) -> date:
+        """Return the local day whose window holds `instant`."""
+        day = instant.astimezone(self.zone).date()
+        # Clocks put back across midnight (St John's until 2011) begin a day, leave it and begin it again.
+        while instant >= self.midnight(day + timedelta(days=1)):
+            day += timedelta(days=1)
+        while instant < self.midnight(day):
+            day -= timedelta(days=1)
+        return day
+
+    def _day_windows(self, day: date) -> list[Window]:
+        start, end = self.midnight(day), self.midnight(day + timedelta(days=1))
+        step = timedelta(minutes=self.span.amount)
+        # A clock change longer than half a step makes a window of its own; a shorter one is absorbed by the last.
+        count = max(1, int((end - start) / step + 0.5))
+        cuts = [start + i * step for i in range(count)] + [end]
+        return [Window(a, b) for a, b in pairwise(cuts)]
+
+    def containing(self, instant: datetime) -> Window:
+        """Return the window that holds an aware `instant`."""
+        if instant.tzinfo is None:
+            raise WindowError(f"{instant} has no time zone: give an aware datetime")
+        try:
+            return self._containing(instant)
+        except OverflowError as error:
+            raise WindowError(f"{instant} is too near the end of the calendar to have a window") from error
+
+    def _containing(self, instant: datetime) -> Window:
+        day = self._day_of(instant)
+        if self.span.unit == "d":
+            first = day - timedelta(days=(day - _MONDAY).days % self.span.amount)
+            return Window(self.midnight(first), self.midnight(first + timedelta(days=self.span.amount)))
+        return next(w for w in self._day_windows(day) if instant in w)
+
+    def starting(self, when: date | datetime) -> Window:
+        """Return the window that a person means by `when`: the one holding that local date or time.
+
+        A naive datetime is local time; a plain date is its first instant.
+        """
+        if not isinstance(when, datetime):
+            return self.containing(self.midnight(when))
+        return self.containing(when if when.tzinfo else when.replace(tzinfo=self.zone))
+
+    def next(self, window: Window) -> Window:
+        """Return the window that follows."""
+        return self.containing(window.end)
+
+    def previous(self, window: Window) -> Window:
+        """Return the window before."""
+        return self.containing(window.start - timedelta(microseconds=1))
+
+    def last_complete(self, now: datetime) -> Window:
+        """Return the newest window that has wholly passed at `now`."""
+        return self.previous(self.containing(now))
+
+    def between(self, start: datetime, end: datetime) -> Iterator[Window]:
+        """Yield the windows that lie wholly within ``[start, end)``, oldest first."""
+        window = self.containing(start)
+        if window.start < start:
+            window = self.next(window)
+        while window.end <= end:
+            yield window
+            window = self.next(window)
+
+    def before(self, window: Window, count: int) -> list[Window]:
+        """Return the `count` windows before `window`, oldest first."""
+        found: list[Window] = []
+        for _ in range(count):
+            window = self.previous(window)
+            found.append(window)
+        return found[::-1]
+
+    def within(self, window: Window, span: Span) -> list[Window]:
+        """Return the windows of the `span` that ends where `window` starts, oldest first."""
+        local = window.start.astimezone(self.zone)
+        if local.date() - date.min <= span.nominal:
+            raise WindowError(f"a span of {span} before {window} reaches before the year 1")
+        if span.unit == "d":
+            start = self.midnight(local.date() - timedelta(days=span.amount))
+            if window.start != self.midnight(local.date()):
+                start = (
+                    (local.replace(tzinfo=None) - timedelta(days=span.amount)).replace(tzinfo=self.zone).astimezone(UTC)
+                )
+        else:
+            start = window.start - span.nominal
+        return list(self.between(start, window.start))
+
+    def same_weekday(self, window: Window, weeks: int) -> list[Window]:
+        """Return the windows at the same local time 1 to `weeks` weeks before, oldest first."""
+        local = window.start.astimezone(self.zone).replace(tzinfo=None)
+        found = {
+            self.containing((local - timedelta(weeks=back)).replace(tzinfo=self.zone)) for back in range(1, weeks + 1)
+        }
+        return sorted(w for w in found if w.end <= window.start)
+
+    def label(self, window: Window) -> str:
+        """Name the window as its readers would: the local date, with the time where windows are shorter than a day.
+
+        Examples
+        --------
+        >>> calendar = Calendar("7d", "America/New_York")
+        >>> calendar.label(calendar.starting(date(2013, 2, 8)))
+        '2013-02-04 … 02-10'
+        """
+        start, end = window.start.astimezone(self.zone), window.end.astimezone(self.zone)
+        if self.span.unit == "m":
+            return f"{start:%Y-%m-%d %H:%M} {start:%Z}"
+        if self.span.amount == 1:
+            return f"{start:%Y-%m-%d}"
+        last = end.date() - timedelta(days=1)
+        return f"{start:%Y-%m-%d} … {last:%Y-%m-%d}" if last.year != start.year else f"{start:%Y-%m-%d} … {last:%m-%d}"
