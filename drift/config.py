@@ -1,0 +1,433 @@
+"""What a monitor is: one YAML file, checked as a whole before anything runs.
+
+Every default stands here, every key is documented in ``docs/monitors.md``, and every mistake in a file is told at
+once, with its line and what to do. Where keys are patterns (``*_delay``), the most specific one that matches a
+feature wins: its exact name first, then the pattern with the most fixed characters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from drift import cron, yaml_lines
+from drift.errors import ConfigError
+from drift.expectations import Expectation, canonical
+from drift.features import Features, Kind, matches, most_specific
+from drift.references import Reference, WindowSpec, default_reference, with_min_windows
+from drift.refusals import Model, Refusal, Text, check, explain, in_doubt, refuse, refuse_value
+from drift.sources import IDENTIFIER, SECRET, Source
+from drift.yaml_lines import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drift.windows import Window
+    from drift.yaml_lines import Document
+
+__all__ = [
+    "Alerts",
+    "Detection",
+    "Effect",
+    "EffectOverride",
+    "Expectation",
+    "Features",
+    "Kind",
+    "Monitor",
+    "Persistence",
+    "Reference",
+    "Route",
+    "Source",
+    "WindowSpec",
+    "json_schema",
+    "load_monitor",
+    "load_monitors",
+    "matches",
+    "most_specific",
+    "parse_monitor",
+    "parse_options",
+]
+
+_T = TypeVar("_T")
+
+
+class Effect(Model):
+    """How large a divergence must be, in nats, to be worth telling."""
+
+    warning: float = Field(0.01, gt=0, description="Smallest divergence for a warning, in nats.")
+    critical: float = Field(0.1, gt=0, description="Smallest divergence for a critical alert, in nats.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.warning > self.critical:
+            what = f"critical {self.critical:g} lies below warning {self.warning:g}"
+            refuse(((), what, "raise critical, or lower warning"))
+        return self
+
+
+class EffectOverride(Model):
+    """Thresholds of some features; what is left out is as for all."""
+
+    warning: float | None = Field(None, gt=0, description="Smallest divergence for a warning, in nats.")
+    critical: float | None = Field(None, gt=0, description="Smallest divergence for a critical alert, in nats.")
+
+
+class Persistence(Model):
+    """How often a feature must have drifted of late."""
+
+    of: int = Field(3, ge=1, le=100, description="Windows looked at, the current one included.")
+    at_least: int = Field(2, ge=1, le=100, description="Windows of these that must have drifted.")
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.at_least > self.of:
+            refuse(((), f"at_least {self.at_least} of {self.of} windows can never be", "lower at_least, or raise of"))
+        return self
+
+
+class Detection(Model):
+    """When a difference is drift: significant, large enough, and lasting."""
+
+    min_rows: int = Field(200, ge=1, description="Fewer rows in a window than this are not compared.")
+    effect: Effect = Field(default_factory=Effect, description="How large a divergence must be, in nats.")
+    features: dict[str, EffectOverride] = Field(
+        {}, description="Thresholds of some features, by name or pattern; the most specific pattern wins."
+    )
+    fdr: float = Field(0.01, gt=0, le=0.5, description="Share of false alarms among the features called.")
+    persistence: Persistence = Field(
+        default_factory=Persistence, description="How often a feature must have drifted of late."
+    )
+    history: int = Field(
+        56, ge=0, le=1000, description="Earlier windows whose scores tell what is usual for a feature."
+    )
+    smoothing: Literal["pooled", "jeffreys", "laplace", "epsilon"] = Field(
+        "pooled", description="How empty cells are smoothed in the divergence that is shown."
+    )
+
+    @model_validator(mode="after")
+    def _check_overrides(self, info: ValidationInfo) -> Self:
+        if in_doubt(info, ("detection", "effect")):
+            return self
+        found: list[Refusal] = []
+        for pattern, override in self.features.items():
+            warning, critical = self._merged(override)
+            if warning > critical:
+                what = f"critical {critical:g} lies below warning {warning:g}"
+                found.append((("features", pattern), what, "give both, warning the smaller"))
+        refuse(*found)
+        return self
+
+    def _merged(self, override: EffectOverride) -> tuple[float, float]:
+        return (
+            self.effect.warning if override.warning is None else override.warning,
+            self.effect.critical if override.critical is None else override.critical,
+        )
+
+    def effect_for(self, feature: str) -> Effect:
+        """Return the thresholds of a feature.
+
+        Examples
+        --------
+        >>> Detection(features={"*_delay": EffectOverride(critical=0.2)}).effect_for("dep_delay")
+        Effect(warning=0.01, critical=0.2)
+        """
+        override = most_specific(feature, self.features)
+        if override is None:
+            return self.effect
+        warning, critical = self._merged(override)
+        return Effect(warning=warning, critical=critical)
+
+
+class Route(Model):
+    """Who is told of which alerts."""
+
+    to: Text = Field(
+        description="Airflow connection id, or the <NAME> of DRIFT_ROUTE_<NAME>, which holds the Apprise URL."
+    )
+    severity: list[Literal["warning", "critical"]] | None = Field(None, description="Only these severities.")
+    features: list[Text] | None = Field(None, description="Only features with these names or patterns.")
+
+    @field_validator("to")
+    @classmethod
+    def _check_to(cls, value: str) -> str:
+        # The value is never shown: it may be a token.
+        if not (IDENTIFIER.fullmatch(value) or _is_harmless(value)):
+            refuse_value(
+                "is a URL, which may hold a token" if "://" in value else "is no name of a route",
+                "write a name, such as ops-chat, and set DRIFT_ROUTE_OPS_CHAT or Airflow's connection to the URL",
+            )
+        return value
+
+
+def _is_harmless(url: str) -> bool:
+    """Whether a URL leads nowhere but to this machine and holds no secret."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        local = host == "localhost" or (bool(host) and ipaddress.ip_address(host).is_loopback)
+    except ValueError:
+        return False
+    if "@" in url or SECRET.search(url):
+        return False
+    return parts.scheme == "file" or (parts.scheme in {"json", "jsons"} and local)
+
+
+class Alerts(Model):
+    """What happens when features drift."""
+
+    routes: list[Route] = Field([], description="Who is told of which alerts; nobody by default.")
+
+
+def _read_day(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            refuse_value(f"{shorten(value)} is no date", "write 2013-01-01")
+    return value
+
+
+class Monitor(Model):
+    """A data-drift monitor: what is watched, against what, how closely, and who is told."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="Name of the monitor, and of its DAG in Airflow."
+    )
+    description: str = Field("", max_length=10_000, description="What the data are, for those who get the alerts.")
+    source: Source = Field(description="Where the rows are.")
+    window: WindowSpec = Field(description="How time is cut.")
+    reference: Reference = Field(
+        default_factory=lambda data: default_reference(data["window"]) if "window" in data else Reference(previous=1),
+        description="What a window is held against; by default the 28 days before it (7 days for windows below a day).",
+    )
+    features: Features = Field(default_factory=Features, description="Which columns are watched, and as what.")
+    expectations: list[Expectation] = Field([], description="What every window must satisfy before it is compared.")
+    detection: Detection = Field(default_factory=Detection, description="When a difference is drift.")
+    alerts: Alerts = Field(default_factory=Alerts, description="Who is told.")
+    schedule: Text | None = Field(
+        None,
+        description="Five cron fields or @hourly, @daily, @weekly, @monthly; by default whenever a window ends.",
+        examples=["@daily", "30 6 * * *"],
+    )
+
+    start: Annotated[date, BeforeValidator(_read_day)] | None = Field(
+        None, description="First local day that is monitored on schedule.", examples=["2013-01-01"]
+    )
+    end: Annotated[date, BeforeValidator(_read_day)] | None = Field(
+        None, description="Last local day that is monitored on schedule; none by default."
+    )
+
+    @field_validator("reference")
+    @classmethod
+    def _check_reference(cls, value: Reference, info: ValidationInfo) -> Reference:
+        window: WindowSpec | None = info.data.get("window")
+        if not window or in_doubt(info, ("window",)):
+            return value
+        calendar = window.calendar
+        refuse(*value.refusals(calendar))
+        return with_min_windows(value, calendar)
+
+    @field_validator("features")
+    @classmethod
+    def _check_features(cls, value: Features, info: ValidationInfo) -> Features:
+        time_column = info.data["source"].time_column if "source" in info.data else None
+        found: list[Refusal] = [
+            ((section, *path), what, fix)
+            for section, keys in (("kinds", value.kinds), ("bins", value.bins))
+            for path, what, fix in value.unwatched(keys, time_column)
+        ]
+        found += [
+            (("include", i), "is the time column, which is no feature", "remove it here")
+            for i, name in enumerate(value.include)
+            if name == time_column
+        ]
+        refuse(*found)
+        return value
+
+    @field_validator("expectations")
+    @classmethod
+    def _check_expectations(cls, value: list[Expectation]) -> list[Expectation]:
+        keys = [expectation.key for expectation in value]
+        repeated = [i for i, key in enumerate(keys) if keys.index(key) < i]
+        refuse(*(((i,), "repeats an earlier expectation", "remove one of the two") for i in repeated))
+        return value
+
+    @field_validator("detection")
+    @classmethod
+    def _check_detection(cls, value: Detection, info: ValidationInfo) -> Detection:
+        if "features" in info.data:
+            time_column = info.data["source"].time_column if "source" in info.data else None
+            found = info.data["features"].unwatched(value.features, time_column)
+            refuse(*((("features", *path), what, fix) for path, what, fix in found))
+        return value
+
+    @field_validator("schedule")
+    @classmethod
+    def _check_schedule(cls, value: str | None) -> str | None:
+        if value and (wrong := cron.wrong_with(value)):
+            fix = f'write "30 6 * * *" (minute, hour, day, month, weekday) or {", ".join(cron.PRESETS)}'
+            refuse_value(wrong, fix)
+        return value
+
+    @field_validator("end")
+    @classmethod
+    def _check_end(cls, value: date | None, info: ValidationInfo) -> date | None:
+        start = info.data.get("start")
+        if value and start and value < start:
+            refuse_value(f"{value} is before start {start}", "write the last day that is monitored")
+        return value
+
+    def watches(self, window: Window) -> bool:
+        """Whether a window lies between `start` and `end`, as far as these are given."""
+        calendar = self.window.calendar
+        if self.start and window.start < calendar.midnight(self.start):
+            return False
+        return not self.end or window.start < calendar.midnight(self.end + timedelta(days=1))
+
+    @property
+    def cron(self) -> str:
+        """The schedule, in the time zone of the window; where none is set, one that fires whenever a window ends."""
+        return self.schedule or cron.for_windows(self.window.calendar.span)
+
+    @property
+    def reference_min_windows(self) -> int:
+        """Fewer windows with rows than this are no reference."""
+        return self.reference.min_windows or 1
+
+    @property
+    def canonical(self) -> str:
+        """The monitor as one line of JSON, with every default and sorted keys; `parse_monitor` reads it back."""
+        return canonical(self.model_dump(mode="json"))
+
+    @property
+    def config_hash(self) -> str:
+        """The first 16 hex digits of the SHA-256 of `canonical`: equal wherever the same monitor is written."""
+        return hashlib.sha256(self.canonical.encode()).hexdigest()[:16]
+
+
+def parse_monitor(text: str, origin: str = "<string>") -> Monitor:
+    r"""Read a monitor from YAML (or JSON) text.
+
+    Parameters
+    ----------
+    text
+    origin
+        What to call the text in messages.
+
+    Raises
+    ------
+    ConfigError
+        Every problem at once, in the order of the file.
+
+    Examples
+    --------
+    >>> monitor = parse_monitor("name: n\nwindow: {every: 1h}\nsource: {files: a.csv, time_column: t}")
+    >>> monitor.reference.trailing, monitor.reference.min_windows, monitor.cron
+    ('7d', 42, '@hourly')
+    >>> parse_monitor("window: {every: 1y}", "n.yaml")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    drift.errors.ConfigError: n.yaml:1: name: is missing; fix: add name: flights
+    n.yaml:1: ...
+    """
+    monitor, problems = check(Monitor, yaml_lines.read(text), os.environ)
+    if monitor is None or problems:
+        raise ConfigError([problem.at(origin) for problem in problems])
+    return monitor
+
+
+def parse_options(build: Callable[[], _T]) -> _T:
+    """Return what `build` makes of options that were not read from a file.
+
+    Raises
+    ------
+    ConfigError
+        Every problem at once.
+
+    Examples
+    --------
+    >>> parse_options(lambda: Persistence(of=2, at_least=3))
+    Traceback (most recent call last):
+    drift.errors.ConfigError: Persistence: at_least 3 of 2 windows can never be; fix: lower at_least, or raise of
+    """
+    try:
+        return build()
+    except ValidationError as error:
+        lines = []
+        for details in error.errors(include_url=False):
+            what, fix = explain(details)
+            where = yaml_lines.show_path(details["loc"]) if details["loc"] else error.title
+            lines.append(f"{where}: {what}; fix: {fix}")
+        raise ConfigError(lines) from None
+
+
+def load_monitor(path: str | Path) -> Monitor:
+    """Read a monitor from a YAML file.
+
+    Raises
+    ------
+    ConfigError
+        Every problem at once, in the order of the file; also if the file cannot be read.
+    """
+    monitor, problems = check(Monitor, _read(Path(path)), os.environ)
+    if monitor is None or problems:
+        raise ConfigError([problem.at(str(path)) for problem in problems])
+    return monitor
+
+
+def load_monitors(folder: str | Path) -> list[Monitor]:
+    """Read every ``*.yaml`` and ``*.yml`` of a folder, in the order of their names; hidden files are left out.
+
+    Raises
+    ------
+    ConfigError
+        Every problem of every file at once, also where two monitors have one name.
+    """
+    try:
+        paths = sorted(
+            path
+            for path in Path(folder).iterdir()
+            if path.suffix in {".yaml", ".yml"} and not path.name.startswith(".") and not path.is_dir()
+        )
+    except OSError as error:
+        why = error.strerror or "unreadable"
+        raise ConfigError(
+            [f"{folder}:1: (file): cannot be read: {why}; fix: name the folder of the monitors"]
+        ) from None
+    monitors: list[Monitor] = []
+    lines: list[str] = []
+    named: dict[str, Path] = {}
+    for path in paths:
+        document = _read(path)
+        monitor, problems = check(Monitor, document, os.environ)
+        name = (document.data or {}).get("name")
+        if isinstance(name, str) and named.setdefault(name, path) != path:
+            what = f"{name} is the name of the monitor in {named[name].name} too"
+            problems = sorted([*problems, document.problem(("name",), what, "give each monitor a name of its own")])
+        lines += [problem.at(str(path)) for problem in problems]
+        if monitor:
+            monitors.append(monitor)
+    if lines:
+        raise ConfigError(lines)
+    return monitors
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a monitor file, for editors that complete and check YAML."""
+    schema = Monitor.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "Drift monitor"}
+
+
+def _read(path: Path) -> Document:
+    try:
+        with path.open("rb") as file:
+            text = yaml_lines.decode(file.read(yaml_lines.MAX_BYTES + 1))
+    except OSError as error:
+        return yaml_lines.failed(1, f"cannot be read: {error.strerror or error}", "check the path and its permissions")
+    return yaml_lines.read(text) if isinstance(text, str) else text

@@ -1,0 +1,133 @@
+"""Which columns a monitor watches, and as what.
+
+Where keys are patterns (``*_delay``), the most specific one that matches a feature wins: its exact name first, then
+the pattern with the most fixed characters.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+from drift.refusals import Model, Refusal, Text, refuse_value
+from drift.yaml_lines import noun, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Kind = Literal["numeric", "categorical", "boolean", "datetime"]
+
+_MAX_BINS = 1000
+_V = TypeVar("_V")
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether `name` is one of `patterns` or matches one, with ``*``, ``?`` and ``[…]`` and case as it stands.
+
+    Examples
+    --------
+    >>> matches("dep_delay", ["*_delay"]), matches("x[1]", ["x[1]"]), matches("Origin", ["origin"])
+    (True, True, False)
+    """
+    return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def most_specific(name: str, choices: Mapping[str, _V]) -> _V | None:
+    """Return what is chosen for `name`: under its exact name, else under the pattern with the most fixed characters.
+
+    The order in which the patterns are written has no part in it, since JSON keeps none.
+
+    Examples
+    --------
+    >>> most_specific("dep_delay", {"*": 1, "*_delay": 2, "dep_time": 3})
+    2
+    """
+    if name in choices:
+        return choices[name]
+    fitting = [pattern for pattern in choices if fnmatchcase(name, pattern)]
+    if not fitting:
+        return None
+    return choices[min(fitting, key=lambda pattern: (-len(re.sub(r"\[[^]]*\]|[*?]", "", pattern)), pattern))]
+
+
+def _check_bins(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 2 <= value <= _MAX_BINS:
+            refuse_value(f"{value} bins are too few or too many", f"write 2 to {_MAX_BINS}")
+        return value
+    if not isinstance(value, list):
+        refuse_value(f"should be a number of bins or a list of edges, not {noun(value)}", "write 20, or [0, 15, 60]")
+    wrong = [edge for edge in value if isinstance(edge, bool) or not isinstance(edge, int | float)]
+    if wrong or not all(map(math.isfinite, value)):
+        refuse_value(f"{shorten(wrong[0]) if wrong else 'an edge'} is no finite number", "write edges as numbers")
+    edges = [float(edge) for edge in value]
+    if not 2 <= len(edges) <= _MAX_BINS + 1:
+        refuse_value(f"{len(edges)} edges are too few or too many", f"write 2 to {_MAX_BINS + 1} edges")
+    fallen = next((pair for pair in pairwise(edges) if pair[0] >= pair[1]), None)
+    if fallen:
+        refuse_value(f"the edges do not increase from {fallen[0]:g} to {fallen[1]:g}", "sort them, each once")
+    return edges
+
+
+_Bins = Annotated[
+    Annotated[int, Field(ge=2, le=_MAX_BINS)] | Annotated[list[float], Field(min_length=2)],
+    BeforeValidator(_check_bins),
+]
+
+
+class Features(Model):
+    """Which columns are watched, and as what. Names may hold wildcards: ``*``, ``?``, ``[…]``."""
+
+    include: list[Text] = Field(["*"], min_length=1, description="Columns to watch, by name or pattern.")
+    exclude: list[Text] = Field([], description="Columns not to watch; goes before include.")
+    kinds: dict[str, Kind] = Field({}, description="Kind of a feature where its type says another, by name or pattern.")
+    bins: dict[str, _Bins] = Field(
+        {}, description="Number of quantile bins, or the edges themselves, by name or pattern."
+    )
+    levels: int = Field(50, ge=1, le=10_000, description="Most frequent categories that keep a cell of their own.")
+    hashed: list[Text] = Field([], description="Features whose category labels are stored only as salted hashes.")
+
+    def select(self, columns: Iterable[str]) -> list[str]:
+        """Return the columns that are features, in the order given.
+
+        Examples
+        --------
+        >>> Features(exclude=["*_id"]).select(["flight_id", "dep_delay"])
+        ['dep_delay']
+        """
+        return [name for name in columns if matches(name, self.include) and not matches(name, self.exclude)]
+
+    def kind_for(self, feature: str) -> Kind | None:
+        """Return the kind that was set for a feature, or None."""
+        return most_specific(feature, self.kinds)
+
+    def bins_for(self, feature: str) -> int | list[float] | None:
+        """Return the number of bins or the edges that were set for a feature, or None.
+
+        Examples
+        --------
+        >>> Features(bins={"*_delay": 20, "dep_delay": [0.0, 15.0]}).bins_for("dep_delay")
+        [0.0, 15.0]
+        """
+        return most_specific(feature, self.bins)
+
+    def hashes(self, feature: str) -> bool:
+        """Whether a feature's labels are stored only as hashes."""
+        return matches(feature, self.hashed)
+
+    def unwatched(self, keys: Iterable[str], time_column: str | None) -> list[Refusal]:
+        """Say which of `keys`, names or patterns, can be no feature."""
+        found: list[Refusal] = []
+        for key in keys:
+            if key == time_column:
+                found.append(((key,), "is the time column, which is no feature", "remove it here"))
+            elif matches(key, self.exclude):
+                found.append(((key,), "is excluded by features.exclude", "remove it here, or from exclude"))
+            elif not set("*?[") & set(key) and not matches(key, self.include):
+                found.append(((key,), "is not among features.include", "remove it here, or add it to include"))
+        return found

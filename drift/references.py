@@ -1,0 +1,239 @@
+"""How a monitor cuts time, and which windows the current one is held against."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from drift.errors import WindowError
+from drift.refusals import Model, Refusal, Text, known_timezone, refuse, refuse_value, split_message
+from drift.windows import Calendar, Span
+from drift.yaml_lines import noun, shorten
+
+if TYPE_CHECKING:
+    from drift.windows import Window
+
+MAX_WINDOWS = 1000
+"""The most windows a trailing reference may hold, and a previous one may reach back."""
+
+_MAX_FIXED_WINDOWS = 10_000
+
+
+class WindowSpec(Model):
+    """How time is cut: windows of whole days, or of hours or minutes that divide a day."""
+
+    every: Text = Field(
+        description="Length of a window: 15m, 1h, 1d, 7d, …; weeks begin on Monday.", examples=["1d", "1h", "7d"]
+    )
+    timezone: Text = Field("UTC", description="IANA time zone whose midnights cut the days.")
+
+    @field_validator("every")
+    @classmethod
+    def _check_every(cls, value: str) -> str:
+        try:
+            Calendar(value)
+        except WindowError as error:
+            what, fix = split_message(error)
+            refuse_value(what, fix if fix[:3] in {"use", "wri"} else "write 15m, 1h, 6h, 1d or 7d")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, value: str) -> str:
+        return known_timezone(value)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar that cuts the windows."""
+        return Calendar(self.every, self.timezone)
+
+
+def _read_bounds(value: Any) -> Any:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        refuse_value(f"should be two dates, not {noun(value)}", "write [2013-01-01, 2013-04-01]; the end is exclusive")
+    bounds = tuple(map(_read_date, value))
+    refuse(
+        *(
+            ((i,), f"{shorten(value[i])} is no date", "write 2013-01-01 or 2013-01-01T06:00, between 1900 and 2200")
+            for i, bound in enumerate(bounds)
+            if bound is None
+        )
+    )
+    return bounds
+
+
+def _read_date(value: Any) -> date | None:
+    if isinstance(value, str) and "-" in value[1:]:
+        try:
+            value = date.fromisoformat(value) if len(value) == len("2013-01-01") else datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, date) and 1900 <= value.year <= 2200 else None
+
+
+class Reference(Model):
+    """What the current window is held against; exactly one of the four kinds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [k]} for k in ("trailing", "fixed", "previous", "same_weekday")]}
+    )
+
+    trailing: Text | None = Field(None, description="The span just before the current window.", examples=["28d"])
+    fixed: Annotated[tuple[datetime | date, datetime | date], BeforeValidator(_read_bounds)] | None = Field(
+        None, description="From one date or local time to another, the end exclusive; without the current window."
+    )
+    previous: int | None = Field(None, ge=1, le=MAX_WINDOWS, description="The single window so many windows before.")
+    same_weekday: int | None = Field(
+        None, ge=1, le=104, description="The same weekday and time in so many weeks before."
+    )
+    min_windows: int | None = Field(
+        None, ge=1, description="Fewer stored windows than this are no reference; by default a quarter of them all."
+    )
+
+    @field_validator("trailing")
+    @classmethod
+    def _check_trailing(cls, value: str | None) -> str | None:
+        try:
+            return value and str(Span.parse(value)) and value
+        except WindowError as error:
+            refuse_value(*split_message(error))
+
+    @model_validator(mode="after")
+    def _check_kinds(self) -> Self:
+        kinds = self._kinds()
+        if not kinds:
+            refuse(((), "names no reference", "give exactly one of trailing, fixed, previous, same_weekday"))
+        refuse(*(((kind,), f"{kinds[0]} is given already", "keep exactly one kind of reference") for kind in kinds[1:]))
+        return self
+
+    def _kinds(self) -> list[str]:
+        kinds = ("trailing", "fixed", "previous", "same_weekday")
+        return [kind for kind in kinds if getattr(self, kind) is not None]
+
+    def __str__(self) -> str:
+        if self.trailing:
+            return f"trailing {self.trailing}"
+        if self.fixed:
+            return "fixed {} … {}".format(*(bound.isoformat() for bound in self.fixed))
+        if self.previous:
+            return "previous window" if self.previous == 1 else f"{self.previous} windows before"
+        return f"same weekday of {self.same_weekday} week{'s' * (self.same_weekday != 1)}"
+
+    def windows(self, calendar: Calendar, current: Window) -> list[Window]:
+        """Return the windows to compare `current` with, oldest first; `current` itself is never among them.
+
+        Examples
+        --------
+        >>> calendar = Calendar("1d", "America/New_York")
+        >>> day = calendar.starting(date(2013, 2, 8))
+        >>> [calendar.label(w) for w in Reference(same_weekday=2).windows(calendar, day)]
+        ['2013-01-25', '2013-02-01']
+        """
+        if self.trailing:
+            return calendar.within(current, Span.parse(self.trailing))
+        if self.previous:
+            return calendar.before(current, self.previous)[:1]
+        if self.same_weekday:
+            return calendar.same_weekday(current, self.same_weekday)
+        start, end = self._span(calendar)
+        return [window for window in calendar.between(start, end) if window != current]
+
+    def count(self, calendar: Calendar) -> int:
+        """Return how many windows the reference has, give or take those that a clock change adds or takes."""
+        if self.trailing:
+            return max(1, round(Span.parse(self.trailing).nominal / calendar.span.nominal))
+        if self.fixed:
+            start, end = self._span(calendar)
+            return max(1, round((end - start) / calendar.span.nominal))
+        return self.same_weekday or 1
+
+    def _span(self, calendar: Calendar) -> tuple[datetime, datetime]:
+        if not self.fixed:
+            raise WindowError(f"a reference of kind {self._kinds()[0]} has no fixed span: give fixed: [START, END]")
+        start, end = (_instant(bound, calendar) for bound in self.fixed)
+        return start, end
+
+    def refusals(self, calendar: Calendar) -> list[Refusal]:
+        """Say what makes no sense with these windows."""
+        every = f"windows of {calendar.every}"
+        found: list[Refusal] = []
+        if self.trailing:
+            found += _trailing_refusals(Span.parse(self.trailing), calendar)
+        if self.fixed:
+            found += self._fixed_refusals(calendar)
+        if self.same_weekday and calendar.span.unit == "d" and calendar.span.amount > 1:
+            fix = "use trailing, or windows of 1d or less"
+            found.append((("same_weekday",), f"{every} have no weekday", fix))
+        if not found and self.min_windows and self.min_windows > self.count(calendar):
+            what = f"{self.min_windows} is more than the {self.count(calendar)} windows of the reference"
+            found.append((("min_windows",), what, "lower it, or leave it out for a quarter of them"))
+        return found
+
+    def _fixed_refusals(self, calendar: Calendar) -> list[Refusal]:
+        start, end = self._span(calendar)
+        if start >= end:
+            return [
+                (("fixed",), "ends before it starts, or at once", "write the earlier date first; the end is exclusive")
+            ]
+        found: list[Refusal] = []
+        for i, (bound, name) in enumerate(((start, "start"), (end, "end"))):
+            window = calendar.containing(bound)
+            if window.start != bound:
+                choice = " or ".join(_local(edge, calendar) for edge in (window.start, window.end))
+                found.append((("fixed", i), f"the {name} lies within a window of {calendar.every}", f"write {choice}"))
+        if calendar.containing(start).end > end:
+            found = [(("fixed",), f"is shorter than one window of {calendar.every}", "lengthen it")]
+        elif (end - start) / calendar.span.nominal > _MAX_FIXED_WINDOWS:
+            what = f"holds more than {_MAX_FIXED_WINDOWS:,} windows of {calendar.every}"
+            found.append((("fixed",), what, "shorten it, or use longer windows"))
+        return found
+
+
+def _trailing_refusals(span: Span, calendar: Calendar) -> list[Refusal]:
+    path, every = ("trailing",), calendar.span
+    ratio = span.nominal / every.nominal
+    if ratio < 1:
+        return [(path, f"is shorter than one window of {calendar.every}", f"write {calendar.every} or more")]
+    if every.unit == "d" and span.unit != "d":
+        return [(path, "counts hours where windows are days", "write days: days can have 23 or 25 hours")]
+    if ratio != int(ratio):
+        return [
+            (path, f"is not a whole number of windows of {calendar.every}", f"write a multiple of {calendar.every}")
+        ]
+    if ratio > MAX_WINDOWS:
+        what = f"holds {int(ratio):,} windows of {calendar.every}, more than {MAX_WINDOWS:,}"
+        return [(path, what, "shorten it, or use longer windows")]
+    return []
+
+
+def _instant(bound: date, calendar: Calendar) -> datetime:
+    if not isinstance(bound, datetime):
+        return calendar.midnight(bound)
+    return (bound if bound.tzinfo else bound.replace(tzinfo=calendar.zone)).astimezone(UTC)
+
+
+def _local(instant: datetime, calendar: Calendar) -> str:
+    local = instant.astimezone(calendar.zone)
+    return f"{local:%Y-%m-%d}" if calendar.midnight(local.date()) == instant else f"{local:%Y-%m-%dT%H:%M}"
+
+
+def default_reference(window: WindowSpec) -> Reference:
+    """Return 28 days for days, 7 days for less (fewer where those were too many windows), four windows for more."""
+    calendar = window.calendar
+    span = calendar.span
+    if span.unit == "d":
+        trailing = "28d" if span.amount == 1 else f"{4 * span.amount}d"
+    else:
+        days = min(7, MAX_WINDOWS * span.amount // (24 * 60))
+        trailing = f"{days}d" if days else "12h"
+    return with_min_windows(Reference(trailing=trailing), calendar)
+
+
+def with_min_windows(reference: Reference, calendar: Calendar) -> Reference:
+    """Return the reference with the default of `min_windows` filled in: a quarter of its windows, rounded up."""
+    if reference.min_windows:
+        return reference
+    return reference.model_copy(update={"min_windows": math.ceil(reference.count(calendar) / 4)})

@@ -1,0 +1,135 @@
+"""Where a monitor's rows are."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from drift.errors import ConfigError
+from drift.refusals import Model, Refusal, Text, in_doubt, known_timezone, refuse, refuse_value
+from drift.yaml_lines import shorten
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,249}")
+"""A connection id, or the name of a route."""
+
+SECRET = re.compile(r"://[^/@\s]+:[^@\s]*@|[?&;](?:passw(?:or)?d|pwd|secret|token|api_?key)=", re.IGNORECASE)
+"""What gives a password in a URL away."""
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}?")
+
+
+class Source(Model):
+    """Where the rows are: a table, a query or files, and the column that says when a row happened."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["table"]}, {"required": ["query"]}, {"required": ["files"]}]}
+    )
+
+    connection: Text | None = Field(
+        None, description="Connection id of the database: one of Airflow's, or DRIFT_CONNECTION_<NAME> outside of it."
+    )
+    table: Text | None = Field(None, description="Table or view to read; needs a connection.")
+    schema_: Text | None = Field(None, alias="schema", description="Database schema of the table.")
+    query: Text | None = Field(None, description="A SELECT to read instead of a table; needs a connection.")
+    files_: Text | None = Field(
+        None,
+        alias="files",
+        description="File, folder or glob, relative to the working directory. ${DRIFT_…} variables are filled in.",
+    )
+    format: Literal["parquet", "csv"] | None = Field(
+        None, description="Format of the files; by default their extension tells it."
+    )
+    time_column: Text = Field(description="Column that says when a row happened; it decides the window of the row.")
+    timezone: Text | None = Field(
+        None, description="IANA time zone of times that carry none; by default the time zone of the window."
+    )
+
+    @field_validator("connection")
+    @classmethod
+    def _check_connection(cls, value: str | None) -> str | None:
+        # The value is never shown: it may be a password.
+        if value and not IDENTIFIER.fullmatch(value):
+            what = "is a URL, which may hold a password" if "://" in value else "is no connection id"
+            fix = "name a connection, such as warehouse, and set DRIFT_CONNECTION_WAREHOUSE or Airflow's connection"
+            refuse_value(what, fix)
+        return value
+
+    @field_validator("files_")
+    @classmethod
+    def _check_files(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and SECRET.search(value):
+            refuse_value("holds a password", "keep credentials in the environment of the object store")
+        if value:
+            _fill_in(value, (info.context or {}).get("env"))
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, value: str | None) -> str | None:
+        return value and known_timezone(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_places(cls, data: Any, info: ValidationInfo) -> Any:
+        # Before the fields are looked at, so that a wrong one does not hide what is wrong with their combination.
+        if not isinstance(data, Mapping):
+            return data
+        keys = [str(key) for key, value in data.items() if value is not None]
+        places = [key for key in keys if key in {"table", "query", "files"}]
+        # What is known to be wrong has been taken out, but is not missing.
+        doubts = {key for key in ("table", "query", "files", "connection") if in_doubt(info, ("source", key))}
+        found: list[Refusal] = [
+            ((key,), f"{places[0]} is given already", "keep exactly one of table, query, files") for key in places[1:]
+        ]
+        if not places and not doubts - {"connection"}:
+            found.append((("table",), "is missing", "give exactly one of table, query, files"))
+        elif places == ["files"]:
+            unused = [key for key in ("connection", "schema") if key in keys]
+            found += [((key,), "is not used with files", "remove it") for key in unused]
+        elif places and "connection" not in {*keys, *doubts}:
+            found.append((("connection",), "is missing", f"add the id of the connection that has the {places[0]}"))
+        if "schema" in keys and places == ["query"]:
+            found.append((("schema",), "is not used with query", "remove it"))
+        if "format" in keys and places and "files" not in places:
+            found.append((("format",), f"is not used with {places[0]}", "remove it"))
+        refuse(*found)
+        return data
+
+    @property
+    def files(self) -> str | None:
+        """`files_` with its ``${DRIFT_…}`` variables filled in from the environment.
+
+        The monitor itself keeps what was written, so that its hash is the same on every machine.
+
+        Raises
+        ------
+        ConfigError
+            If a variable is not set.
+
+        Examples
+        --------
+        >>> Source(files="flights/day=*/*.parquet", time_column="day").files
+        'flights/day=*/*.parquet'
+        """
+        try:
+            return self.files_ and _fill_in(self.files_, os.environ)
+        except ValueError as error:
+            raise ConfigError([f"source.files: {error}"]) from None
+
+
+def _fill_in(text: str, env: Mapping[str, str] | None) -> str:
+    """Fill the variables of a path in; with no `env`, only check their names."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if not match[0].endswith("}") or not re.fullmatch(r"DRIFT_[A-Z0-9_]+", name):
+            refuse_value(f"{shorten(match[0])} is no variable of Drift's", "use ${DRIFT_…} with capitals, digits and _")
+        if env is not None and not env.get(name):
+            refuse_value(f"the environment variable {name} is not set", f"set {name} where Drift runs")
+        return (env or {}).get(name, "")
+
+    return _VARIABLE.sub(value, text)
