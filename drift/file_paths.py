@@ -1,0 +1,199 @@
+"""Finding files: a path, folder or glob, on a local disk or in an object store, and what their paths say of them.
+
+Local paths and the stores that Arrow knows (S3, Google Cloud) go through `pyarrow.fs`, all others through fsspec. Names
+that start with a dot or an underscore are left out, as Spark and Arrow do.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, unquote, urlsplit
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Format = Literal["parquet", "csv"]
+PartitionValue = int | date | str | None
+
+COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
+_STORE_SECONDS = 30
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_MAGIC = re.compile(r"[*?\[]")
+_FORMATS: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where files are: a filesystem, and how to name it to a person."""
+
+    files: str
+    filesystem: pafs.FileSystem
+    remote: bool
+
+    @contextmanager
+    def reading(self, path: str, doing: str = "be read") -> Iterator[None]:
+        """Turn whatever a filesystem or a decoder raises into an error that names the file."""
+        try:
+            yield
+        except DriftError:
+            raise
+        except FileNotFoundError as error:
+            raise SourceMissing(f"{path}: no such file or folder") from error
+        except Exception as error:  # every object store's library has a tree of errors of its own
+            reason = str(error).strip().split("\n")[0] or type(error).__name__
+            if isinstance(error, PermissionError) or "ACCESS_DENIED" in reason or "Permission denied" in reason:
+                raise SourceError(f"{path}: permission denied: let this user read it ({reason})") from error
+            kind = SourceError if isinstance(error, ValueError) or not self.remote else SourceUnreachable
+            raise kind(f"{path} cannot {doing}: {reason}") from error
+
+
+def locate(files: str) -> tuple[Place, str]:
+    """Return the filesystem, and the path or glob within it."""
+    if not _URI.match(files):
+        return Place(files, pafs.LocalFileSystem(), remote=False), str(Path(files).expanduser())
+    # In a URI the question mark starts the options (s3://bucket/key?region=…): it is no wildcard there.
+    parts = urlsplit(files, allow_fragments=False)
+    credentials, _, host = parts.netloc.rpartition("@")
+    shown = f"{parts.scheme}://{host}{parts.path}"
+    fixed = "/".join(_fixed(parts.path))
+    query = parts.query
+    if parts.scheme in {"gs", "gcs"} and "retry_limit_seconds" not in query:
+        # Arrow would otherwise try for a quarter of an hour.
+        query = f"{query}&retry_limit_seconds={_STORE_SECONDS}".lstrip("&")
+    filesystem: pafs.FileSystem
+    with Place(shown, pafs.LocalFileSystem(), remote=True).reading(shown, "be opened"):
+        try:
+            uri = f"{parts.scheme}://{parts.netloc}{quote(fixed)}{'?' if query else ''}{query}"
+            filesystem, base = pafs.FileSystem.from_uri(uri)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            reason = str(error).replace(credentials, "***") if credentials else str(error)
+            if "Unrecognized filesystem" not in reason and not isinstance(error, pa.ArrowNotImplementedError):
+                raise SourceError(f"{shown} cannot be opened: {reason}") from None
+            filesystem, base = _through_fsspec(f"{parts.scheme}://{parts.netloc}{fixed}", parts.scheme)
+    return Place(shown, filesystem, remote=parts.scheme != "file"), base.rstrip("/") + parts.path[len(fixed) :]
+
+
+def _fixed(path: str) -> list[str]:
+    """Return the leading parts of a path in which nothing is a wildcard."""
+    parts = path.split("/")
+    return parts[: next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts))]
+
+
+def _through_fsspec(uri: str, scheme: str) -> tuple[pafs.FileSystem, str]:
+    try:
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+    except ImportError:
+        raise MissingExtra("fsspec", extra="object-store") from None
+    try:
+        filesystem, base = url_to_fs(uri)
+    except ImportError as error:
+        raise SourceError(f"{scheme}:// needs a package that is not installed: {error}") from error
+    handler: Any = pafs.FSSpecHandler
+    return pafs.PyFileSystem(handler(filesystem)), base
+
+
+def expand(place: Place, path: str) -> list[pafs.FileInfo]:
+    """Return every file that a path, folder or glob stands for, sorted by path."""
+    filesystem = place.filesystem
+
+    def children(folder: str, *, recursive: bool) -> list[pafs.FileInfo]:
+        with place.reading(folder or ".", "be listed"):
+            infos = filesystem.get_file_info(pafs.FileSelector(folder, recursive=recursive))
+        depth = len(folder.rstrip("/")) + 1 if folder else 0
+        return [i for i in infos if not any(part.startswith((".", "_")) for part in i.path[depth:].split("/"))]
+
+    def everything(info: pafs.FileInfo) -> list[pafs.FileInfo]:
+        return [info] if info.is_file else [c for c in children(info.path, recursive=True) if c.is_file]
+
+    def match(folder: str, parts: list[str]) -> list[pafs.FileInfo]:
+        head, *rest = parts
+        if head == "**":
+            inner = [folder] + [c.path for c in children(folder, recursive=True) if not c.is_file]
+            return [hit for each in inner for hit in match(each, rest or ["*"])]
+        hits = [c for c in children(folder, recursive=False) if fnmatch.fnmatchcase(c.base_name, head)]
+        if not rest:
+            return [file for hit in hits for file in everything(hit)]
+        return [file for hit in hits if not hit.is_file for file in match(hit.path, rest)]
+
+    with place.reading(place.files, "be found"):
+        whole = filesystem.get_file_info(path)
+    if whole.type != pafs.FileType.NotFound:
+        infos = everything(whole)
+    elif _MAGIC.search(path):
+        fixed = _fixed(path)
+        base = "/".join(fixed) or ("/" if path.startswith("/") else "")
+        infos = match(base, path.split("/")[len(fixed) :])
+    else:
+        raise SourceMissing(f"{place.files}: no such file or folder")
+    if not infos:
+        raise SourceMissing(f"{place.files}: no file there")
+    return sorted({info.path: info for info in infos}.values(), key=lambda info: info.path)
+
+
+def _format_of(path: str) -> Format | None:
+    name = path.lower()
+    for ending in COMPRESSED:
+        name = name.removesuffix(ending)
+    return next((shape for ending, shape in _FORMATS.items() if name.endswith(ending)), None)
+
+
+def of_format(
+    files: str, infos: Sequence[pafs.FileInfo], file_format: Format | None
+) -> tuple[Format, list[pafs.FileInfo]]:
+    """Return the format, and the files that have it; files with an extension of their own kind are left out."""
+    shapes = {shape for shape in (_format_of(info.path) for info in infos) if shape}
+    if file_format is None and len(shapes) > 1:
+        raise SourceError(f"{files} holds both Parquet and CSV files: say which by format, or by a glob")
+    if file_format is None and not shapes:
+        raise SourceError(f"{files}: {infos[0].base_name} is neither .parquet nor .csv: say which it is by format")
+    shape = file_format or shapes.pop()
+    chosen = [info for info in infos if _format_of(info.path) == shape]
+    chosen = chosen or [info for info in infos if _format_of(info.path) is None]
+    if not chosen:
+        raise SourceMissing(f"{files}: no {shape} file there")
+    return shape, chosen
+
+
+def partitions(paths: Sequence[str]) -> dict[str, list[PartitionValue]]:
+    """Return column → its value for each path; whole numbers, ISO dates, or text."""
+    pairs = [
+        {
+            key: unquote(value)
+            for key, _, value in (part.partition("=") for part in path.split("/")[:-1])
+            if key and value
+        }
+        for path in paths
+    ]
+    names = {name: None for each in pairs for name in each}
+    return {name: _typed([each.get(name) for each in pairs]) for name in names}
+
+
+def _typed(texts: Sequence[str | None]) -> list[PartitionValue]:
+    values = [None if text == _HIVE_NULL else text for text in texts]
+    present = [value for value in values if value is not None]
+    if all(re.fullmatch(r"-?(?:0|[1-9]\d{0,17})", value) for value in present):
+        return [None if value is None else int(value) for value in values]
+    try:
+        if all(len(value) == 10 for value in present):
+            return [None if value is None else date.fromisoformat(value) for value in values]
+    except ValueError:
+        pass
+    return list(values)
+
+
+def partition_type(values: Sequence[PartitionValue]) -> pa.DataType:
+    """Return the Arrow type of a partition's values."""
+    first = next((value for value in values if value is not None), None)
+    return pa.int64() if isinstance(first, int) else pa.date32() if isinstance(first, date) else pa.string()

@@ -1,0 +1,328 @@
+"""Parquet and CSV: a window of one file or of many, as one stream.
+
+Folders named ``key=value`` (Hive partitions) are columns, and files outside the window are not opened where the time
+column is one of them. Elsewhere the window is a filter that skips row groups by their statistics.
+
+CSV: empty fields are null; NA, NULL and nan are too in columns of numbers, dates or booleans. Types are inferred from
+the whole file; a column whose values fit no type together is text.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.dataset as ds
+import pyarrow.types as t
+from pyarrow import parquet
+
+from drift.errors import SourceError
+from drift.file_paths import COMPRESSED, expand, locate, of_format, partition_type, partitions
+from drift.time_bounds import missing_column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pyarrow.fs as pafs
+
+    from drift.file_paths import Format, PartitionValue, Place
+    from drift.time_bounds import Bound, WindowFilter
+
+_BATCH_ROWS = 1 << 16
+_BUFFER_BYTES = 1 << 20
+_CSV_BLOCK = 1 << 24
+_CSV_CONVERSION = re.compile(r"CSV column #(\d+)")
+
+
+def open_files(
+    files: str, file_format: Format | None, chosen: WindowFilter | None
+) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
+    """Find the files, agree on one schema for those that the window needs, and return how to stream them.
+
+    Parameters
+    ----------
+    files
+        A path or URI: a file, a folder, or a glob (``**`` for any depth).
+    file_format
+        None to tell by the extension.
+    chosen
+        The window; None is everything.
+
+    Returns
+    -------
+    schema
+        Columns of the files that may hold rows of the window, partition columns last; types that differ between
+        files are widened (integer and float become double, null takes the other's type).
+    origin
+        `files`, without credentials.
+    read
+        Streams batches of at most 64 Ki rows.
+
+    Raises
+    ------
+    SourceError
+        If a file cannot be read, or a column's types in two files have nothing in common.
+    SourceMissing
+        If there is no such file, or no such time column.
+    SourceUnreachable
+        If an object store does not answer.
+    """
+    place, path = locate(files)
+    shape, infos = of_format(place.files, expand(place, path), file_format)
+    keys = partitions([info.path for info in infos])
+    by_partition = chosen is not None and chosen.column in keys
+    rows = _prune(keys, chosen, place.files) if chosen and by_partition else list(range(len(infos)))
+    # A window without any file has the columns of the newest one.
+    opened = _open(place, shape, [(infos[i], {name: keys[name][i] for name in keys}) for i in rows or [-1]])
+    schema = _unify(opened, shape)
+    condition: _Condition | None = None
+    if chosen and not by_partition:
+        if chosen.column not in schema.names:
+            raise missing_column(chosen.column, [*schema.names, *keys], place.files)
+        condition = _window_condition(place, opened, schema, chosen)
+        opened = _holding(place, opened, schema, condition) or opened
+        schema = _unify(opened, shape)
+    new = [(name, partition_type(values)) for name, values in keys.items() if name not in schema.names]
+    schema = pa.schema([*schema, *pa.schema(new)])
+    return schema, place.files, partial(_read, place, opened if rows else [], schema, condition)
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """Which rows to keep: an expression over one column."""
+
+    column: str
+    expression: Any
+
+
+def _read(
+    place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition | None, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    """Stream the columns of every file in turn, as `schema` has them."""
+    wanted = list(dict.fromkeys([*columns, condition.column] if condition else columns))
+    for file in files:
+        with place.reading(file.path):
+            is_csv = isinstance(file.fragment.format, ds.CsvFileFormat)
+            raw = (
+                _csv_batches(file, schema, wanted)
+                if is_csv
+                else _parquet_batches(place, file, schema, wanted, condition)
+            )
+            for batch in raw:
+                if condition is None:
+                    yield _fit(batch, file, schema, columns)
+                    continue
+                table = pa.Table.from_batches([_fit(batch, file, schema, wanted)]).filter(condition.expression)
+                yield from (kept.select(columns) for kept in table.to_batches() if kept.num_rows)
+
+
+def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequence[str]) -> pa.RecordBatch:
+    """Return the columns with the types of `schema`; one that the file lacks is its path's, else null."""
+    if not columns:
+        return batch.select([])
+    fitted: list[pa.Array[Any]] = []
+    for name in columns:
+        kind: Any = schema.field(name).type
+        if name in file.schema.names:
+            column = batch.column(name)
+            fitted.append(column if column.type == kind else column.cast(kind))
+        else:
+            fitted.append(pa.repeat(pa.scalar(file.keys.get(name), kind), batch.num_rows))
+    return pa.RecordBatch.from_arrays(fitted, schema=pa.schema([schema.field(name) for name in columns]))
+
+
+def _parquet_batches(
+    place: Place, file: _File, schema: pa.Schema, columns: Sequence[str], condition: _Condition | None
+) -> Iterator[pa.RecordBatch]:
+    """Decode a file page by page: a scan by `pyarrow.dataset` would hold whole row groups, ten times the memory."""
+    part = file.fragment.subset(filter=condition.expression, schema=schema) if condition else file.fragment
+    groups = [group.id for group in part.row_groups]
+    present = [name for name in columns if name in file.schema.names]
+    if not present:
+        n_rows = sum(group.num_rows for group in part.row_groups)
+        yield from pa.table({"": pa.nulls(n_rows)}).to_batches(max_chunksize=_BATCH_ROWS)
+        return
+    with place.filesystem.open_input_file(file.path) as source:
+        # From a disk in small reads; from a store in few large ones.
+        reader = parquet.ParquetFile(
+            source,
+            metadata=file.fragment.metadata,
+            buffer_size=0 if place.remote else _BUFFER_BYTES,
+            pre_buffer=place.remote,
+        )
+        yield from reader.iter_batches(_BATCH_ROWS, row_groups=groups, columns=present)
+
+
+def _csv_batches(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Parse a file with the types that all files share, so that 007 is text where another file has words."""
+    shared = pa.schema(
+        [schema.field(name) if name in schema.names else file.schema.field(name) for name in file.schema.names]
+    )
+    present = [name for name in columns if name in file.schema.names]
+    return map(_empty_to_null, _scan_csv(file, shared, present))
+
+
+def _empty_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
+    blank: Any = pa.scalar("")
+    for i, field in enumerate(batch.schema):
+        if t.is_string(field.type):
+            column = batch.column(i)
+            batch = batch.set_column(i, field, pc.if_else(pc.equal(column, blank), None, column))
+    return batch
+
+
+def _scan_csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    dataset = ds.FileSystemDataset([file.fragment], schema, file.fragment.format, file.fragment.filesystem)
+    # By expression, not by name: a list of names would read a dot as a path into a struct.
+    wanted: Any = {name: ds.field(name) for name in columns}
+    scanner = dataset.scanner(columns=wanted, batch_size=_BATCH_ROWS, batch_readahead=4, fragment_readahead=1)
+    return (batch for batch in scanner.to_batches() if batch.num_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An Arrow fragment (Any: its stubs do not know its path), its own schema, and what its path says of its rows."""
+
+    fragment: Any
+    schema: pa.Schema
+    keys: dict[str, PartitionValue]
+
+    @property
+    def path(self) -> str:
+        return str(self.fragment.path)
+
+
+def _open(place: Place, shape: Format, infos: Sequence[tuple[pafs.FileInfo, dict[str, PartitionValue]]]) -> list[_File]:
+    """Read the schema of every file, several at a time."""
+    arrow_format: Any = (
+        ds.ParquetFileFormat()
+        if shape == "parquet"
+        else ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK))
+    )
+
+    def one(info: pafs.FileInfo, keys: dict[str, PartitionValue]) -> _File:
+        with place.reading(info.path, f"be read as {shape}"):
+            fragment = arrow_format.make_fragment(info.path, place.filesystem)
+            file = _File(fragment, fragment.physical_schema.remove_metadata(), keys)
+            names = file.schema.names
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise SourceError(f"{info.path} has more than one column named {twice!r}: rename or drop one")
+            size = (info.size or 0) * (20 if info.path.endswith(COMPRESSED) else 1)
+            return _settle(file) if shape == "csv" and size > _CSV_BLOCK else file
+
+    if len(infos) == 1:
+        return [one(*infos[0])]
+    with ThreadPoolExecutor(8, thread_name_prefix="drift-schemas") as pool:
+        return list(pool.map(one, *zip(*infos, strict=True)))
+
+
+def _settle(file: _File) -> _File:
+    """Read a long CSV file through, widening each column that turns out not to fit what its first block promised."""
+    while True:
+        schema = file.schema
+        try:
+            for _ in _scan_csv(file, schema, schema.names):
+                pass
+        except pa.ArrowInvalid as error:
+            column = _CSV_CONVERSION.search(str(error))
+            index = int(column[1]) if column else len(schema)
+            if index >= len(schema) or t.is_string(schema.types[index]):
+                raise
+            wider = pa.float64() if t.is_integer(schema.types[index]) else pa.string()
+            file = replace(file, schema=schema.set(index, pa.field(schema.names[index], wider)))
+        else:
+            return file
+
+
+def _unify(files: Sequence[_File], shape: Format) -> pa.Schema:
+    try:
+        return pa.unify_schemas([file.schema for file in files], promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        pass
+    merged: dict[str, tuple[pa.DataType, str]] = {}
+    for file in files:
+        for field in file.schema:
+            known, first = merged.get(field.name, (field.type, file.path))
+            wider = _wider(known, field.type) or (pa.string() if shape == "csv" else None)
+            if wider is None:
+                raise SourceError(
+                    f"{file.path}: column {field.name!r} is {field.type}, but {known} in {first}: "
+                    "write both with one type, or narrow the files"
+                )
+            merged[field.name] = wider, first
+    return pa.schema([(name, kind) for name, (kind, _) in merged.items()])
+
+
+def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
+    """Return the type that holds the values of both, or None."""
+    plain = [kind.value_type if t.is_dictionary(kind) else kind for kind in (a, b)]
+    for pair in ([a, b], plain):
+        schemas = [pa.schema([("x", kind)]) for kind in pair]
+        try:
+            unified: pa.DataType = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        except (pa.ArrowTypeError, pa.ArrowInvalid):
+            continue
+        return unified
+    return None
+
+
+def _prune(keys: dict[str, list[PartitionValue]], chosen: WindowFilter, files: str) -> list[int]:
+    """Return which files lie in the window, by the time in their path."""
+    values: list[Any] = list(keys[chosen.column])
+    sample = next((value for value in values if value is not None), None)
+    if sample is None:
+        return []
+    start: Any
+    end: Any
+    start, end = chosen.bounds(sample, f"{files}: partition {chosen.column}")
+    return [i for i, value in enumerate(values) if value is not None and start <= value < end]
+
+
+def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, chosen: WindowFilter) -> _Condition:
+    kind: Any = schema.field(chosen.column).type
+    value_type = kind.value_type if t.is_dictionary(kind) else kind
+    column: Any = ds.field(chosen.column)
+    sample: object
+    if t.is_date(value_type):
+        sample = date(1970, 1, 1)
+    elif t.is_timestamp(value_type):
+        sample = datetime(1970, 1, 1, tzinfo=UTC if value_type.tz else None)
+    else:
+        is_text = t.is_string(value_type) or t.is_large_string(value_type)
+        present = column.is_valid() & (column != "") if is_text else column.is_valid()
+        first = next(_read(place, files, schema, _Condition(chosen.column, present), [chosen.column]), None)
+        if first is None:
+            return _Condition(chosen.column, pc.scalar(value=False))  # no row has a time, so none is in the window
+        sample = first.column(0)[0].as_py()
+    start, end = (_literal(bound, value_type) for bound in chosen.bounds(sample, f"{place.files}: {chosen.column}"))
+    return _Condition(chosen.column, (column >= start) & (column < end))
+
+
+def _holding(place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition) -> list[_File]:
+    """Return the files that may hold rows of the window, by the statistics of their row groups."""
+
+    def may_hold(fragment: Any) -> bool:
+        if not isinstance(fragment, ds.ParquetFileFragment):
+            return True
+        part: Any = fragment.subset(filter=condition.expression, schema=schema)
+        return bool(part.row_groups)
+
+    with place.reading(place.files):
+        return [file for file in files if may_hold(file.fragment)]
+
+
+def _literal(bound: Bound, kind: pa.DataType) -> pa.Scalar[Any]:
+    """Return the bound in the column's own type, so that statistics compare; in its natural one where that is finer."""
+    natural = pa.scalar(bound)
+    try:
+        return natural.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return natural

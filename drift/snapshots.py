@@ -1,0 +1,230 @@
+"""A window of a source as a stream of Arrow record batches, with only the columns asked for.
+
+Files (`drift.file_source`), SQL (`drift.sql_source`) and tables in memory all become a `Snapshot`. Whatever goes wrong
+on the way, now or in the middle of the stream, is a `SourceError` or `MissingExtra`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from drift.errors import SourceError
+from drift.time_bounds import WindowFilter, missing_column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from drift.config import Source
+    from drift.windows import Calendar, Window
+
+_BATCH_ROWS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The rows of one window of a source, not yet read.
+
+    Parameters
+    ----------
+    arrow_schema
+        Every column of the source in this window, binary and nested ones too: leaving out what cannot be counted is
+        the caller's business.
+    origin
+        The source as messages name it; never holds a password.
+    read
+        Given column names, starts a new stream of batches; given none, their lengths still sum to the rows.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> snapshot = open_table(pa.table({"x": [1, None, 3], "y": ["a", "b", None]}))
+    >>> snapshot.schema
+    {'x': 'int64', 'y': 'string'}
+    >>> [batch.num_rows for batch in snapshot.batches(["y"])]
+    [3]
+    """
+
+    arrow_schema: pa.Schema
+    origin: str
+    read: Callable[[list[str]], Iterator[pa.RecordBatch]] = field(repr=False)
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Column → Arrow type as text; strings of any width are ``string``."""
+        return {column.name: _type_text(column.type) for column in self.arrow_schema}
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Start a stream of the window's rows; each call reads anew.
+
+        Parameters
+        ----------
+        columns
+            The columns wanted, in this order; None is all of them. Batches of no columns still know their length.
+
+        Raises
+        ------
+        SourceMissing
+            If a column is not there.
+        SourceError
+            While reading, naming the file or table.
+        """
+        known = self.arrow_schema.names
+        names = known if columns is None else list(columns)
+        for name in names:
+            if name not in known:
+                raise missing_column(name, known, self.origin)
+        return self.read(names)
+
+    def count_rows(self) -> int:
+        """Count the window's rows without reading a column."""
+        return sum(batch.num_rows for batch in self.read([]))
+
+    def to_table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the columns into memory, as an Arrow table."""
+        import pyarrow as pa
+
+        names = self.arrow_schema.names if columns is None else list(columns)
+        tables = [pa.Table.from_batches([batch]) for batch in self.batches(names)]
+        empty = pa.schema([self.arrow_schema.field(name) for name in names]).empty_table()
+        return _concatenate(tables or [empty])
+
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read the columns into memory, as a DataFrame."""
+        return self.to_table(columns).to_pandas()
+
+
+def open_snapshot(source: Source, window: Window | None, *, calendar: Calendar, url: str | None = None) -> Snapshot:
+    """Open one window of a monitor's source.
+
+    Parameters
+    ----------
+    source
+        What to read: a table or a query of a database, or files.
+    window
+        Rows with ``start <= time < end``; None is every row, also those without a time.
+    calendar
+        Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
+    url
+        The database's SQLAlchemy URL; see `drift.connections.resolve_url`.
+
+    Raises
+    ------
+    SourceMissing
+        If the table, file or time column is not there.
+    SourceUnreachable
+        If the database or object store does not answer.
+    SourceError
+        If the data cannot be read, or the time column cannot be compared with the window.
+    MissingExtra
+        If the driver is not installed.
+    """
+    chosen = (
+        WindowFilter(source.time_column, window, calendar, source.timezone)
+        if window is not None and source.time_column
+        else None
+    )
+    if source.files is not None:
+        from drift.file_source import open_files
+
+        return Snapshot(*open_files(source.files, source.format, chosen))
+    if url is None:
+        raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
+    from drift.sql_source import open_sql
+
+    return Snapshot(*open_sql(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen))
+
+
+def open_table(data: Any) -> Snapshot:
+    """Open a table: a pandas DataFrame, an Arrow table (or what exports one, such as Polars), or a path.
+
+    A DataFrame's index is no column. Object columns that mix types become text; categoricals stay dictionaries.
+
+    Parameters
+    ----------
+    data
+        The table, or the path of a Parquet or CSV file, a folder, or a glob.
+
+    Raises
+    ------
+    SourceError
+        If two columns have one name, or `data` is no table.
+    """
+    if isinstance(data, str | os.PathLike):
+        from drift.file_source import open_files
+
+        return Snapshot(*open_files(os.fspath(data), None, None))
+    import pyarrow as pa
+
+    if hasattr(data, "columns") and hasattr(data, "iloc"):
+        table = _from_pandas(data)
+    else:
+        try:
+            table = data if isinstance(data, pa.Table) else pa.table(data)
+        except (pa.ArrowInvalid, TypeError, ValueError) as error:
+            message = f"a {type(data).__name__} is no table: give a DataFrame, an Arrow table or a path"
+            raise SourceError(message) from error
+    _refuse_duplicates(table.column_names)
+
+    def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        return (batch.select(columns) for batch in table.to_batches(max_chunksize=_BATCH_ROWS))
+
+    return Snapshot(table.schema.remove_metadata(), f"the {type(data).__name__}", read)
+
+
+def _refuse_duplicates(names: Sequence[str]) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise SourceError(f"the table has more than one column named {twice[0]!r}: rename or drop one")
+
+
+def _from_pandas(frame: pd.DataFrame) -> pa.Table:
+    import pyarrow as pa
+
+    names = [str(name) for name in frame.columns]
+    _refuse_duplicates(names)
+    return pa.table({name: _column(frame.iloc[:, i]) for i, name in enumerate(names)})
+
+
+def _column(series: pd.Series[Any]) -> Any:
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    try:
+        array: Any = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        array = None
+    if array is not None:
+        kind = array.type.value_type if t.is_dictionary(array.type) else array.type
+        if not (isinstance(kind, pa.BaseExtensionType) or (t.is_nested(kind) and kind != array.type)):
+            return array
+    pairs = zip(series, series.isna(), strict=True)
+    return pa.array([None if missing else str(value) for value, missing in pairs], pa.string())
+
+
+def _concatenate(tables: list[pa.Table]) -> pa.Table:
+    """Join batches whose types widened on the way (a database without types); text is the widest."""
+    import pyarrow as pa
+
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        text = pa.schema([(name, pa.string()) for name in tables[0].column_names])
+        kept = [
+            field if all(t.schema.field(field.name).type == field.type for t in tables) else text.field(field.name)
+            for field in tables[0].schema
+        ]
+        return pa.concat_tables([table.cast(pa.schema(kept)) for table in tables])
+
+
+def _type_text(arrow_type: pa.DataType) -> str:
+    import pyarrow.types as t
+
+    if t.is_large_string(arrow_type) or t.is_string_view(arrow_type):
+        return "string"
+    return str(arrow_type)

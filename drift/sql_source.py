@@ -1,0 +1,258 @@
+"""SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server.
+
+The session is read-only, and the window's bounds are bound parameters. `drift.sql_types` says which types come out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.types as t
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.ext.compiler import compiles
+
+from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
+from drift.time_bounds import missing_column
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from drift.time_bounds import Bound, WindowFilter
+
+_MAX_ROWS = 1 << 16
+_MAX_CELLS = 1 << 20
+_CONNECT_SECONDS = 10
+_LOCKED = ("locked", "busy")
+_OPENING = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+
+
+class _Verbatim(sa.TextClause):
+    """SQL as a person wrote it: ``:name`` in it is no parameter."""
+
+    inherit_cache = False
+
+
+@compiles(_Verbatim)
+def _compile_verbatim(element: _Verbatim, compiler: Any, **_: Any) -> str:
+    text: str = compiler.post_process_text(element.text)
+    return text
+
+
+def open_sql(
+    url: str,
+    *,
+    table: str | None = None,
+    schema: str | None = None,
+    query: str | None = None,
+    chosen: WindowFilter | None = None,
+) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
+    """Look at a table or query, settle its types, and return how to stream it.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL; ``postgres://`` and ``postgresql://`` mean psycopg 3. A password in it is never shown.
+    table, schema, query
+        What to read: a table (or view), or one SELECT or WITH statement.
+    chosen
+        The window; None is every row.
+
+    Returns
+    -------
+    schema
+        Every column of the table or query.
+    origin
+        The table or query, and the URL without its password.
+    read
+        Streams batches of at most 64 Ki rows.
+
+    Raises
+    ------
+    SourceMissing
+        If the database file, table or time column is not there.
+    SourceUnreachable
+        If the database does not answer.
+    SourceError
+        If the query is no single SELECT, or the database refuses it.
+    MissingExtra
+        If PostgreSQL's driver is not installed.
+    """
+    engine = _engine(url)
+    relation = _relation(engine, table, schema, query)
+    with _session(engine, relation.origin) as connection:
+        types = declared_types(connection, relation, table, schema)
+        if chosen and chosen.column not in types:
+            raise missing_column(chosen.column, types, relation.origin)
+        where = _where(connection, relation, types, chosen) if chosen else None
+        if engine.dialect.name == "sqlite":
+            types = stored_types(connection, relation, types, where)
+        elif None in types.values():
+            types = sampled_types(connection, relation, types, where)
+    arrow_schema = pa.schema([(name, kind or pa.string()) for name, kind in types.items()])
+
+    def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        if not columns:
+            with _session(engine, relation.origin) as connection:
+                n_rows = connection.execute(relation.select(sa.func.count(), where=where)).scalar_one()
+            yield pa.RecordBatch.from_arrays([pa.nulls(n_rows)], names=["row"]).select([])
+            return
+        kinds = [arrow_schema.field(name).type for name in columns]
+        rows = max(1024, min(_MAX_ROWS, _MAX_CELLS // len(columns)))
+        selected = [readable(engine, name, kind) for name, kind in zip(columns, kinds, strict=True)]
+        with _session(engine, relation.origin) as connection:
+            streamed = connection.execution_options(yield_per=rows)
+            with streamed.execute(relation.select(*selected, where=where)) as result:
+                for part in result.partitions():
+                    arrays = [
+                        to_arrow(values, kind) for values, kind in zip(zip(*part, strict=True), kinds, strict=True)
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, names=columns)
+
+    return arrow_schema, relation.origin, read
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except (exc.ArgumentError, ValueError):
+        # The text may hold a password, so it is not shown.
+        raise SourceError("the connection's URL cannot be read: write dialect://user:password@host/database") from None
+    if parsed.drivername in {"postgres", "postgresql"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    dialect = parsed.get_backend_name()
+    options: dict[str, Any] = {}
+    if dialect == "postgresql":
+        options["execution_options"] = {"postgresql_readonly": True}
+    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
+        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+    path = parsed.database or ""
+    if dialect == "sqlite" and path and path != ":memory:" and not path.startswith("file:") and not Path(path).exists():
+        # SQLite would make a new, empty database of it.
+        raise SourceMissing(f"{path}: no such SQLite database")
+    try:
+        return sa.create_engine(parsed, poolclass=sa.NullPool, **options)
+    except ModuleNotFoundError as error:
+        module = error.name or parsed.drivername
+        if dialect == "postgresql":
+            raise MissingExtra(module, extra="postgres") from None
+        raise SourceError(f"{parsed.drivername}:// needs the driver {module}: pip install {module}") from None
+    except exc.NoSuchModuleError:
+        raise SourceError(
+            f"{parsed.drivername}:// is no database that SQLAlchemy knows here: install its dialect"
+        ) from None
+    except (exc.ArgumentError, ImportError) as error:
+        raise SourceError(f"{parsed.drivername}://: {_safe(error, parsed)}") from None
+
+
+def _relation(engine: sa.Engine, table: str | None, schema: str | None, query: str | None) -> Relation:
+    shown = engine.url.set(query={}).render_as_string(hide_password=True)
+    if query is None:
+        name = f"{schema}.{table}" if schema else str(table)
+        return Relation(sa.table(str(table), schema=schema), f"table {name} of {shown}")
+    statement = query.strip().rstrip("; \t\r\n")
+    body = _OPENING.sub("", statement, count=1)
+    if not re.match(r"(?:select|with)\b", body, re.IGNORECASE):
+        first = body.split(None, 1)[0] if body.split() else "nothing"
+        raise SourceError(f"the source's query starts with {first!r}: write one SELECT (or WITH … SELECT) statement")
+    # On a line of its own the bracket survives a comment at the query's end.
+    return Relation(_Verbatim(f"({statement}\n) drift_query"), f"the query on {shown}")
+
+
+@contextmanager
+def _session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
+    """Open a read-only connection, and turn what the database raises into our own errors."""
+    try:
+        connection = engine.connect()
+    except (exc.SQLAlchemyError, OSError) as error:
+        raise SourceUnreachable(f"{origin}: cannot connect to the database: {_safe(error, engine.url)}") from error
+    try:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+        yield connection
+    except exc.NoSuchTableError as error:
+        raise SourceMissing(f"{origin}: no such table{_nearest(connection, origin)}") from error
+    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, pa.ArrowException, UnicodeError) as error:
+        raise _explained(error, engine, origin) from error
+    finally:
+        connection.close()
+
+
+def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
+    reason = _safe(error, engine.url)
+    original = getattr(error, "orig", error)
+    state = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
+    if state in {"42P01", "42703", "3F000"} or "no such table" in reason or "no such column" in reason:
+        return SourceMissing(f"{origin}: {reason}")
+    if state == "42501":
+        return SourceError(f"{origin}: permission denied: grant SELECT to this user ({reason})")
+    sqlite = engine.dialect.name == "sqlite"
+    lost = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | exc.TimeoutError)
+    if any(word in reason for word in _LOCKED) if sqlite else lost and not state.startswith("25"):
+        return SourceUnreachable(f"{origin}: the database stopped answering: {reason}")
+    return SourceError(f"{origin}: the database refused: {reason}")
+
+
+def _safe(error: BaseException, url: sa.URL) -> str:
+    """Return the reason in one line, without the password."""
+    reason = " ".join(str(getattr(error, "orig", None) or error).split())[:500]
+    password = str(url.password or "")
+    return reason.replace(password, "***") if password else reason
+
+
+def _nearest(connection: sa.Connection, origin: str) -> str:
+    name = origin.removeprefix("table ").rsplit(" of ", 1)[0]
+    schema, _, plain = name.rpartition(".")
+    inspector = sa.inspect(connection)
+    try:
+        known = [*inspector.get_table_names(schema=schema or None), *inspector.get_view_names(schema=schema or None)]
+    except exc.SQLAlchemyError:
+        known = []
+    close = difflib.get_close_matches(plain, known, 1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    if known:
+        return f"; it has {', '.join(sorted(known)[:20])}"
+    return " (a schema is its own key: `schema: …`)"
+
+
+def _where(
+    connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: WindowFilter
+) -> Any:
+    """Return ``time >= :start AND time < :end``, both bound, in the form in which the column holds its times."""
+    column: sa.ColumnClause[Any] = sa.column(chosen.column)
+    kind = types[chosen.column]
+    sample: object = None
+    if connection.dialect.name != "sqlite" and kind is not None:
+        if t.is_date(kind):
+            sample = date(1970, 1, 1)
+        elif t.is_timestamp(kind):
+            sample = datetime(1970, 1, 1, tzinfo=UTC if kind.tz else None)
+    if sample is None:
+        found = connection.execute(relation.select(column, where=column.is_not(None)).limit(1)).first()
+        if found is None:
+            return sa.false()
+        sample = found[0]
+    start, end = chosen.bounds(sample, f"{relation.origin}: {chosen.column}")
+    return sa.and_(column >= _bound("drift_start", start), column < _bound("drift_end", end))
+
+
+def _bound(name: str, value: Bound) -> sa.BindParameter[Any]:
+    kind: sa.types.TypeEngine[Any]
+    match value:
+        case datetime():
+            kind = sa.DateTime(timezone=value.tzinfo is not None)
+        case date():
+            kind = sa.Date()
+        case int():
+            kind = sa.BigInteger()
+        case _:
+            kind = sa.String()
+    return sa.bindparam(name, value, kind)

@@ -1,0 +1,449 @@
+# ruff: noqa: DTZ001 - naive times are one of the things that a source may hold
+"""Parquet and CSV: folders, globs, partitions, windows, types that differ, and what may be wrong with files."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from drift import file_source
+from drift.config import Source
+from drift.errors import SourceError, SourceMissing, SourceUnreachable
+from drift.snapshots import Snapshot, open_snapshot
+from drift.windows import Calendar, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NEW_YORK = Calendar("1d", "America/New_York")
+UTC_DAYS = Calendar("1d", "UTC")
+DAY = UTC_DAYS.starting(date(2013, 2, 8))
+
+
+def open_files(files: Path | str, window: Window | None = DAY, calendar: Calendar = UTC_DAYS, **keys: Any) -> Snapshot:
+    """Open files by a Source, as a monitor does."""
+    source = Source(**{"files": str(files), "time_column": "day", **keys})
+    return open_snapshot(source, window, calendar=calendar)
+
+
+def rows(snapshot: Snapshot, *columns: str) -> dict[str, list[Any]]:
+    """Read columns whole."""
+    return snapshot.to_table(columns or None).to_pydict()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "*",
+        "**",
+        "day=*",
+        "day=*/*",
+        "day=*/*.parquet",
+        "**/*.parquet",
+        "day=2013-02-0[78]/a.parquet",
+        "**/?.parquet",
+    ],
+)
+def test_folders_and_globs_find_the_same_files(tmp_path: Path, write: Callable[..., Path], pattern: str) -> None:
+    """A folder, one level, any depth: Hive partitions become columns in each."""
+    for day in (7, 8):
+        write(f"root/day=2013-02-0{day}/a.parquet", x=[day, day])
+    write("root/_tmp/day=2013-02-08/a.parquet", x=[99])
+    (tmp_path / "root/day=2013-02-08/_SUCCESS").touch()
+    (tmp_path / "root/day=2013-02-08/.a.parquet.crc").write_bytes(b"x")
+    snapshot = open_files(tmp_path / "root" / pattern)
+    assert snapshot.schema == {"x": "int64", "day": "date32[day]"}
+    assert rows(snapshot, "x", "day") == {"x": [8, 8], "day": [date(2013, 2, 8)] * 2}
+    assert open_files(tmp_path / "root" / pattern, None).count_rows() == 4
+
+
+@pytest.mark.parametrize(
+    ("names", "arrow_type"),
+    [
+        (["2013-02-07", "2013-02-08", "__HIVE_DEFAULT_PARTITION__"], "date32[day]"),
+        (["20130207", "20130208", "__HIVE_DEFAULT_PARTITION__"], "int64"),
+        (["2013-02-07T00", "2013-02-08T00"], None),
+        (["2013-02-07%2010:00", "2013-02-08%2010:00"], "string"),
+    ],
+)
+def test_partitions_are_pruned_by_their_path(
+    tmp_path: Path, write: Callable[..., Path], names: list[str], arrow_type: str | None
+) -> None:
+    """Dates as text or numbers select files that need not even be readable elsewhere; other text is refused."""
+    for i, name in enumerate(names):
+        write(f"day={name}/a.parquet", x=[i])
+    (tmp_path / f"day={names[0]}/a.parquet").write_bytes(b"not read at all")
+    if arrow_type is None:
+        with pytest.raises(SourceError, match="partition day holds text that is no ISO 8601"):
+            open_files(tmp_path)
+        return
+    snapshot = open_files(tmp_path)
+    assert snapshot.schema["day"] == arrow_type
+    assert rows(snapshot, "x") == {"x": [1]}
+
+
+def test_a_window_without_files_has_columns_but_no_rows(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """An empty window is no error: the gate or min_rows decide."""
+    write("day=2013-02-07/a.parquet", x=[1])
+    snapshot = open_files(tmp_path)
+    assert snapshot.schema == {"x": "int64", "day": "date32[day]"}
+    assert snapshot.count_rows() == 0
+    assert list(snapshot.batches()) == []
+    assert snapshot.to_pandas().columns.tolist() == ["x", "day"]
+
+
+def test_the_schema_is_that_of_the_window(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """A column that vanished or was retyped elsewhere does not hide in a window where it did not."""
+    write("a.parquet", day=[datetime(2013, 2, 7, 5)], gone=[1], x=pa.array([1], pa.int16()))
+    write("b.parquet", day=[datetime(2013, 2, 8, 5)], new=["a"], x=[1.5])
+    assert open_files(tmp_path).schema == {"day": "timestamp[us]", "new": "string", "x": "double"}
+    assert set(open_files(tmp_path, None).schema) == {"day", "gone", "new", "x"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "arrow_type", "values"),
+    [
+        (pa.array([1], pa.int16()), [1.5], "double", [1.0, 1.5]),
+        (pa.nulls(1), [1], "int64", [None, 1]),
+        ([1], pa.nulls(1), "int64", [1, None]),
+        (pa.nulls(1), ["a"], "string", [None, "a"]),
+        (pa.array(["a"]).dictionary_encode(), ["b"], "string", ["a", "b"]),
+        (pa.array([1.5], pa.float32()), [2], "double", [1.5, 2.0]),
+        (pa.array([Decimal("1.5")]), [2.5], "double", [1.5, 2.5]),
+    ],
+)
+def test_files_of_one_folder_may_differ(
+    tmp_path: Path, write: Callable[..., Path], first: Any, second: Any, arrow_type: str, values: list[Any]
+) -> None:
+    """Types are widened, and an absent column is null."""
+    write("a.parquet", day=[date(2013, 2, 8)], x=first, only_a=[1])
+    write("b.parquet", day=[date(2013, 2, 8)], x=second)
+    snapshot = open_files(tmp_path)
+    assert snapshot.schema["x"] == arrow_type
+    assert rows(snapshot, "x", "only_a") == {"x": values, "only_a": [1, None]}
+
+
+def test_types_with_nothing_in_common_name_file_and_column(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """Parquet is typed: a number in one file and text in another is somebody's mistake."""
+    write("a.parquet", day=[date(2013, 2, 8)], x=[1])
+    write("b.parquet", day=[date(2013, 2, 8)], x=["one"])
+    with pytest.raises(SourceError, match=r"b\.parquet: column 'x' is string, but int64 in .*a\.parquet"):
+        open_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("times", "inside"),
+    [
+        (pa.array([date(2013, 2, 8), date(2013, 2, 7), None]), 1),
+        (pa.array([datetime(2013, 2, 8), datetime(2013, 2, 9), None], pa.timestamp("s")), 1),
+        (pa.array([datetime(2013, 2, 8), datetime(2013, 2, 8, 23, 59, 59, 999999)], pa.timestamp("ns")), 2),
+        (pa.array([datetime(2013, 2, 8), datetime(2013, 2, 7, 23)], pa.timestamp("ms", "Asia/Tokyo")), 1),
+        (pa.array(["2013-02-08T00:00:00Z", "2013-02-08T00:00:00.5Z", "2013-02-09T00:00:00Z", None]), 2),
+        (pa.array(["2013-02-08", "2013-02-07"]).dictionary_encode(), 1),
+        (pa.array(["2013-02-08", "2013-02-07"], pa.large_string()), 1),
+        (pa.array([1360281600, 1360281599, None]), 1),
+        (pa.array([1360281600.0, 1360281599.5]), 1),
+        (pa.array([20130208, 20130209], pa.int32()), 1),
+        (pa.array([None, None], pa.string()), 0),
+        (pa.array([None, None], pa.int64()), 0),
+        (pa.nulls(2), 0),
+    ],
+)
+def test_parquet_times_of_every_kind(tmp_path: Path, write: Callable[..., Path], times: Any, inside: int) -> None:
+    """Half-open, by whatever the column holds; a row without a time is in no window, but in the whole table."""
+    write("a.parquet", day=times, x=list(range(len(times))))
+    assert open_files(tmp_path).count_rows() == inside
+    assert sum(len(b) for b in open_files(tmp_path).batches(["x"])) == inside
+    assert open_files(tmp_path, None).count_rows() == len(times)
+
+
+def test_naive_times_are_in_the_sources_zone(write: Callable[..., Path]) -> None:
+    """The calendar's zone unless the source names another."""
+    path = write("a.parquet", day=[datetime(2013, 2, 8, 3)])
+    window = NEW_YORK.starting(date(2013, 2, 8))
+    assert open_files(path, window, NEW_YORK).count_rows() == 1
+    assert open_files(path, window, NEW_YORK, timezone="UTC").count_rows() == 0
+
+
+def test_hourly_windows_need_times(write: Callable[..., Path]) -> None:
+    """A date column or partition under hourly windows is an error that says so."""
+    hourly = Calendar("1h")
+    window = hourly.starting(datetime(2013, 2, 8, 7))
+    path = write("day=2013-02-08/a.parquet", x=[1], when=[date(2013, 2, 8)])
+    for column in ("when", "day"):
+        with pytest.raises(SourceError, match=f"{column} holds dates"):
+            open_files(path, window, hourly, time_column=column)
+
+
+def test_names_of_columns_may_be_anything(write: Callable[..., Path]) -> None:
+    """Dots, blanks, brackets, quotes and other alphabets are no syntax."""
+    names = ["a.b", "a b", "[x]", "x*", 'q"', "列", "select", ""]
+    path = write("a.parquet", **{name: [i] for i, name in enumerate(names)}, day=[date(2013, 2, 8)])
+    assert rows(open_files(path), *names[::-1]) == {name: [i] for i, name in [*enumerate(names)][::-1]}
+
+
+def test_only_the_columns_asked_for_in_their_order(write: Callable[..., Path]) -> None:
+    """Batches hold what was asked for; none at all still counts."""
+    path = write("a.parquet", day=[date(2013, 2, 8)] * 3, b=[1, 2, 3], a=["x", "y", "z"])
+    snapshot = open_files(path)
+    assert next(snapshot.batches(["a", "b"])).schema.names == ["a", "b"]
+    assert sum(batch.num_rows for batch in snapshot.batches([])) == snapshot.count_rows() == 3
+    with pytest.raises(SourceMissing, match="no column 'c'"):
+        snapshot.batches(["c"])
+
+
+def test_batches_are_bounded(write: Callable[..., Path]) -> None:
+    """A large row group comes in pieces."""
+    n = 300_000
+    path = write("a.parquet", day=[date(2013, 2, 8)] * n, x=np.arange(n))
+    lengths = [len(batch) for batch in open_files(path).batches(["x"])]
+    assert sum(lengths) == n
+    assert max(lengths) <= 1 << 16
+
+
+def test_a_wide_row_group_is_not_held_whole(write: Callable[..., Path]) -> None:
+    """Parquet is decoded page by page: a stream's memory is far below that of its one row group."""
+    n = 1_000_000
+    path = write("a.parquet", **{f"x{i}": np.random.default_rng(i).normal(size=n) for i in range(10)})
+    stream = open_files(path, None, time_column="x0").batches()
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in stream]
+    assert len(held) == 16
+    assert max(held) < n * 10 * 8 * 0.7
+
+
+def test_nested_and_binary_columns_are_listed(write: Callable[..., Path]) -> None:
+    """They are in the schema, so that a caller can say that it skips them."""
+    path = write("a.parquet", day=[date(2013, 2, 8)], l=[[1]], s=[{"a": 1}], b=[b"\x00"])
+    schema = open_files(path).schema
+    assert {name: text.partition("<")[0] for name, text in schema.items()} == {
+        "day": "date32[day]", "l": "list", "s": "struct", "b": "binary",
+    }  # fmt: skip
+
+
+# --- CSV --------------------------------------------------------------------------------------------------------------
+
+
+def csv_file(tmp_path: Path, text: str, name: str = "a.csv") -> Path:
+    """Write a CSV file."""
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_csv_types_and_nulls(tmp_path: Path) -> None:
+    """Empty fields are null; so are NA and nan in numbers, while NA stays a label in text (it is Namibia)."""
+    path = csv_file(
+        tmp_path,
+        "\ufeffday,when,n,f,flag,label,empty\n"
+        "2013-02-08,2013-02-08T10:00:00Z,1,1.5,true,NA,\n"
+        '2013-02-08,2013-02-08T10:00:00.5Z,NA,nan,false,"",\n'
+        '2013-02-08,,,,,"a,b",\n',
+    )
+    snapshot = open_files(path)
+    assert snapshot.schema == {
+        "day": "date32[day]", "when": "timestamp[ns, tz=UTC]", "n": "int64", "f": "double", "flag": "bool",
+        "label": "string", "empty": "null",
+    }  # fmt: skip
+    assert rows(snapshot, "n", "f", "flag", "label", "empty") == {
+        "n": [1, None, None], "f": [1.5, None, None], "flag": [True, False, None], "label": ["NA", None, "a,b"],
+        "empty": [None] * 3,
+    }  # fmt: skip
+    assert snapshot.count_rows() == 3
+    assert open_files(path, time_column="when").count_rows() == 2
+
+
+def test_csv_files_agree_on_types(tmp_path: Path) -> None:
+    """Null in one file and numbers in another are numbers; numbers here and words there are words, as written."""
+    csv_file(tmp_path, "day,x,y,z\n2013-02-08,,1,1\n", "a.csv")
+    csv_file(tmp_path, "day,x,y,z\n2013-02-08,7,1.5,n/k\n", "b.csv")
+    csv_file(tmp_path, "day,x,y,z\n", "c.csv")
+    snapshot = open_files(tmp_path)
+    assert snapshot.schema == {"day": "date32[day]", "x": "int64", "y": "double", "z": "string"}
+    assert rows(snapshot, "x", "y", "z") == {"x": [None, 7], "y": [1.0, 1.5], "z": ["1", "n/k"]}
+
+
+def test_a_late_surprise_widens_a_long_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first block of a long file promised is checked against the rest, and the column widened."""
+    monkeypatch.setattr(file_source, "_CSV_BLOCK", 4096)
+    lines = [f"2013-02-08,{i},{i},true,2013-01-01" for i in range(3000)]
+    late = ["2013-02-08,1.5,n/k,maybe,soon"]
+    path = csv_file(tmp_path, "\n".join(["day,x,y,flag,due", *lines, *late]) + "\n")
+    snapshot = open_files(path)
+    assert snapshot.schema == {
+        "day": "date32[day]", "x": "double", "y": "string", "flag": "string", "due": "string",
+    }  # fmt: skip
+    assert {name: values[-1] for name, values in rows(snapshot).items()} == {
+        "day": date(2013, 2, 8), "x": 1.5, "y": "n/k", "flag": "maybe", "due": "soon",
+    }  # fmt: skip
+    assert snapshot.count_rows() == 3001
+
+
+def test_compressed_csv(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """A .csv.gz is a CSV."""
+    import gzip
+
+    path = write("a.csv", day=[date(2013, 2, 8)], x=[1])
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert rows(open_files(tmp_path / "b.csv.gz"), "x") == {"x": [1]}
+
+
+# --- what may be wrong with files -------------------------------------------------------------------------------------
+
+
+def test_missing_files_say_so(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """No such path, no match, an empty folder, the wrong kind of file, no such time column."""
+    (tmp_path / "empty").mkdir()
+    write("some/a.parquet", dey=[date(2013, 2, 8)])
+    csv_file(tmp_path, "x\n", "note.txt")
+    csv_file(tmp_path / "some", "x\n", "a.csv")
+    for files, says in [
+        ("nope", "no such file or folder"),
+        ("nope/*.parquet", "no such file or folder"),
+        ("some/*.pq", "no file there"),
+        ("empty", "no file there"),
+        ("some/a.parquet", "no column 'day': did you mean 'dey'"),
+    ]:
+        with pytest.raises(SourceMissing, match=says):
+            open_files(tmp_path / files)
+    with pytest.raises(SourceError, match="say which it is by format"):
+        open_files(tmp_path / "note.txt")
+    with pytest.raises(SourceError, match="both Parquet and CSV"):
+        open_files(tmp_path / "some")
+    with pytest.raises(SourceMissing, match="no column 'day'"):
+        open_files(tmp_path / "some", format="parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("b.parquet", b"", r"b\.parquet cannot be read as parquet"),
+        ("b.parquet", b"PAR1 nonsense PAR1", r"b\.parquet cannot be read as parquet"),
+        ("b.csv", b"", r"b\.csv cannot be read as csv.*Empty CSV"),
+        (
+            "b.csv",
+            b"day,x\n2013-02-08,1\n2013-02-08\n",
+            r"b\.csv cannot be read as csv.*Row #3: Expected 2 columns, got 1",
+        ),
+        ("b.csv", b"day,x,x\n2013-02-08,1,1\n", r"b\.csv cannot be read as csv.*multiple columns named x"),
+    ],
+)
+def test_broken_files_are_named(
+    tmp_path: Path, write: Callable[..., Path], name: str, content: bytes, says: str
+) -> None:
+    """One bad file among good ones is named, with what is wrong."""
+    write(f"a{Path(name).suffix}", day=[date(2013, 2, 8)], x=[1])
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SourceError, match=says):
+        open_files(tmp_path)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_file_that_breaks_in_the_middle_is_named(tmp_path: Path, write: Callable[..., Path], alone: bool) -> None:  # noqa: FBT001
+    """Pages damaged behind a good footer show only while reading: still an error that names the file."""
+    for i in range(1 if alone else 3):
+        write(f"{i}.parquet", day=[date(2013, 2, 8)] * 5000, x=np.random.default_rng(i).normal(size=5000))
+    bad = tmp_path / "0.parquet"
+    content = bytearray(bad.read_bytes())
+    metadata = pq.read_metadata(bad).row_group(0).column(1)
+    start = metadata.dictionary_page_offset or metadata.data_page_offset
+    content[start : start + metadata.total_compressed_size] = b"\xff" * metadata.total_compressed_size
+    bad.write_bytes(content)
+    snapshot = open_files(tmp_path)
+    with pytest.raises(SourceError, match=r"0\.parquet cannot be read"):
+        list(snapshot.batches(["x"]))
+
+
+def test_duplicate_columns_are_refused(tmp_path: Path) -> None:
+    """Two columns of one name cannot be told apart."""
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet has more than one column named 'x'"):
+        open_files(tmp_path)
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """Be a user without rights, where the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_forbidden_files_say_so(write: Callable[..., Path], request: pytest.FixtureRequest) -> None:
+    """A file that may not be read is no missing file."""
+    path = write("a.parquet", day=[date(2013, 2, 8)])
+    open_files(path)
+    path.chmod(0)
+    request.getfixturevalue("nobody")
+    with pytest.raises(SourceError, match="permission denied"):
+        open_files(path)
+
+
+# --- object stores ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bucket() -> Iterator[Any]:
+    """Yield fsspec's filesystem in memory, with two days in it."""
+    import fsspec  # type: ignore[import-untyped]
+
+    memory = fsspec.filesystem("memory")
+    for day in (7, 8):
+        with memory.open(f"/bucket/day=2013-02-0{day}/a.parquet", "wb") as file:
+            pq.write_table(pa.table({"x": [day]}), file)
+    yield memory
+    memory.rm("/bucket", recursive=True)
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/*/*.parquet", "/**", "/day=2013-02-08", "/day=2013-02-08/a.parquet"])
+@pytest.mark.usefixtures("bucket")
+def test_object_stores_read_like_folders(tail: str) -> None:
+    """Through fsspec: folders, globs and partitions as on a disk."""
+    snapshot = open_files(f"memory://bucket{tail}")
+    assert rows(snapshot, "x", "day") == {"x": [8], "day": [date(2013, 2, 8)]}
+
+
+@pytest.mark.usefixtures("bucket")
+def test_object_stores_and_their_troubles(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """file:// works; what is missing or unknown says so; what does not answer is worth a retry; keys stay secret."""
+    write("my files/a.parquet", day=[date(2013, 2, 8)])
+    assert open_files(f"file://{tmp_path}/my files/*.parquet").count_rows() == 1
+    with pytest.raises(SourceMissing, match=r"memory://nowhere: no such file"):
+        open_files("memory://nowhere")
+    with pytest.raises(SourceError, match="nosuch://bucket/x cannot be opened"):
+        open_files("nosuch://bucket/x")
+    with pytest.raises(SourceUnreachable, match="s3://bucket/x cannot be found") as caught:
+        file_source.open_files(
+            "s3://key:hunter2@bucket/x?endpoint_override=127.0.0.1:9&scheme=http&region=x", None, None
+        )
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(SourceError, match="s3://bucket/x cannot be opened") as wrong:
+        file_source.open_files("s3://key:hunter2@bucket/x?nosuch=1", None, None)
+    assert "hunter2" not in str(wrong.value)
+
+
+def test_a_store_that_breaks_while_reading_is_worth_a_retry(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a filesystem's library raises becomes SourceUnreachable."""
+    snapshot = open_files("memory://bucket")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("503 slow down")
+
+    monkeypatch.setattr(type(bucket), "_open", fail)
+    with pytest.raises(SourceUnreachable, match="503 slow down"):
+        list(snapshot.batches(["x"]))

@@ -1,0 +1,444 @@
+# ruff: noqa: DTZ001 - naive times are one of the things that a source may hold
+"""Tables and queries on SQLite and PostgreSQL: types, names, times, streams, and what may be wrong with databases."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import sqlalchemy as sa
+
+from drift import sql_source, sql_types
+from drift.config import Source
+from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.snapshots import Snapshot, open_snapshot
+from drift.time_bounds import WindowFilter
+from drift.windows import Calendar, Window
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEW_YORK = Calendar("1d", "America/New_York")
+UTC_DAYS = Calendar("1d", "UTC")
+DAY = UTC_DAYS.starting(date(2013, 2, 8))
+
+
+def open_database(url: str, window: Window | None = None, calendar: Calendar = UTC_DAYS, **keys: Any) -> Snapshot:
+    """Open a table or query by a Source, as a monitor does."""
+    source = Source(**{"connection": "db", "time_column": "day", **keys})
+    return open_snapshot(source, window, calendar=calendar, url=url)
+
+
+def rows(snapshot: Snapshot, *columns: str) -> dict[str, list[Any]]:
+    """Read columns whole."""
+    return snapshot.to_table(columns or None).to_pydict()
+
+
+def fill(url: str, *statements: str) -> str:
+    """Run SQL, and return the URL."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement.replace("%", "%%") if "psycopg" in url else statement)
+    return url
+
+
+TYPES = """CREATE TABLE t (day date, n smallint, big bigint, f real, price numeric(10,2), flag boolean, label text,
+naive timestamp, short varchar(5))"""
+
+
+def test_tables_keep_their_types(database_url: str) -> None:
+    """Integers are int64, floats and decimals float64, and nulls are nulls."""
+    fill(
+        database_url,
+        TYPES,
+        "INSERT INTO t VALUES ('2013-02-08', 1, 5000000000, 1.5, 9.99, true, 'a', '2013-02-08 10:00:00.5', 'b')",
+        "INSERT INTO t (day) VALUES ('2013-02-08')",
+    )
+    snapshot = open_database(database_url, DAY, table="t")
+    assert snapshot.schema == {
+        "day": "date32[day]", "n": "int64", "big": "int64", "f": "double", "price": "double", "flag": "bool",
+        "label": "string", "naive": "timestamp[us]", "short": "string",
+    }  # fmt: skip
+    read = rows(snapshot)
+    assert {name: values[0] for name, values in read.items()} == {
+        "day": date(2013, 2, 8), "n": 1, "big": 5_000_000_000, "f": 1.5, "price": 9.99, "flag": True, "label": "a",
+        "naive": datetime(2013, 2, 8, 10, 0, 0, 500_000), "short": "b",
+    }  # fmt: skip
+    assert all(values[1] is None for name, values in read.items() if name != "day")
+
+
+def test_an_empty_window_of_a_table(database_url: str) -> None:
+    """A declared type stands without rows; there are no batches, and a DataFrame without rows."""
+    fill(database_url, TYPES, "INSERT INTO t (day) VALUES ('2013-02-01'), (NULL)")
+    snapshot = open_database(database_url, DAY, table="t")
+    assert snapshot.schema["price"] == "double"
+    assert snapshot.count_rows() == 0
+    assert list(snapshot.batches()) == []
+    assert list(snapshot.to_pandas(["n"]).columns) == ["n"]
+    assert open_database(database_url, table="t").count_rows() == 2
+
+
+NASTY = ["sp ace", 'quo"te', "it's", "[b]", "naïve 列", "select", "50%", "a:b", "x'; DROP TABLE t; --", "UPPER", "a.b"]
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_are_quoted(database_url: str, name: str) -> None:
+    """A table and its columns may be called anything, and nothing in a name is SQL."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    fill(
+        database_url,
+        f"CREATE TABLE {quoted} ({quoted} date, x int)",
+        f"INSERT INTO {quoted} VALUES ('2013-02-08', 1), ('2013-02-07', 2)",
+    )
+    snapshot = open_database(database_url, DAY, table=name, time_column=name)
+    assert rows(snapshot, "x", name) == {"x": [1], name: [date(2013, 2, 8)]}
+    query = open_database(database_url, DAY, query=f"SELECT * FROM {quoted}", time_column=name)
+    assert rows(query, "x") == {"x": [1]}
+
+
+def test_a_schema_is_its_own_key(postgres_url: str) -> None:
+    """A table in another schema is found by `schema`, and a dot in `table` is a letter."""
+    fill(postgres_url, "CREATE SCHEMA s", "CREATE TABLE s.t (day date)", "INSERT INTO s.t VALUES ('2013-02-08')")
+    assert open_database(postgres_url, DAY, table="t", schema="s").count_rows() == 1
+    with pytest.raises(SourceMissing, match=r"table s\.t of .*no such table"):
+        open_database(postgres_url, DAY, table="s.t")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM t",
+        "  select day, x from t ;  ",
+        "SELECT day, x FROM t;\n;",
+        "-- the flights\n/* all\nof them */ SELECT * FROM t -- end",
+        "WITH u AS (SELECT * FROM t) SELECT * FROM u",
+        "SELECT day, x FROM t WHERE ':z' <> '%s' AND 5 % 3 = 2",
+        "SELECT day, max(x) AS x FROM t GROUP BY day ORDER BY day",
+    ],
+)
+def test_queries_are_read_as_written(database_url: str, query: str) -> None:
+    """Comments, semicolons, CTEs, colons and percent signs: it is the user's SQL."""
+    fill(database_url, "CREATE TABLE t (day date, x int)", "INSERT INTO t VALUES ('2013-02-08', 1), ('2013-02-07', 2)")
+    snapshot = open_database(database_url, DAY, query=query)
+    assert rows(snapshot, "x") == {"x": [1]}
+    assert snapshot.count_rows() == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("DELETE FROM t", "starts with 'DELETE'"),
+        ("/* x */ insert into t values (1)", "starts with 'insert'"),
+        (";", "starts with 'nothing'"),
+        ("-- nothing", "starts with 'nothing'"),
+        ("SELECT * FROM t; DROP TABLE t", "refused"),
+        ("SELECT 1 AS day) q; DROP TABLE t; --", "refused"),
+        ("WITH d AS (DELETE FROM t RETURNING day) SELECT * FROM d", "refused"),
+        ("SELECT nope FROM t", "nope"),
+        ("SELECT day FROM nowhere", "nowhere"),
+        ("SELEKT", "starts with 'SELEKT'"),
+    ],
+)
+def test_only_one_select_is_accepted(database_url: str, query: str, says: str) -> None:
+    """Whatever the query tries, the table is still there, and the error is ours."""
+    fill(database_url, "CREATE TABLE t (day date)", "INSERT INTO t VALUES ('2013-02-08')")
+    with pytest.raises(SourceError, match=says):
+        open_database(database_url, DAY, query=query).count_rows()
+    assert open_database(database_url, DAY, table="t").count_rows() == 1
+
+
+def test_the_session_is_read_only(database_url: str) -> None:
+    """Should a statement get through, the database refuses to write."""
+    fill(database_url, "CREATE TABLE t (day date)")
+    engine = sql_source._engine(database_url)
+    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql_source._session(engine, "here") as connection:
+        connection.exec_driver_sql("DROP TABLE t")
+
+
+def test_duplicate_names_in_a_query_are_refused(postgres_url: str) -> None:
+    """A join that selects one name twice has to name them apart."""
+    with pytest.raises(SourceError, match="more than one column named 'day'"):
+        open_database(postgres_url, DAY, query="SELECT 1 AS day, 2 AS day")
+
+
+@pytest.mark.parametrize(
+    ("declared", "inside", "outside"),
+    [
+        ("timestamp with time zone", "2013-02-08 05:00:00+00", "2013-02-08 04:59:59.999999+00"),
+        ("timestamp", "2013-02-08 00:00:00", "2013-02-07 23:59:59.999999"),
+        ("date", "2013-02-08", "2013-02-09"),
+        ("text", "2013-02-08T05:00:00Z", "2013-02-09T05:00:00Z"),
+        ("varchar(40)", "2013-02-08 05:00:00.000+00:00", "2013-02-09 05:00:00.000+00:00"),
+        ("text", "2013-02-08 23:59", "2013-02-09 00:00"),
+        ("text", "2013-02-08", "2013-02-09"),
+        ("bigint", 1360299600, 1360386000),
+        ("bigint", 1360299600000, 1360386000000),
+        ("integer", 20130208, 20130209),
+        ("numeric", 1360299600.5, 1360386000.5),
+    ],
+)
+def test_times_of_every_kind_in_sql(database_url: str, declared: str, inside: object, outside: object) -> None:
+    """The bounds speak the column's language; rows without a time are in no window."""
+    fill(
+        database_url,
+        f"CREATE TABLE t (x int, day {declared})",
+        f"INSERT INTO t VALUES (0, NULL), (1, {inside!r}), (2, {outside!r})",
+    )
+    window = NEW_YORK.starting(date(2013, 2, 8))
+    assert rows(open_database(database_url, window, NEW_YORK, table="t"), "x") == {"x": [1]}
+    assert rows(open_database(database_url, window, NEW_YORK, query="SELECT * FROM t"), "x") == {"x": [1]}
+
+
+def test_a_time_column_without_any_time_has_no_rows(database_url: str) -> None:
+    """All null: no window has a row."""
+    fill(database_url, "CREATE TABLE t (day text, x int)", "INSERT INTO t VALUES (NULL, 1)")
+    assert open_database(database_url, DAY, table="t").count_rows() == 0
+
+
+def test_an_index_on_text_times_is_used(tmp_path: Path) -> None:
+    """The filter compares the bare column with bound text, so SQLite searches its index."""
+    url = fill(
+        f"sqlite:///{tmp_path / 't.db'}",
+        "CREATE TABLE t (day text, x int)",
+        "CREATE INDEX by_day ON t (day)",
+        "INSERT INTO t VALUES ('2013-02-08T05:00:00Z', 1)",
+    )
+    engine = sql_source._engine(url)
+    relation = sql_source._relation(engine, "t", None, None)
+    with engine.connect() as connection:
+        chosen = WindowFilter("day", DAY, UTC_DAYS)
+        where = sql_source._where(connection, relation, {"day": pa.string()}, chosen)
+        compiled = relation.select(sa.column("x"), where=where).compile(engine)
+        assert "2013" not in str(compiled)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.params.values())).all()
+    assert "USING INDEX by_day" in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "arrow_type", "read"),
+    [
+        ("integer", [1, "'unknown'"], "string", ["1", "unknown"]),
+        ("integer", [1, 2.5], "double", [1.0, 2.5]),
+        ("real", [1, 2], "double", [1.0, 2.0]),
+        ("integer", [1, "x'00ff'"], "string", ["1", "\x00\ufffd"]),
+        ("blob", ["x'00ff'"], "binary", [b"\x00\xff"]),
+        ("boolean", [1, 0, "NULL"], "bool", [True, False, None]),
+        ("boolean", [1, 2], "int64", [1, 2]),
+        ("date", ["'2013-02-08'", "'2013-02-30'"], "string", ["2013-02-08", "2013-02-30"]),
+        ("date", ["'2013-02-08'", "'soon'"], "string", ["2013-02-08", "soon"]),
+        ("date", [20130208], "int64", [20130208]),
+        (
+            "datetime",
+            ["'2013-02-08'", "'2013-02-08 10:00'"],
+            "timestamp[us]",
+            [datetime(2013, 2, 8), datetime(2013, 2, 8, 10)],
+        ),
+        ("datetime", ["'2013-02-08T10:00:00Z'"], "timestamp[us, tz=UTC]", [datetime(2013, 2, 8, 10, tzinfo=UTC)]),
+        ("datetime", ["'2013-02-08'", "'08.02.2013'"], "string", ["2013-02-08", "08.02.2013"]),
+        ("numeric(5,2)", [1, 2.25], "double", [1.0, 2.25]),
+        ("", [1, 2], "int64", [1, 2]),
+        ("", ["NULL"], "null", [None]),
+        ("varchar(3)", ["NULL"], "string", [None]),
+    ],
+)
+def test_sqlite_columns_hold_what_they_like(
+    tmp_path: Path, declared: str, values: list[Any], arrow_type: str, read: list[Any]
+) -> None:
+    """A value that does not fit the declaration turns the column, never the run; the schema says it beforehand."""
+    url = fill(
+        f"sqlite:///{tmp_path / 't.db'}",
+        f"CREATE TABLE t (day text, x {declared})",
+        *[f"INSERT INTO t VALUES ('2013-02-08', {value})" for value in values],
+        "INSERT INTO t VALUES ('2013-02-07', 'another day')",
+    )
+    snapshot = open_database(url, DAY, table="t")
+    assert snapshot.schema["x"] == arrow_type
+    assert rows(snapshot, "x") == {"x": read}
+
+
+def test_mixed_zones_in_sqlite_are_text(tmp_path: Path) -> None:
+    """Times with and without a zone in one column are not one type."""
+    url = fill(
+        f"sqlite:///{tmp_path / 't.db'}",
+        "CREATE TABLE t (day text, x datetime)",
+        "INSERT INTO t VALUES ('2013-02-08', '2013-02-08T10:00:00Z'), ('2013-02-08', '2013-02-08 10:00:00')",
+    )
+    assert rows(open_database(url, DAY, table="t"), "x") == {"x": ["2013-02-08T10:00:00Z", "2013-02-08 10:00:00"]}
+
+
+def test_postgres_types_beyond_the_usual(postgres_url: str) -> None:
+    """Whatever PostgreSQL has is at least its text; infinite dates are the last days that Python has."""
+    fill(
+        postgres_url,
+        "CREATE DOMAIN positive AS int CHECK (value > 0)",
+        "CREATE TYPE mood AS ENUM ('glad')",
+        "CREATE TABLE t (day date, u uuid, j jsonb, a int[], d positive, m mood, n numeric, i interval, b bytea, "
+        "until timestamptz, since date)",
+        "INSERT INTO t VALUES ('2013-02-08', '00000000-0000-0000-0000-000000000001', '{\"b\": 1}', '{1,2}', 3, 'glad', "
+        "'NaN', '1 hour', '\\x00', 'infinity', '4713-01-01 BC')",
+    )
+    for snapshot in (
+        open_database(postgres_url, DAY, table="t"),
+        open_database(postgres_url, DAY, query="SELECT * FROM t"),
+    ):
+        read = {name: values[0] for name, values in rows(snapshot).items()}
+        assert read["u"] == "00000000-0000-0000-0000-000000000001"
+        assert (read["j"], read["a"], read["d"], read["m"]) == ('{"b": 1}', "[1, 2]", 3, "glad")
+        assert np.isnan(read["n"])
+        assert read["i"].total_seconds() == 3600
+        assert read["b"] == b"\x00"
+        assert read["until"] == datetime(9999, 12, 30, tzinfo=UTC)
+        assert read["since"] == date(1, 1, 2)
+
+
+def test_long_tables_are_streamed(database_url: str) -> None:
+    """Rows come in bounded batches, in one pass, and again on a second call."""
+    counter = (
+        "WITH RECURSIVE s(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM s WHERE x < 70000) "
+        "SELECT '2013-02-08' AS day, x, x * 0.5 AS half FROM s"
+    )
+    fill(database_url, "CREATE TABLE unused (x int)")
+    snapshot = open_database(database_url, None, query=counter)
+    for _ in range(2):
+        batches = list(snapshot.batches(["x"]))
+        assert [len(batch) for batch in batches] == [65536, 4464]
+        assert sum(pc.sum(batch.column(0)).as_py() for batch in batches) == 70000 * 70001 // 2
+    with closing(snapshot.read(["x"])) as abandoned:  # type: ignore[type-var]
+        next(abandoned)
+
+
+UNTYPED: dict[str, pa.DataType | None] = {"day": None, "x": None}
+EARLY = sa.column("rowid") <= 2
+
+
+@pytest.mark.parametrize(
+    ("sample", "late", "arrow_type", "read"),
+    [
+        (["1", "2"], "2.5", "int64", [1, 2, 2.5]),
+        (["1", "2"], "'x'", "int64", ["1", "2", "x"]),
+        (["1.5", "NULL"], "'x'", "double", ["1.5", None, "x"]),
+        (["'a'", "'b'"], "3", "string", ["a", "b", "3"]),
+        (["NULL", "NULL"], "3", "null", [None, None, 3]),
+        (["1", "2"], "NULL", "int64", [1, 2, None]),
+    ],
+)
+def test_untyped_queries_widen_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: list[str], late: str, arrow_type: str, read: list[Any]
+) -> None:
+    """Where a database says no types, the first rows do, and a later batch that does not fit is wider."""
+    url = fill(
+        f"sqlite:///{tmp_path / 't.db'}",
+        "CREATE TABLE t (day text, x)",
+        *[f"INSERT INTO t VALUES ('2013-02-08', {value})" for value in [*sample, late]],
+    )
+    # SQLite in the part of a database whose queries have no types, and whose first rows are the first two.
+    monkeypatch.setattr(sql_source, "stored_types", lambda c, r, _, __: sql_types.sampled_types(c, r, UNTYPED, EARLY))
+    monkeypatch.setattr(sql_source, "_MAX_ROWS", 1)
+    snapshot = open_database(url, DAY, table="t")
+    assert snapshot.schema["x"] == arrow_type
+    column = snapshot.to_pandas(["x"])["x"]
+    assert [None if pd.isna(value) else value for value in column] == read
+
+
+# --- what may be wrong with databases ---------------------------------------------------------------------------------
+
+
+def test_missing_tables_and_columns_say_so(database_url: str) -> None:
+    """The error names the table, and the one that was probably meant."""
+    fill(database_url, "CREATE TABLE flights (day date)")
+    with pytest.raises(SourceMissing, match=r"table flihgts of .*did you mean 'flights'"):
+        open_database(database_url, DAY, table="flihgts")
+    with pytest.raises(SourceMissing, match="has no column 'dey': did you mean 'day'"):
+        open_database(database_url, DAY, table="flights", time_column="dey")
+
+
+def test_a_missing_sqlite_file_is_not_made(tmp_path: Path) -> None:
+    """SQLite would make an empty database; a typo in a path must not."""
+    path = tmp_path / "nope.db"
+    with pytest.raises(SourceMissing, match=r"nope\.db: no such SQLite database"):
+        open_database(f"sqlite:///{path}", table="t")
+    assert not path.exists()
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """It is refused by name."""
+    (tmp_path / "a.db").write_bytes(b"certainly no SQLite database, but long enough to be looked at" * 20)
+    with pytest.raises(SourceError, match="not a database"):
+        open_database(f"sqlite:///{tmp_path / 'a.db'}", table="t")
+
+
+def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
+    """Another process at work is no broken source."""
+    import sqlite3
+
+    url = fill(f"sqlite:///{tmp_path / 't.db'}", "CREATE TABLE t (day date)")
+    holder = sqlite3.connect(tmp_path / "t.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(SourceUnreachable, match="locked"):
+            open_database(f"{url}?timeout=0.05", table="t")
+    finally:
+        holder.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "says"),
+    [
+        ("postgresql://ada:hunter2@127.0.0.1:1/db", SourceUnreachable, "cannot connect"),
+        ("postgres://ada:hunter2@127.0.0.1:1/db", SourceUnreachable, "cannot connect"),
+        ("postgresql+nosuch://ada:hunter2@h/db", SourceError, "no database that SQLAlchemy knows"),
+        ("postgresql+pg8000://ada:hunter2@h/db", MissingExtra, "pg8000 is not installed"),
+        ("mysql+pymysql://ada:hunter2@h/db", SourceError, "needs the driver pymysql"),
+        ("nosuch://ada:hunter2@h/db", SourceError, "no database that SQLAlchemy knows"),
+        ("ada:hunter2", SourceError, "URL cannot be read"),
+        ("postgresql://ada:hunter2@h:port/db", SourceError, "URL cannot be read"),
+        ("", SourceError, "URL cannot be read"),
+    ],
+)
+def test_wrong_urls_are_explained_without_their_password(url: str, error: type[DriftError], says: str) -> None:
+    """Unreachable, unknown, not installed, not a URL: each says so, none shows the password."""
+    with pytest.raises(error, match=says) as caught:
+        open_database(url, table="t")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_forbidden_table_says_what_to_grant(postgres_url: str) -> None:
+    """Permission denied is not a missing table; the error names neither SQL nor password."""
+    fill(
+        postgres_url,
+        "CREATE TABLE t (day date)",
+        "DROP ROLE IF EXISTS drift_reader",
+        "CREATE ROLE drift_reader LOGIN PASSWORD 'hunter2'",
+    )
+    url = (
+        sa.make_url(postgres_url).set(username="drift_reader", password="hunter2").render_as_string(hide_password=False)
+    )
+    try:
+        with pytest.raises(SourceError, match="permission denied: grant SELECT") as caught:
+            open_database(url, DAY, table="t")
+        assert "hunter2" not in str(caught.value)
+    finally:
+        fill(postgres_url, "DROP ROLE drift_reader")
+
+
+def test_an_error_in_the_middle_of_a_stream_is_ours(postgres_url: str) -> None:
+    """A value that cannot be computed shows while reading."""
+    snapshot = open_database(
+        postgres_url, None, query="SELECT g AS day, 1 / (100000 - g) AS x FROM generate_series(1, 100001) g"
+    )
+    with pytest.raises(SourceError, match="division by zero"):
+        list(snapshot.batches(["x"]))
+
+
+def test_an_unresolved_connection_is_no_crash() -> None:
+    """A table without a URL is a mistake of the caller that names the connection."""
+    source = Source(connection="db", table="t", time_column="day")
+    with pytest.raises(SourceError, match="connection 'db'"):
+        open_snapshot(source, DAY, calendar=UTC_DAYS)
