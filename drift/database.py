@@ -1,0 +1,250 @@
+"""The results database itself: its URL, its engine, its transactions, and its failures in words.
+
+SQLite by default, PostgreSQL in production; a URL chooses.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from drift.errors import MissingExtra, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+
+BUSY_SECONDS = 30
+"""How long a writer waits for another one to finish before it gives up (SQLite)."""
+
+CONNECT_SECONDS = 10
+
+_WRITES = "drift_writes"
+_SECRETS = {"password", "sslpassword", "passfile"}
+_JSON = partial(json.dumps, allow_nan=False)
+
+
+def normalise(url: str) -> sa.URL:
+    """Return the URL with its driver written out.
+
+    Parameters
+    ----------
+    url
+        ``sqlite:///path/to/drift.db`` or ``postgresql://user:password@host/database`` (``postgres://`` too).
+
+    Raises
+    ------
+    StoreError
+        If it is no URL, names another kind of database, or SQLite's memory, which forgets everything.
+
+    Examples
+    --------
+    >>> normalise("postgres://drift@db/drift").drivername
+    'postgresql+psycopg'
+    >>> normalise("drift.db")
+    Traceback (most recent call last):
+    drift.errors.StoreError: the results database needs a URL: sqlite:///drift.db or postgresql://user@host/database
+    """
+    needed = "the results database needs a URL: sqlite:///drift.db or postgresql://user@host/database"
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        # Without the cause: it may quote the URL, password and all.
+        raise StoreError(needed) from None
+    kind = parsed.drivername.partition("+")[0]
+    if kind in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise StoreError(f"{needed}, not {parsed.drivername}")
+    if parsed.database in {None, "", ":memory:"}:
+        raise StoreError("the results database cannot be SQLite's memory: name a file, such as sqlite:///drift.db")
+    return parsed
+
+
+def hidden(url: sa.URL | str) -> str:
+    """Return the URL as it may be shown: without its passwords.
+
+    Examples
+    --------
+    >>> hidden("postgresql://drift:s3cret@db/drift?sslpassword=x")
+    'postgresql+psycopg://drift:***@db/drift?sslpassword=xxx'
+    """
+    parsed = normalise(url) if isinstance(url, str) else url
+    shown = {key: "xxx" if key in _SECRETS else value for key, value in parsed.query.items()}
+    return parsed.set(query=shown).render_as_string(hide_password=True)
+
+
+def is_there(url: sa.URL) -> bool:
+    """Say whether there can be a database: False only for a SQLite file that does not exist."""
+    return url.get_backend_name() != "sqlite" or _is_uri(url) or Path(str(url.database)).exists()
+
+
+def _is_uri(url: sa.URL) -> bool:
+    return str(url.database).startswith("file:")
+
+
+def make_engine(url: sa.URL | str) -> sa.Engine:
+    """Return an engine; it connects when it is first used.
+
+    Raises
+    ------
+    StoreError
+        If the URL is not ours.
+    MissingExtra
+        If the PostgreSQL driver is not installed.
+    """
+    parsed = normalise(url) if isinstance(url, str) else url
+    if parsed.get_backend_name() == "sqlite":
+        engine = sa.create_engine(
+            parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True, json_serializer=_JSON
+        )
+        sa.event.listen(engine, "connect", _configure_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    arguments = {"connect_timeout": CONNECT_SECONDS, "application_name": "drift"}
+    try:
+        return sa.create_engine(
+            parsed,
+            connect_args={key: value for key, value in arguments.items() if key not in parsed.query},
+            pool_pre_ping=True,
+            hide_parameters=True,
+            json_serializer=_JSON,
+        )
+    except ModuleNotFoundError as error:
+        raise MissingExtra("psycopg", extra="postgres") from error
+
+
+def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    # The driver's own idea of when a transaction begins is off: `_begin_sqlite` says it.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads first and writes later fails at once where another one has written in between; one that
+    # asks for the lock at its beginning waits its turn.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction that only reads.
+
+    Raises
+    ------
+    StoreError
+        If the database does not answer as it should.
+    """
+    with explained(engine.url), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Open a transaction that writes: all of it, or nothing.
+
+    Raises
+    ------
+    StoreError
+        If the database does not take it.
+    """
+    with explained(engine.url), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def explained(url: sa.URL) -> Iterator[None]:
+    """Turn the database's failures into `StoreError`, without a password."""
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, ValueError) as error:
+        # The drivers' own errors are SQLAlchemy's by now, but for those of a connection or a value in the making.
+        raise StoreError(f"results database {hidden(url)}: {_reason(error, url)}") from error
+
+
+def _reason(error: Exception, url: sa.URL) -> str:
+    cause = error.orig if isinstance(error, sa.exc.StatementError) and error.orig is not None else error
+    text = " ".join(str(cause).split())
+    secrets = [url.password, *(url.query[key] for key in _SECRETS & url.query.keys())]
+    for secret in secrets:
+        if isinstance(secret, str) and secret:
+            text = text.replace(secret, "***")
+    if "unable to open database file" in text:
+        return f"{text}: its folder is not there or not readable"
+    if "readonly database" in text or "read-only" in text:
+        return f"{text}: give the user that runs Drift the right to write it and its folder"
+    if "database is locked" in text:
+        return f"{text}: another program has been writing for more than {BUSY_SECONDS} s; try again"
+    if isinstance(error, sa.exc.OperationalError) and error.connection_invalidated:
+        return f"{text}: the connection was lost; try again"
+    return text
+
+
+def insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert of the connection's dialect, which knows ``ON CONFLICT``."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet; the others stay as they are: the first one wins."""
+    if rows:
+        statement = insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+        connection.execute(statement, _ordered(table, rows))
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, keep: Collection[str] = ()
+) -> None:
+    """Insert rows, or bring those already there up to date.
+
+    Parameters
+    ----------
+    connection, table
+    rows
+        All with the same columns, every column of the primary key among them.
+    keep
+        Columns that stay as they were first written.
+    """
+    if not rows:
+        return
+    statement = insert(connection, table)
+    fixed = {*table.primary_key.columns.keys(), *keep}
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in fixed}
+    if not changed:
+        insert_missing(connection, table, rows)
+        return
+    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    connection.execute(statement, _ordered(table, rows))
+
+
+def _ordered(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    # Two writers of the same rows lock them in the same order, so neither waits for the other in a circle.
+    keys = table.primary_key.columns.keys()
+    return [dict(row) for row in sorted(rows, key=lambda row: tuple(row[key] for key in keys))]
+
+
+def matches(table: sa.Table, key: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    """Return the condition that columns have these values."""
+    return sa.and_(*(table.c[name] == value for name, value in key.items()))
+
+
+def delete_others(
+    connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], name: str, kept: Collection[str]
+) -> None:
+    """Delete the rows under a key whose column `name` has none of the values that are kept."""
+    stored = set(connection.execute(sa.select(table.c[name]).where(matches(table, key))).scalars())
+    if gone := sorted(stored - set(kept)):
+        statement = sa.delete(table).where(matches(table, key), table.c[name] == sa.bindparam("gone"))
+        connection.execute(statement, [{"gone": value} for value in gone])

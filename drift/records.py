@@ -1,0 +1,178 @@
+"""Values as rows and rows as values: profiles, reports and what they are made of; no database here."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from drift.errors import StoreError
+from drift.histograms import Histogram, Summary
+from drift.reports import Evidence, Report
+from drift.scores import Score, Verdict
+from drift.tables import WHOLE
+from drift.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import RowMapping
+
+    from drift.histograms import Profile
+
+Row = dict[str, Any]
+
+_NUMBERS = ("kl", "kl_reverse", "psi", "js", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "noise")
+_MEASURES = ("kind", *_NUMBERS, "n_reference", "n_current", "smoothing", "fingerprint")
+
+
+def summary_to_dict(summary: Summary | None) -> dict[str, Any] | None:
+    """Return a summary as JSON; a sum that overflowed is null, as infinity is never stored.
+
+    Examples
+    --------
+    >>> summary_to_dict(Summary(1, 2.0, math.inf, 2.0, 2.0))["m2"] is None
+    True
+    """
+    if summary is None:
+        return None
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(summary).items()
+    }
+
+
+def summary_from_dict(fields: Mapping[str, Any] | None) -> Summary | None:
+    """Read back what `summary_to_dict` wrote."""
+    if fields is None:
+        return None
+    overflowed = {name: math.inf for name in ("mean", "m2") if fields[name] is None}
+    return Summary(**{**fields, **overflowed})
+
+
+def histogram_rows(monitor: str, profile: Profile, window: Window) -> list[Row]:
+    """Return one row a feature."""
+    return [
+        {
+            "monitor": monitor,
+            "segment": WHOLE,
+            "feature": feature,
+            "window_start": window.start,
+            "fingerprint": histogram.binning.fingerprint,
+            "counts": histogram.counts,
+            "summary": summary_to_dict(profile.summaries.get(feature)),
+        }
+        for feature, histogram in profile.histograms.items()
+    ]
+
+
+def report_row(monitor: str, report: Report, window: Window) -> Row:
+    """Return the row of the whole report."""
+    return {
+        "monitor": monitor,
+        "segment": WHOLE,
+        "window_start": window.start,
+        "window_end": window.end,
+        "label": report.label,
+        "reference": report.reference,
+        "gate": report.gate,
+        "status": report.status,
+        "n_reference": report.n_reference,
+        "n_current": report.n_current,
+        "n_features": len(report.verdicts),
+        "n_scored": sum(verdict.score is not None for verdict in report.verdicts),
+        "n_drifting": len(report.drifting),
+        "total_kl": report.total_kl,
+        "findings": list(report.findings),
+    }
+
+
+def score_rows(monitor: str, report: Report, window: Window) -> list[Row]:
+    """Return one row a verdict.
+
+    Raises
+    ------
+    StoreError
+        If a number is infinite or NaN; the message says of which feature.
+    """
+    return [
+        _score_row(monitor, position, verdict, report.evidence.get(verdict.feature), window)
+        for position, verdict in enumerate(report.verdicts)
+    ]
+
+
+def _score_row(monitor: str, position: int, verdict: Verdict, evidence: Evidence | None, window: Window) -> Row:
+    row: Row = {
+        "monitor": monitor,
+        "segment": WHOLE,
+        "feature": verdict.feature,
+        "window_start": window.start,
+        "window_end": window.end,
+        "position": position,
+        "status": verdict.status,
+        "severity": verdict.severity,
+        "reason": verdict.reason,
+        "warning": verdict.warning,
+        "critical": verdict.critical,
+        **dict.fromkeys(_MEASURES),
+        "contributions": None,
+        "cells": None,
+        "null_rate_reference": None,
+        "null_rate_current": None,
+        "reference_counts": None,
+        "reference_summary": None,
+    }
+    if verdict.score is not None:
+        row |= {name: getattr(verdict.score, name) for name in _MEASURES}
+        row["contributions"] = verdict.score.contributions
+        row["cells"] = _occupied(verdict.score)
+    if evidence is not None:
+        row["null_rate_reference"] = _null_rate(evidence.reference)
+        row["null_rate_current"] = _null_rate(evidence.current)
+        row["fingerprint"] = evidence.reference.binning.fingerprint
+        row["reference_counts"] = evidence.reference.counts
+        row["reference_summary"] = summary_to_dict(evidence.reference_summary)
+    for name in ("warning", "critical", *_NUMBERS):
+        if row[name] is not None and not math.isfinite(row[name]):
+            raise StoreError(
+                f"monitor {monitor}, window {window}, feature {verdict.feature!r}: {name} is {row[name]}, "
+                "and infinity or NaN never stands for a score; nothing of this report was stored"
+            )
+    return row
+
+
+def _occupied(score: Score) -> int | None:
+    """Return how many cells hold rows of either side: it stands in the noise floor, (k - 1)/2 · (1/n + 1/m)."""
+    n, m = score.n_reference, score.n_current
+    if not (n and m and math.isfinite(score.noise)):
+        return None
+    return 1 + round(2 * score.noise * n * m / (n + m))
+
+
+def _null_rate(histogram: Histogram) -> float | None:
+    return histogram.n_missing / histogram.n if histogram.n else None
+
+
+def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping[str, Evidence]) -> Report:
+    """Read back a report from its row and the rows of its scores."""
+    return Report(
+        monitor=row["monitor"],
+        window=Window(row["window_start"], row["window_end"]),
+        reference=row["reference"],
+        verdicts=[_verdict(score) for score in sorted(scores, key=lambda score: score["position"])],
+        n_reference=row["n_reference"],
+        n_current=row["n_current"],
+        gate=row["gate"],
+        findings=row["findings"],
+        evidence=evidence,
+        label=row["label"],
+    )
+
+
+def _verdict(row: RowMapping) -> Verdict:
+    score = None
+    if row["kl"] is not None:
+        measures = {name: row[name] for name in _MEASURES}
+        score = Score(feature=row["feature"], contributions=row["contributions"], **measures)
+    limits = {name: row[name] for name in ("feature", "status", "severity", "reason", "warning", "critical")}
+    return Verdict(**limits, score=score)

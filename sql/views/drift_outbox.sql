@@ -1,0 +1,24 @@
+-- Notifications that are owed or were given up.
+--
+-- id               its idempotency key
+-- monitor          name of the monitor
+-- route            the route of the monitor's file it goes to
+-- title            its heading
+-- state            pending or dead
+-- attempts         how often it was tried
+-- next_attempt_at  when it is due, or how long the present sender may take, UTC
+-- last_error       why it was not delivered
+-- created_at       when it came to be owed, UTC
+CREATE VIEW drift_outbox AS
+SELECT
+    id,
+    monitor,
+    route,
+    title,
+    state,
+    attempts,
+    next_attempt_at,
+    last_error,
+    created_at
+FROM notification
+WHERE state <> 'sent';

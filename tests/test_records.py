@@ -1,0 +1,61 @@
+"""Values as rows: what is refused, and what is worked out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from drift import records
+from drift.errors import StoreError
+from drift.histograms import Histogram, Profile, Summary
+from drift.reports import Report
+from drift.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+from tests.store_samples import BINNINGS, DAY, KEY, NOW, judged, numeric, scored
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An empty store."""
+    with Store.open(database_url, create=True) as opened:
+        yield opened
+
+
+def test_a_sum_that_overflowed_is_stored_as_unknown(store: Store) -> None:
+    """Infinity is never stored; the summary still comes back, without a standard deviation."""
+    window = DAY
+    binning = numeric(0.0)
+    profile = Profile(
+        window, 2, {"x": Histogram(binning, np.array([0, 2, 0]))}, {"x": Summary(2, 1e308, math.inf, 0.0, 1.7e308)}
+    )
+    store.save_profile("m", profile, gate="accepted", binning_key=KEY, now=NOW)
+    ((read, _),) = store.load_profiles("m", [window], {"x": binning})
+    assert read.summaries["x"].std is None
+    assert read == profile
+
+
+@pytest.mark.parametrize("field", ["kl", "kl_corrected", "ci_high", "p", "z", "noise"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_infinity_and_nan_are_refused_by_name(field: str, value: float) -> None:
+    """The message says which feature of which window."""
+    bad = scored("carrier", judged(BINNINGS).evidence["carrier"], **{field: value})
+    with pytest.raises(StoreError, match=rf"flights.*{DAY.key}.*'carrier': {field} is {value}"):
+        records.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
+
+
+def test_occupied_cells_are_read_off_the_noise_floor() -> None:
+    """For every number of cells and sizes near and far apart."""
+    evidence = judged(BINNINGS).evidence["carrier"]
+    for k in (1, 2, 17, 503):
+        for n, m in ((1, 1), (9_000, 31), (10**12, 10**7)):
+            noise = (k - 1) / 2 * (1 / n + 1 / m)
+            verdict = scored("carrier", evidence, noise=noise, n_reference=n, n_current=m)
+            (row,) = records.score_rows("m", Report("m", DAY, "", [verdict], n, m), DAY)
+            assert row["cells"] == k

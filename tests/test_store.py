@@ -1,0 +1,224 @@
+"""The store: every stage twice changes nothing, and everything comes back as it went in, whoever else writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drift import tables
+from drift.binning import CategoricalBinning
+from drift.errors import StoreError
+from drift.histograms import Profile
+from drift.outcomes import Outcome
+from drift.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from drift.binning import Binning
+
+from tests.store_samples import (
+    BINNINGS,
+    DAY,
+    HOSTILE,
+    KEY,
+    LATER,
+    NOW,
+    counted,
+    dump,
+    judged,
+    nth,
+    save_everything,
+)
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An empty store."""
+    with Store.open(database_url, create=True) as opened:
+        yield opened
+
+
+def test_every_stage_twice_changes_nothing(store: Store) -> None:
+    """Row for row, later and in any order; only the times of the run differ."""
+    save_everything(store, NOW)
+    before = dump(store)
+    save_everything(store, NOW)
+    assert dump(store) == before
+    save_everything(store, LATER)
+    assert dump(store, "run") == {name: rows for name, rows in before.items() if name != "run"}
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_the_order_of_windows_does_not_matter(store: Store, order: tuple[int, ...]) -> None:
+    """A backfill that goes backwards ends in the same rows."""
+    for i in order:
+        save_everything(store, NOW, nth(i), seed=i)
+    reports = store.load_reports("flights", since=DAY.start)
+    assert [report.window for report in reports] == [nth(0), nth(1), nth(2)]
+    assert [len(rows) for rows in dump(store).values()] == [0, 0, 5, 5, 3, 15, 1, 0, 3, 3, 3, 18, 9]
+
+
+@pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
+def test_concurrent_writers_of_one_window_agree(store: Store, database_url: str, *, processes: bool) -> None:
+    """Nobody waits in a circle, nothing is there twice, and all read the same afterwards."""
+    failures: list[str] = []
+    if processes:
+        code = (
+            "import sys, tests.store_samples as t; from drift.store import Store\n"
+            "with Store.open(sys.argv[1]) as store:\n    for _ in range(3): t.save_everything(store, t.NOW)"
+        )
+        others = [
+            subprocess.Popen([sys.executable, "-c", code, database_url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        failures += [errors for other in others for errors in [other.communicate()[1]] if other.returncode]
+    else:
+
+        def work() -> None:
+            try:
+                for _ in range(3):
+                    save_everything(store, NOW)
+            except BaseException as error:  # noqa: BLE001 - shown by the assertion below
+                failures.append(str(error))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    before = dump(store)
+    save_everything(store, NOW)
+    assert dump(store) == before
+    assert store.load_report("flights", DAY.start) is not None
+
+
+def test_hostile_names_come_back(store: Store) -> None:
+    """As monitor, feature, category, column, expectation, and in every text."""
+    for name in HOSTILE:
+        binnings: dict[str, Binning] = {name: CategoricalBinning((name, "z"), ("rare" + name,))}
+        profile = replace(counted(binnings), problems={f"p{name}": name})
+        store.save_monitor(name, KEY, {name: name}, NOW)
+        store.save_gate(name, DAY, "rejected", [Outcome(name, name, name, "reject", False, name, name)], NOW)
+        store.save_baseline(
+            name,
+            binnings,
+            types={name: name},
+            fitted_from=DAY.start,
+            fitted_to=DAY.end,
+            n_rows=1,
+            now=NOW,
+            by=name,
+            reason=name,
+        )
+        store.save_profile(name, profile, gate="accepted", binning_key=KEY, now=NOW)
+        report = judged(binnings, name=name, findings=[name], label=name, reference=name)
+        store.save_report(name, report, NOW)
+        store.save_run_finished(name, DAY, "error", NOW, error=name)
+        assert name in [row["monitor"] for row in store.monitors()]
+        assert store.active_baseline(name) == binnings
+        assert store.load_profiles(name, [DAY], binnings) == [(profile, "accepted")]
+        read = store.load_report(name, DAY.start)
+        assert read is not None
+        assert read.to_json() == report.to_json()
+        assert store.validations(name, DAY)[0]["column_name"] == name
+        assert [row["feature"] for row in store.scores(name, feature=name)] == [name]
+        assert name in [row["error"] for row in store.latest_runs()]
+        assert list(store.history(name, [name], before=nth(1).start)) == [name]
+
+
+def test_what_has_no_window_is_refused(store: Store) -> None:
+    """A comparison of two tables is no part of a history."""
+    with pytest.raises(StoreError, match="no window"):
+        store.save_report("flights", replace(judged(BINNINGS), window=None), NOW)
+    with pytest.raises(StoreError, match="no window"):
+        store.save_profile("flights", Profile(None, 0, {}), gate="accepted", binning_key=KEY, now=NOW)
+
+
+def test_a_naive_time_is_refused(store: Store) -> None:
+    """Nobody knows when it was."""
+    with pytest.raises(StoreError, match="no time zone"):
+        store.save_monitor("flights", KEY, {}, datetime(2013, 2, 9))  # noqa: DTZ001
+
+
+def test_the_configuration_in_force_is_the_one_last_used(store: Store) -> None:
+    """Also where somebody goes back to an earlier one."""
+    for i, key in enumerate(["one", "two", "one"]):
+        store.save_monitor("flights", key, {"v": key}, NOW + timedelta(hours=i))
+        (monitor,) = store.monitors()
+        assert (monitor["config_hash"], monitor["config"]) == (key, {"v": key})
+    assert [row["first_seen_at"] for row in store.monitors()] == [NOW]
+
+
+def test_runs_remember_their_beginning_and_their_end(store: Store) -> None:
+    """A second start forgets the first end; an end without a start is an end."""
+    store.save_run_started("flights", DAY, KEY, NOW, url="http://log")
+    assert store.latest_runs()[0]["status"] == "running"
+    store.save_run_finished("flights", DAY, "error", LATER, error="it broke\0")
+    (run,) = store.runs("flights")
+    assert (run["status"], run["started_at"], run["finished_at"], run["config_hash"]) == ("error", NOW, LATER, KEY)
+    assert run["error"] == "it broke\N{REPLACEMENT CHARACTER}"
+    store.save_run_started("flights", DAY, KEY, LATER)
+    (run,) = store.runs("flights")
+    assert (run["status"], run["finished_at"], run["error"]) == ("running", None, None)
+    store.save_run_finished("flights", nth(1), "ok", LATER, timings={"profile": 0.5})
+    assert [row["window_start"] for row in store.latest_runs()] == [nth(1).start]
+    assert [row["status"] for row in store.runs("flights")] == ["ok", "running"]
+
+
+def test_pruning_takes_old_windows_and_nothing_else(store: Store) -> None:
+    """Baselines, configurations and the windows since stay; what went is counted."""
+    for i in range(3):
+        save_everything(store, NOW, nth(i), seed=i)
+    gone = store.prune(nth(2).start)
+    assert gone == {
+        "histogram": 10,
+        "profile": 2,
+        "validation": 6,
+        "gate": 2,
+        "score": 12,
+        "report": 2,
+        "run": 2,
+        "alert_event": 0,
+        "alert": 0,
+        "notification": 0,
+    }
+    assert [report.window for report in store.load_reports("flights", since=nth(-9).start)] == [nth(2)]
+    assert store.active_baseline("flights") == BINNINGS
+    assert sum(store.prune(nth(2).start).values()) == 0
+
+
+def test_the_views_show_what_the_tables_hold(store: Store) -> None:
+    """One row a score, a window, a monitor and a failure."""
+    save_everything(store, NOW)
+    save_everything(store, NOW, nth(1))
+
+    def rows(name: str) -> list[dict[str, Any]]:
+        with store.engine.connect() as connection:
+            return [dict(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}").mappings()]
+
+    assert len(rows("drift_scores")) == 12
+    assert {(row["direction"], row["unit"]) for row in rows("drift_scores")} == {("current||reference", "nats")}
+    assert len(rows("drift_latest_scores")) == 6
+    assert [row["share_drifting"] for row in rows("drift_windows")] == [0.2, 0.2]
+    (health,) = rows("drift_monitor_health")
+    assert (health["windows"], health["last_status"], health["live_alerts"]) == (2, "critical", 0)
+    assert sorted(row["could_not_run"] for row in rows("drift_validation_failures")) == [0, 0, 1, 1]
+    assert rows("drift_open_alerts") == rows("drift_outbox") == []
+
+
+def test_only_aggregates_are_stored() -> None:
+    """No column could hold a row of the data: a look at their names and types."""
+    kinds = {type(column.type).__name__ for table in tables.metadata.tables.values() for column in table.columns}
+    allowed = {"Text", "Words", "JSON", "Instant", "Finite", "Cells", "Integer", "BigInteger", "Boolean"}
+    assert kinds <= allowed
