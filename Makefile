@@ -40,8 +40,8 @@ docs: .venv/.dev ## Run the examples in the documents and follow their links
 compose-check: .venv/.dev ## Check docker-compose.yml against the Compose specification
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: .venv/.dev ## Measure time and memory
-	@$(BIN)/python benchmarks/run.py
+bench: .venv/.dev ## Measure false-alarm rates, power and pages, with fixed seeds
+	@$(BIN)/python -m benchmarks.error_rates
 
 wheel: .venv/.dev ## Build the wheel into dist/
 	@$(BIN)/python -m hatchling build --target wheel

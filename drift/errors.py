@@ -13,7 +13,8 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
     ├── DistributionError     an array is no probability distribution
     ├── ValidationError       an expectation cannot be built or run
     ├── StoreError            the results database cannot be used
-    │   └── SchemaOutdated      its migrations are behind or ahead
+    │   ├── SchemaOutdated      its migrations are behind or ahead
+    │   └── StoreConflict       somebody else wrote in between; read again and repeat
     ├── NotifyError           a notification cannot be delivered
     └── MissingExtra          an optional dependency is not installed
 """
@@ -86,6 +87,10 @@ class StoreError(DriftError):
 
 class SchemaOutdated(StoreError):
     """The results database and this version of Drift disagree about the tables."""
+
+
+class StoreConflict(StoreError):
+    """Somebody else wrote what was to be changed, in between; reading again and repeating is safe."""
 
 
 class NotifyError(DriftError):

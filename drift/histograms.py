@@ -267,11 +267,11 @@ def _same_clock(binning: Binning, arrow_type: pa.DataType) -> bool:
     )
 
 
-def _count_column(column: pa.Array[Any], binning: Binning) -> tuple[NDArray[np.int64], Summary | None]:
+def _count_column(column: pa.Array[Any], binning: Binning) -> tuple[NDArray[np.int64], Summary]:
     if not compatible(binning.kind, column.type) or not _same_clock(binning, column.type):
         raise BinningError(f"type changed: {binning.kind} in the reference, {column.type} now")
     if isinstance(binning, CategoricalBinning):
-        return binning.count_labels(*to_labels(column)), None
+        return binning.count_labels(*to_labels(column)), Summary()
     values, n_null = to_numbers(column)
     cells = binning.count(values)
     cells[-1] += n_null
@@ -312,7 +312,7 @@ def count(
     ([0, 1, 1, 2], {'y': 'column missing'})
     """
     counts = {name: np.zeros(binning.n_cells, np.int64) for name, binning in binnings.items()}
-    summaries = {name: Summary() for name, binning in binnings.items() if isinstance(binning, NumericBinning)}
+    summaries = dict.fromkeys(binnings, Summary())
     seen: set[str] = set()
     types = dict(schema or {})
     problems: dict[str, str] = {}
@@ -330,21 +330,21 @@ def count(
                 cells, summary = _count_column(batch.column(index), binning)
             except BinningError as error:
                 problems[name] = str(error)
-            else:
-                counts[name] += cells
-                if summary is not None:
-                    summaries[name] += summary
-    for name in binnings:
-        if name not in seen and name not in problems and (n_rows or (types and name not in types)):
+                continue
+            counts[name] += cells
+            summaries[name] += summary
+    for name in binnings.keys() - problems.keys():
+        have = int(counts[name].sum())
+        if name not in seen and (n_rows or (types and name not in types)):
             problems[name] = "column missing"
-        elif name in seen and name not in problems and counts[name].sum() != n_rows:
-            problems[name] = f"column missing in part of the window: {counts[name].sum():,} of {n_rows:,} rows have it"
+        elif have != n_rows:
+            problems[name] = f"column missing in part of the window: {have:,} of {n_rows:,} rows have it"
     good = [name for name in binnings if name not in problems]
     return Profile(
         window,
         n_rows,
         {name: Histogram(binnings[name], counts[name]) for name in good},
-        {name: summaries[name] for name in good if name in summaries},
+        {name: summaries[name] for name in good if isinstance(binnings[name], NumericBinning)},
         types,
         problems,
     )

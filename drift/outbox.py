@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from drift.alerts import Alert, Event
 from drift.database import insert, insert_missing
-from drift.errors import StoreError
+from drift.errors import StoreConflict, StoreError
 from drift.tables import alert, alert_event, notification
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def save(connection: sa.Connection, changed: Iterable[Alert], diary: Iterable[Ev
             lines.pop(alert_id, None)
             continue
         if stored.events != after.events - len(mine):
-            raise StoreError(
+            raise StoreConflict(
                 f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
                 "run the same window again"
             )

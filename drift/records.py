@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.errors import StoreError
 from drift.histograms import Histogram, Summary
-from drift.reports import Evidence, Report
+from drift.reports import Evidence, Finding, Report
 from drift.scores import Score, Verdict
 from drift.tables import WHOLE
 from drift.windows import Window
@@ -83,7 +83,7 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
         "n_scored": sum(verdict.score is not None for verdict in report.verdicts),
         "n_drifting": len(report.drifting),
         "total_kl": report.total_kl,
-        "findings": list(report.findings),
+        "findings": [asdict(finding) for finding in report.findings],
     }
 
 
@@ -163,7 +163,7 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
         n_reference=row["n_reference"],
         n_current=row["n_current"],
         gate=row["gate"],
-        findings=row["findings"],
+        findings=[Finding(**finding) for finding in row["findings"]],
         evidence=evidence,
         label=row["label"],
     )

@@ -12,7 +12,7 @@ from drift import tables
 from drift.binning import CategoricalBinning, NumericBinning
 from drift.histograms import Histogram, Profile, Summary
 from drift.outcomes import Outcome
-from drift.reports import Evidence, Report
+from drift.reports import Evidence, Finding, Report
 from drift.scores import Score, Verdict
 from drift.windows import Calendar, Window
 
@@ -121,7 +121,7 @@ def judged(
         scored(feature, evidence[feature], "critical" if i == 0 else "ok") for i, feature in enumerate(binnings)
     ]
     verdicts.append(Verdict("zeta", "not_comparable", "none", "type list", 0.01, 0.1))
-    described, found = "trailing 28d: 27 of 28 windows", ["column new: new (int64)"]
+    described, found = "trailing 28d: 27 of 28 windows", [Finding("new_column", "column new: new (int64)", "new")]
     label = CALENDAR.label(window)
     report = Report(name, window, described, verdicts, 9_000, 900, "warned", found, evidence, label)
     return replace(report, **changes)

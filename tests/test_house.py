@@ -39,6 +39,7 @@ ORDER = (
     "fitting",
     "histograms",
     "divergence",
+    "contingency",
     "significance",
     "scores",
     "detection",

@@ -17,6 +17,7 @@ from drift.binning import CategoricalBinning
 from drift.errors import StoreError
 from drift.histograms import Profile
 from drift.outcomes import Outcome
+from drift.reports import Finding
 from drift.store import Store
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def test_hostile_names_come_back(store: Store) -> None:
             reason=name,
         )
         store.save_profile(name, profile, gate="accepted", binning_key=KEY, now=NOW)
-        report = judged(binnings, name=name, findings=[name], label=name, reference=name)
+        report = judged(binnings, name=name, findings=[Finding("other", name, name)], label=name, reference=name)
         store.save_report(name, report, NOW)
         store.save_run_finished(name, DAY, "error", NOW, error=name)
         assert name in [row["monitor"] for row in store.monitors()]

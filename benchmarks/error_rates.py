@@ -1,0 +1,458 @@
+"""How often Drift is wrong: false alarms, bias, coverage, power and pages, beside the rules of its peers.
+
+    python -m benchmarks.error_rates [--quick] [--only calibration,estimate,interval,power,pages,season]
+
+Seeds are fixed, so the figures repeat. Bins are fitted end to end from raw values. The peers' rules are written anew
+from their published formulas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import kolmogorov, ndtr
+from scipy.stats import spearmanr
+
+from drift import divergence
+from drift.binning import NumericBinning
+from drift.config import Detection
+from drift.detection import Past, judge, measure
+from drift.fitting import fit_categorical, fit_numeric
+from drift.histograms import Histogram
+from drift.significance import confidence_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from drift.binning import Binning
+    from drift.scores import Score
+
+    Floats = NDArray[np.float64]
+    Sampler = Callable[[np.random.Generator, int], Floats]
+
+FEATURES = 200
+DAYS = 30
+
+
+def zipf(levels: int) -> Floats:
+    """Return the shares of so many categories, the i-th proportional to 1/i."""
+    weights = 1 / np.arange(1, levels + 1)
+    return np.asarray(weights / weights.sum())
+
+
+def category(shares: Floats) -> Sampler:
+    """Return a sampler of category codes."""
+    return lambda rng, size: np.searchsorted(np.cumsum(shares)[:-1], rng.random(size), "right").astype(float)
+
+
+def nulls(sampler: Sampler, share: float) -> Sampler:
+    """Return a sampler that loses a share of its values at random."""
+    return lambda rng, size: np.where(rng.random(size) < share, np.nan, sampler(rng, size))
+
+
+NUMERIC: dict[str, Sampler] = {
+    "normal": lambda rng, size: rng.normal(size=size),
+    "heavy tails": lambda rng, size: rng.standard_t(2, size),
+    "3 % null": nulls(lambda rng, size: rng.normal(size=size), 0.03),
+    "40 % zero, whole": lambda rng, size: np.where(rng.random(size) < 0.4, 0, np.round(rng.exponential(10, size))),
+}
+CATEGORICAL: dict[str, Sampler] = {
+    "binary": category(np.array([0.7, 0.3])),
+    "5 categories": category(zipf(5)),
+    "50 categories": category(zipf(50)),
+    "500 categories": category(zipf(500)),
+}
+
+
+def fit(values: Floats, *, numeric: bool, expected_rows: int) -> Binning:
+    """Fit the binning that Drift would."""
+    if numeric:
+        return fit_numeric(values, expected_rows=expected_rows)
+    labels, counts = np.unique(values, return_counts=True)
+    return fit_categorical({str(int(label)): int(c) for label, c in zip(labels, counts, strict=True)})
+
+
+def histogram(binning: Binning, values: Floats) -> Histogram:
+    """Count values as Drift would."""
+    if isinstance(binning, NumericBinning):
+        return Histogram(binning, binning.count(values))
+    labels, counts = np.unique(values, return_counts=True)
+    return Histogram(binning, binning.count_labels([str(int(label)) for label in labels], counts))
+
+
+def table(title: str, heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table."""
+    cells = [[*map(str, heading)], *([f"{v:.3g}" if isinstance(v, float) else str(v) for v in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    print(f"\n{title}")
+    for row in cells:
+        print(
+            "  ".join(
+                cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+        )
+
+
+# --- §3: do p-values mean what they say?
+
+
+def calibration(*, quick: bool) -> None:
+    """Print false-alarm rates over nominal, from raw values, bins fitted on each reference."""
+    repeats = 2000 if quick else 10_000
+    sizes = [(100, 100), (500, 500), (5000, 500), (28_000, 1000), (5000, 5000)] + ([] if quick else [(50_000, 5000)])
+    rows: list[list[object]] = []
+    worst = Counter[str]()
+    for n, m in sizes:
+        for name, sampler in {**NUMERIC, **CATEGORICAL}.items():
+            rng = np.random.default_rng([3, n, m, len(rows)])
+            p: list[float] = []
+            for _ in range(repeats // FEATURES):
+                pairs = {}
+                for i in range(FEATURES):
+                    before = sampler(rng, n)
+                    binning = fit(before, numeric=name in NUMERIC, expected_rows=m)
+                    pairs[str(i)] = histogram(binning, before), histogram(binning, sampler(rng, m))
+                p += [score.p for score in measure(pairs, seed=int(rng.integers(1 << 30))).values()]
+            rates = [float((np.array(p) <= level).mean() / level) for level in (0.05, 0.01, 0.001)]
+            worst[".05 within ±20 %"] += abs(rates[0] - 1) <= 0.2
+            worst[".01 within ±50 %"] += abs(rates[1] - 1) <= 0.5
+            rows.append([f"{n:,} / {m:,} {name}", *rates])
+    table(
+        f"False alarms over nominal, nothing changed, {repeats:,} tests each "
+        f"(two standard errors: {2 / np.sqrt(repeats * 0.05):.2f}, {2 / np.sqrt(repeats * 0.01):.2f})",
+        ["rows, feature", "at .05", "at .01", "at .001"],
+        rows,
+    )
+    print("; ".join(f"{what}: {count} of {len(rows)}" for what, count in worst.items()))
+
+
+# --- §1: is the estimate right?
+
+
+def evidently_fill(p: Floats) -> Floats:
+    """Fill the zeros of one side as Evidently does, and normalise."""
+    least = np.where(p > 0, p, np.inf).min(axis=-1, keepdims=True)
+    filled = np.where(p > 0, p, np.where(least <= 1e-4, least / 1e6, 1e-4))
+    return np.asarray(filled / filled.sum(axis=-1, keepdims=True))
+
+
+def estimate(*, quick: bool) -> None:
+    """Print bias when nothing changed, and how well estimates rank true divergences at 1,000 rows."""
+    repeats = 500 if quick else 4000
+    methods: dict[str, Callable[[Floats, Floats], Floats]] = {
+        "corrected": divergence.kl_corrected,
+        "pooled": lambda y, x: divergence.kl_divergence(*divergence.smooth(y, x)),
+        "jeffreys": lambda y, x: divergence.kl_divergence(*divergence.smooth(y, x, "jeffreys")),
+        "laplace": lambda y, x: divergence.kl_divergence(*divergence.smooth(y, x, "laplace")),
+        "Evidently ε": lambda y, x: divergence.kl_divergence(
+            *(evidently_fill(side / side.sum(axis=-1, keepdims=True)) for side in (y, x))
+        ),
+    }
+    sizes = (50, 100, 1000, 10_000, 100_000)
+    uneven = np.random.default_rng(1).dirichlet(np.full(50, 0.3))
+    laws = (np.full(10, 0.1), zipf(20), zipf(50), zipf(500), uneven)
+    worst = {name: [0.0] * len(sizes) for name in methods}
+    for j, n in enumerate(sizes):
+        for shares in laws:
+            rng = np.random.default_rng([1, n, len(shares)])
+            x, y = (rng.multinomial(n, shares, repeats).astype(float) for _ in range(2))
+            for name, method in methods.items():
+                bias = float(method(y, x).mean())
+                worst[name][j] = max(worst[name][j], bias, key=abs)
+    rng = np.random.default_rng(12)
+    truth: list[float] = []
+    estimates: dict[str, list[float]] = {name: [] for name in methods}
+    for _ in range(repeats):
+        q = rng.dirichlet(np.full(int(rng.integers(5, 51)), 1.0))
+        p = q * np.exp(rng.uniform(0, 0.4) * rng.standard_normal(len(q)))
+        p /= p.sum()
+        truth.append(float(divergence.kl_divergence(p, q)))
+        x, y = rng.multinomial(1000, q).astype(float), rng.multinomial(1000, p).astype(float)
+        for name, method in methods.items():
+            estimates[name].append(float(method(y, x)))
+    rows = [[name, *worst[name], float(spearmanr(truth, estimates[name]).statistic)] for name in methods]
+    table(
+        "Worst bias when nothing changed (10 to 500 cells), by rows a side; Spearman's rank correlation with the truth "
+        "at 1,000 rows, true KL 0 to about .08, 5 to 50 cells",
+        ["estimate", *(f"{n:,}" for n in sizes), "Spearman"],
+        rows,
+    )
+
+
+# --- §5: do intervals cover?
+
+
+def interval(*, quick: bool) -> None:
+    """Print the coverage of the 95 % interval over shapes, sizes and divergences."""
+    repeats = 1000 if quick else 5000
+    rows = []
+    for n, m in ((500, 500), (5000, 500), (5000, 5000), (28_000, 1000), (100_000, 10_000)):
+        for cells in (3, 10, 30):
+            found = []
+            for tilt in (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5):
+                rng = np.random.default_rng([5, n, m, cells, int(100 * tilt)])
+                q = 0.9 * rng.dirichlet(np.full(cells, 2.0)) + 0.1 / cells
+                p = q * np.exp(tilt * rng.standard_normal(cells))
+                p /= p.sum()
+                x, y = rng.multinomial(n, q, repeats), rng.multinomial(m, p, repeats)
+                low, high = confidence_interval(divergence.kl_corrected(y, x), x, y)
+                true = float(divergence.kl_divergence(p, q))
+                found.append(float(((low <= true) & (true <= high)).mean()))
+            rows.append([f"{n:,} / {m:,}, {cells} cells", min(found), float(np.mean(found)), max(found)])
+    table("Coverage of the 95 % interval, seven divergences from 0 to about 1", ["", "least", "mean", "most"], rows)
+
+
+# --- §9: is what changed found?
+
+
+def power(*, quick: bool) -> None:
+    """Print how often one changed feature of 200 is found on the first day: significant and large enough."""
+    repeats = 40 if quick else 300
+
+    def normal(shift: float = 0, scale: float = 1) -> Sampler:
+        return lambda rng, size: rng.normal(shift, scale, size)
+
+    def atom(value: float) -> Sampler:
+        return lambda rng, size: np.where(rng.random(size) < 0.01, value, rng.normal(size=size))
+
+    letters = zipf(20)
+    swapped = letters[[2, 1, 0, *range(3, 20)]]
+    faults: dict[str, tuple[bool, Sampler, Sampler]] = {
+        "mean + .25 σ": (True, normal(), normal(0.25)),
+        "mean + .5 σ": (True, normal(), normal(0.5)),
+        "σ × 1.2": (True, normal(), normal(0, 1.2)),
+        "1 % at -999": (True, normal(), atom(-999.0)),
+        "1 % at one usual value": (True, normal(), atom(0.3)),
+        "5 % null": (True, normal(), nulls(normal(), 0.05)),
+        "two categories swapped": (False, category(letters), category(swapped)),
+        "new category, .5 %": (False, category(letters), category(np.append(letters * 0.995, 0.005))),
+        "mean + .02 σ (trivial)": (True, normal(), normal(0.02)),
+    }
+    sizes = [(500, 500), (5000, 5000), (50_000, 5000), (50_000, 50_000)] + ([] if quick else [(500_000, 500_000)])
+    detection = Detection()
+    rows: list[list[object]] = []
+    for name, (numeric, old, new) in faults.items():
+        found: list[object] = []
+        for n, m in sizes:
+            rng = np.random.default_rng([9, n, m, len(rows)])
+            tries = repeats if n <= 5000 else max(20, repeats // (1 if n <= 50_000 else 10))
+            hits = Counter[str]()
+            for i in range(tries):
+                before = old(rng, n)
+                binning = fit(before, numeric=numeric, expected_rows=m)
+                pair = histogram(binning, before), histogram(binning, new(rng, m))
+                # Alone among 200 it is called where 200 p ≤ .01.
+                score = measure({"x": pair}, seed=i, fdr=detection.fdr / FEATURES)["x"]
+                significant = score.p * FEATURES <= detection.fdr
+                hits["significant"] += significant
+                hits["found"] += significant and score.kl_corrected >= detection.effect.warning
+            found.append(f"{hits['found'] / tries:.2f} ({hits['significant'] / tries:.2f})")
+        rows.append([name, *found])
+    table(
+        "Found on day 1, one feature of 200: significant and ≥ .01 nats (significant)",
+        ["reference / current rows", *(f"{n:,} / {m:,}" for n, m in sizes)],
+        rows,
+    )
+
+
+# --- §4: pages
+
+
+def shared_bins(before: Floats, after: Floats, *, numeric: bool) -> tuple[Floats, Floats]:
+    """Return both sides' shares over Evidently's bins: Sturges' over both samples, or the union of the categories."""
+    if numeric:
+        edges = np.histogram_bin_edges(np.concatenate([before, after]), bins="sturges")
+        return tuple(np.histogram(side, edges)[0] / len(side) for side in (before, after))  # type: ignore[return-value]
+    size = int(max(before.max(), after.max())) + 1
+    return tuple(np.bincount(side.astype(int), minlength=size) / len(side) for side in (before, after))  # type: ignore[return-value]
+
+
+def deciles(before: Floats, *, numeric: bool) -> Callable[[Floats], Floats]:
+    """Return what counts values into ten quantile bins of the reference, or into its categories."""
+    if numeric:
+        edges = np.quantile(before, np.arange(1, 10) / 10)
+        return lambda values: np.bincount(np.searchsorted(edges, values), minlength=10) / len(values)
+    size = int(before.max()) + 2
+    return lambda values: np.bincount(np.minimum(values.astype(int), size - 1), minlength=size) / len(values)
+
+
+def epsilon_psi(p: Floats, q: Floats) -> float:
+    """Return PSI with empty cells filled by 1e-4."""
+    p, q = np.maximum(p, 1e-4), np.maximum(q, 1e-4)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def js_distance(p: Floats, q: Floats) -> float:
+    """Return the Jensen-Shannon distance of two arrays of shares."""
+    return float(divergence.js_distance(p, q))
+
+
+def ks_p(before_sorted: Floats, after: Floats) -> float:
+    """Return the asymptotic p-value of the two-sample Kolmogorov-Smirnov test."""
+    after = np.sort(after)
+    n, m = len(before_sorted), len(after)
+    both = np.concatenate([before_sorted, after])
+    gap = np.searchsorted(before_sorted, both, "right") / n - np.searchsorted(after, both, "right") / m
+    return float(kolmogorov(np.sqrt(n * m / (n + m)) * np.abs(gap).max()))
+
+
+def remember(
+    history: dict[str, list[Past]], scores: Mapping[str, Score], severities: Mapping[str, object], day: int
+) -> None:
+    """Append a day to every feature's history."""
+    for name, s in scores.items():
+        cells = 1 + round(2 * s.noise * s.n_reference * s.n_current / (s.n_reference + s.n_current))
+        start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)
+        severity = severities[name]
+        history[name].append(
+            Past(start, s.kl, s.kl_corrected, s.n_reference, s.n_current, cells, severity)  # type: ignore[arg-type]
+        )
+
+
+def pages(*, quick: bool) -> None:
+    """Print false alarms in 30 days of 200 features where nothing changes, by rule and by rows a window."""
+    sizes = (500, 5000) if quick else (500, 5000, 50_000)
+    rules: dict[str, list[object]] = {}
+    for n in sizes:
+        count = _month(n)
+        for rule, value in count.items():
+            rules.setdefault(rule, []).append(value)
+    table(
+        "False feature alerts in 30 days × 200 features when nothing changed, reference as large as the window",
+        ["rule", *(f"{n:,} rows" for n in sizes)],
+        [[rule, *values] for rule, values in rules.items()],
+    )
+
+
+def _month(n: int) -> Counter[str]:
+    rng = np.random.default_rng([4, n])
+    samplers = [
+        (True, list(NUMERIC.values())[i % 2]) if i < FEATURES // 2 else (False, category(zipf(2 + i % 49)))
+        for i in range(FEATURES)
+    ]
+    references = [sampler(rng, n) for _, sampler in samplers]
+    binnings = [fit(r, numeric=numeric, expected_rows=n) for r, (numeric, _) in zip(references, samplers, strict=True)]
+    before = [histogram(b, r) for b, r in zip(binnings, references, strict=True)]
+    tens = [deciles(r, numeric=numeric) for r, (numeric, _) in zip(references, samplers, strict=True)]
+    tens_before = [count(r) for count, r in zip(tens, references, strict=True)]
+    ordered = [np.sort(r) for r in references]
+    limits = []
+    for i, (_, sampler) in enumerate(samplers):
+        past = [js_distance(tens[i](sampler(rng, n)), tens_before[i]) for _ in range(20)]
+        limits.append(np.mean(past) + 3 * np.std(past))
+    count = Counter[str](dict.fromkeys(
+        ("Evidently KL ≥ .1", "PSI ≥ .2, deciles", "JS distance ≥ .1", "KS p < .05 (100 numeric)", "JS mean + 3 σ",
+         "Drift: q ≤ .01", "Drift: + effect floor .01", "Drift: pages"), 0))  # fmt: skip
+    history: dict[str, list[Past]] = {str(i): [] for i in range(FEATURES)}
+    detection = Detection()
+    for day in range(DAYS):
+        today = [sampler(rng, n) for _, sampler in samplers]
+        for i, (numeric, _) in enumerate(samplers):
+            old, new = shared_bins(references[i], today[i], numeric=numeric)
+            count["Evidently KL ≥ .1"] += bool(
+                divergence.kl_divergence(evidently_fill(old), evidently_fill(new)) >= 0.1
+            )
+            count["JS distance ≥ .1"] += js_distance(old, new) >= 0.1
+            shares = tens[i](today[i])
+            count["PSI ≥ .2, deciles"] += epsilon_psi(shares, tens_before[i]) >= 0.2
+            count["JS mean + 3 σ"] += bool(js_distance(shares, tens_before[i]) > limits[i])
+            if numeric:
+                count["KS p < .05 (100 numeric)"] += ks_p(ordered[i], today[i]) < 0.05
+        pairs = {str(i): (before[i], histogram(binnings[i], today[i])) for i in range(FEATURES)}
+        scores = measure(pairs, seed=day, history=history)
+        verdicts = judge(list(pairs), scores, detection, history=history, n_reference=n, n_current=n)
+        called = {s.feature for s in scores.values() if s.q <= detection.fdr}
+        count["Drift: q ≤ .01"] += len(called)
+        count["Drift: + effect floor .01"] += sum(v.severity != "none" for v in verdicts)
+        count["Drift: pages"] += sum(v.drifting for v in verdicts)
+        remember(history, scores, {v.feature: v.severity for v in verdicts}, day)
+    return count
+
+
+# --- §8: days that are not independent draws
+
+
+def season(*, quick: bool) -> None:
+    """Print pages and finds where every day differs a little, and weekends more: 200 features, 28 trailing days."""
+    months = 1 if quick else 4
+    rows: list[list[object]] = []
+    for unrest in (0.0, 0.05, 0.1, 0.15):
+        total = Counter[str]()
+        for month in range(months):
+            total += _seasonal_month(unrest, np.random.default_rng([8, month, int(100 * unrest)]))
+        shares = [total[f"{size} σ {when}"] / (20 * months) for size in SHIFTS for when in ("day 1", "day 3")]
+        rows.append([f"up to {unrest:g} σ", total["pages"] / months, *shares])
+    table(
+        "Seasonal stream, 5,000 rows a day against 28 trailing days: false pages a month of 160 unchanged features, "
+        "and planted shifts found",
+        ["a day's own shift (sd)", "false pages", *(f"{s} σ {when}" for s in SHIFTS for when in ("day 1", "by day 3"))],
+        rows,
+    )
+
+
+SHIFTS = (0.25, 0.45)
+"""Planted shifts: divergences of .031 and .10 nats."""
+
+
+def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
+    """Return false pages and finds of a month after twelve weeks, each feature's restlessness drawn up to `unrest`."""
+    rows, warm, watched, detection = 5000, 84, 30, Detection()
+    binning = fit_numeric(np.random.default_rng(0).normal(size=28 * rows), expected_rows=rows)
+    edges = np.concatenate([[-np.inf], binning.edges, [np.inf]])
+    restless, weekend = rng.uniform(0, 1, (2, FEATURES)) * [[unrest], [1.5 * unrest]]
+    planted = np.repeat([*SHIFTS, 0.0], [20, 20, FEATURES - 40])
+    fault_day = warm + int(rng.integers(5, 20))
+    counts = np.zeros((warm + watched, FEATURES, binning.n_cells), np.int64)
+    history: dict[str, list[Past]] = {str(i): [] for i in range(FEATURES)}
+    tally = Counter[str]()
+    found: set[int] = set()
+    for day in range(warm + watched):
+        shift = restless * rng.standard_normal(FEATURES) + weekend * (day % 7 >= 5) + planted * (day >= fault_day)
+        counts[day, :, :-1] = rng.multinomial(rows, np.diff(ndtr(edges - shift[:, None])))
+        if day < 28:
+            continue
+        past = counts[day - 28 : day].sum(axis=0)
+        pairs = {str(i): (Histogram(binning, past[i]), Histogram(binning, counts[day, i])) for i in range(FEATURES)}
+        scores = measure(pairs, seed=day, history=history)
+        verdicts = judge(list(pairs), scores, detection, history=history, n_reference=28 * rows, n_current=rows)
+        remember(history, scores, {v.feature: v.severity for v in verdicts}, day)
+        if day < warm:
+            continue
+        tally["pages"] += sum(v.drifting for v in verdicts[40:])
+        found |= {i for i in range(40) if day >= fault_day and verdicts[i].severity != "none"}
+        if day in {fault_day, fault_day + 2}:
+            tally.update(f"{planted[i]} σ day {day - fault_day + 1}" for i in found)
+    return tally
+
+
+TABLES: dict[str, Callable[..., None]] = {
+    "calibration": calibration,
+    "estimate": estimate,
+    "interval": interval,
+    "power": power,
+    "pages": pages,
+    "season": season,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the tables asked for, each with the time it took."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller windows")
+    parser.add_argument("--only", default=",".join(TABLES), help="tables, separated by commas")
+    options = parser.parse_args(argv)
+    for name in options.only.split(","):
+        started = time.perf_counter()
+        TABLES[name](quick=options.quick)
+        print(f"[{name}: {time.perf_counter() - started:.0f} s]", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Comparisons: one table against another, with no monitor and no store.
+
+`compare` is what `drift compare` runs; `assess` turns two profiles into a report and is what a monitor runs too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from drift.config import Detection, Features, Persistence
+from drift.detection import judge, measure
+from drift.fitting import FitOptions, fit
+from drift.histograms import count
+from drift.reports import Evidence, Finding, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from drift.detection import Past
+    from drift.histograms import Histogram, Profile
+
+
+def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:
+    """Return what the configuration asks for each feature's binning.
+
+    Examples
+    --------
+    >>> fit_options(["dep_delay"], Features(bins={"*_delay": 20}))["dep_delay"].bins
+    20
+    """
+    return {
+        name: FitOptions(
+            kind=config.kind_for(name),
+            bins=config.bins_for(name),
+            levels=config.levels,
+            salt=salt if config.hashes(name) else "",
+        )
+        for name in features
+    }
+
+
+def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], features: Iterable[str]) -> list[Finding]:
+    """Say which of the features' columns appeared, vanished or changed type.
+
+    Examples
+    --------
+    >>> [str(f) for f in schema_findings({"a": "int64", "b": "string"}, {"a": "double", "c": "bool"}, "abc")]
+    ['column a: type changed from int64 to double', 'column b: missing', 'column c: new (bool)']
+    """
+    if not reference or not current:
+        # Where a side holds nothing at all there is no schema to differ from.
+        return []
+    found = []
+    for name in features:
+        before, after = reference.get(name), current.get(name)
+        if before is None and after is not None:
+            found.append(Finding("new_column", f"column {name}: new ({after})", name))
+        elif before is not None and after is None:
+            found.append(Finding("missing_column", f"column {name}: missing", name))
+        elif before is not None and after is not None and before != after and "null" not in {before, after}:
+            found.append(Finding("retyped_column", f"column {name}: type changed from {before} to {after}", name))
+    return found
+
+
+def assess(
+    head: Report,
+    reference: Profile,
+    current: Profile,
+    *,
+    features: Sequence[str],
+    detection: Detection,
+    seed: int = 0,
+    history: Mapping[str, Sequence[Past]] | None = None,
+) -> Report:
+    """Turn two profiles under the same binnings into a report.
+
+    Parameters
+    ----------
+    head
+        A report without verdicts: what is compared with what, and what is known already.
+    reference, current
+        Their histograms share each feature's binning.
+    features
+        The features that a verdict is owed for, in order.
+    detection
+        Thresholds and rules.
+    seed
+        Seeds the permutation test where one is needed, so that a repeated run says the same.
+    history
+        Earlier scores of each feature, oldest first.
+    """
+    past = history or {}
+    # With no rows on a side there is nothing to say of any feature, and that is no fault of theirs.
+    pairs, problems = _pairs(reference, current, features if reference.n_rows and current.n_rows else [])
+    scores = measure(pairs, seed=seed, smoothing=detection.smoothing, fdr=detection.fdr, history=past)
+    verdicts = judge(
+        features,
+        scores,
+        detection,
+        history=past,
+        problems=problems,
+        n_reference=reference.n_rows,
+        n_current=current.n_rows,
+    )
+    evidence = {
+        feature: Evidence(before, after, reference.summaries.get(feature), current.summaries.get(feature))
+        for feature, (before, after) in pairs.items()
+    }
+    return replace(
+        head,
+        verdicts=verdicts,
+        n_reference=reference.n_rows,
+        n_current=current.n_rows,
+        findings=[*schema_findings(reference.schema, current.schema, features), *head.findings],
+        evidence=evidence,
+    )
+
+
+def _pairs(
+    reference: Profile, current: Profile, features: Iterable[str]
+) -> tuple[dict[str, tuple[Histogram, Histogram]], dict[str, str]]:
+    """Return the features that can be compared, each with both histograms, and why the others cannot."""
+    pairs: dict[str, tuple[Histogram, Histogram]] = {}
+    problems: dict[str, str] = {}
+    for feature in features:
+        before, after = reference.histograms.get(feature), current.histograms.get(feature)
+        if before is None:
+            problems[feature] = reference.problems.get(feature, "the reference has no such column")
+        elif after is None:
+            problems[feature] = current.problems.get(feature, "column missing")
+        else:
+            pairs[feature] = (before, after)
+    return pairs, problems
+
+
+def compare(
+    reference: pd.DataFrame | pa.Table | str | Path,
+    current: pd.DataFrame | pa.Table | str | Path,
+    *,
+    features: Features | None = None,
+    detection: Detection | None = None,
+    seed: int = 0,
+    name: str = "compare",
+) -> Report:
+    """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
+
+    Parameters
+    ----------
+    reference, current
+        A pandas DataFrame, an Arrow table, or a path: a Parquet or CSV file, a folder of them, or a glob.
+    features
+        Which columns, of which kind, binned how; every column by default.
+    detection
+        Thresholds and rules; a single comparison has no earlier windows, so one window is enough to call.
+    seed
+        Seeds the permutation test where one is needed.
+    name
+        What to call the comparison in the report.
+
+    Raises
+    ------
+    SourceError
+        If a table cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> report = compare(pd.DataFrame({"x": rng.normal(0, 1, 2000)}), pd.DataFrame({"x": rng.normal(0.5, 1, 2000)}))
+    >>> report["x"].status, report["x"].score.ci_low < 0.125 < report["x"].score.ci_high
+    ('critical', True)
+    """
+    from drift.snapshots import open_table
+
+    wanted = features or Features()
+    rules = detection or Detection(persistence=Persistence(of=1, at_least=1))
+    before, after = open_table(reference), open_table(current)
+    both = list(dict.fromkeys([*before.schema, *after.schema]))
+    selected = wanted.select(both)
+    shared = [column for column in selected if column in before.schema]
+    n_current = after.count_rows()
+    binnings, unfit = fit(before.batches(shared), fit_options(shared, wanted, salt=name), expected_rows=n_current)
+    reference_profile = count(before.batches(list(binnings)), binnings, schema=before.schema)
+    present = [column for column in binnings if column in after.schema]
+    current_profile = count(after.batches(present), binnings, schema=after.schema)
+    reference_profile = replace(reference_profile, problems={**reference_profile.problems, **unfit})
+    head = Report(name, None, _describe(reference), [], 0, 0)
+    return assess(head, reference_profile, current_profile, features=selected, detection=rules, seed=seed)
+
+
+def _describe(reference: object) -> str:
+    import os
+
+    return f"reference {os.fspath(reference)}" if isinstance(reference, (str, os.PathLike)) else "reference table"

@@ -1,0 +1,123 @@
+"""The application: routes, guards and failures, put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+import drift
+from drift.dashboard import access, api, assets, pages, queries
+from drift.errors import DriftError
+from drift.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def create_app(
+    store: Store | Callable[[], Store],
+    *,
+    monitors: Path | None = None,
+    token: str | None = None,
+    auth: Callable[..., Any] | None = None,
+    root_path: str = "",
+) -> FastAPI:
+    """Return the dashboard as an ASGI application: `drift.dashboard.create_app`."""
+    app = FastAPI(
+        title="Drift",
+        version=drift.__version__,
+        description="What the monitors found: scores in nats, D(current‖reference). Read only.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        root_path=root_path,
+    )
+    app.state.open_store = (lambda: store) if isinstance(store, Store) else store
+    app.state.monitors = monitors
+    app.state.has_login = bool(token) and auth is None
+    guard = auth or (access.token_required(token) if token else None)
+    guards = [Depends(guard)] if guard else []
+    app.include_router(pages.router, dependencies=guards)
+    app.include_router(api.router, dependencies=guards)
+    app.include_router(assets.router)
+    app.add_api_route("/healthz", _health, include_in_schema=False)
+    if token and auth is None:
+        _add_login(app, token)
+    app.add_exception_handler(StarletteHTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(DriftError, _unavailable)
+    app.add_exception_handler(Exception, _broken)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(access.SecurityHeaders)
+    return app
+
+
+def _health(request: Request) -> Response:
+    try:
+        queries.newest_window(request.app.state.open_store())
+    except DriftError:
+        # Why is in the log, not in an answer that anybody may read.
+        log.exception("the results database does not answer")
+        return JSONResponse({"status": "the results database does not answer"}, 503)
+    return JSONResponse({"status": "ok"})
+
+
+def _add_login(app: FastAPI, token: str) -> None:
+    def form(request: Request) -> Response:
+        return pages.login(request)
+
+    async def enter(request: Request) -> Response:
+        answer = await access.log_in(request, token)
+        return answer or pages.login(request, wrong=True)
+
+    def leave(request: Request) -> Response:
+        return access.log_out(request)
+
+    app.add_api_route("/login", form, include_in_schema=False)
+    app.add_api_route("/login", enter, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/logout", leave, methods=["POST"], include_in_schema=False)
+
+
+def _wants_json(request: Request) -> bool:
+    return pages.local_path(request).startswith("/api/")
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what it is registered for
+    headers = dict(error.headers or {})
+    if _wants_json(request):
+        return JSONResponse({"detail": error.detail}, error.status_code, headers)
+    if error.status_code == HTTPStatus.UNAUTHORIZED and request.app.state.has_login:
+        return pages.login(request, headers=headers)
+    return pages.message(request, error.status_code, str(error.detail), headers)
+
+
+def _bad_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    problems = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors())
+    if _wants_json(request):
+        return JSONResponse({"detail": problems}, 422)
+    return pages.message(request, 422, problems)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    log.error("%s", error)
+    if _wants_json(request):
+        return JSONResponse({"detail": str(error)}, 503)
+    try:
+        return pages.message(request, 503, str(error))
+    except DriftError:
+        return PlainTextResponse(str(error), 503)
+
+
+def _broken(_request: Request, _error: Exception) -> Response:
+    # Outside the middleware, so it brings the headers itself; the traceback is in the server's log.
+    return PlainTextResponse("internal error: see the log of the server", 500, access.HEADERS)

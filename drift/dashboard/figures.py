@@ -1,0 +1,349 @@
+"""Charts as Plotly figures in plain JSON, their colours named after the style sheet's variables."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from drift.dashboard.formatting import STATUSES, clipped, count, iso, link, nats, percent, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from drift.dashboard.formatting import Place
+    from drift.dashboard.queries import Moment
+    from drift.reports import Evidence
+    from drift.scores import Score
+
+    Figure = dict[str, Any]
+
+_SYMBOLS = {
+    "critical": "diamond",
+    "warning": "triangle-up",
+    "pending": "triangle-up-open",
+    "ok": "circle",
+    "insufficient_data": "circle-open",
+    "not_comparable": "square-x-open",
+    "error": "x",
+    "rejected": "circle-x-open",
+    "failed": "x-thin-open",
+    "running": "hourglass-open",
+    "absent": "line-ew-open",
+}
+_GRID = {
+    "gridcolor": "var(--line)",
+    "zeroline": False,
+    "exponentformat": "none",
+    "linecolor": "var(--line)",
+    "fixedrange": False,
+}
+
+
+def words(text: object) -> str:
+    """Return a text for Plotly, which takes some markup in its labels: none of it can come from a name.
+
+    Examples
+    --------
+    >>> words('<a href="x">&')
+    '&lt;a href="x"&gt;&amp;'
+    """
+    return escape(shown(text), quote=False)
+
+
+def status_of(row: Mapping[str, Any]) -> str:
+    """Return the status of a score's row, with ``pending`` for a drift that has not lasted yet.
+
+    Examples
+    --------
+    >>> status_of({"status": "ok", "severity": "warning"})
+    'pending'
+    """
+    return "pending" if row["status"] == "ok" and row["severity"] != "none" else str(row["status"])
+
+
+def gap_of(moment: Moment) -> str:
+    """Return why a window holds no score of a feature that others hold."""
+    return moment.status if moment.status in {"rejected", "failed", "running"} else "absent"
+
+
+def history(
+    rows: Sequence[Mapping[str, Any]],
+    moments: Iterable[Moment],
+    place: Place,
+    *,
+    chosen: datetime | None = None,
+    log: bool = False,
+) -> Figure:
+    """Return a feature's KL over time with its interval and thresholds, its null rate and its rows.
+
+    Parameters
+    ----------
+    rows
+        Stored scores of one feature, oldest first.
+    moments
+        The monitor's windows: those without a score are marked below.
+    place
+    chosen
+        Start of the window to mark.
+    log
+        A logarithmic axis.
+    """
+    gaps = [moment for moment in moments if moment.start not in {row["window_start"] for row in rows}]
+    # A line breaks where a window has no score, also where it was rejected and no feature has a row.
+    unscored: list[Mapping[str, Any]] = [{"window_start": gap.start, "kl": None} for gap in gaps]
+    line = sorted([*rows, *unscored], key=lambda row: row["window_start"])
+    floor = 1e-5 if log else 0.0
+
+    def curve(name: str, of: str, style: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "name": name,
+            "x": [place.local(row["window_start"]) for row in line],
+            "y": [None if row["kl"] is None else max(row[of], floor) for row in line],
+            "mode": "lines",
+            "line": style,
+            "hoverinfo": "skip",
+        }
+
+    data: list[dict[str, Any]] = [
+        _band(line, place, floor),
+        curve("KL as shown (smoothed)", "kl", {"color": "var(--muted)", "width": 1, "dash": "dot"}),
+        curve("KL, bias-corrected", "kl_corrected", {"color": "var(--current)", "width": 1.5}),
+    ]
+    data += [
+        {
+            "name": f"{name} threshold",
+            "x": [place.local(row["window_start"]) for row in rows],
+            "y": [row[name] for row in rows],
+            "mode": "lines",
+            "line": {"color": f"var(--{name})", "width": 1.5, "dash": "dash", "shape": "hvh"},
+            "hoverinfo": "skip",
+        }
+        for name in ("warning", "critical")
+    ]
+    data += _points(rows, gaps, place, floor)
+    data += _quality(line, place)
+    low = "log" if log else "linear"
+    layout: dict[str, Any] = _layout(480) | {
+        "xaxis": _GRID
+        | {"type": "date", "anchor": "y3", "title": {"text": f"start of the window, {words(place.zone)}"}},
+        "yaxis": _GRID
+        | {"domain": [0.44, 1], "type": low, "title": {"text": "D(current‖reference), nats"}, "rangemode": "tozero"}
+        | ({"dtick": 1, "tickformat": "~g"} if log else {}),
+        "yaxis2": _GRID
+        | {"domain": [0.22, 0.37], "title": {"text": "null rate"}, "tickformat": ".0%", "rangemode": "tozero"},
+        "yaxis3": _GRID | {"domain": [0, 0.15], "title": {"text": "rows"}, "rangemode": "tozero"},
+        "hovermode": "closest",
+    }
+    if chosen is not None:
+        at = place.local(chosen)
+        style = {"color": "var(--text)", "width": 1}
+        layout["shapes"] = [
+            {
+                "type": "line",
+                "xref": "x",
+                "yref": "paper",
+                "x0": at,
+                "x1": at,
+                "y0": 0,
+                "y1": 1,
+                "line": style,
+                "layer": "below",
+            }
+        ]
+    return {"data": data, "layout": layout}
+
+
+def _band(rows: Sequence[Mapping[str, Any]], place: Place, floor: float) -> dict[str, Any]:
+    """Draw the interval as closed shapes, a new one after every window without a score."""
+    xs: list[str | None] = []
+    ys: list[float | None] = []
+    stretch: list[Mapping[str, Any]] = []
+    for row in [*rows, None]:
+        if row is not None and row["kl"] is not None:
+            stretch.append(row)
+        elif stretch:
+            at = [place.local(r["window_start"]) for r in stretch]
+            xs += [*at, *at[::-1], None]
+            ys += (
+                [max(r["ci_high"], floor) for r in stretch] + [max(r["ci_low"], floor) for r in stretch[::-1]] + [None]
+            )
+            stretch = []
+    return {
+        "name": "95 % interval",
+        "x": xs,
+        "y": ys,
+        "mode": "lines",
+        "fill": "toself",
+        "fillcolor": "var(--band)",
+        "line": {"width": 1, "color": "var(--band)"},
+        "hoverinfo": "skip",
+    }
+
+
+def _points(
+    rows: Sequence[Mapping[str, Any]], gaps: Iterable[Moment], place: Place, floor: float
+) -> list[dict[str, Any]]:
+    """Return a trace of marks for each status; windows without a score stand on the axis."""
+    marks: dict[str, list[tuple[str, float, str, str]]] = {}
+    for row in rows:
+        label = place.label(row["window_start"], row["window_end"])
+        status = status_of(row)
+        lines = [f"{label}: {STATUSES[status][1]}", clipped(row["reason"], 90)]
+        height = floor
+        if row["kl"] is not None:
+            height = max(row["kl_corrected"], floor)
+            lines[1:1] = [
+                f"KL {nats(row['kl'])} nats, corrected {nats(row['kl_corrected'])}",
+                f"95 % {nats(row['ci_low'])} … {nats(row['ci_high'])}",
+                f"thresholds {row['warning']:g} / {row['critical']:g}",
+                f"n {count(row['n_current'])} against {count(row['n_reference'])}",
+            ]
+        where = link("feature", monitor=row["monitor"], feature=row["feature"], window=iso(row["window_start"]))
+        text = "<br>".join(map(words, lines))
+        marks.setdefault(status, []).append((place.local(row["window_start"]), height, text, f"{where}#window"))
+    for gap in gaps:
+        status = gap_of(gap)
+        text = f"{place.label(gap.start, gap.end)}: {STATUSES[status][1]}"
+        where = link("runs", monitor=gap.monitor, window=iso(gap.start))
+        marks.setdefault(status, []).append((place.local(gap.start), floor, words(text), f"{where}#window"))
+    return [
+        {
+            "name": STATUSES[status][1],
+            "x": [mark[0] for mark in marks[status]],
+            "y": [mark[1] for mark in marks[status]],
+            "text": [mark[2] for mark in marks[status]],
+            "customdata": [mark[3] for mark in marks[status]],
+            "mode": "markers",
+            "marker": {
+                "symbol": _SYMBOLS.get(status, "circle-open"),
+                "size": 7 if status == "ok" else 11,
+                "color": f"var(--{status.replace('_', '-')})",
+                "line": {"width": 1.5, "color": f"var(--{status.replace('_', '-')})"},
+            },
+            "cliponaxis": False,
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+        for status in STATUSES
+        if status in marks
+    ]
+
+
+def _quality(line: Sequence[Mapping[str, Any]], place: Place) -> list[dict[str, Any]]:
+    """Return the null rate, of the reference too, and the rows of each window with a score."""
+    x = [place.local(row["window_start"]) for row in line]
+    scored = [row if row["kl"] is not None else {} for row in line]
+    labels = [words(place.label(row["window_start"], row["window_end"])) if row else "" for row in scored]
+    hover = "%{text}<extra></extra>"
+    return [
+        {
+            "name": "null rate, reference",
+            "x": x,
+            "y": [row.get("null_rate_reference") for row in scored],
+            "yaxis": "y2",
+            "mode": "lines",
+            "line": {"color": "var(--reference)", "width": 1.5, "dash": "dot"},
+            "hoverinfo": "skip",
+        },
+        {
+            "name": "null rate",
+            "x": x,
+            "y": [row.get("null_rate_current") for row in scored],
+            "text": [
+                f"{label}<br>{percent(row.get('null_rate_current'))} missing, "
+                f"{percent(row.get('null_rate_reference'))} in the reference"
+                for label, row in zip(labels, scored, strict=True)
+            ],
+            "yaxis": "y2",
+            "mode": "lines+markers",
+            "marker": {"size": 4, "color": "var(--current)"},
+            "line": {"color": "var(--current)", "width": 1.5},
+            "hovertemplate": hover,
+        },
+        {
+            "name": "rows",
+            "type": "bar",
+            "x": x,
+            "y": [row.get("n_current") for row in scored],
+            "text": [
+                f"{label}<br>{count(row.get('n_current'))} rows" for label, row in zip(labels, scored, strict=True)
+            ],
+            "textposition": "none",
+            "yaxis": "y3",
+            "marker": {"color": "var(--reference)"},
+            "hovertemplate": hover,
+        },
+    ]
+
+
+def histogram(evidence: Evidence, score: Score | None) -> Figure:
+    """Return the shares of every cell, reference beside current, and below what each cell adds to the KL."""
+    cells: list[Any] = list(evidence.cells())
+    kept = [i for i, (_, before, after, _, _) in enumerate(cells) if before or after] or list(range(len(cells)))
+    names = [words(cells[i][0]) for i in kept]
+    x = list(range(len(kept)))
+
+    def bars(name: str, rows: int, share: int) -> dict[str, Any]:
+        return {
+            "name": name,
+            "type": "bar",
+            "x": x,
+            "y": [cells[i][share] for i in kept],
+            "text": [
+                f"{cell}<br>{name}: {percent(cells[i][share])}, {count(int(cells[i][rows]))} rows"
+                for cell, i in zip(names, kept, strict=True)
+            ],
+            "textposition": "none",
+            "marker": {"color": f"var(--{name})"},
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+
+    data = [bars("reference", 1, 3), bars("current", 2, 4)]
+    if score is not None:
+        parts = [float(score.contributions[i]) for i in kept]
+        rose = [cells[i][4] > cells[i][3] for i in kept]
+        data.append(
+            {
+                "name": "contribution",
+                "type": "bar",
+                "x": x,
+                "y": parts,
+                "yaxis": "y2",
+                "text": [
+                    f"{cell} {'rose' if up else 'fell'}<br>{nats(part)} of {nats(score.kl)} nats"
+                    for cell, part, up in zip(names, parts, rose, strict=True)
+                ],
+                "textposition": "none",
+                "marker": {"color": ["var(--rose)" if up else "var(--fell)" for up in rose]},
+                "hovertemplate": "%{text}<extra></extra>",
+            }
+        )
+    ticks = {"tickmode": "array", "tickvals": x, "ticktext": [words(clipped(shown(cells[i][0]), 18)) for i in kept]}
+    layout = _layout(440) | {
+        "xaxis": _GRID | ticks | {"anchor": "y2" if score else "y", "tickangle": -45 if len(kept) > 6 else 0},
+        "yaxis": _GRID
+        | {"domain": [0.42, 1] if score else [0, 1], "title": {"text": "share of rows"}, "tickformat": ".0%"},
+        "barmode": "group",
+        "bargap": 0.25,
+    }
+    if score is not None:
+        layout["yaxis2"] = _GRID | {"domain": [0, 0.34], "title": {"text": "adds, nats"}, "rangemode": "tozero"}
+    return {"data": data, "layout": layout}
+
+
+def _layout(height: int) -> dict[str, Any]:
+    return {
+        "height": height,
+        "showlegend": False,
+        "margin": {"l": 70, "r": 15, "t": 10, "b": 60},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": "var(--text)", "family": "system-ui, sans-serif", "size": 12},
+        "hoverlabel": {
+            "bgcolor": "var(--card)",
+            "bordercolor": "var(--line)",
+            "font": {"color": "var(--text)"},
+            "align": "left",
+        },
+        "dragmode": "zoom",
+    }

@@ -1,0 +1,261 @@
+"""Words, glyphs and numbers as a reader sees them: no status told by colour alone, no name that can pose as markup."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from drift.errors import WindowError
+from drift.windows import Calendar, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATUSES: dict[str, tuple[str, str]] = {
+    "critical": ("◆", "critical"),
+    "warning": ("▲", "warning"),
+    "pending": ("△", "drifts, but not yet often enough"),
+    "ok": ("·", "ok"),
+    "insufficient_data": ("○", "insufficient data"),
+    "not_comparable": ("≠", "not comparable"),
+    "error": ("!", "error"),
+    "rejected": ("⊘", "rejected by its expectations"),
+    "failed": ("✕", "run failed"),
+    "running": ("…", "running"),
+    "absent": ("–", "no score"),
+    "never": ("–", "never run"),
+    "open": ("●", "open"),
+    "acknowledged": ("◐", "acknowledged"),
+    "resolved": ("✓", "resolved"),
+    "accepted": ("✓", "accepted"),
+    "warned": ("▲", "warned"),
+    "not_validated": ("–", "not validated"),
+}
+"""The glyph and the words of every status."""
+
+_BIDI = {*"\u200e\u200f\u061c", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+
+
+def shown(name: object) -> str:
+    r"""Return a name as it can be read: what is invisible or turns the direction of text is written out.
+
+    Examples
+    --------
+    >>> shown("a\x1b[31m\u202e"), shown(""), shown("Zürich ✈")
+    ('a\\x1b[31m\\u202e', '(empty)', 'Zürich ✈')
+    """
+    text = str(name)
+    if not text:
+        return "(empty)"
+    return "".join(
+        c.encode("unicode_escape").decode() if c in _BIDI or unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} else c
+        for c in text
+    )
+
+
+def clipped(text: str, length: int = 40) -> str:
+    """Return a text of at most so many characters.
+
+    Examples
+    --------
+    >>> clipped("abcdef", 4)
+    'abc…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def nats(value: float | None) -> str:
+    """Return a divergence with four decimals, without its unit.
+
+    Examples
+    --------
+    >>> nats(1.28443), nats(0.00001), nats(-0.001), nats(None)
+    ('1.2844', '< 0.0001', '-0.0010', '–')
+    """
+    if value is None:
+        return "–"
+    return "< 0.0001" if 0 < value < 0.00005 else f"{value:.4f}"
+
+
+def percent(share: float | None) -> str:
+    """Return a share in percent.
+
+    Examples
+    --------
+    >>> percent(0.5), percent(0.0123), percent(0.00001), percent(None)
+    ('50 %', '1.2 %', '< 0.1 %', '–')
+    """
+    if share is None:
+        return "–"
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
+
+
+def count(value: int | None) -> str:
+    """Return a number of rows, its thousands apart.
+
+    Examples
+    --------
+    >>> count(25631), count(None)
+    ('25,631', '–')
+    """
+    return "–" if value is None else f"{value:,}"
+
+
+def number(value: float | None) -> str:
+    """Return a number of the data, four digits of it.
+
+    Examples
+    --------
+    >>> number(1234.567), number(None)
+    ('1235', '–')
+    """
+    return "–" if value is None else f"{value:.4g}"
+
+
+def probability(value: float | None) -> str:
+    """Return a p-value.
+
+    Examples
+    --------
+    >>> probability(0.25), probability(1e-30)
+    ('0.25', '< 0.0001')
+    """
+    if value is None:
+        return "–"
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Return how long something took.
+
+    Examples
+    --------
+    >>> at = datetime(2013, 2, 9, tzinfo=UTC)
+    >>> duration(at, at.replace(second=3)), duration(at, at.replace(minute=2)), duration(at, None)
+    ('3.0 s', '2.0 min', '–')
+    """
+    if start is None or end is None:
+        return "–"
+    seconds = max(0.0, (end - start).total_seconds())
+    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def link(page: str, /, **parameters: object) -> str:
+    """Return a link relative to the dashboard's root; parameters that are None are left out.
+
+    Examples
+    --------
+    >>> link("feature", monitor="flights", feature="a/b <c>", window=None)
+    'feature?monitor=flights&feature=a%2Fb%20%3Cc%3E'
+    """
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return f"{page}?{urlencode(given, quote_via=quote, safe='')}" if given else page
+
+
+def iso(instant: datetime) -> str:
+    """Return an instant as links carry it.
+
+    Examples
+    --------
+    >>> iso(datetime(2013, 2, 8, 5, tzinfo=UTC))
+    '2013-02-08T05:00:00Z'
+    """
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a monitor is at home: its calendar and the zone in which its times are shown."""
+
+    calendar: Calendar
+
+    @property
+    def zone(self) -> str:
+        """The IANA name of the zone."""
+        return self.calendar.timezone
+
+    def label(self, start: datetime, end: datetime) -> str:
+        """Name a window as its readers would."""
+        return self.calendar.label(Window(start, end))
+
+    def short(self, start: datetime) -> str:
+        """Name a window as shortly as a column's head needs it.
+
+        Examples
+        --------
+        >>> place = place_of({"window": {"every": "1d", "timezone": "America/New_York"}})
+        >>> place.short(datetime(2013, 2, 8, 5, tzinfo=UTC))
+        '02-08'
+        """
+        local = start.astimezone(self.calendar.zone)
+        return f"{local:%m-%d %H:%M}" if self.calendar.span.unit == "m" else f"{local:%m-%d}"
+
+    def named(self, start: datetime | None) -> str:
+        """Name the window that starts then, where the calendar has one; else the instant.
+
+        Examples
+        --------
+        >>> place = place_of({})
+        >>> place.named(datetime(2013, 2, 8, tzinfo=UTC)), place.named(datetime(2013, 2, 8, 5, tzinfo=UTC))
+        ('2013-02-08', '2013-02-08 05:00 UTC')
+        """
+        if start is None:
+            return "–"
+        window = self.calendar.containing(start)
+        return self.calendar.label(window) if window.start == start else self.time(start)
+
+    def time(self, instant: datetime | None) -> str:
+        """Show an instant, with its zone.
+
+        Examples
+        --------
+        >>> place_of({}).time(datetime(2013, 2, 8, 5, 30, tzinfo=UTC))
+        '2013-02-08 05:30 UTC'
+        """
+        if instant is None:
+            return "–"
+        local = instant.astimezone(self.calendar.zone)
+        return f"{local:%Y-%m-%d %H:%M} {local:%Z}"
+
+    def local(self, instant: datetime) -> str:
+        """Return the wall-clock time, as a chart's axis takes it."""
+        return instant.astimezone(self.calendar.zone).replace(tzinfo=None).isoformat()
+
+    def instant(self, text: str) -> datetime | None:
+        """Read the start of a window: an instant in ISO 8601, or a local date or time; None where it is neither.
+
+        Examples
+        --------
+        >>> home = place_of({"window": {"every": "1d", "timezone": "America/New_York"}})
+        >>> home.instant("2013-02-08") == home.instant("2013-02-08T05:00:00Z") == datetime(2013, 2, 8, 5, tzinfo=UTC)
+        True
+        """
+        try:
+            given = date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
+            if isinstance(given, datetime) and given.tzinfo is not None:
+                return given.astimezone(UTC)
+            return self.calendar.starting(given).start
+        except (ValueError, OverflowError, WindowError):
+            return None
+
+
+@cache
+def _calendar(every: str, timezone: str) -> Calendar:
+    try:
+        return Calendar(every, timezone)
+    except WindowError:
+        # Written by another version, or by hand: its times are still worth showing.
+        return Calendar("1d")
+
+
+def place_of(config: Mapping[str, Any]) -> Place:
+    """Return where a stored configuration is at home; UTC where it does not say."""
+    window = config.get("window")
+    fields = window if isinstance(window, dict) else {}
+    return Place(_calendar(str(fields.get("every", "1d")), str(fields.get("timezone", "UTC"))))

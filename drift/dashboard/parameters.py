@@ -1,0 +1,63 @@
+"""What pages and API take from a request, checked, and what they get to answer it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Query, Request
+from pydantic import AfterValidator
+
+from drift.dashboard.formatting import Place
+from drift.store import Store
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("holds a NUL, which no stored name does")
+    return text
+
+
+def _open(request: Request) -> Store:
+    store: Store = request.app.state.open_store()
+    return store
+
+
+Opened = Annotated[Store, Depends(_open)]
+Name = Annotated[str, Query(max_length=4000), AfterValidator(_storable)]
+Maybe = Annotated[str | None, Query(max_length=4000), AfterValidator(lambda text: text and _storable(text))]
+Windows = Annotated[int, Query(ge=1, le=400, description="How many of the newest windows.")]
+Page = Annotated[int, Query(ge=1, le=10_000)]
+Moment = Annotated[
+    str | None,
+    Query(max_length=40, description="Start of a window: an instant in ISO 8601, or the monitor's local date."),
+]
+
+
+def known_monitor(store: Store, name: str) -> dict[str, Any]:
+    """Return a monitor's newest stored version.
+
+    Raises
+    ------
+    HTTPException
+        404 where nothing was ever stored of it.
+    """
+    for row in store.monitors():
+        if row["monitor"] == name:
+            return row
+    raise HTTPException(404, "there is no such monitor, or it never ran: drift run MONITOR, or drift backfill MONITOR")
+
+
+def instant(place: Place, text: str | None) -> Any:
+    """Read a window's start; None where none is given.
+
+    Raises
+    ------
+    HTTPException
+        422 where it is no time.
+    """
+    if not text:
+        return None
+    found = place.instant(text)
+    if found is None:
+        raise HTTPException(422, "that is no time: write 2013-02-08, or 2013-02-08T05:00:00Z")
+    return found

@@ -1,0 +1,288 @@
+"""What the pages ask of the results database beyond what `Store` answers; aggregated there, so pages stay small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from drift import database, tables
+from drift.alerts import Alert
+from drift.reports import STATUS_ORDER
+from drift.tables import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from drift.store import Store
+
+    Row = dict[str, Any]
+
+Order = Literal["worst", "recent", "name"]
+
+_REPORT = (
+    *("label", "reference", "gate", "status", "n_reference", "n_current"),
+    *("n_features", "n_scored", "n_drifting", "total_kl", "findings"),
+)
+_RUN = ("status", "config_hash", "started_at", "finished_at", "timings", "error", "url")
+_CELL = (
+    *("feature", "window_start", "window_end", "status", "severity", "reason", "warning", "critical"),
+    *("kl", "kl_corrected", "ci_low", "ci_high", "n_reference", "n_current"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One window of a monitor: its run, and the head of its report, where there are any.
+
+    Parameters
+    ----------
+    monitor, start, end
+    status
+        A report's status, or ``rejected``, ``failed`` (the run ended with an error), ``running``.
+    report, run
+        The stored rows; empty where there is none.
+    """
+
+    monitor: str
+    start: datetime
+    end: datetime
+    status: str
+    report: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def share(self) -> float | None:
+        """Share of the scored features that drift; None where nothing was scored."""
+        scored = self.report.get("n_scored")
+        return self.report["n_drifting"] / scored if scored else None
+
+
+def status_of(report: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """Return the one word for a window.
+
+    Examples
+    --------
+    >>> status_of({"gate": "rejected", "status": "ok"}, {"status": "rejected", "error": None})
+    'rejected'
+    >>> status_of({}, {"status": "error", "error": "the warehouse does not answer"})
+    'failed'
+    """
+    if run.get("status") == "running":
+        return "running"
+    if run.get("error"):
+        return "failed"
+    if report.get("gate") == "rejected":
+        return "rejected"
+    return str(report.get("status") or run.get("status") or "absent")
+
+
+def timelines(
+    store: Store,
+    monitor: str | None = None,
+    *,
+    windows: int,
+    until: datetime | None = None,
+    at: datetime | None = None,
+) -> dict[str, list[Moment]]:
+    """Return the newest windows of each monitor, oldest first.
+
+    Parameters
+    ----------
+    store
+    monitor
+        Only this one.
+    windows
+        How many of each.
+    until
+        Only windows that start before.
+    at
+        Only the window that starts then.
+    """
+    with database.reading(store.engine) as connection:
+        reports = _newest(connection, tables.report, _REPORT, monitor, windows, until, at)
+        runs = _newest(connection, tables.run, _RUN, monitor, windows, until, at)
+    found: dict[str, list[Moment]] = {}
+    for name, start in sorted({*reports, *runs}):
+        report, run = reports.get((name, start), {}), runs.get((name, start), {})
+        end = (report or run)["window_end"]
+        found.setdefault(name, []).append(Moment(name, start, end, status_of(report, run), report, run))
+    return {name: moments[-windows:] for name, moments in found.items()}
+
+
+def _newest(
+    connection: sa.Connection,
+    table: sa.Table,
+    names: Sequence[str],
+    monitor: str | None,
+    count: int,
+    until: datetime | None,
+    at: datetime | None,
+) -> dict[tuple[str, datetime], Row]:
+    rank = sa.func.row_number().over(partition_by=table.c.monitor, order_by=table.c.window_start.desc())
+    query = sa.select(table.c.monitor, table.c.window_start, rank.label("rank"))
+    if "segment" in table.c:
+        query = query.where(table.c.segment == WHOLE)
+    if monitor is not None:
+        query = query.where(table.c.monitor == monitor)
+    if until is not None:
+        query = query.where(table.c.window_start < until)
+    if at is not None:
+        query = query.where(table.c.window_start == at)
+    ranked = query.subquery()
+    mine = (table.c.monitor == ranked.c.monitor) & (table.c.window_start == ranked.c.window_start)
+    columns = [table.c[name] for name in ("monitor", "window_start", "window_end", *names)]
+    chosen = sa.select(*columns).join(ranked, mine).where(ranked.c.rank <= count)
+    if "segment" in table.c:
+        chosen = chosen.where(table.c.segment == WHOLE)
+    rows = [dict(row) for row in connection.execute(chosen).mappings()]
+    return {(row["monitor"], row["window_start"]): row for row in rows}
+
+
+def alert_counts(store: Store) -> dict[str, dict[str, int]]:
+    """Return how many alerts of each monitor are open or acknowledged, by severity."""
+    alert = tables.alert
+    query = (
+        sa.select(alert.c.monitor, alert.c.severity, sa.func.count())
+        .where(alert.c.state != "resolved")
+        .group_by(alert.c.monitor, alert.c.severity)
+    )
+    found: dict[str, dict[str, int]] = {}
+    with database.reading(store.engine) as connection:
+        for monitor, severity, n in connection.execute(query):
+            found.setdefault(monitor, {})[severity] = n
+    return found
+
+
+def alerts(
+    store: Store, *, monitor: str | None, states: Collection[str], limit: int, offset: int = 0
+) -> tuple[list[Alert], int]:
+    """Return one page of alerts, the newest opening first, and how many there are."""
+    alert = tables.alert
+    chosen: sa.ColumnElement[bool] = alert.c.state.in_(states)
+    if monitor is not None:
+        chosen &= alert.c.monitor == monitor
+    query = sa.select(alert).where(chosen).order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
+    with database.reading(store.engine) as connection:
+        total = connection.execute(sa.select(sa.func.count()).select_from(alert).where(chosen)).scalar_one()
+        rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
+    return [Alert(**row) for row in rows], total
+
+
+def alert(store: Store, alert_id: str) -> Alert | None:
+    """Return one alert; None where there is none."""
+    with database.reading(store.engine) as connection:
+        row = connection.execute(sa.select(tables.alert).where(tables.alert.c.id == alert_id)).mappings().first()
+    return None if row is None else Alert(**row)
+
+
+def features(
+    store: Store,
+    monitor: str,
+    *,
+    since: datetime,
+    until: datetime,
+    order: Order = "worst",
+    match: str = "",
+    limit: int,
+    offset: int = 0,
+) -> tuple[list[str], int]:
+    """Return one page of a monitor's features, in the order asked for, and how many there are.
+
+    Parameters
+    ----------
+    store, monitor
+    since, until
+        Start of the first and of the last window that counts.
+    order
+        ``worst``: by status, then by the divergence over its threshold; ``recent``: by the last window that drifted;
+        ``name``.
+    match
+        Only features whose name contains this, whatever its case.
+    limit, offset
+    """
+    score = tables.score
+    worst = sa.func.min(sa.case(STATUS_ORDER, value=score.c.status, else_=len(STATUS_ORDER)))
+    ratio = sa.func.coalesce(sa.func.max(score.c.kl_corrected / score.c.critical), -1.0)
+    drifted = sa.func.max(sa.case((score.c.status.in_(("warning", "critical")), score.c.window_start)))
+    chosen = (
+        (score.c.monitor == monitor)
+        & (score.c.segment == WHOLE)
+        & (score.c.window_start >= since)
+        & (score.c.window_start <= until)
+    )
+    if match:
+        chosen &= score.c.feature.icontains(match, autoescape=True)
+    orders: dict[Order, list[Any]] = {
+        "worst": [worst, ratio.desc()],
+        "recent": [drifted.is_(None), drifted.desc(), worst, ratio.desc()],
+        "name": [],
+    }
+    query = sa.select(score.c.feature).where(chosen).group_by(score.c.feature)
+    names = query.order_by(*orders[order], score.c.feature).limit(limit).offset(offset)
+    with database.reading(store.engine) as connection:
+        total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+        return list(connection.execute(names).scalars()), total
+
+
+def cells(
+    store: Store, monitor: str, names: Sequence[str], *, since: datetime, until: datetime
+) -> dict[tuple[str, datetime], Row]:
+    """Return what the heatmap shows of some features, by feature and start of the window."""
+    score = tables.score
+    query = sa.select(*(score.c[name] for name in _CELL)).where(
+        score.c.monitor == monitor,
+        score.c.segment == WHOLE,
+        score.c.feature.in_(names),
+        score.c.window_start >= since,
+        score.c.window_start <= until,
+    )
+    with database.reading(store.engine) as connection:
+        return {(row["feature"], row["window_start"]): dict(row) for row in connection.execute(query).mappings()}
+
+
+def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:
+    """Return how each expectation fared in the windows from `since` on: failing ones first.
+
+    Returns
+    -------
+    list of dict
+        ``key, expectation, column_name, severity, windows, failures, errors, last_failure, message, observed``.
+    """
+    table = tables.validation
+    chosen = (table.c.monitor == monitor) & (table.c.window_start >= since)
+    failed = sa.case((table.c.success, 0), else_=1)
+    query = (
+        sa.select(
+            table.c.key,
+            sa.func.count().label("windows"),
+            sa.func.sum(failed).label("failures"),
+            sa.func.sum(sa.case((table.c.error, 1), else_=0)).label("errors"),
+            sa.func.max(sa.case((sa.not_(table.c.success), table.c.window_start))).label("last_failure"),
+            sa.func.max(table.c.window_start).label("newest"),
+        )
+        .where(chosen)
+        .group_by(table.c.key)
+    )
+    with database.reading(store.engine) as connection:
+        counts = connection.execute(query).mappings().all()
+        wanted = [(row["key"], row["last_failure"] or row["newest"]) for row in counts]
+        shown = {
+            (row["key"], row["window_start"]): dict(row)
+            for row in connection.execute(
+                sa.select(table).where(
+                    table.c.monitor == monitor, table.c.window_start.in_({start for _, start in wanted})
+                )
+            ).mappings()
+        }
+    rows = [shown[key] | dict(row) for key, row in zip(wanted, counts, strict=True)]
+    return sorted(rows, key=lambda row: (-row["failures"], row["key"]))
+
+
+def newest_window(store: Store) -> datetime | None:
+    """Return the start of the newest window ever run; asks the database for as little as can be."""
+    with database.reading(store.engine) as connection:
+        found = connection.execute(sa.select(sa.func.max(tables.run.c.window_start))).scalar()
+    return found.astimezone(UTC) if found else None

@@ -1,0 +1,78 @@
+"""The dashboard as a server of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from drift.dashboard.app import create_app
+from drift.errors import DriftError
+from drift.store import Store
+
+log = logging.getLogger("drift")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach an address.
+
+    Examples
+    --------
+    >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def serve(
+    store: Store | Callable[[], Store],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8090,
+    token: str | None = None,
+    monitors: Path | None = None,
+    root_path: str = "",
+) -> None:
+    """Serve the dashboard until it is interrupted: `drift.dashboard.serve`."""
+    token = (token or "").strip() or None
+    if not token and not is_loopback(host):
+        raise DriftError(
+            f"on {host} anybody who reaches this machine could read the dashboard: give --token (or DRIFT_TOKEN), "
+            "or stay on 127.0.0.1"
+        )
+    app = create_app(store, monitors=monitors, token=token, root_path=root_path)
+    if not token:
+        # A web page elsewhere that lets its own name point to this machine must not read what is here.
+        names = [host, "localhost", "127.0.0.1", "[::1]", "::1"]
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+    config = uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off", access_log=False)
+    with listen(host, port) as listening:
+        where = f"[{host}]" if ":" in host else host
+        log.warning("the dashboard is on http://%s:%d/ (Ctrl-C stops it)", where, listening.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises
+    ------
+    DriftError
+        If the address cannot be used.
+    """
+    if not 0 <= port < 1 << 16:
+        raise DriftError(f"port {port} does not exist: choose one up to 65535 with --port")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as error:
+        why = error.strerror or error
+        raise DriftError(f"cannot listen on {host} port {port}: {why}; choose another with --port or --host") from error

@@ -1,0 +1,325 @@
+"""Reports: every verdict of one window (or of one comparison), in a form to print, store, send and attach."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from drift.binning import NumericBinning
+from drift.scores import SEVERITY_RANK, Severity, Status, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from drift.histograms import Histogram, Summary
+    from drift.windows import Window
+
+SCHEMA_VERSION = 1
+
+LEAST_SHARE = 0.05
+"""A cell that adds less than this share of the KL is not put in words."""
+
+Gate = Literal["accepted", "warned", "rejected", "not_validated"]
+
+STATUS_ORDER: dict[Status, int] = {
+    "critical": 0, "error": 1, "warning": 2, "not_comparable": 3, "insufficient_data": 4, "ok": 5,
+}  # fmt: skip
+
+
+FindingKind = Literal["missing_column", "new_column", "retyped_column", "row_count", "no_rows", "no_reference", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """News of a window that is no score: a column that changed, an odd number of rows, a reference that is too short.
+
+    Parameters
+    ----------
+    kind
+        What sort of news; alerts go by it.
+    message
+        The same for a person.
+    column
+        The column it is about, where it is about one.
+    """
+
+    kind: FindingKind
+    message: str
+    column: str | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict rests on: both histograms, and both summaries of a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from drift.binning import CategoricalBinning
+    >>> from drift.histograms import Histogram
+    >>> binning = CategoricalBinning(("a",))
+    >>> Evidence(Histogram(binning, [99, 0, 0, 1]), Histogram(binning, [49, 0, 0, 51])).cells()[3]
+    ('missing', 1, 51, 0.01, 0.51)
+    """
+
+    reference: Histogram
+    current: Histogram
+    reference_summary: Summary | None = None
+    current_summary: Summary | None = None
+
+    def cells(self) -> list[tuple[str, int, int, float, float]]:
+        """Return ``(cell, reference rows, current rows, reference share, current share)`` for each cell."""
+        return list(
+            zip(
+                self.reference.binning.cells,
+                self.reference.counts.tolist(),
+                self.current.counts.tolist(),
+                self.reference.shares.tolist(),
+                self.current.shares.tolist(),
+                strict=True,
+            )
+        )
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
+    """Say in words which cells moved, the largest contribution first.
+
+    Returns
+    -------
+    list of str
+        Such as ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
+    """
+    score = verdict.score
+    if score is None or evidence is None:
+        return []
+    lines: list[str] = []
+    binning = evidence.current.binning
+    if isinstance(binning, NumericBinning):
+        before, after = evidence.reference.quantile(0.5), evidence.current.quantile(0.5)
+        if before is not None and after is not None and binning.format(before) != binning.format(after):
+            lines.append(f"median {binning.format(before)} → {binning.format(after)}")
+    cells = evidence.cells()
+    ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))
+    for i in ranked[:most]:
+        name, _, _, before_share, after_share = cells[i]
+        part = float(score.contributions[i])
+        if part <= 0 or part < LEAST_SHARE * score.kl:
+            break
+        verb = "rose" if after_share > before_share else "fell"
+        label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
+        lines.append(
+            f"{label} {verb} from {_percent(before_share)} to {_percent(after_share)}: "
+            f"{part:.2g} of {score.kl:.3g} nats"
+        )
+    return lines
+
+
+@dataclass(frozen=True)
+class Report:
+    """Every verdict of one window against its reference.
+
+    Parameters
+    ----------
+    monitor
+        Name of the monitor; for `drift.compare`, of the comparison.
+    window
+        The current window; None for a comparison of two tables.
+    reference
+        The reference in words, such as ``trailing 28d: 2013-01-11 … 2013-02-07 (28 of 28 windows)``.
+    verdicts
+        One a feature, in the order of the table.
+    n_reference, n_current
+        Rows.
+    gate
+        What the Great Expectations gate said of the current window.
+    findings
+        Schema changes and other news that is no score, in words.
+    evidence
+        Histograms behind the verdicts, by feature.
+    """
+
+    monitor: str
+    window: Window | None
+    reference: str
+    verdicts: Sequence[Verdict]
+    n_reference: int
+    n_current: int
+    gate: Gate = "not_validated"
+    findings: Sequence[Finding] = ()
+    evidence: Mapping[str, Evidence] = field(default_factory=dict, repr=False)
+    label: str = ""
+
+    @property
+    def status(self) -> Status:
+        """The worst status among the verdicts; ``ok`` where there are none."""
+        return min((v.status for v in self.verdicts), key=lambda s: STATUS_ORDER[s], default="ok")
+
+    @property
+    def severity(self) -> Severity:
+        """The worst severity that a person is told of."""
+        told: list[Severity] = [v.status for v in self.verdicts if v.status in {"warning", "critical"}]
+        return max(told, key=lambda s: SEVERITY_RANK[s], default="none")
+
+    @property
+    def drifting(self) -> list[Verdict]:
+        """The verdicts that ask for attention, worst first."""
+        return sorted((v for v in self.verdicts if v.drifting), key=_worst_first)
+
+    @property
+    def share_drifting(self) -> float:
+        """Share of the scored features that drift."""
+        scored = [v for v in self.verdicts if v.score is not None]
+        return len(self.drifting) / len(scored) if scored else 0.0
+
+    @property
+    def total_kl(self) -> float:
+        """Sum of the features' KL, in nats: the joint divergence if the features were independent."""
+        return sum(v.score.kl for v in self.verdicts if v.score is not None)
+
+    def __getitem__(self, feature: str) -> Verdict:
+        for verdict in self.verdicts:
+            if verdict.feature == feature:
+                return verdict
+        raise KeyError(feature)
+
+    def explain(self, feature: str, *, most: int = 3) -> list[str]:
+        """Say in words which cells of `feature` moved."""
+        return explain(self[feature], self.evidence.get(feature), most=most)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/report.md)."""
+        return {
+            "schema": "drift.report",
+            "schema_version": SCHEMA_VERSION,
+            "monitor": self.monitor,
+            "window": None if self.window is None else {"start": _iso(self.window.start), "end": _iso(self.window.end)},
+            "reference": self.reference,
+            "direction": "current||reference",
+            "unit": "nats",
+            "n_reference": self.n_reference,
+            "n_current": self.n_current,
+            "gate": self.gate,
+            "status": self.status,
+            "share_drifting": self.share_drifting,
+            "total_kl": self.total_kl,
+            "findings": [asdict(finding) for finding in self.findings],
+            "features": {v.feature: self._feature(v) for v in self.verdicts},
+        }
+
+    def _feature(self, verdict: Verdict) -> dict[str, Any]:
+        score, evidence = verdict.score, self.evidence.get(verdict.feature)
+        entry: dict[str, Any] = {
+            "status": verdict.status,
+            "severity": verdict.severity,
+            "reason": verdict.reason,
+            "threshold": {"warning": verdict.warning, "critical": verdict.critical},
+        }
+        if score is None:
+            return entry
+        entry |= {
+            "kind": score.kind,
+            "kl": score.kl,
+            "kl_reverse": score.kl_reverse,
+            "psi": score.psi,
+            "js": score.js,
+            "js_distance": score.js_distance,
+            "kl_corrected": score.kl_corrected,
+            "interval": {"level": 0.95, "low": score.ci_low, "high": score.ci_high},
+            "p": score.p,
+            "q": score.q,
+            "z": score.z,
+            "noise": score.noise,
+            "n_reference": score.n_reference,
+            "n_current": score.n_current,
+            "smoothing": score.smoothing,
+            "binning": score.fingerprint,
+            "explanation": explain(verdict, evidence),
+        }
+        if evidence is not None:
+            entry["contributions"] = [
+                {"cell": cell, "reference": before, "current": after, "contribution": float(part)}
+                for (cell, before, after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)
+            ]
+        return entry
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return `to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row a feature, without the contributions."""
+        import pandas as pd
+
+        rows = []
+        for verdict in self.verdicts:
+            entry = self._feature(verdict)
+            low_high = entry.pop("interval", {"low": None, "high": None})
+            threshold = entry.pop("threshold")
+            entry.pop("contributions", None)
+            entry["explanation"] = "; ".join(entry.get("explanation", []))
+            rows.append(
+                {"feature": verdict.feature, **entry, "ci_low": low_high["low"], "ci_high": low_high["high"]}
+                | {"warning": threshold["warning"], "critical": threshold["critical"]}
+            )
+        return pd.DataFrame(rows)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return heading and rows of the table that the terminal, the notebook and the digest show, worst first."""
+        heading = ["feature", "kind", "KL (nats)", "95 % interval", "threshold", "n", "severity", "status", "why"]
+        rows = []
+        for v in sorted(self.verdicts, key=_worst_first):
+            s = v.score
+            limits = f"{v.warning:g} / {v.critical:g}"
+            if s is None:
+                rows.append([v.feature, "-", "-", "-", limits, "-", v.severity, v.status, v.reason])
+                continue
+            interval = f"{s.ci_low:.4f} … {s.ci_high:.4f}"
+            rows.append(
+                [v.feature, s.kind, f"{s.kl:.4f}", interval, limits, f"{s.n_current:,}", v.severity, v.status, v.reason]
+            )
+        return heading, rows
+
+    def __str__(self) -> str:
+        heading, rows = self.table()
+        widths = [max(len(row[i]) for row in [heading, *rows]) for i in range(len(heading))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heading, *rows]
+        ]
+        return "\n".join([self.title(), *(line.rstrip() for line in lines), *map(str, self.findings)])
+
+    def title(self) -> str:
+        """Return the one line that names what was compared, and how."""
+        when = f" {self.label or self.window}" if self.window else ""
+        return (
+            f"{self.monitor}{when}: {self.status}; D(current‖reference) in nats, "
+            f"{self.n_current:,} rows against {self.n_reference:,} ({self.reference})"
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        heading, rows = self.table()
+        head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        notes = "".join(f"<p>{escape(str(finding))}</p>" for finding in self.findings)
+        return f"<p>{escape(self.title())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _worst_first(verdict: Verdict) -> tuple[int, float]:
+    return STATUS_ORDER[verdict.status], -(verdict.score.kl if verdict.score else 0.0)
+
+
+def _iso(instant: Any) -> str:
+    return str(instant.isoformat()).replace("+00:00", "Z")

@@ -1,0 +1,113 @@
+"""Scores and verdicts: what is known of one feature in one window, and what is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from drift.divergence import Smoothing
+    from drift.kinds import Kind
+
+Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
+Severity = Literal["none", "warning", "critical"]
+
+SEVERITY_RANK: dict[str, int] = {"none": 0, "warning": 1, "critical": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    r"""The divergence of one feature, with everything needed to judge it. All divergences in nats.
+
+    Parameters
+    ----------
+    feature
+    kind
+    kl
+        :math:`D(\text{current}\|\text{reference})` of the smoothed shares, ≥ 0: the number that is shown.
+    kl_reverse
+        :math:`D(\text{reference}\|\text{current})`, of the same smoothed shares.
+    psi
+        Population stability index, which is Jeffreys' divergence: ``kl + kl_reverse``.
+    js
+        Jensen-Shannon divergence at equal weights, at most ln 2; its square root is the distance.
+    kl_corrected
+        Bias-corrected estimate of the same divergence: what the thresholds are held against. May be slightly negative.
+    ci_low, ci_high
+        95 % confidence interval of the divergence, ``0 ≤ ci_low ≤ ci_high``.
+    p
+        Calibrated p-value of "nothing changed but sampling".
+    q
+        The smallest false-discovery rate at which this feature would be called, over the features judged with it.
+    z
+        How far beyond its own history, in robust standard deviations; None where the history is too short.
+    noise
+        What `kl` averages when nothing changed, for these sample sizes.
+    n_reference, n_current
+        Rows, missing ones included.
+    smoothing
+    fingerprint
+        Of the binning.
+    contributions : float64, shape (n_cells,)
+        What each cell adds to `kl`; they sum to it exactly.
+    """
+
+    feature: str
+    kind: Kind
+    kl: float
+    kl_reverse: float
+    psi: float
+    js: float
+    kl_corrected: float
+    ci_low: float
+    ci_high: float
+    p: float
+    q: float
+    z: float | None
+    noise: float
+    n_reference: int
+    n_current: int
+    smoothing: Smoothing
+    fingerprint: str
+    contributions: NDArray[np.float64]
+
+    @property
+    def js_distance(self) -> float:
+        """Jensen-Shannon distance, the square root of the divergence in nats."""
+        return float(self.js**0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is made of one feature in one window.
+
+    Parameters
+    ----------
+    feature
+    status
+        What a person is told: ``ok``, ``warning``, ``critical``, or why there is no such answer.
+    severity
+        What this window alone says, before persistence: significant and large enough. ``none`` where there is no score.
+    reason
+        Why, in words; never empty.
+    warning, critical
+        The thresholds in force, in nats.
+    score
+        None where the status is ``insufficient_data`` (no rows to compare), ``not_comparable`` or ``error``.
+    """
+
+    feature: str
+    status: Status
+    severity: Severity
+    reason: str
+    warning: float
+    critical: float
+    score: Score | None = None
+
+    @property
+    def drifting(self) -> bool:
+        """Whether the status asks for attention."""
+        return self.status in {"warning", "critical"}

@@ -1,0 +1,189 @@
+"""The DAG, run by Airflow itself on an embedded metadata database."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.flights import monitor_text, rows, write_sql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
+
+SOURCE = "{connection: warehouse, table: flights, time_column: day}"
+
+RUN = """
+import json, sys
+from datetime import datetime
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.db import initdb
+initdb()
+bag = DagBag(dag_folder=sys.argv[1])
+found = {"errors": {str(k): str(v) for k, v in bag.import_errors.items()}, "dags": sorted(bag.dags), "runs": []}
+if bag.import_errors: print(bag.import_errors, file=sys.stderr)
+for request in json.loads(sys.argv[2]):
+    dag = bag.dags[request["dag"]]
+    when = request.get("logical_date")
+    conf = {k: v for k, v in request.get("conf", {}).items()}
+    done = dag.test(logical_date=datetime.fromisoformat(when) if when else None, run_conf=conf or None)
+    tasks = {}
+    xcoms = {}
+    for ti in done.get_task_instances():
+        tasks.setdefault(ti.task_id, []).append(str(ti.state))
+        xcoms.setdefault(ti.task_id, []).append(repr(ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index)))
+    found["runs"].append({"state": str(done.state), "tasks": tasks, "xcoms": xcoms})
+print("RESULT" + json.dumps(found))
+"""
+
+
+def run_airflow(folder: Path, requests: list[dict[str, Any]]) -> dict[str, Any]:
+    """Run DAGs in a process of their own, as Airflow keeps much of its state in the process."""
+    env = os.environ | {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+        "AIRFLOW_CONN_WAREHOUSE": f"sqlite:///{folder / 'warehouse.db'}",
+        "DRIFT_DATABASE": f"sqlite:///{folder / 'drift.db'}",
+        "DRIFT_ROUTE_OPS": "json://127.0.0.1:9/",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(folder / "dags"), json.dumps(requests)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    assert lines, done.stdout[-3000:] + done.stderr[-3000:]
+    result: dict[str, Any] = json.loads(lines[-1].removeprefix("RESULT"))
+    return result
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder with one good and one broken monitor, run for a quiet day, a moved day, again, and by parameter."""
+    from drift import migrate
+
+    folder = tmp_path_factory.mktemp("airflow")
+    frame = rows(14)
+    frame.loc[frame["day"] == date(2024, 1, 14), "delay"] += 8
+    write_sql(frame, f"sqlite:///{folder / 'warehouse.db'}")
+    migrate.upgrade(f"sqlite:///{folder / 'drift.db'}")
+    (folder / "dags" / "monitors").mkdir(parents=True)
+    (folder / "dags" / "drift_monitors.py").write_text(
+        '"""One DAG for every file in monitors/."""\n'
+        "from pathlib import Path\n"
+        "from drift.airflow import load_monitors\n"
+        "globals().update(load_monitors(Path(__file__).parent / 'monitors'))\n"
+    )
+    expectations = "[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"
+    (folder / "dags" / "monitors" / "flights.yaml").write_text(monitor_text(SOURCE, expectations=expectations))
+    (folder / "dags" / "monitors" / "broken.yaml").write_text("name: broken\ncolour: red\n")
+    # A manual logical date is where the interval ends: midnight in New York after the 13th, then after the 14th.
+    requests: list[dict[str, Any]] = [
+        {"dag": "flights", "logical_date": "2024-01-14T05:00:00+00:00"},
+        {"dag": "flights", "logical_date": "2024-01-15T05:00:00+00:00"},
+        {"dag": "flights", "logical_date": "2024-01-15T05:00:00+00:00"},
+        {"dag": "flights", "conf": {"window": "2024-01-12"}},
+    ]
+    return folder, run_airflow(folder, requests)
+
+
+def store(folder: Path) -> Any:
+    """Open the results."""
+    from drift.store import Store
+
+    return Store.open(f"sqlite:///{folder / 'drift.db'}")
+
+
+def test_every_run_succeeds(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Quiet, drifting, repeated, and by parameter: no task fails."""
+    assert [run["state"] for run in ran[1]["runs"]] == ["success"] * 4, ran[1]
+    assert ran[1]["errors"] == {}
+
+
+def test_the_stages_are_tasks(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Plan → validate → baseline → profile → evaluate → notify; profile is mapped over the missing windows."""
+    first, second = ran[1]["runs"][:2]
+    assert set(first["tasks"]) == {"plan", "validate", "baseline", "profile", "evaluate", "notify"}
+    assert first["tasks"]["profile"] == ["success"] * 8
+    assert second["tasks"]["profile"] == ["success"]
+
+
+def test_a_repeated_run_reads_nothing_again(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Every window is stored, so no profile task is left."""
+    assert ran[1]["runs"][2]["tasks"]["profile"] == ["skipped"]
+
+
+def test_the_moved_day_is_critical_and_alerted(ran: tuple[Path, dict[str, Any]]) -> None:
+    """The scores are in the results database, and so is the notification that the dead receiver still owes."""
+    folder, _ = ran
+    with store(folder) as results:
+        (row,) = results.scores("flights", feature="delay", windows=1)
+        assert row["status"] == "critical"
+        assert [a.key for a in results.alerts("flights")] == ["drift:delay"]
+        assert results.outbox_counts()["pending"] == 1
+        assert {run["status"] for run in results.runs("flights")} == {"ok", "critical"}
+
+
+def test_windows_follow_the_monitors_calendar(ran: tuple[Path, dict[str, Any]]) -> None:
+    """The run that ends at New York's midnight is for the local day before; the parameter names its own day."""
+    folder, _ = ran
+    with store(folder) as results:
+        starts = sorted(run["window_start"] for run in results.runs("flights"))
+    assert starts == [datetime(2024, 1, day, 5, tzinfo=UTC) for day in (12, 13, 14)]
+
+
+def test_xcom_carries_no_data(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Window keys and statuses only: nothing longer than a few names."""
+    for run in ran[1]["runs"]:
+        for values in run["xcoms"].values():
+            assert all(len(value) < 1000 for value in values)
+
+
+def test_a_broken_file_is_a_dag_that_says_so(ran: tuple[Path, dict[str, Any]]) -> None:
+    """It hides no other monitor."""
+    assert ran[1]["dags"] == ["broken", "flights"]
+
+
+def test_windows_of_an_interval() -> None:
+    """Scheduled, empty (manual), asset-triggered and long intervals; the day the clocks change is one window."""
+    from drift.airflow import run_windows
+    from drift.windows import Calendar
+
+    calendar = Calendar("1d", "America/New_York")
+
+    def labels(start: datetime | None, end: datetime) -> list[str]:
+        return [calendar.label(w) for w in run_windows(calendar, start, end)]
+
+    def midnight(month: int, day: int) -> datetime:
+        return calendar.midnight(date(2013, month, day))
+
+    assert labels(midnight(3, 10), midnight(3, 11)) == ["2013-03-10"]
+    assert labels(midnight(11, 3), midnight(11, 4)) == ["2013-11-03"]
+    assert labels(midnight(3, 11), midnight(3, 11)) == ["2013-03-10"]
+    assert labels(None, datetime(2013, 3, 11, 17, tzinfo=UTC)) == ["2013-03-10"]
+    assert labels(midnight(3, 4), midnight(3, 6)) == ["2013-03-04", "2013-03-05"]
+
+
+def test_the_schedule_has_an_interval_in_local_time() -> None:
+    """Cron in the monitor's zone; the interval of a spring day is 23 hours long."""
+    from drift.airflow import monitor_dag
+    from drift.config import parse_monitor
+
+    dag = monitor_dag(parse_monitor(monitor_text(SOURCE, schedule="'@daily'")), tags=["mine"], catchup=True)
+    assert dag.catchup is True
+    assert "mine" in dag.tags
+    assert "America/New_York" in repr(dag.timetable)
+    assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"

@@ -1,0 +1,234 @@
+"""The command line, as a user runs it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.flights import monitor_text, rows, write_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Drift = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def runner(folder: Path) -> Drift:
+    """Return what runs `drift` in a folder."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("DRIFT_")}
+    env |= {
+        "DRIFT_DATABASE": f"sqlite:///{folder / 'drift.db'}",
+        "DRIFT_MONITORS": str(folder / "monitors"),
+        "DRIFT_CONNECTION_WAREHOUSE": f"sqlite:///{folder / 'warehouse.db'}",
+        "COLUMNS": "160",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "drift", *arguments]
+        return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def drift(tmp_path: Path) -> Drift:
+    """Run `drift` in a folder of its own."""
+    return runner(tmp_path)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> tuple[str, str, str]:
+    """A reference, the same again, and one that moved."""
+    rng = np.random.default_rng(3)
+    for name, mean in {"reference": 0.0, "same": 0.0, "moved": 0.6}.items():
+        frame = pd.DataFrame({"x": rng.normal(mean, 1, 3000), "c": rng.choice(["a", "b"], 3000)})
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    return "reference.parquet", "same.parquet", "moved.parquet"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A monitor with 12 quiet days, backfilled by the command line, and a 13th that moved."""
+    folder = tmp_path_factory.mktemp("monitored")
+    frame = rows(13)
+    last = frame["day"] == frame["day"].max()
+    frame.loc[last, "delay"] += 8
+    write_sql(frame, f"sqlite:///{folder / 'warehouse.db'}")
+    (folder / "monitors").mkdir()
+    source = "{connection: warehouse, table: flights, time_column: day}"
+    (folder / "monitors" / "flights.yaml").write_text(monitor_text(source, alerts="{routes: []}"))
+    drift = runner(folder)
+    assert drift("db", "upgrade").returncode == 0
+    done = drift("backfill", "flights", "--from", "2024-01-01", "--to", "2024-01-12")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def monitored(template: Path, tmp_path: Path, drift: Drift) -> Drift:
+    """A copy of it, to run on."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return drift
+
+
+def test_compare_quiet_exits_0(drift: Drift, tables: tuple[str, str, str]) -> None:
+    """Two samples of one distribution are quiet, with --fail-on too."""
+    done = drift("compare", tables[0], tables[1], "--fail-on", "warning")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "D(current‖reference) in nats" in done.stdout
+
+
+def test_compare_drift_exits_1_only_when_asked(drift: Drift, tables: tuple[str, str, str]) -> None:
+    """Drift is a finding; it fails the command where --fail-on says so."""
+    assert drift("compare", tables[0], tables[2]).returncode == 0
+    done = drift("compare", tables[0], tables[2], "--fail-on", "critical")
+    assert done.returncode == 1
+    assert "critical" in done.stdout
+
+
+def test_compare_json_is_documented_and_versioned(drift: Drift, tables: tuple[str, str, str]) -> None:
+    """Everything a script needs, self-describing."""
+    data = json.loads(drift("compare", tables[0], tables[2], "--json").stdout)
+    assert (data["schema"], data["schema_version"], data["direction"]) == ("drift.report", 1, "current||reference")
+    feature = data["features"]["x"]
+    needed = {
+        "kind",
+        "status",
+        "severity",
+        "kl",
+        "kl_reverse",
+        "psi",
+        "js",
+        "contributions",
+        "n_reference",
+        "n_current",
+    }
+    assert needed <= feature.keys()
+    assert sum(c["contribution"] for c in feature["contributions"]) == pytest.approx(feature["kl"], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["compare", "nope.parquet", "nope.parquet"], "nope.parquet"),
+        (["compare", "reference.parquet"], "Missing argument"),
+        (["compare", "reference.parquet", "same.parquet", "--kind", "x"], "COLUMN=KIND"),
+        (["compare", "reference.parquet", "same.parquet", "--kind", "x=colour"], "colour"),
+        (["compare", "reference.parquet", "same.parquet", "--warning", "-1"], "warning"),
+        (["run", "nope"], "monitors"),
+        (["history", "nope.yaml"], "nope.yaml"),
+        (["db", "current", "--database", "nonsense"], "needs a URL"),
+        (["alerts", "show", "x"], "drift db upgrade"),
+    ],
+)
+@pytest.mark.usefixtures("tables")
+def test_bad_usage_and_input_exit_2_in_one_breath(drift: Drift, arguments: list[str], says: str) -> None:
+    """Never a traceback; the message names what was wrong."""
+    done = drift(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_results_database_is_a_clear_error(drift: Drift, tmp_path: Path) -> None:
+    """The path is named, and no traceback is printed."""
+    (tmp_path / "file").write_text("in the way")
+    done = drift("db", "upgrade", "--database", f"sqlite:///{tmp_path}/file/drift.db")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "file" in done.stderr
+
+
+def test_check_tells_every_problem_with_its_line(drift: Drift, tmp_path: Path) -> None:
+    """File, line, key and fix, for all problems at once; exit code 1."""
+    (tmp_path / "bad.yaml").write_text(
+        "name: flights\nsource: {connection: w, tabel: t, time_column: d}\nwindow: {every: 7h}\ncolour: red\n"
+    )
+    done = drift("check", "bad.yaml")
+    assert done.returncode == 1
+    assert "bad.yaml:2: source.tabel" in done.stderr
+    assert "did you mean table" in done.stderr
+    assert "bad.yaml:3: window.every" in done.stderr
+    assert "bad.yaml:4: colour" in done.stderr
+
+
+def test_check_of_the_shipped_monitors_passes(drift: Drift) -> None:
+    """What we ship is right, its expectations too."""
+    from drift.demo import resource
+
+    done = drift("check", str(resource("dags") / "monitors"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_run_scores_a_window_and_fails_on_demand(monitored: Drift) -> None:
+    """The moved day is critical; the same command with --fail-on exits with 1."""
+    done = monitored("run", "flights", "--date", "2024-01-13", "--fail-on", "critical")
+    assert done.returncode == 1, done.stderr
+    assert "delay: median" in done.stdout
+
+
+def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
+    """Each shows what was stored, as a table and as JSON."""
+    monitored("run", "flights", "--date", "2024-01-13")
+    assert "delay" in monitored("history", "flights").stdout
+    data = json.loads(monitored("history", "flights", "delay", "--json", "--last", "3").stdout)
+    assert [row["status"] for row in data["scores"]] == ["ok", "ok", "critical"]
+    explained = monitored("explain", "flights", "delay", "--date", "2024-01-13")
+    assert "D(current‖reference)" in explained.stdout
+    assert explained.returncode == 0
+    (alert,) = json.loads(monitored("alerts", "--json").stdout)
+    assert monitored("alerts", "ack", alert["id"][:8], "--by", "ada").returncode == 0
+    assert "acknowledged" in monitored("alerts", "show", alert["id"][:8]).stdout
+    assert monitored("alerts", "resolve", alert["id"][:8], "--by", "ada", "--comment", "known").returncode == 0
+    assert monitored("alerts").stdout.strip() == "no open alerts"
+
+
+def test_explaining_an_unknown_feature_lists_the_known(monitored: Drift) -> None:
+    """The message helps."""
+    done = monitored("explain", "flights", "nope", "--date", "2024-01-10")
+    assert done.returncode == 2
+    assert "delay" in done.stderr
+
+
+def test_backfill_json_counts_statuses(monitored: Drift) -> None:
+    """A script reads what came of it, and no progress bar."""
+    done = monitored("backfill", "flights", "--from", "2024-01-10", "--to", "2024-01-13", "--json")
+    assert json.loads(done.stdout)["statuses"] == {"ok": 3, "critical": 1}
+    assert done.stderr == ""
+
+
+def test_schema_is_json(drift: Drift) -> None:
+    """For editors."""
+    assert json.loads(drift("schema").stdout)["title"]
+
+
+def test_help_names_the_exit_codes(drift: Drift) -> None:
+    """`--help` is worth reading."""
+    out = drift("--help").stdout
+    assert "Exit codes" in out
+    for command in ("compare", "check", "run", "backfill", "history", "explain", "alerts", "db", "demo"):
+        assert command in out
+
+
+def test_version(drift: Drift) -> None:
+    """It says which one it is."""
+    import drift as package
+
+    assert drift("--version").stdout.strip() == f"drift {package.__version__}"
+
+
+def test_light_start_loads_no_heavy_library() -> None:
+    """`drift --help` pays for neither pandas, scipy, SQLAlchemy, Great Expectations nor Airflow."""
+    heavy = ["pandas", "scipy", "sqlalchemy", "great_expectations", "airflow", "pyarrow"]
+    code = f"import sys, drift, drift.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,191 @@
+"""Comparing two tables, with no monitor and no store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from drift.comparison import compare, fit_options, schema_findings
+from drift.config import Detection, Effect, Features, Persistence
+from drift.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drift.reports import Report
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same draws every time."""
+    return np.random.default_rng(7)
+
+
+def test_a_shift_is_found_and_the_rest_is_quiet(rng: np.random.Generator) -> None:
+    """One feature moved by half a standard deviation; the other did not move."""
+    before = pd.DataFrame({"moved": rng.normal(size=5000), "same": rng.normal(size=5000)})
+    after = pd.DataFrame({"moved": rng.normal(0.5, 1, 5000), "same": rng.normal(size=5000)})
+    report = compare(before, after)
+    assert (report["moved"].status, report["same"].status) == ("critical", "ok")
+    assert report.status == "critical"
+
+
+def kl(report: Report, feature: str) -> float:
+    """The KL of a feature that has one."""
+    score = report[feature].score
+    assert score is not None
+    return score.kl
+
+
+def test_the_same_table_scores_exactly_zero(rng: np.random.Generator) -> None:
+    """A table against itself: KL is 0, not nearly 0."""
+    frame = pd.DataFrame({"x": rng.normal(size=1000), "c": rng.choice(list("abc"), 1000)})
+    report = compare(frame, frame)
+    assert [v.score.kl for v in report.verdicts if v.score] == [0.0, 0.0]
+
+
+def test_equal_proportions_score_zero_at_unequal_sizes(rng: np.random.Generator) -> None:
+    """Ten copies of a table against one: still exactly 0."""
+    frame = pd.DataFrame({"c": rng.choice(list("abc"), 1000)})
+    assert kl(compare(pd.concat([frame] * 10), frame), "c") == 0.0
+
+
+def test_nulls_are_drift(rng: np.random.Generator) -> None:
+    """A column whose values vanish drifts, though those that stay look the same."""
+    values = rng.normal(size=4000)
+    after = values.copy()
+    after[rng.random(4000) < 0.3] = np.nan
+    report = compare(pd.DataFrame({"x": values}), pd.DataFrame({"x": after}))
+    assert report["x"].status == "critical"
+    assert report.explain("x")[0].startswith("missing rose from 0.0 % to") or "missing" in " ".join(report.explain("x"))
+
+
+def test_a_table_and_its_files_give_one_answer(tmp_path: Path, rng: np.random.Generator) -> None:
+    """DataFrame, Arrow table, Parquet and CSV: the same counts, the same scores."""
+    before = pd.DataFrame({"x": rng.integers(0, 50, 3000), "c": rng.choice(["a", "b"], 3000)})
+    after = pd.DataFrame({"x": rng.integers(5, 55, 3000), "c": rng.choice(["a", "b"], 3000)})
+    for name, frame in {"before": before, "after": after}.items():
+        pq.write_table(pa.Table.from_pandas(frame), tmp_path / f"{name}.parquet")
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    whole = compare(before, after)
+    others = [
+        compare(pa.Table.from_pandas(before), pa.Table.from_pandas(after)),
+        compare(tmp_path / "before.parquet", tmp_path / "after.parquet"),
+        compare(str(tmp_path / "before.csv"), str(tmp_path / "after.csv")),
+    ]
+    for other in others:
+        assert [v.score.kl for v in other.verdicts if v.score] == [v.score.kl for v in whole.verdicts if v.score]
+
+
+def test_missing_new_and_retyped_columns_are_findings(rng: np.random.Generator) -> None:
+    """No crash: each stands in the report with a status and in words."""
+    before = pd.DataFrame({"gone": rng.normal(size=500), "turned": rng.normal(size=500), "x": rng.normal(size=500)})
+    after = pd.DataFrame({"new": rng.normal(size=500), "turned": ["text"] * 500, "x": rng.normal(size=500)})
+    report = compare(before, after)
+    assert {v.feature: v.status for v in report.verdicts} == {
+        "gone": "not_comparable",
+        "new": "not_comparable",
+        "turned": "not_comparable",
+        "x": "ok",
+    }
+    assert ("missing_column", "gone") in [(finding.kind, finding.column) for finding in report.findings]
+    assert ("retyped_column", "turned") in [(finding.kind, finding.column) for finding in report.findings]
+
+
+def test_too_few_rows_are_insufficient_data(rng: np.random.Generator) -> None:
+    """Forty rows are a status, not a number to be woken by."""
+    report = compare(pd.DataFrame({"x": rng.normal(size=5000)}), pd.DataFrame({"x": rng.normal(3, 1, 40)}))
+    assert report["x"].status == "insufficient_data"
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_empty_and_one_row_tables_do_not_crash(rows: int, rng: np.random.Generator) -> None:
+    """On either side."""
+    full, tiny = pd.DataFrame({"x": rng.normal(size=500)}), pd.DataFrame({"x": rng.normal(size=rows)})
+    assert compare(full, tiny)["x"].status == "insufficient_data"
+    assert compare(tiny, full)["x"].status == "insufficient_data"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [None] * 500,
+        [1.0] * 500,
+        [float("inf")] * 250 + [float("-inf")] * 250,
+        [[1, 2]] * 500,
+        ["x", 1, None, 2.5, True] * 100,
+        [b"\x00"] * 500,
+    ],
+    ids=["null", "constant", "infinite", "lists", "mixed", "bytes"],
+)
+def test_hostile_columns_get_a_status(column: list[object], rng: np.random.Generator) -> None:
+    """Each is quiet against itself or not comparable; none sinks the feature beside it."""
+    frame = pd.DataFrame({"bad": pd.Series(column, dtype=object), "good": rng.normal(size=500)})
+    report = compare(frame, frame)
+    assert report["good"].status == "ok"
+    assert report["bad"].status in {"ok", "not_comparable"}
+    assert report.to_json()
+
+
+def test_a_hundred_thousand_categories(rng: np.random.Generator) -> None:
+    """An identifier neither crashes nor drifts by sampling alone."""
+    ids = np.array([f"id-{i}" for i in range(100_000)])
+    report = compare(pd.DataFrame({"id": rng.permutation(ids)}), pd.DataFrame({"id": rng.permutation(ids)[:50_000]}))
+    assert report["id"].status == "ok"
+
+
+@pytest.mark.parametrize("name", ["with blank", 'quo"te', "br[ack]et*", "ünï", "'; DROP TABLE x; --", "<b>", "a.b", ""])
+def test_hostile_names_are_only_names(name: str, rng: np.random.Generator) -> None:
+    """A column may be called anything."""
+    report = compare(pd.DataFrame({name: rng.normal(size=500)}), pd.DataFrame({name: rng.normal(2, 1, 500)}))
+    assert report[name].status == "critical"
+
+
+def test_a_kind_can_be_set_by_hand(rng: np.random.Generator) -> None:
+    """Codes are categories if a person says so."""
+    frame = pd.DataFrame({"code": rng.integers(0, 5, 1000)})
+    score = compare(frame, frame, features=Features(kinds={"code": "categorical"}))["code"].score
+    assert score is not None
+    assert score.kind == "categorical"
+
+
+def test_thresholds_are_settable(rng: np.random.Generator) -> None:
+    """A higher floor silences the same shift."""
+    before, after = pd.DataFrame({"x": rng.normal(size=5000)}), pd.DataFrame({"x": rng.normal(0.5, 1, 5000)})
+    rules = Detection(effect=Effect(warning=1.0, critical=2.0), persistence=Persistence(of=1, at_least=1))
+    assert compare(before, after, detection=rules)["x"].status == "ok"
+
+
+def test_a_missing_file_is_a_clear_error(tmp_path: Path) -> None:
+    """The message names the file."""
+    with pytest.raises(SourceError, match=r"nope\.parquet"):
+        compare(tmp_path / "nope.parquet", tmp_path / "nope.parquet")
+
+
+def test_a_broken_parquet_is_a_clear_error(tmp_path: Path) -> None:
+    """So does the message about a file that is no Parquet."""
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(SourceError, match=r"bad\.parquet"):
+        compare(tmp_path / "bad.parquet", tmp_path / "bad.parquet")
+
+
+def test_the_answer_does_not_depend_on_chance(rng: np.random.Generator) -> None:
+    """Two runs say the same to the last bit, the permutation test included."""
+    before, after = pd.DataFrame({"x": rng.normal(size=300)}), pd.DataFrame({"x": rng.normal(0.2, 1, 300)})
+    assert compare(before, after).to_json() == compare(before, after).to_json()
+
+
+def test_fit_options_match_patterns_and_literal_names() -> None:
+    """A name with brackets is matched as itself before it is read as a pattern."""
+    options = fit_options(["a[0]", "b"], Features(bins={"a[0]": 7, "*": 9}))
+    assert (options["a[0]"].bins, options["b"].bins) == (7, 9)
+
+
+def test_schema_findings_ignore_all_null_columns() -> None:
+    """A column that is all null in one window has not changed its type."""
+    assert schema_findings({"a": "int64"}, {"a": "null"}, ["a"]) == []

@@ -1,0 +1,49 @@
+"""The demo, whole: the README's first command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
+
+
+def demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the demo as `make demo` does, after the installation."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("DRIFT_", "AIRFLOW"))}
+    return subprocess.run(
+        [sys.executable, "-m", "drift", "demo", "--folder", str(folder)],
+        env=env | {"COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=560,
+    )
+
+
+def test_the_demo_finds_the_blizzard_twice_alike(tmp_path: Path) -> None:
+    """It ends with the table, the alert as received and what to type next; a second run ends in the same state."""
+    first = demo(tmp_path / "demo")
+    assert first.returncode == 0, first.stdout + first.stderr
+    for expected in ("flights 2013-02-08: critical", "dep_delay", "missing rose from", "What next"):
+        assert expected in first.stdout
+    letters = sorted((tmp_path / "demo" / "inbox").glob("*.json"))
+    contents = [json.loads(letter.read_text()) for letter in letters]
+    assert len(contents) == 1
+    assert "dep_delay" in contents[0]["message"]
+    second = demo(tmp_path / "demo")
+    assert second.returncode == 0, second.stdout + second.stderr
+
+    def table(text: str) -> str:
+        return text[text.index("flights 2013-02-08: critical") : text.index("What next")]
+
+    assert table(second.stdout) == table(first.stdout)
+    assert sorted((tmp_path / "demo" / "inbox").glob("*.json")) == letters

@@ -1,0 +1,54 @@
+"""Finding files, and what their paths say of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from drift.errors import SourceMissing
+from drift.file_paths import expand, locate, partition_type, partitions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """Two days, a hidden file and a marker."""
+    for day in ("2024-01-01", "2024-01-02"):
+        folder = tmp_path / f"date={day}"
+        folder.mkdir()
+        (folder / "part-0.parquet").write_bytes(b"")
+    (tmp_path / "date=2024-01-01" / ".hidden.parquet").write_bytes(b"")
+    (tmp_path / "_SUCCESS").write_bytes(b"")
+    return tmp_path
+
+
+@pytest.mark.parametrize("pattern", ["", "/date=*/*.parquet", "/**/*.parquet", "/date=2024-01-0[12]/part-0.parquet"])
+def test_folders_and_globs_find_the_same_files(lake: Path, pattern: str) -> None:
+    """What starts with a dot or an underscore is no data."""
+    place, path = locate(f"{lake}{pattern}")
+    assert [info.base_name for info in expand(place, path)] == ["part-0.parquet"] * 2
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The message says which."""
+    place, path = locate(str(tmp_path / "nope"))
+    with pytest.raises(SourceMissing, match="nope"):
+        expand(place, path)
+
+
+def test_partitions_are_typed_by_all_their_values() -> None:
+    """Dates are dates, numbers numbers, and one odd value makes all of them text."""
+    assert partitions(["a/date=2024-01-01/x", "a/date=2024-01-02/x"]) == {"date": [date(2024, 1, 1), date(2024, 1, 2)]}
+    assert partitions(["a/n=1/x", "a/n=02/x"])["n"] in ([1, 2], ["1", "02"])
+    assert partitions(["a/k=1/x", "a/k=b/x"]) == {"k": ["1", "b"]}
+
+
+def test_partition_types() -> None:
+    """As Arrow types."""
+    assert partition_type([date(2024, 1, 1)]) == pa.date32()
+    assert partition_type(["b"]) == pa.string()

@@ -1,0 +1,461 @@
+"""Delivery to real receivers on the loopback: accepted, refused, hanging, back again; nothing lost, no secret told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import socketserver
+import sys
+import threading
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drift.digest import Notification
+from drift.errors import MissingExtra, NotifyError
+from drift.notify import Delivered, Due, Retry, deliver, resolve_route, route_variable, send_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
+SECRET = "s3cr3t-t0ken"
+PAYLOAD: dict[str, Any] = {
+    "schema": "drift.alert", "schema_version": 1, "id": "n1", "created_at": "2013-02-09T06:00:00Z", "route": "chat",
+    "urgency": "critical", "monitor": "flights",
+    "window": {"start": "2013-02-08T05:00:00Z", "end": "2013-02-09T05:00:00Z", "label": "2013-02-08"},
+    "reference": "trailing 28d", "direction": "current||reference", "unit": "nats", "n_reference": 23_000,
+    "n_current": 930, "gate": "accepted", "status": "critical", "share_drifting": 0.1, "total_kl": 1.5, "findings": [],
+    "failures": [], "n_drifting": 1, "n_scored": 10, "features": {}, "link": None,
+    "alerts": [{
+        "id": "a1", "key": "drift:dep<b>", "kind": "drift", "feature": "dep<b>", "transition": "opened",
+        "state": "open", "severity": "critical", "reason": "KL 1.28", "since": "2013-02-08T05:00:00Z", "windows": 1,
+    }],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A notification that waits."""
+
+    id: str = "n1"
+    route: str = "chat"
+    title: str = "flights 2013-02-08: CRITICAL dep<b>"
+    body: str = "1 of 10 features\n\nCRITICAL dep<b>\n  KL 1.28 nats"
+    payload: dict[str, Any] = field(default_factory=lambda: dict(PAYLOAD))
+    attempts: int = 0
+
+
+class Outbox:
+    """An outbox in memory that behaves as the store's: due at a time, each attempt counted, sent or dead for good."""
+
+    def __init__(self, *rows: Row) -> None:
+        self.rows = {row.id: row for row in rows}
+        self.due_at = {row.id: NOW for row in rows}
+        self.sent: dict[str, datetime] = {}
+        self.errors: dict[str, str] = {}
+        self.dead: set[str] = set()
+
+    def due_notifications(self, now: datetime, limit: int = 50) -> list[Row]:
+        """Take what is due."""
+        taken = [i for i, at in self.due_at.items() if at <= now and i not in self.dead | self.sent.keys()][:limit]
+        for i in taken:
+            self.rows[i] = replace(self.rows[i], attempts=self.rows[i].attempts + 1)
+        return [self.rows[i] for i in taken]
+
+    def mark_sent(self, notification_id: str, now: datetime) -> None:
+        """Record a delivery."""
+        self.sent[notification_id] = now
+
+    def mark_failed(self, notification_id: str, error: str, next_attempt_at: datetime | None) -> None:
+        """Record a failure."""
+        self.errors[notification_id] = error
+        if next_attempt_at is None:
+            self.dead.add(notification_id)
+        else:
+            self.due_at[notification_id] = next_attempt_at
+
+
+class Hook(ThreadingHTTPServer):
+    """A webhook that honours the idempotency key, and does as told: a status, ``hang`` or ``drip``."""
+
+    daemon_threads = True
+    # A client that gave up leaves a broken pipe behind, which is no news.
+    handle_error = staticmethod(lambda *_: None)  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.mood: int | str = 200
+        self.calls = 0
+        self.taken: dict[str, dict[str, Any]] = {}
+        self.over = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{SECRET}/?-token={SECRET}"
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One request to the hook."""
+
+    server: Hook
+
+    def do_POST(self) -> None:
+        """Take a message, refuse it, or never answer."""
+        self.server.calls += 1
+        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        match self.server.mood:
+            case "hang":
+                self.server.over.wait(30)
+            case "drip":
+                while not self.server.over.wait(0.1):
+                    self.wfile.write(b"H")
+            case int(status):
+                if status < 300:
+                    self.server.taken.setdefault(self.headers["Idempotency-Key"], content)
+                self.send_response(status)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+    def do_GET(self) -> None:
+        """Say yes to whoever was redirected here."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A webhook on the loopback."""
+    with Hook() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+def run(outbox: Outbox, url: str, *, now: datetime = NOW, **options: Any) -> Delivered:
+    """Deliver what is due to one URL."""
+    return deliver(outbox, now, lambda _: url, timeout=0.5, **options)
+
+
+# -- a webhook --------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_gets_text_payload_and_key(hook: Hook) -> None:
+    """Title, text and urgency for anyone, the payload for programs, and the id as the idempotency key."""
+    outbox = Outbox(Row())
+    assert run(outbox, hook.url) == Delivered(sent=1)
+    content = hook.taken["n1"]
+    assert (content["title"], content["message"], content["type"]) == (Row().title, Row().body, "failure")
+    assert content["drift"] == PAYLOAD
+    assert outbox.sent == {"n1": NOW}
+
+
+@pytest.mark.parametrize(
+    ("mood", "words"),
+    [
+        (500, "json: the receiver answered 500"),
+        (403, "json: the receiver answered 403"),
+        (302, "json: the receiver answered 302"),
+        ("hang", "no answer within 0.5 s"),
+        ("drip", "no answer within 0.5 s"),
+    ],
+)
+def test_what_is_not_taken_is_tried_again(hook: Hook, mood: int | str, words: str) -> None:
+    """A refusal, a redirect, silence and endless slowness are failures, told in words without the URL's secrets."""
+    hook.mood = mood
+    outbox = Outbox(Row())
+    assert run(outbox, hook.url) == Delivered(postponed=1)
+    assert words in outbox.errors["n1"]
+    assert SECRET not in outbox.errors["n1"]
+    assert outbox.due_at["n1"] > NOW
+    assert not outbox.sent
+
+
+def test_nobody_listening() -> None:
+    """A closed port is a failure like any other."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    outbox = Outbox(Row())
+    run(outbox, f"json://127.0.0.1:{port}/{SECRET}")
+    assert outbox.errors["n1"].startswith("json: no connection")
+
+
+def test_nothing_is_lost_while_a_receiver_is_away(hook: Hook) -> None:
+    """Down, then hanging, then back: every notification arrives, once for a receiver that honours the key."""
+    outbox = Outbox(*(Row(id=f"n{i}") for i in range(3)))
+    now = NOW
+    for mood in (500, "hang", 503, 200, 200):
+        hook.mood = mood
+        run(outbox, hook.url, now=now)
+        now += timedelta(hours=1)
+    assert outbox.sent.keys() == {"n0", "n1", "n2"} == hook.taken.keys()
+    assert hook.calls == 12
+    assert not outbox.dead
+
+
+def test_a_death_after_sending_repeats_with_the_same_key(hook: Hook) -> None:
+    """If the process dies before it writes "sent", the message goes out again and the receiver knows it."""
+
+    class Dies(Outbox):
+        def mark_sent(self, notification_id: str, now: datetime) -> None:
+            if self.rows[notification_id].attempts == 1:
+                raise KeyboardInterrupt
+            super().mark_sent(notification_id, now)
+
+    outbox = Dies(Row())
+    with pytest.raises(KeyboardInterrupt):
+        run(outbox, hook.url)
+    assert run(outbox, hook.url) == Delivered(sent=1)
+    assert (hook.calls, len(hook.taken)) == (2, 1)
+
+
+def test_after_the_last_attempt_it_is_dead_with_its_error(hook: Hook) -> None:
+    """A notification is given up after so many attempts, and says why."""
+    hook.mood = 410
+    outbox, now = Outbox(Row()), NOW
+    results = []
+    for _ in range(4):
+        results.append(run(outbox, hook.url, now=now, retry=Retry(attempts=3)))
+        now += timedelta(hours=2)
+    assert results == [Delivered(postponed=1), Delivered(postponed=1), Delivered(dead=1), Delivered()]
+    assert outbox.errors == {"n1": "json: the receiver answered 410"}
+
+
+def test_one_bad_channel_does_not_hold_up_the_others(hook: Hook) -> None:
+    """An unknown route, an unreadable URL and a crash of a sender fail alone, and none of them tells the URL."""
+    urls = {"good": hook.url, "odd": f"slack://{SECRET}", "none": f"no url {SECRET}"}
+    outbox = Outbox(*(Row(id=route, route=route) for route in ["missing", "odd", "none", "crash", "good"]))
+
+    def resolve(route: str) -> str:
+        if route == "crash":
+            raise RuntimeError(f"cannot reach {SECRET}")
+        return urls.get(route) or resolve_route(route, {})
+
+    assert deliver(outbox, NOW, resolve, timeout=0.5) == Delivered(sent=1, postponed=4)
+    assert "DRIFT_ROUTE_MISSING" in outbox.errors["missing"]
+    assert outbox.errors["odd"].startswith("slack: Apprise cannot read")
+    assert outbox.errors["crash"] == "RuntimeError while sending"
+    assert SECRET not in "".join(outbox.errors.values())
+
+
+def test_logs_hold_no_secret_and_no_noise(hook: Hook) -> None:
+    """Whoever logs everything reads one line a failure, ours; Apprise's own stay with the logger of its name."""
+    # pytest's own fixture listens to loggers that keep to themselves, too.
+    records: list[logging.LogRecord] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append(record)
+
+    listener, root = Listener(), logging.getLogger()
+    level = root.level
+    root.addHandler(listener)
+    root.setLevel(logging.DEBUG)
+    try:
+        for mood in (500, 200):
+            hook.mood = mood
+            run(Outbox(Row()), hook.url)
+        run(Outbox(Row()), f"slack://{SECRET}")
+    finally:
+        root.removeHandler(listener)
+        root.setLevel(level)
+    assert [r.name for r in records] == ["drift.notify"] * 2
+    assert not [r for r in records if SECRET in r.getMessage()]
+
+
+def test_the_limit_is_kept(hook: Hook) -> None:
+    """Not more than asked for are taken at once."""
+    outbox = Outbox(*(Row(id=f"n{i}") for i in range(5)))
+    assert run(outbox, hook.url, limit=2) == Delivered(sent=2)
+    assert str(Delivered(2, 1, 0)) == "2 sent, 1 to be tried again, 0 given up"
+
+
+def test_without_apprise_nothing_counts_as_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The missing extra is an error of the installation, not of the notification."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    outbox = Outbox(Row())
+    with pytest.raises(MissingExtra, match="notify"):
+        run(outbox, "json://127.0.0.1")
+    assert not outbox.errors
+
+
+def test_the_stores_outbox(hook: Hook, tmp_path: Path) -> None:
+    """With the real store: refused, then taken, then nothing left to do."""
+    from drift.store import Store
+
+    message = Notification("n1", "flights", None, "chat", Row().title, Row().body, PAYLOAD, NOW)
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
+        store.save_alerts([], [], [message])
+        hook.mood = 503
+        assert deliver(store, NOW, lambda _: hook.url, timeout=0.5) == Delivered(postponed=1)
+        assert deliver(store, NOW, lambda _: hook.url, timeout=0.5) == Delivered()
+        hook.mood = 200
+        assert deliver(store, NOW + timedelta(minutes=1), lambda _: hook.url, timeout=0.5) == Delivered(sent=1)
+        assert deliver(store, NOW + timedelta(days=1), lambda _: hook.url, timeout=0.5) == Delivered()
+        assert store.outbox_counts() == {"pending": 0, "sent": 1, "dead": 0}
+    assert hook.taken["n1"]["drift"] == PAYLOAD
+
+
+# -- mail -------------------------------------------------------------------------------------------------------------
+
+
+class Mail(socketserver.ThreadingTCPServer):
+    """A mail server: enough of SMTP to take a letter, or to refuse the sender."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, *, refuse: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), Postman)
+        self.refuse = refuse
+        self.letters: list[bytes] = []
+
+
+class Postman(socketserver.StreamRequestHandler):
+    """One connection to the mail server."""
+
+    server: Mail
+    answers: ClassVar[dict[bytes, bytes]] = {b"EHLO": b"250 hello", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
+
+    def handle(self) -> None:
+        """Speak SMTP (RFC 5321) until the client leaves."""
+        self.wfile.write(b"220 ready\r\n")
+        while line := self.rfile.readline():
+            verb = line[:4].upper()
+            refused = self.server.refuse and verb == b"MAIL"
+            self.wfile.write((b"550 no" if refused else self.answers.get(verb, b"250 ok")) + b"\r\n")
+            if verb == b"DATA":
+                self.server.letters.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                self.wfile.write(b"250 taken\r\n")
+            elif verb == b"QUIT":
+                return
+
+
+def post(*, refuse: bool = False) -> tuple[Delivered, Outbox, list[bytes]]:
+    """Deliver one notification by mail."""
+    with Mail(refuse=refuse) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        outbox = Outbox(Row())
+        port = server.server_address[1]
+        done = run(outbox, f"mailto://127.0.0.1:{port}?from=drift@example.com&to=ada@example.com&user={SECRET}")
+        server.shutdown()
+        thread.join()
+        return done, outbox, server.letters
+
+
+def test_mail_is_html_with_text_beside_it() -> None:
+    """A letter carries the digest as escaped HTML and as text, under the title."""
+    done, _, letters = post()
+    assert done == Delivered(sent=1)
+    letter = message_from_bytes(letters[0], policy=policy.default)
+    assert letter["Subject"] == Row().title
+    html, text = letter.get_body(("html",)), letter.get_body(("plain",))
+    assert html is not None
+    assert "<h3>CRITICAL dep&lt;b&gt;</h3>" in html.get_content()
+    assert text is not None
+    assert "dep<b>" in text.get_content()
+
+
+def test_refused_mail_is_tried_again() -> None:
+    """A mail server that refuses is a failure, whose words hold no secret."""
+    done, outbox, letters = post(refuse=True)
+    assert (done, letters) == (Delivered(postponed=1), [])
+    assert outbox.errors["n1"].startswith("mailto: ")
+    assert SECRET not in outbox.errors["n1"]
+
+
+# -- a file -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_gets_a_line_each(tmp_path: Path) -> None:
+    """The file channel appends one line of JSON a message, and makes the folder."""
+    file = tmp_path / "new folder" / "alerts.jsonl"
+    outbox = Outbox(Row(id="n1"), Row(id="n2", title="line\nbreak"))
+    assert run(outbox, file.as_uri()) == Delivered(sent=2)
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["title"] for line in lines] == [Row().title, "line\nbreak"]
+    assert lines[0] == PAYLOAD | {"title": Row().title, "body": Row().body}
+
+
+@pytest.mark.parametrize("url", ["file:out/a.jsonl", "file://out/a.jsonl"])
+def test_a_relative_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """A file may be named from where the command runs."""
+    monkeypatch.chdir(tmp_path)
+    send_to(url, Row(), 1)
+    assert (tmp_path / "out" / "a.jsonl").exists()
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A folder in the file's place is a failure in words."""
+    with pytest.raises(NotifyError, match="file: cannot be written: Is a directory"):
+        send_to(tmp_path.as_uri(), Row(), 1)
+
+
+# -- routes and retries -----------------------------------------------------------------------------------------------
+
+
+def test_where_a_route_is_looked_up() -> None:
+    """The environment first, then whoever else knows; the message of a failure says what to set."""
+    assert resolve_route("ops-chat", {"DRIFT_ROUTE_OPS_CHAT": "a://"}, lambda _: "b://") == "a://"
+    assert resolve_route("ops-chat", {}, lambda _: "b://") == "b://"
+    with pytest.raises(NotifyError, match="set DRIFT_ROUTE_OPS_CHAT"):
+        resolve_route("ops-chat", {})
+
+
+@pytest.mark.parametrize("url", ["json://localhost:8080/x", "jsons://127.0.0.1", "json://[::1]:1", "file:///a/b.jsonl"])
+def test_a_url_without_secret_stands_for_itself(url: str) -> None:
+    """What leads nowhere but to this machine needs no name."""
+    assert resolve_route(url, {}) == url
+
+
+@pytest.mark.parametrize("url", [f"slack://{SECRET}", f"json://u:{SECRET}@localhost", f"jsons://example.com/{SECRET}"])
+def test_any_other_url_is_refused(url: str) -> None:
+    """A URL that may hold a secret does not belong in a monitor, and is not repeated."""
+    with pytest.raises(NotifyError) as caught:
+        resolve_route(url, {})
+    assert SECRET not in str(caught.value)
+
+
+@given(st.text(max_size=40))
+def test_any_name_has_a_variable(name: str) -> None:
+    """Whatever a route is called, its variable is one that a shell can set."""
+    assert set(route_variable(name)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+@given(st.integers(1, 200), st.text(max_size=10))
+def test_pauses_grow_to_a_limit(attempt: int, key: str) -> None:
+    """The n-th pause is 30 s · 2ⁿ⁻¹ within ±50 %, never above an hour and a half, and the same when asked again."""
+    retry = Retry()
+    exact = min(30 * 2.0 ** (attempt - 1), 3600)
+    pause = retry.pause(attempt, key).total_seconds()
+    assert 0.5 * exact <= pause <= 1.5 * exact
+    assert retry.pause(attempt, key) == retry.pause(attempt, key)
+
+
+def test_a_sender_can_be_given() -> None:
+    """`send` is a parameter: what it raises as Drift's own error is kept in its words."""
+
+    def send(_url: str, due: Due, _timeout: float) -> None:
+        raise NotifyError(f"no room for {due.id}")
+
+    outbox = Outbox(Row())
+    run(outbox, "any://", send=send)
+    assert outbox.errors == {"n1": "no room for n1"}

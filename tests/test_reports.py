@@ -1,0 +1,150 @@
+"""Reports print, serialise and explain what was found."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drift.binning import Binning, CategoricalBinning, NumericBinning
+from drift.histograms import Histogram
+from drift.reports import SCHEMA_VERSION, Evidence, Report, explain
+from drift.scores import Score, Verdict
+
+
+def score(feature: str, contributions: list[float], kind: str = "categorical") -> Score:
+    """A score whose KL is the sum of its contributions."""
+    kl = float(np.sum(contributions))
+    return Score(
+        feature=feature,
+        kind=kind,  # type: ignore[arg-type]
+        kl=kl,
+        kl_reverse=kl,
+        psi=2 * kl,
+        js=kl / 4,
+        kl_corrected=kl,
+        ci_low=kl / 2,
+        ci_high=kl * 2,
+        p=0.5,
+        q=0.5,
+        z=None,
+        noise=0.001,
+        n_reference=1000,
+        n_current=100,
+        smoothing="pooled",
+        fingerprint="0" * 16,
+        contributions=np.array(contributions),
+    )
+
+
+def verdict(feature: str, status: str = "ok", contributions: list[float] | None = None) -> Verdict:
+    """A verdict, with a score where contributions are given."""
+    return Verdict(
+        feature,
+        status,  # type: ignore[arg-type]
+        "none",
+        "because",
+        0.01,
+        0.1,
+        score(feature, contributions) if contributions else None,
+    )
+
+
+def histogram(binning: Binning, counts: list[int]) -> Histogram:
+    """A histogram of plain counts."""
+    return Histogram(binning, np.array(counts))
+
+
+@pytest.fixture
+def missing() -> Evidence:
+    """Half of the rows of one category went missing."""
+    binning = CategoricalBinning(("a",))
+    return Evidence(histogram(binning, [990, 0, 0, 10]), histogram(binning, [49, 0, 0, 51]))
+
+
+def test_explain_names_the_cell_and_its_share(missing: Evidence) -> None:
+    """The largest contribution comes first, in words, with its part of the whole."""
+    lines = explain(verdict("x", "critical", [0.1, 0.0, 0.0, 1.0]), missing)
+    assert lines[0] == "missing rose from 1.0 % to 51 %: 1 of 1.1 nats"
+    assert lines[1].startswith("'a' fell from 99 % to 49 %")
+
+
+def test_explain_without_score_says_nothing(missing: Evidence) -> None:
+    """No score, no explanation."""
+    assert explain(verdict("x", "not_comparable"), missing) == []
+
+
+def test_explain_gives_the_median_of_numbers() -> None:
+    """A number's median before and after stands first."""
+    binning = NumericBinning(np.array([0.0, 10, 20, 30]))
+    evidence = Evidence(histogram(binning, [0, 80, 20, 0, 0, 0]), histogram(binning, [0, 10, 10, 80, 0, 0]))
+    lines = explain(verdict("x", "critical", [0.0, 0.2, 0.0, 0.8, 0.0, 0.0]), evidence)
+    assert lines[0] == "median 6.25 → 23.75"
+
+
+def report(*verdicts: Verdict) -> Report:
+    """A report of these verdicts."""
+    return Report("m", None, "reference table", verdicts, 1000, 100)
+
+
+def test_status_is_the_worst() -> None:
+    """One critical feature makes the report critical; an error is never hidden behind a warning."""
+    assert report(verdict("a"), verdict("b", "critical")).status == "critical"
+    assert report(verdict("a", "warning"), verdict("b", "error")).status == "error"
+    assert report().status == "ok"
+
+
+def test_severity_counts_only_what_a_person_is_told() -> None:
+    """Errors and missing data are no severity of drift."""
+    assert report(verdict("a", "error"), verdict("b", "warning")).severity == "warning"
+    assert report(verdict("a", "insufficient_data")).severity == "none"
+
+
+def test_share_drifting_is_over_scored_features() -> None:
+    """Features without a score do not thin the share out."""
+    found = report(verdict("a", "critical", [0.5]), verdict("b", "ok", [0.0]), verdict("c", "insufficient_data"))
+    assert found.share_drifting == 0.5
+
+
+def test_json_is_self_describing_and_finite() -> None:
+    """The JSON carries schema version, direction, unit and n, and no NaN or infinity."""
+    text = report(verdict("a", "critical", [0.5])).to_json()
+    data = json.loads(text)
+    assert (data["schema_version"], data["direction"], data["unit"]) == (SCHEMA_VERSION, "current||reference", "nats")
+    assert data["features"]["a"]["n_current"] == 100
+    assert "NaN" not in text
+
+
+def test_contributions_in_json_sum_to_kl(missing: Evidence) -> None:
+    """Every cell stands in the JSON with what it adds."""
+    whole = Report("m", None, "r", [verdict("x", "critical", [0.1, 0.0, 0.0, 1.0])], 1000, 100, evidence={"x": missing})
+    entry = whole.to_dict()["features"]["x"]
+    assert sum(cell["contribution"] for cell in entry["contributions"]) == pytest.approx(entry["kl"])
+    assert [cell["cell"] for cell in entry["contributions"]] == ["a", "other", "unseen", "missing"]
+
+
+def test_to_pandas_has_a_row_a_feature() -> None:
+    """A frame to sort and filter."""
+    frame = report(verdict("a", "critical", [0.5]), verdict("b", "insufficient_data")).to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.set_index("feature").loc["a", "kl"] == 0.5
+    assert len(frame) == 2
+
+
+def test_worst_feature_is_printed_first() -> None:
+    """The table is in the order of urgency."""
+    text = str(report(verdict("quiet", "ok", [0.001]), verdict("loud", "critical", [0.5])))
+    assert text.index("loud") < text.index("quiet")
+
+
+def test_hostile_names_are_escaped_in_a_notebook() -> None:
+    """A feature's name is text, never markup."""
+    assert "<script>" not in report(verdict("<script>alert(1)</script>"))._repr_html_()
+
+
+def test_unknown_feature_is_a_key_error() -> None:
+    """Asking for a feature that is not there says so."""
+    with pytest.raises(KeyError, match="nope"):
+        report()["nope"]
