@@ -201,7 +201,7 @@ def monitor_dag(monitor: Monitor | str | Path, **dag_arguments: Any) -> DAG:
         def profile(key: str) -> str:
             return _profile(spec, key)
 
-        @task(trigger_rule="none_failed")
+        @task(trigger_rule="none_failed_min_one_success")
         def evaluate(planned: dict[str, list[str]]) -> dict[str, str]:
             return _evaluate(spec, planned)
 

@@ -94,6 +94,19 @@ def environment(folder: Path, route: str) -> dict[str, str]:
     }
 
 
+def standalone_environment(folder: Path, route: str, port: int) -> dict[str, str]:
+    """Return the whole environment of `airflow standalone`, on loopback."""
+    return {
+        **os.environ,
+        **environment(folder, route),
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        # Airflow starts its parts by name, as `airflow`.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+
+
 def unpack(folder: Path) -> None:
     """Make the warehouse and the Parquet folder that a user would have, from the vendored file; once."""
     import pyarrow as pa
@@ -298,9 +311,7 @@ def airflow(folder: Path, *, port: int = 8080) -> int:
     unpack(folder)
     migrate.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
-        env = os.environ | environment(folder, url) | {"AIRFLOW__API__PORT": str(port)}
-        env["AIRFLOW__API__BASE_URL"] = f"http://127.0.0.1:{port}"
-        env["AIRFLOW__API__HOST"] = "127.0.0.1"
+        env = standalone_environment(folder, url, port)
         out.print(f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.", highlight=False)
         out.print(
             "The data are of 2013: run a day with Trigger and its window parameter, such as 2013-02-08, or",

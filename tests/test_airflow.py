@@ -88,7 +88,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         "globals().update(load_monitors(Path(__file__).parent / 'monitors'))\n"
     )
     expectations = "[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"
-    (folder / "dags" / "monitors" / "flights.yaml").write_text(monitor_text(SOURCE, expectations=expectations))
+    (folder / "dags" / "monitors" / "flights.yaml").write_text(
+        monitor_text(SOURCE, expectations=expectations, end="2024-12-31")
+    )
     (folder / "dags" / "monitors" / "broken.yaml").write_text("name: broken\ncolour: red\n")
     # A manual logical date is where the interval ends: midnight in New York after the 13th, then after the 14th.
     requests: list[dict[str, Any]] = [
@@ -96,6 +98,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         {"dag": "flights", "logical_date": "2024-01-15T05:00:00+00:00"},
         {"dag": "flights", "logical_date": "2024-01-15T05:00:00+00:00"},
         {"dag": "flights", "conf": {"window": "2024-01-12"}},
+        {"dag": "flights", "logical_date": "2025-01-15T05:00:00+00:00"},
     ]
     return folder, run_airflow(folder, requests)
 
@@ -109,7 +112,7 @@ def store(folder: Path) -> Any:
 
 def test_every_run_succeeds(ran: tuple[Path, dict[str, Any]]) -> None:
     """Quiet, drifting, repeated, and by parameter: no task fails."""
-    assert [run["state"] for run in ran[1]["runs"]] == ["success"] * 4, ran[1]
+    assert [run["state"] for run in ran[1]["runs"]] == ["success"] * 5, ran[1]
     assert ran[1]["errors"] == {}
 
 
@@ -155,6 +158,13 @@ def test_xcom_carries_no_data(ran: tuple[Path, dict[str, Any]]) -> None:
 def test_a_broken_file_is_a_dag_that_says_so(ran: tuple[Path, dict[str, Any]]) -> None:
     """It hides no other monitor."""
     assert ran[1]["dags"] == ["broken", "flights"]
+
+
+def test_what_lies_outside_the_monitored_days_is_skipped(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Every task of such a run is skipped; none fails."""
+    run = ran[1]["runs"][4]
+    assert run["state"] == "success"
+    assert {state for states in run["tasks"].values() for state in states} == {"skipped"}
 
 
 def test_windows_of_an_interval() -> None:

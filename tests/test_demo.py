@@ -6,12 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
 
@@ -47,3 +44,11 @@ def test_the_demo_finds_the_blizzard_twice_alike(tmp_path: Path) -> None:
 
     assert table(second.stdout) == table(first.stdout)
     assert sorted((tmp_path / "demo" / "inbox").glob("*.json")) == letters
+
+
+def test_airflow_finds_its_own_command(tmp_path: Path) -> None:
+    """Standalone starts its parts as `airflow`: the environment's folder stands first on the path."""
+    from drift.demo import standalone_environment
+
+    path = standalone_environment(tmp_path, "json://127.0.0.1:9/", 8080)["PATH"]
+    assert (Path(path.split(os.pathsep)[0]) / "airflow").exists()
