@@ -231,9 +231,9 @@ def _as_tested(x: Floats, y: Floats, binnings: Sequence[Binning]) -> tuple[Float
     times nominal where the samples are of equal size (and not at all where the reference is ten times larger); treated,
     it is .93 to 1.04 times.
 
-    Which labels became levels may be chance too: those of an identifier are merely the luckiest of many like them. Levels
-    that are so small that they merge, or no more frequent than the rare labels are by chance (four standard deviations
-    above their mean), are of one kind with *other* and *unseen*, and merge with them.
+    Which labels became levels may be chance too: those of an identifier are merely the luckiest of many like them.
+    Levels that are so small that they merge, or no more frequent than the rare labels are by chance (four standard
+    deviations above their mean), are of one kind with *other* and *unseen*, and merge with them.
     """
     x, y = x.copy(), y.copy()
     for i, binning in enumerate(binnings):
