@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -86,3 +87,12 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture(autouse=True)
+def close_stores() -> Iterator[None]:
+    """Give back the connections of every store that `tests.flights` opened: Python 3.13 warns of those left open."""
+    yield
+    flights = sys.modules.get("tests.flights")
+    for store in flights.OPENED if flights else ():
+        store.close()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 FIRST = date(2024, 1, 1)
 
+OPENED: list[Store] = []
+"""Stores to close after each test; one that a wider fixture keeps opens itself again."""
+
 
 def clock() -> datetime:
     """Return a time at which every test runs."""
@@ -75,6 +78,7 @@ SQL = "{connection: warehouse, table: flights, time_column: day}"
 
 
 def open_watch(results: str, warehouse: str, text: str | None = None) -> Watch:
-    """Open a monitor on a warehouse, its results database made on the way."""
+    """Open a monitor on a warehouse, its results database made on the way; closed after the test."""
     store = Store.open(results, create=True)
+    OPENED.append(store)
     return Watch(parse_monitor(text or monitor_text(SQL)), store, lambda _name: warehouse)
