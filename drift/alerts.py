@@ -16,7 +16,7 @@ from drift.errors import DriftError
 from drift.scores import SEVERITY_RANK, Severity, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from drift.reports import FindingKind, Report
@@ -68,6 +68,9 @@ class Observation:
         Why; never empty.
     summary
         What moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
+    standing
+        What stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline of
+        2013-01-01 … 01-28``.
     """
 
     window: Window
@@ -78,6 +81,7 @@ class Observation:
     status: Status
     reason: str
     summary: str = ""
+    standing: str = ""
 
     @property
     def effect(self) -> Literal["bad", "pending", "quiet", "silent"]:
@@ -95,8 +99,8 @@ class Observation:
 
     @property
     def words(self) -> str:
-        """Reason and summary in one line."""
-        return f"{self.reason}; {self.summary}" if self.summary else self.reason
+        """Reason, summary and what stays, in one line."""
+        return "; ".join(filter(None, (self.reason, self.summary, self.standing)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +260,9 @@ def alert_id(monitor: str, key: str, opened_window: datetime) -> str:
 # -- what a report says -----------------------------------------------------------------------------------------------
 
 
-def observations(report: Report, *, failures: Sequence[str] = ()) -> list[Observation]:
+def observations(
+    report: Report, *, failures: Sequence[str] = (), adapted: Mapping[str, str] | None = None
+) -> list[Observation]:
     """Turn a report into what it says of each key.
 
     One observation a feature (``drift:<feature>``), one for the gate, one for the number of rows (``volume``), one for
@@ -269,6 +275,8 @@ def observations(report: Report, *, failures: Sequence[str] = ()) -> list[Observ
         Of a window; a comparison of two tables (no window) says nothing to alerts.
     failures
         Messages of the expectations that failed, where there are any.
+    adapted
+        By key, what stays though the window is quiet, where it is only the reference that has moved.
 
     Returns
     -------
@@ -285,7 +293,9 @@ def observations(report: Report, *, failures: Sequence[str] = ()) -> list[Observ
     if report.gate == "rejected":
         return found
     rows = [finding.message for finding in report.findings if finding.kind in {"row_count", "no_rows"}]
-    found.append(tell("volume", "data_quality", None, *(("warning", rows[0]) if rows else ("none", "usual"))))
+    volume = tell("volume", "data_quality", None, *(("warning", rows[0]) if rows else ("none", "usual")))
+    stays = "; ".join(finding.message for finding in report.findings if finding.kind == "adapted")
+    found.append(replace(volume, standing=stays))
     if report.n_reference and report.n_current:
         found.append(tell("schema", "schema", None, "none", "compared"))
     found.extend(
@@ -318,7 +328,7 @@ def observations(report: Report, *, failures: Sequence[str] = ()) -> list[Observ
         for v in report.verdicts
         if not (together and v.drifting)
     )
-    return found
+    return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
 
 
 def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:
@@ -528,10 +538,11 @@ def _changes(old: Alert | None, new: Alert, says: Observation | None, policy: Po
     if not new.live and (old is None or old.live or old.withdrawn):
         hand = f"resolved by {new.resolved_by}"
         some = "1 quiet window" if policy.close_after == 1 else f"{policy.close_after} quiet windows in a row"
-        found.append(("resolved", hand if new.resolved_by else f"{some}: {says.reason if says else 'no drift'}"))
+        found.append(("resolved", hand if new.resolved_by else f"{some}: {says.words if says else 'no drift'}"))
     if not found:
         if new.quiet:
             why = f"quiet: {new.quiet} of the {policy.close_after} windows in a row that resolve it"
+            why += f"; {says.standing}" if says is not None and says.standing else ""
         elif says is not None:
             why = says.words
         found.append(("updated", why))

@@ -43,7 +43,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 alerts_app = typer.Typer(help="See and answer alerts.", no_args_is_help=False, invoke_without_command=True)
-baseline_app = typer.Typer(help="The frozen bins that windows are counted into.", no_args_is_help=True)
+baseline_app = typer.Typer(
+    help="The frozen bins that windows are counted into, and the windows they stand for.", no_args_is_help=True
+)
 db_app = typer.Typer(help="The results database: create, migrate, look.", no_args_is_help=True)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(baseline_app, name="baseline")
@@ -329,24 +331,79 @@ def baseline_show(
         baseline_table(watch, rows)
 
 
+By = Annotated[str, typer.Option(envvar="USER", help="Who.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
+From = Annotated[str, typer.Option("--from", help="First local date.")]
+To = Annotated[str, typer.Option("--to", help="Last local date, included.")]
+
+
 @baseline_app.command("fit")
 def baseline_fit(
     monitor: MonitorName,
     day: Day = None,
-    by: Annotated[str, typer.Option(envvar="USER", help="Who.")] = "unknown",
+    by: By = "unknown",
+    reason: Reason = "asked for",
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
     """Fit new bins on the references of a window; what was scored under the old ones stays as it is."""
-    from drift import monitoring
+    from drift import baselines
 
     watch = _watch(monitor, folder, database)
-    window, now = _window(watch, day), _now()
-    monitoring.validate(watch, monitoring.plan(watch, window, now=now).to_validate, [window], now=now)
-    binnings = monitoring.ensure_baseline(watch, window, now=now, by=by, new=True)
-    if not binnings:
-        raise DriftError(f"{watch.label(window)} has too few reference windows with rows to fit bins on")
+    window = _window(watch, day)
+    binnings = baselines.fit(watch, window, now=_now(), by=by, reason=reason)
     print(f"{watch.name}: bins of {len(binnings)} features, fitted for {watch.label(window)}")
+
+
+@baseline_app.command("promote")
+def baseline_promote(
+    monitor: MonitorName,
+    start: From,
+    end: To,
+    reason: Reason,
+    by: By = "unknown",
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Make the windows from one date to another the baseline, with the bins as they are."""
+    from dataclasses import asdict
+
+    from drift import baselines
+
+    watch = _watch(monitor, folder, database)
+    done = baselines.promote(watch, _range(watch, start, end), now=_now(), by=by, reason=reason)
+    if as_json:
+        _print_json({"monitor": watch.name, **asdict(done)})
+        return
+    state = f"of {done.features} features" if done.features else "already, nothing to do"
+    print(f"{watch.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
+    fixed = watch.monitor.reference.fixed
+    if fixed and fixed != "baseline":
+        print(f"windows are judged against {watch.monitor.reference} still: write reference: {{fixed: baseline}}")
+
+
+@baseline_app.command("rescore")
+def baseline_rescore(
+    monitor: MonitorName,
+    start: From,
+    end: To,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Score stored windows against the references now in force, from stored counts; says which it could not."""
+    from drift import baselines
+
+    watch = _watch(monitor, folder, database)
+    done = baselines.rescore(watch, _range(watch, start, end), now=_now())
+    kept = {watch.label(window): why for window, why in done.kept.items()}
+    if as_json:
+        _print_json({"monitor": watch.name, "rescored": [report.label for report in done.reports], "kept": kept})
+        return
+    print(f"{watch.name}: {len(done.reports)} windows scored again, {len(kept)} left as they were")
+    for label, why in kept.items():
+        print(f"  {label}: {why}")
 
 
 # -- alerts ----------------------------------------------------------------------------------------------------------
@@ -438,6 +495,88 @@ def alerts_deliver(as_json: Json = False, database: Database = DATABASE) -> None
 
     done = monitoring.deliver(_store(database), _route, now=_now())
     _print_json(asdict(done)) if as_json else print(done)
+
+
+# -- replay ----------------------------------------------------------------------------------------------------------
+
+
+Last = Annotated[int | None, typer.Option("--last", min=1, help="Only the newest so many windows.")]
+Since = Annotated[str | None, typer.Option("--from", help="First local date.")]
+Until = Annotated[str | None, typer.Option("--to", help="Last local date, included.")]
+
+
+@app.command()
+def replay(
+    monitor: MonitorName,
+    last: Last = None,
+    start: Since = None,
+    end: Until = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, such as detection.effect.warning=0.02.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Take detection and reference of this file.")] = None,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Show what other settings would have told of the stored windows; reads no source and writes nothing."""
+    from dataclasses import replace
+
+    from drift import replay as replays
+    from drift.config import load_monitor
+    from drift.rendering import replay_tables
+    from drift.settings import adopt, read_settings, with_settings
+
+    watch = _watch(monitor, folder, database)
+    asked = adopt(watch.monitor, load_monitor(config)) if config else watch.monitor
+    asked = with_settings(asked, read_settings(settings or []))
+    lead = max(replays.lead_of(watch.monitor), replays.lead_of(asked))
+    windows, lead = _stored(watch, last, start, end, lead)
+    memory = replays.Memory(watch.store)
+    in_force = replays.replay(watch, memory, windows, lead=lead)
+    changed = settings or config
+    asked_for = replays.replay(replace(watch, monitor=asked), memory.afresh(), windows, lead=lead) if changed else None
+    if as_json:
+        _print_json(replays.to_dict(in_force, asked_for))
+    else:
+        replay_tables(in_force, asked_for)
+
+
+@app.command()
+def tune(
+    monitor: MonitorName,
+    wished: Annotated[float, typer.Option("--pages-per-month", min=0, help="So many pages that tell of drift.")] = 2.0,
+    last: Last = None,
+    start: Since = None,
+    end: Until = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds where faults are planted.")] = 0,
+    plants: Annotated[int, typer.Option(min=0, max=10_000, help="How often each fault is planted.")] = 40,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Propose settings for a wished number of pages a month, with what they would have caught and missed."""
+    import numpy as np
+
+    from drift import tuning
+    from drift.rendering import proposal_tables
+
+    watch = _watch(monitor, folder, database)
+    windows, lead = _stored(watch, last, start, end, tuning.lead_needed(watch.monitor))
+    rng = np.random.default_rng(seed)
+    found = tuning.tune(watch, windows, lead=lead, wished=wished, rng=rng, times=plants)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        proposal_tables(found)
+
+
+def _stored(watch: Watch, last: int | None, start: str | None, end: str | None, lead: int) -> tuple[list[Window], int]:
+    from drift.replay import windows_run
+
+    calendar = watch.monitor.window.calendar
+    first, until = (calendar.starting(_moment(day)) if day else None for day in (start, end))
+    return windows_run(watch.store, watch.monitor, last=last, first=first, until=until, lead=lead)
 
 
 # -- database --------------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from drift.config import Detection, Features, Persistence
 from drift.detection import judge, measure
+from drift.evidence import Evidence
 from drift.fitting import FitOptions, fit
 from drift.histograms import count
-from drift.reports import Evidence, Finding, Report
+from drift.reports import Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from drift.detection import Past
     from drift.histograms import Histogram, Profile
+    from drift.scores import Score
 
 
 def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:
@@ -76,6 +78,7 @@ def assess(
     detection: Detection,
     seed: int = 0,
     history: Mapping[str, Sequence[Past]] | None = None,
+    watched: Features | None = None,
 ) -> Report:
     """Turn two profiles under the same binnings into a report.
 
@@ -93,8 +96,12 @@ def assess(
         Seeds the permutation test where one is needed, so that a repeated run says the same.
     history
         Earlier scores of each feature, oldest first.
+    watched
+        Roles and weights of the features; all are inputs of equal weight by default.
     """
-    past = history or {}
+    past, roles = history or {}, watched or Features()
+    reference, current = arrived(reference, roles), arrived(current, roles)
+    late = _late(reference, current, [f for f in features if roles.role_for(f) == "label"])
     # With no rows on a side there is nothing to say of any feature, and that is no fault of theirs.
     pairs, problems = _pairs(reference, current, features if reference.n_rows and current.n_rows else [])
     scores = measure(pairs, seed=seed, smoothing=detection.smoothing, fdr=detection.fdr, history=past)
@@ -103,7 +110,7 @@ def assess(
         scores,
         detection,
         history=past,
-        problems=problems,
+        problems=problems | late,
         n_reference=reference.n_rows,
         n_current=current.n_rows,
     )
@@ -113,11 +120,62 @@ def assess(
     }
     return replace(
         head,
-        verdicts=verdicts,
+        verdicts=[
+            replace(
+                verdict,
+                status="insufficient_data" if verdict.feature in late else verdict.status,
+                score=_in_its_unit(verdict.score, evidence),
+                role=roles.role_for(verdict.feature),
+                weight=roles.weight_for(verdict.feature),
+            )
+            for verdict in verdicts
+        ],
         n_reference=reference.n_rows,
         n_current=current.n_rows,
         findings=[*schema_findings(reference.schema, current.schema, features), *head.findings],
         evidence=evidence,
+    )
+
+
+def _in_its_unit(score: Score | None, evidence: Mapping[str, Evidence]) -> Score | None:
+    return score and replace(score, wasserstein=evidence[score.feature].wasserstein)
+
+
+def arrived(profile: Profile, watched: Features) -> Profile:
+    """Return a profile without the labels of which not one has arrived: they are no news, and no reference.
+
+    Examples
+    --------
+    >>> from drift.binning import BOOLEAN
+    >>> from drift.histograms import Histogram, Profile
+    >>> late = Profile(None, 9, {"paid": Histogram(BOOLEAN, [0, 0, 0, 0, 9])})
+    >>> dict(arrived(late, Features(roles={"paid": "label"})).histograms), list(arrived(late, Features()).histograms)
+    ({}, ['paid'])
+    """
+    absent = {
+        feature
+        for feature, histogram in profile.histograms.items()
+        if histogram.n == histogram.n_missing and watched.role_for(feature) == "label"
+    }
+    if not absent:
+        return profile
+    return replace(
+        profile,
+        histograms={f: histogram for f, histogram in profile.histograms.items() if f not in absent},
+        summaries={f: summary for f, summary in profile.summaries.items() if f not in absent},
+    )
+
+
+def _late(reference: Profile, current: Profile, labels: Sequence[str]) -> dict[str, str]:
+    """Say which labels have not arrived, and where: the column is there, and was counted once."""
+    if not reference.n_rows or not current.n_rows:
+        return {}
+
+    def absent(profile: Profile) -> set[str]:
+        return {f for f in labels if f in profile.schema and f not in {**profile.problems, **profile.histograms}}
+
+    return dict.fromkeys(absent(reference), "labels have not arrived in the reference") | dict.fromkeys(
+        absent(current), f"labels have not arrived (0 of {current.n_rows:,})"
     )
 
 
@@ -190,7 +248,9 @@ def compare(
     current_profile = count(after.batches(present), binnings, schema=after.schema)
     reference_profile = replace(reference_profile, problems={**reference_profile.problems, **unfit})
     head = Report(name, None, _describe(reference), [], 0, 0)
-    return assess(head, reference_profile, current_profile, features=selected, detection=rules, seed=seed)
+    return assess(
+        head, reference_profile, current_profile, features=selected, detection=rules, seed=seed, watched=wanted
+    )
 
 
 def _describe(reference: object) -> str:

@@ -107,6 +107,14 @@ class Detection(Model):
     history: int = Field(
         56, ge=0, le=1000, description="Earlier windows whose scores tell what is usual for a feature."
     )
+    z: float = Field(
+        4.0, gt=0, le=1000, description="Robust standard deviations beyond its own history at which it is unusual."
+    )
+    seasonal: bool = Field(
+        True,  # noqa: FBT003 - pydantic's own way to write a default
+        description="Where a feature differs from a trailing reference, judge it by the same weekday of 8 weeks if it "
+        "differs less from that; for windows of a day or less.",
+    )
     smoothing: Literal["pooled", "jeffreys", "laplace", "epsilon"] = Field(
         "pooled", description="How empty cells are smoothed in the divergence that is shown."
     )
@@ -240,8 +248,8 @@ class Monitor(Model):
         time_column = info.data["source"].time_column if "source" in info.data else None
         found: list[Refusal] = [
             ((section, *path), what, fix)
-            for section, keys in (("kinds", value.kinds), ("bins", value.bins))
-            for path, what, fix in value.unwatched(keys, time_column)
+            for section in ("kinds", "bins", "roles", "weights")
+            for path, what, fix in value.unwatched(getattr(value, section), time_column)
         ]
         found += [
             (("include", i), "is the time column, which is no feature", "remove it here")

@@ -3,7 +3,7 @@
 A feature drifts where the difference is all of
 
 - *significant*: its q-value over the monitor's features is at most the false-discovery rate;
-- *unusual*: beyond its own history by `Z` robust standard deviations, once there is a history;
+- *unusual*: beyond its own history by so many robust standard deviations as asked, once there is a history;
 - *large*: the bias-corrected divergence reaches the threshold a person set;
 - *lasting*: in so many of the last windows, unless it is so large that waiting helps nobody.
 
@@ -22,6 +22,7 @@ from drift import divergence
 from drift.binning import CategoricalBinning
 from drift.contingency import MIN_POOLED
 from drift.errors import BinningMismatch, DistributionError
+from drift.fitting import MAX_KNOWN_LEVELS
 from drift.scores import SEVERITY_RANK, Score, Severity, Status, Verdict
 from drift.significance import (
     HISTORY,
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Z = 4.0
-"""Robust standard deviations beyond its own history at which a feature is unusual."""
+FAST_KL, FAST_MARGIN = 0.05, 2.0
+"""A window is told at once, without waiting for the next, from this divergence *and* so far beyond what is unusual."""
 
-FAST_KL, FAST_Z = 0.05, Z + 2
-"""A window is told at once, without waiting for the next, from this divergence *and* this far beyond its history."""
+VAST = 5.0
+"""Or where it is unusual, and its whole interval lies beyond so many times the critical threshold (.5 nats: 1 σ)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,40 @@ def measure(
     return scores
 
 
+def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, float]:
+    """Return the bias-corrected divergence of each feature, and nothing else of what `measure` finds out.
+
+    Parameters
+    ----------
+    pairs
+        As for `measure`.
+
+    Returns
+    -------
+    dict
+        Nats, as in `drift.scores.Score.kl_corrected`; features with an empty side are left out.
+
+    Raises
+    ------
+    BinningMismatch
+        If the two histograms of a feature do not share their bins.
+
+    Examples
+    --------
+    >>> from drift.histograms import Histogram
+    >>> carriers = CategoricalBinning(("UA", "B6"))
+    >>> before, now = Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [200, 300, 0, 0, 0])
+    >>> round(corrected({"carrier": (before, now)})["carrier"], 2)
+    0.08
+    """
+    names = [name for name, (reference, current) in pairs.items() if reference.n and current.n]
+    if not names:
+        return {}
+    x, y = _matrices(pairs, names)
+    x = _with_singletons_unseen(x, y, [pairs[name][0].binning for name in names])
+    return dict(zip(names, divergence.kl_corrected(y, x).tolist(), strict=True))
+
+
 def _matrices(pairs: Mapping[str, tuple[Histogram, Histogram]], names: Sequence[str]) -> tuple[Floats, Floats]:
     """Return reference and current counts, shape (n_features, n_cells): padded, the missing cell last."""
     width = max(pairs[name][0].binning.n_cells for name in names)
@@ -239,7 +274,8 @@ def _as_tested(x: Floats, y: Floats, binnings: Sequence[Binning]) -> tuple[Float
     for i, binning in enumerate(binnings):
         if isinstance(binning, CategoricalBinning):
             levels = slice(0, len(binning.levels))
-            usual = x[i, len(binning.levels)] / len(binning.rare) if binning.rare else 0.0
+            n_rare = MAX_KNOWN_LEVELS if binning.rare is None else max(len(binning.rare), 1)
+            usual = x[i, len(binning.levels)] / n_rare
             pooled = x[i, levels] + y[i, levels]
             chance = (pooled < MIN_POOLED) | (x[i, levels] <= usual + 4 * np.sqrt(usual))
             small = np.flatnonzero((pooled > 0) & chance)
@@ -312,7 +348,7 @@ def judge(
             reason = f"no rows in the {'reference' if n_current else 'window'}"
         elif score is None:
             status, reason = "error", "no score was computed, though there are rows: please report this"
-        elif min(n_reference, n_current) < detection.min_rows:
+        elif min(score.n_reference, score.n_current) < detection.min_rows:
             status, reason = "insufficient_data", _too_few(score, effect, detection)
         else:
             severity, why = _severity(score, effect, detection)
@@ -350,8 +386,9 @@ def _severity(score: Score, effect: Effect, detection: Detection) -> tuple[Sever
             "none",
             f"significant (q {_small(score.q)}) but below the effect floor: corrected KL {kl:.3g} < warning {limit:g}",
         )
-    if score.z is not None and score.z < Z:
-        return "none", f"within its own history (z {score.z:.1f} < {Z:g}): corrected KL {kl:.3g} is usual here"
+    if score.z is not None and score.z < detection.z:
+        usual = f"within its own history (z {score.z:.1f} < {detection.z:g}): corrected KL {kl:.3g} is usual here"
+        return "none", usual
     return level, f"corrected KL {kl:.3g} ≥ {level} {limit:g}, q {_small(score.q)}"
 
 
@@ -379,7 +416,11 @@ def _lasting(
             lasting = f"{count} of the last {rule.of} windows" + (f" at least {level}" if level != severity else "")
             return _told(level), f"{why}; {lasting}"
     # Without a history nothing can be called unusual: then only what is critical over its whole interval cannot wait.
-    unusual = score.ci_low >= effect.critical if score.z is None else score.z >= FAST_Z
+    unusual = (
+        score.ci_low >= effect.critical
+        if score.z is None
+        else score.z >= detection.z + FAST_MARGIN or score.ci_low >= VAST * effect.critical
+    )
     if unusual and _shown(score) >= FAST_KL:
         return _told(severity), f"{why}; too large to wait for {rule.at_least} windows"
     seen = sum(rank > 0 for rank in recent)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Kind = Literal["numeric", "categorical", "boolean", "datetime"]
+Role = Literal["input", "prediction", "label"]
 
 _MAX_BINS = 1000
 _V = TypeVar("_V")
@@ -90,6 +91,12 @@ class Features(Model):
         {}, description="Number of quantile bins, or the edges themselves, by name or pattern."
     )
     levels: int = Field(50, ge=1, le=10_000, description="Most frequent categories that keep a cell of their own.")
+    roles: dict[str, Role] = Field(
+        {}, description="What a feature is to the model: input (the default), prediction or label, by name or pattern."
+    )
+    weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        {}, description="Importance of a feature beside the others', 1 by default, by name or pattern."
+    )
     hashed: list[Text] = Field([], description="Features whose category labels are stored only as salted hashes.")
 
     def select(self, columns: Iterable[str]) -> list[str]:
@@ -115,6 +122,27 @@ class Features(Model):
         [0.0, 15.0]
         """
         return most_specific(feature, self.bins)
+
+    def role_for(self, feature: str) -> Role:
+        """Return what a feature is to the model.
+
+        Examples
+        --------
+        >>> Features(roles={"late": "label"}).role_for("late"), Features().role_for("dep_delay")
+        ('label', 'input')
+        """
+        return most_specific(feature, self.roles) or "input"
+
+    def weight_for(self, feature: str) -> float:
+        """Return a feature's importance beside the others'.
+
+        Examples
+        --------
+        >>> Features(weights={"*": 0.0, "dep_delay": 0.4}).weight_for("dep_delay"), Features().weight_for("dest")
+        (0.4, 1.0)
+        """
+        found = most_specific(feature, self.weights)
+        return 1.0 if found is None else found
 
     def hashes(self, feature: str) -> bool:
         """Whether a feature's labels are stored only as hashes."""

@@ -12,15 +12,14 @@ import hashlib
 import logging
 import zlib
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING
 
-from drift import alerts, comparison, digest, notify, snapshots, validation
+from drift import alerts, comparison, composition, digest, notify, snapshots, standing, validation
 from drift.errors import DriftError, SourceError, StoreConflict, StoreError
 from drift.fitting import fit
 from drift.histograms import Profile, count
 from drift.kinds import is_comparable
+from drift.references import describe_span, fixed_windows
 from drift.reports import Finding, Report
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from drift.binning import Binning
     from drift.config import Monitor
     from drift.reports import Gate
+    from drift.scores import Verdict
     from drift.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window
@@ -41,8 +41,17 @@ log = logging.getLogger(__name__)
 CONFLICTS = 5
 """How often alerts that somebody else changes meanwhile are read again before giving up."""
 
-VOLUME_FACTOR = 2.0
-"""A window with so many times more or fewer rows than a reference window has is a finding."""
+STILL = 0.5
+"""What is at least this share as far from its baseline as when its alert opened has not come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The windows that a feature's bins were fitted on, or that were promoted since: from `start` to `end`."""
+
+    version: int
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,32 @@ class Watch:
         return snapshots.open_snapshot(source, window, calendar=self.monitor.window.calendar, url=url)
 
     def reference_windows(self, window: Window) -> list[Window]:
-        """Return the windows that `window` is compared with, oldest first."""
-        return self.monitor.reference.windows(self.monitor.window.calendar, window)
+        """Return the windows of the main reference of `window`, oldest first."""
+        reference, calendar = self.monitor.reference, self.monitor.window.calendar
+        if reference.fixed != "baseline":
+            return reference.windows(calendar, window)
+        newest = max(self.baselines().values(), key=lambda each: each.version, default=None)
+        return fixed_windows(calendar, window, newest.start, newest.end) if newest else []
+
+    def held_against(self, window: Window) -> dict[str, list[Window]]:
+        """Return the windows of every reference of `window` by the reference's name, the main one first."""
+        reference, calendar = self.monitor.reference, self.monitor.window.calendar
+        found = {str(reference): self.reference_windows(window)}
+        companion = reference.seasonal_companion(calendar) if self.monitor.detection.seasonal else None
+        if companion:
+            found[str(companion)] = companion.windows(calendar, window)
+        return found
+
+    def needed(self, window: Window) -> list[Window]:
+        """Return the windows of all its references and `window` itself, oldest first."""
+        return sorted({window, *(each for windows in self.held_against(window).values() for each in windows)})
+
+    def baselines(self) -> dict[str, Baseline]:
+        """Return of each feature the baseline in force."""
+        return {
+            feature: Baseline(row["version"], row["fitted_from"], row["fitted_to"])
+            for feature, row in self.store.baselines(self.name).items()
+        }
 
     def label(self, window: Window) -> str:
         """Name a window as its readers would."""
@@ -114,7 +147,7 @@ def plan(watch: Watch, window: Window, *, now: datetime, force: bool = False) ->
     """
     monitor = watch.monitor
     watch.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
-    wanted = [*watch.reference_windows(window), window]
+    wanted = watch.needed(window)
     known = watch.store.gates(monitor.name, wanted)
     return Plan(window, [w for w in wanted if w.start not in known or (force and w == window)])
 
@@ -124,8 +157,9 @@ def validate(
 ) -> dict[Window, Gate]:
     """Pass windows through the Great Expectations gate, and store what was observed.
 
-    A rejected window is never profiled, scored or used as a reference. A reference window without a single row (before
-    the data begin, or not yet arrived) is left open; the `current` ones are gated as they are.
+    A rejected window is never scored, nor a reference unless the monitor's `reference.exclude` lets it. A reference
+    window without a single row (before the data begin, or not yet arrived) is left open; the `current` ones are gated
+    as they are.
     """
     decided: dict[Window, Gate] = {}
     for window in windows:
@@ -154,16 +188,22 @@ def _validate_one(watch: Watch, window: Window, snapshot: Snapshot, *, now: date
     return decision
 
 
-def _usable(watch: Watch, windows: Sequence[Window]) -> list[Window]:
-    """Return those windows that passed their gate (or had none)."""
+def usable(watch: Watch, windows: Sequence[Window], current: Window | None = None) -> list[Window]:
+    """Return those windows that may be counted: gated, and not rejected where that excludes them.
+
+    Parameters
+    ----------
+    watch, windows
+    current
+        The window that is to be judged; rejected, it never is.
+    """
     gates = watch.store.gates(watch.name, windows)
-    return [w for w in windows if gates.get(w.start) not in {None, "rejected"}]
+    rejected = "rejected" not in watch.monitor.reference.exclude
+    return [w for w in windows if (gate := gates.get(w.start)) and (gate != "rejected" or (rejected and w != current))]
 
 
-def ensure_baseline(
-    watch: Watch, window: Window, *, now: datetime, by: str = "drift", new: bool = False
-) -> dict[str, Binning]:
-    """Return the frozen binnings; where there are none yet, fit them on the references of `window`.
+def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
+    """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
 
     Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is empty.
 
@@ -172,17 +212,32 @@ def ensure_baseline(
     watch, window, now
     by
         Who asks, for the record.
-    new
-        Fit a new version although there is one.
     """
     active = watch.store.active_baseline(watch.name)
-    if active and not new:
+    if active:
         return active
-    usable = _usable(watch, watch.reference_windows(window))
-    opened = [(w, watch.snapshot(w)) for w in usable]
+    return fit_bins(watch, watch.reference_windows(window), now=now, by=by, reason="first reference")
+
+
+def fit_bins(
+    watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
+) -> dict[str, Binning]:
+    """Fit binnings on those of some windows that may be used and hold rows, and return the binnings in force then.
+
+    With fewer such windows than `reference.min_windows` nothing is fitted.
+
+    Parameters
+    ----------
+    watch, windows, now
+    by, reason
+        Who asks and why, for the record.
+    new
+        Make a new version although there is one.
+    """
+    opened = [(w, watch.snapshot(w)) for w in usable(watch, windows)]
     filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
     if len(filled) < watch.monitor.reference_min_windows:
-        return active
+        return {}
     columns: dict[str, str] = {}
     for _, snapshot, _ in filled:
         columns |= snapshot.schema
@@ -206,7 +261,7 @@ def ensure_baseline(
         n_rows=total,
         now=now,
         by=by,
-        reason="first reference" if not active else "asked for",
+        reason=reason,
         new=new,
     )
     return watch.store.active_baseline(watch.name)
@@ -214,12 +269,16 @@ def ensure_baseline(
 
 def to_profile(watch: Watch, window: Window, *, force: bool = False) -> list[Window]:
     """Return the windows that still have to be counted: of `window` and its references, those that passed the gate."""
+    wanted = usable(watch, watch.needed(window), window)
+    missing = uncounted(watch, wanted)
+    return [w for w in wanted if w in missing or (force and w == window and watch.store.active_baseline(watch.name))]
+
+
+def uncounted(watch: Watch, windows: Sequence[Window]) -> list[Window]:
+    """Return those windows that are not counted under the binnings in force; none where there are no binnings."""
     binnings = watch.store.active_baseline(watch.name)
-    if not binnings:
-        return []
-    wanted = _usable(watch, [*watch.reference_windows(window), window])
-    counted = watch.store.profiled(watch.name, wanted, binning_key(binnings))
-    return [w for w in wanted if not counted.get(w.start) or (force and w == window)]
+    counted = watch.store.profiled(watch.name, windows, binning_key(binnings))
+    return [w for w in windows if binnings and w.start not in counted]
 
 
 def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
@@ -259,45 +318,141 @@ def recall(watch: Watch, window: Window) -> Report:
 
 
 def _evaluate(watch: Watch, window: Window) -> Report:
-    monitor = watch.monitor
+    monitor, label = watch.monitor, watch.label(window)
     gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
-    label = watch.label(window)
-    wanted = watch.reference_windows(window)
-    empty = Profile(None, 0, {})
     if gate == "rejected":
         return Report(watch.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
     binnings = watch.store.active_baseline(watch.name)
-    stored = {p.window: (p, g) for p, g in watch.store.load_profiles(watch.name, [*wanted, window], binnings)}
-    current = stored[window][0] if window in stored else Profile(window, 0, {})
-    used = [stored[w][0] for w in wanted if w in stored and stored[w][0].n_rows and stored[w][1] != "rejected"]
-    described = f"{monitor.reference}: {len(used)} of {len(wanted)} windows"
-    needed = monitor.reference_min_windows
-    reference = reduce(add, used, empty)
-    features = watch.features({**reference.schema, **current.schema, **dict.fromkeys(binnings, "")})
-    unbinned = {f: _why_unbinned({**reference.schema, **current.schema}[f]) for f in features if f not in binnings}
+    known = _recorded(watch, window, binnings)
+    current, needed = known.current, monitor.reference_min_windows
+    reference, names = composition.compose(
+        known.references,
+        current,
+        monitor.detection,
+        left_out=_critical(watch, known.held_against, window),
+        least=needed,
+    )
+    main = next(iter(known.references))
+    used = known.references[main]
+    columns = {**{c: t for profile in used for c, t in profile.schema.items()}, **current.schema}
+    features = watch.features({**columns, **dict.fromkeys(binnings, "")})
+    unbinned = {f: _why_unbinned(columns[f]) for f in features if f not in binnings}
     reference = replace(reference, problems={**reference.problems, **unbinned})
     findings = []
     if len(used) < needed:
-        reference = Profile(None, 0, {})
-        few = f"the reference has {len(used)} of {len(wanted)} windows with rows; it needs {needed}"
+        few = f"the reference has {len(used)} of {len(known.held_against[main])} windows with rows; it needs {needed}"
+        if monitor.reference.fixed == "baseline" and not known.baselines:
+            few = f"there is no baseline yet: drift baseline promote {watch.name} --from DATE --to DATE --reason WHY"
         findings.append(Finding("no_reference", few))
         features = features or list(binnings)
-    elif current.n_rows:
-        usual = reference.n_rows / len(used)
-        if not 1 / VOLUME_FACTOR <= current.n_rows / usual <= VOLUME_FACTOR:
-            odd = f"row count {current.n_rows:,} against {usual:,.0f} in a reference window"
-            findings.append(Finding("row_count", odd))
-    else:
+    elif not current.n_rows:
         findings.append(Finding("no_rows", "the window holds no rows"))
-    return comparison.assess(
-        Report(watch.name, window, described, [], 0, 0, gate, findings, label=label),
+    else:
+        findings += _standing(watch, known, reference.n_rows / len(used))
+    report = comparison.assess(
+        Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label),
         reference,
         current,
         features=features,
         detection=monitor.detection,
         seed=zlib.crc32(f"{watch.name} {window.key}".encode()),
         history=watch.store.history(watch.name, features, before=window.start, limit=monitor.detection.history),
+        watched=monitor.features,
     )
+    return _beside_the_baseline(report, known, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What the store holds that a window is judged by: its counts, and of each reference the windows that may be used.
+
+    `baselines` are the baselines in force by feature, `fixed` their windows.
+    """
+
+    current: Profile
+    held_against: dict[str, list[Window]]
+    references: dict[str, list[Profile]]
+    baselines: dict[str, Baseline]
+    fixed: dict[Baseline, list[Profile]]
+
+
+def _recorded(watch: Watch, window: Window, binnings: Mapping[str, Binning]) -> _Recorded:
+    held_against, baselines = watch.held_against(window), watch.baselines()
+    calendar = watch.monitor.window.calendar
+    fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
+    wanted = {window, *(w for some in (*held_against.values(), *fixed.values()) for w in some)}
+    loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings)
+    stored = {p.window: (comparison.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
+    rejected = "rejected" not in watch.monitor.reference.exclude
+
+    def may_be_used(windows: Iterable[Window]) -> list[Profile]:
+        found = [stored[w] for w in windows if w in stored]
+        return [profile for profile, gate in found if profile.n_rows and (gate != "rejected" or rejected)]
+
+    return _Recorded(
+        stored[window][0] if window in stored else Profile(window, 0, {}),
+        held_against,
+        {name: may_be_used(windows) for name, windows in held_against.items()},
+        baselines,
+        {each: may_be_used(windows) for each, windows in fixed.items()},
+    )
+
+
+def _described(known: _Recorded) -> str:
+    """Say which references there are, and how much of them."""
+    main, *companions = (
+        f"{name}: {len(known.references[name])} of {len(windows)}" for name, windows in known.held_against.items()
+    )
+    return "; ".join([f"{main} windows", *companions])
+
+
+def _critical(watch: Watch, held_against: Mapping[str, Sequence[Window]], window: Window) -> set[tuple[str, datetime]]:
+    """Return the features and windows that were critical, where the monitor keeps these out of its references."""
+    starts = [w.start for windows in held_against.values() for w in windows]
+    if "critical" not in watch.monitor.reference.exclude or watch.monitor.reference.fixed or not starts:
+        return set()
+    reports = watch.store.load_reports(watch.name, since=min(starts), until=max(starts))
+    return {
+        (verdict.feature, report.window.start)
+        for report in reports
+        for verdict in report.verdicts
+        if report.window and report.window < window and verdict.status == "critical"
+    }
+
+
+def _standing(watch: Watch, known: _Recorded, usual: float) -> list[Finding]:
+    """Return what is found beside KL, so that no reference that adapts hides it."""
+    newest = max(known.fixed, key=lambda each: each.version, default=None)
+    found = standing.volume_findings(
+        known.current.n_rows,
+        usual,
+        [profile.n_rows for profile in known.fixed[newest]] if newest else [],
+        label=_span(watch, newest) if newest else "",
+    )
+    # A baseline whose windows are gone leaves the reference to compare with.
+    instead = next(iter(known.references.values()))
+    before = {feature: known.fixed[each] or instead for feature, each in known.baselines.items()}
+    return found + standing.still_findings(known.current, before, min_rows=watch.monitor.detection.min_rows)
+
+
+def _beside_the_baseline(report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
+    """Note with each score which reference it was held against, and how far the feature is from its baseline."""
+    away = {
+        each: composition.from_baseline(composition.merge(profiles), known.current)
+        for each, profiles in known.fixed.items()
+    }
+    fixed = {feature: away[each].get(feature) for feature, each in known.baselines.items()}
+    verdicts = [
+        replace(v, score=replace(v.score, kl_fixed=fixed.get(v.feature), reference=names.get(v.feature, "")))
+        if v.score
+        else v
+        for v in report.verdicts
+    ]
+    return replace(report, verdicts=verdicts)
+
+
+def _span(watch: Watch, baseline: Baseline) -> str:
+    return describe_span(watch.monitor.window.calendar, baseline.start, baseline.end)
 
 
 def _why_unbinned(arrow_type: str) -> str:
@@ -332,7 +487,7 @@ def _notify(watch: Watch, report: Report, *, now: datetime, page: bool) -> alert
     others = watch.store.load_reports(watch.name, since=alerts.history_start(known, window))
     transitions = alerts.advance(
         known,
-        alerts.observations(report, failures=failures),
+        alerts.observations(report, failures=failures, adapted=_adapted(watch, report, known)),
         monitor=watch.name,
         now=now,
         history=[seen for other in others if other.window != window for seen in alerts.observations(other)],
@@ -341,6 +496,38 @@ def _notify(watch: Watch, report: Report, *, now: datetime, page: bool) -> alert
     owed = digest.notifications(report, transitions, routes=watch.monitor.alerts.routes, now=now)
     watch.store.save_alerts(transitions.alerts, transitions.events, owed)
     return transitions
+
+
+def _adapted(watch: Watch, report: Report, known: Iterable[alerts.Alert]) -> dict[str, str]:
+    """Say, by the key of its alert, what is quiet only because its reference has moved.
+
+    That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
+    """
+    window = _window_of(report)
+    drift = [a for a in known if a.kind in {"drift", "table"} and (a.live or a.last_window >= window.start)]
+    quiet = {v.feature: v for v in report.verdicts if v.status == "ok" and v.severity == "none"}
+    found: dict[str, str] = {}
+    for start in {alert.opened_window for alert in drift if alert.opened_window < window.start}:
+        then = {
+            v.feature: v for r in watch.store.load_reports(watch.name, since=start, until=start) for v in r.drifting
+        }
+        stay = {f: away for f in then.keys() & quiet.keys() if (away := _still_away(then[f], quiet[f]))}
+        for alert in drift:
+            mine = [feature for feature in stay if alert.kind == "table" or feature == alert.feature]
+            if alert.opened_window != start or not mine:
+                continue
+            when = ", ".join(sorted({_span(watch, each) for f, each in watch.baselines().items() if f in mine}))
+            furthest = max(stay[feature] for feature in mine)
+            many = f"{len(mine)} features " if alert.kind == "table" else ""
+            how_far = f"up to {furthest:.2g}" if len(mine) > 1 else f"{furthest:.2g}"
+            found[alert.key] = f"the reference has adapted: {many}still {how_far} nats from the baseline of {when}"
+    return found
+
+
+def _still_away(then: Verdict, now: Verdict) -> float:
+    """Return how far a feature is from its baseline, if that is at least half as far as it was; else 0."""
+    was, away = (v.score.kl_fixed if v.score else None for v in (then, now))
+    return away if was and away and away >= max(STILL * was, now.warning) else 0.0
 
 
 def _window_of(report: Report) -> Window:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.errors import StoreError
 from drift.histograms import Histogram, Summary
-from drift.reports import Evidence, Finding, Report
+from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
 from drift.tables import WHOLE
 from drift.windows import Window
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import RowMapping
 
+    from drift.evidence import Evidence
     from drift.histograms import Profile
 
 Row = dict[str, Any]
 
-_NUMBERS = ("kl", "kl_reverse", "psi", "js", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "noise")
-_MEASURES = ("kind", *_NUMBERS, "n_reference", "n_current", "smoothing", "fingerprint")
+_NUMBERS = (
+    "kl", "kl_reverse", "psi", "js", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "noise",
+    "kl_fixed", "wasserstein",
+)  # fmt: skip
+_MEASURES = ("kind", *_NUMBERS, "reference", "n_reference", "n_current", "smoothing", "fingerprint")
+_JUDGED = ("feature", "status", "severity", "reason", "warning", "critical", "role", "weight")
 
 
 def summary_to_dict(summary: Summary | None) -> dict[str, Any] | None:
@@ -68,6 +73,7 @@ def histogram_rows(monitor: str, profile: Profile, window: Window) -> list[Row]:
 
 def report_row(monitor: str, report: Report, window: Window) -> Row:
     """Return the row of the whole report."""
+    overall = report.rollup()
     return {
         "monitor": monitor,
         "segment": WHOLE,
@@ -76,13 +82,14 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
         "label": report.label,
         "reference": report.reference,
         "gate": report.gate,
-        "status": report.status,
+        "status": overall.status,
+        "rule": overall.rule,
         "n_reference": report.n_reference,
         "n_current": report.n_current,
-        "n_features": len(report.verdicts),
-        "n_scored": sum(verdict.score is not None for verdict in report.verdicts),
-        "n_drifting": len(report.drifting),
-        "total_kl": report.total_kl,
+        "n_features": overall.n_features,
+        "n_scored": overall.n_scored,
+        "n_drifting": overall.n_drifting,
+        "total_kl": overall.total_kl,
         "findings": [asdict(finding) for finding in report.findings],
     }
 
@@ -105,15 +112,10 @@ def _score_row(monitor: str, position: int, verdict: Verdict, evidence: Evidence
     row: Row = {
         "monitor": monitor,
         "segment": WHOLE,
-        "feature": verdict.feature,
         "window_start": window.start,
         "window_end": window.end,
         "position": position,
-        "status": verdict.status,
-        "severity": verdict.severity,
-        "reason": verdict.reason,
-        "warning": verdict.warning,
-        "critical": verdict.critical,
+        **{name: getattr(verdict, name) for name in _JUDGED},
         **dict.fromkeys(_MEASURES),
         "contributions": None,
         "cells": None,
@@ -132,7 +134,7 @@ def _score_row(monitor: str, position: int, verdict: Verdict, evidence: Evidence
         row["fingerprint"] = evidence.reference.binning.fingerprint
         row["reference_counts"] = evidence.reference.counts
         row["reference_summary"] = summary_to_dict(evidence.reference_summary)
-    for name in ("warning", "critical", *_NUMBERS):
+    for name in ("warning", "critical", "weight", *_NUMBERS):
         if row[name] is not None and not math.isfinite(row[name]):
             raise StoreError(
                 f"monitor {monitor}, window {window}, feature {verdict.feature!r}: {name} is {row[name]}, "
@@ -174,5 +176,4 @@ def _verdict(row: RowMapping) -> Verdict:
     if row["kl"] is not None:
         measures = {name: row[name] for name in _MEASURES}
         score = Score(feature=row["feature"], contributions=row["contributions"], **measures)
-    limits = {name: row[name] for name in ("feature", "status", "severity", "reason", "warning", "critical")}
-    return Verdict(**limits, score=score)
+    return Verdict(**{name: row[name] for name in _JUDGED}, score=score)

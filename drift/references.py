@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 MAX_WINDOWS = 1000
 """The most windows a trailing reference may hold, and a previous one may reach back."""
 
+SEASON_WEEKS = 8
+"""Weeks of the seasonal companion: a trailing reference does not know what a Sunday looks like, these windows do."""
+
+MIN_SEASON = 4
+"""Fewer windows of the same weekday than this are no companion: their own noise would come back every week."""
+
 _MAX_FIXED_WINDOWS = 10_000
+
+Fixed = tuple[datetime | date, datetime | date]
+LeftOut = Literal["rejected", "critical"]
 
 
 class WindowSpec(Model):
@@ -52,6 +61,8 @@ class WindowSpec(Model):
 
 
 def _read_bounds(value: Any) -> Any:
+    if value == "baseline":
+        return value
     if not isinstance(value, list | tuple) or len(value) != 2:
         refuse_value(f"should be two dates, not {noun(value)}", "write [2013-01-01, 2013-04-01]; the end is exclusive")
     bounds = tuple(map(_read_date, value))
@@ -82,8 +93,10 @@ class Reference(Model):
     )
 
     trailing: Text | None = Field(None, description="The span just before the current window.", examples=["28d"])
-    fixed: Annotated[tuple[datetime | date, datetime | date], BeforeValidator(_read_bounds)] | None = Field(
-        None, description="From one date or local time to another, the end exclusive; without the current window."
+    fixed: Annotated[Fixed | Literal["baseline"], BeforeValidator(_read_bounds)] | None = Field(
+        None,
+        description="From one date or local time to another, the end exclusive; without the current window. "
+        "Or `baseline`: the windows that `drift baseline promote` named last.",
     )
     previous: int | None = Field(None, ge=1, le=MAX_WINDOWS, description="The single window so many windows before.")
     same_weekday: int | None = Field(
@@ -91,6 +104,11 @@ class Reference(Model):
     )
     min_windows: int | None = Field(
         None, ge=1, description="Fewer stored windows than this are no reference; by default a quarter of them all."
+    )
+    exclude: list[LeftOut] = Field(
+        ["rejected"],
+        description="Windows that are no reference: `rejected` by their expectations; for each feature those in "
+        "which it was `critical`.",
     )
 
     @field_validator("trailing")
@@ -116,6 +134,8 @@ class Reference(Model):
     def __str__(self) -> str:
         if self.trailing:
             return f"trailing {self.trailing}"
+        if self.fixed == "baseline":
+            return "fixed baseline"
         if self.fixed:
             return "fixed {} … {}".format(*(bound.isoformat() for bound in self.fixed))
         if self.previous:
@@ -138,20 +158,36 @@ class Reference(Model):
             return calendar.before(current, self.previous)[:1]
         if self.same_weekday:
             return calendar.same_weekday(current, self.same_weekday)
-        start, end = self._span(calendar)
-        return [window for window in calendar.between(start, end) if window != current]
+        if self.fixed == "baseline":
+            raise WindowError("the windows of a fixed baseline stand in the results database, not in the calendar")
+        return fixed_windows(calendar, current, *self._span(calendar))
+
+    def seasonal_companion(self, calendar: Calendar) -> Reference | None:
+        """Return the reference that is offered beside a trailing one of windows of a day or less: the same weekday.
+
+        Examples
+        --------
+        >>> str(Reference(trailing="28d").seasonal_companion(Calendar("1d")))
+        'same weekday of 8 weeks'
+        >>> Reference(trailing="28d").seasonal_companion(Calendar("7d")) is None
+        True
+        """
+        daily = calendar.span.nominal <= timedelta(days=1)
+        return Reference(same_weekday=SEASON_WEEKS) if self.trailing and daily else None
 
     def count(self, calendar: Calendar) -> int:
         """Return how many windows the reference has, give or take those that a clock change adds or takes."""
         if self.trailing:
             return max(1, round(Span.parse(self.trailing).nominal / calendar.span.nominal))
+        if self.fixed == "baseline":
+            return 1
         if self.fixed:
             start, end = self._span(calendar)
             return max(1, round((end - start) / calendar.span.nominal))
         return self.same_weekday or 1
 
     def _span(self, calendar: Calendar) -> tuple[datetime, datetime]:
-        if not self.fixed:
+        if not self.fixed or self.fixed == "baseline":
             raise WindowError(f"a reference of kind {self._kinds()[0]} has no fixed span: give fixed: [START, END]")
         start, end = (_instant(bound, calendar) for bound in self.fixed)
         return start, end
@@ -162,12 +198,12 @@ class Reference(Model):
         found: list[Refusal] = []
         if self.trailing:
             found += _trailing_refusals(Span.parse(self.trailing), calendar)
-        if self.fixed:
+        if self.fixed and self.fixed != "baseline":
             found += self._fixed_refusals(calendar)
         if self.same_weekday and calendar.span.unit == "d" and calendar.span.amount > 1:
             fix = "use trailing, or windows of 1d or less"
             found.append((("same_weekday",), f"{every} have no weekday", fix))
-        if not found and self.min_windows and self.min_windows > self.count(calendar):
+        if not found and self.fixed != "baseline" and self.min_windows and self.min_windows > self.count(calendar):
             what = f"{self.min_windows} is more than the {self.count(calendar)} windows of the reference"
             found.append((("min_windows",), what, "lower it, or leave it out for a quarter of them"))
         return found
@@ -190,6 +226,29 @@ class Reference(Model):
             what = f"holds more than {_MAX_FIXED_WINDOWS:,} windows of {calendar.every}"
             found.append((("fixed",), what, "shorten it, or use longer windows"))
         return found
+
+
+def fixed_windows(calendar: Calendar, current: Window, start: datetime, end: datetime) -> list[Window]:
+    """Return the windows from `start` to `end`, oldest first, without `current`."""
+    return [window for window in calendar.between(start, end) if window != current]
+
+
+def describe_span(calendar: Calendar, start: datetime, end: datetime) -> str:
+    """Name a span by its first and last local day; by their times too where it does not begin and end with days.
+
+    Examples
+    --------
+    >>> calendar = Calendar("1d", "America/New_York")
+    >>> describe_span(calendar, calendar.midnight(date(2013, 1, 1)), calendar.midnight(date(2013, 1, 29)))
+    '2013-01-01 … 01-28'
+    """
+    first, last = _local(start, calendar), _local(end, calendar)
+    if "T" in first or "T" in last:
+        return f"{first} … {last}"
+    last = f"{end.astimezone(calendar.zone).date() - timedelta(days=1)}"
+    if first == last:
+        return first
+    return f"{first} … {last[5:] if first[:4] == last[:4] else last}"
 
 
 def _trailing_refusals(span: Span, calendar: Calendar) -> list[Refusal]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from drift.monitoring import Watch
+    from drift.replay import Replay
     from drift.reports import Report
+    from drift.tuning import Proposal
 
 COLOURS = {
     "critical": "bold red",
@@ -53,6 +55,7 @@ def report_table(report: Report) -> None:
         for row in rows:
             table.add_row(*(status(cell) if i in {6, 7} else escape(cell) for i, cell in enumerate(row)))
         out.print(table)
+    out.print(Text(report.rollup().line()))
     for verdict in report.drifting:
         for line in report.explain(verdict.feature):
             out.print(Text(f"  {verdict.feature}: {line}"))
@@ -133,13 +136,14 @@ def explanation(report: Report, feature: str) -> None:
     )
     for line in report.explain(feature):
         out.print(Text(f"  {line}"))
-    before, after = evidence.reference_summary, evidence.current_summary
-    if before and after and before.n and after.n:
-        out.print(
-            f"  mean {before.mean:.4g} → {after.mean:.4g}; range {before.low:.4g} … {before.high:.4g} → "
-            f"{after.low:.4g} … {after.high:.4g}",
-            highlight=False,
-        )
+    sides = Table(box=None, pad_edge=False, header_style="bold")
+    named = {"reference": evidence.pictures[0], "current": evidence.pictures[1]}
+    columns = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
+    for name in ("", *columns["reference"]):
+        sides.add_column(name, justify="right" if name else "left")
+    for side, words in columns.items():
+        sides.add_row(side, *words.values())
+    out.print(sides)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("cell", "reference", "current", "share before", "share now", "nats", ""):
         table.add_column(name, justify="left" if name in {"cell", ""} else "right")
@@ -210,6 +214,83 @@ def alert_diary(alert: Any, events: Sequence[Any]) -> None:
     for event in events:
         when = f"{event.window_start:%Y-%m-%d %H:%MZ}" if event.window_start else f"{event.at:%Y-%m-%d %H:%MZ}"
         out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor})"))
+
+
+def replay_tables(in_force: Replay, asked_for: Replay | None) -> None:
+    """Print what settings would have told: counts by key, then every page, two settings side by side."""
+    out = console()
+    sides = {"in force": in_force} if asked_for is None else {"in force": in_force, "asked for": asked_for}
+    out.print(Text(_replayed(in_force), style="bold"))
+    counts = Table(box=None, pad_edge=False, header_style="bold")
+    counts.add_column("pages")
+    for name in sides:
+        counts.add_column(name, justify="right")
+    counts.add_row("all", *(str(len(side.calls)) for side in sides.values()))
+    counts.add_row("a month", *(f"{side.a_month(len(side.calls)):.1f}" for side in sides.values()))
+    for severity in ("critical", "warning"):
+        told = (sum(call.severity == severity for call in side.calls) for side in sides.values())
+        counts.add_row(status(severity), *map(str, told))
+    for key in dict.fromkeys(key for side in sides.values() for key in side.by_key):
+        counts.add_row(escape(key), *(str(side.by_key.get(key, 0)) for side in sides.values()))
+    out.print(counts)
+    calls = {(call.window, call.key): call for side in reversed(sides.values()) for call in side.calls}
+    pages = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("window", "what", *sides, "why"):
+        pages.add_column(name, overflow="fold", no_wrap=name != "why")
+    for place in sorted(calls):
+        same = [next((c for c in side.calls if (c.window, c.key) == place), None) for side in sides.values()]
+        words = (status(call.severity) if call else Text("-") for call in same)
+        pages.add_row(calls[place].label, escape(calls[place].key), *words, escape(calls[place].reason))
+    if calls:
+        out.print()
+        out.print(pages)
+
+
+def _replayed(replay: Replay) -> str:
+    windows, calendar = replay.windows, replay.monitor.window.calendar
+    first, last = calendar.label(windows[0]), calendar.label(windows[-1])
+    return f"{replay.monitor.name}: {len(windows)} windows, {first} … {last}, replayed from stored counts"
+
+
+def proposal_tables(proposal: Proposal) -> None:
+    """Print proposed settings: what they would have caught and missed, the trade-off, and what to paste."""
+    from drift.planting import WINDOWS
+
+    out = console()
+    span = proposal.monitor.window.calendar.span
+    faults = list(proposal.current.recalls)
+    out.print(Text(_replayed(proposal.before), style="bold"))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("settings", no_wrap=True)
+    table.add_column("pages a month", justify="right")
+    for fault in faults:
+        table.add_column(fault, justify="right")
+    rows = {"in force": proposal.current} if proposal.yaml else {}
+    rows |= {"proposed" if proposal.yaml else "in force, kept": proposal.proposed}
+    others = [trial for trial in proposal.front if trial.detection not in [row.detection for row in rows.values()]]
+    for name, trial in [*rows.items(), *(("tried", trial) for trial in others)]:
+        shares = [
+            f"{recall.at_once / recall.planted:.0%} / {recall.in_time / recall.planted:.0%}"
+            for recall in (trial.recalls[fault] for fault in faults)
+        ]
+        table.add_row(name, trial.name, f"{trial.a_month:.1f}", *shares)
+    out.print(table)
+    planted = ", ".join(f"{recall.planted} × {fault}" for fault, recall in proposal.current.recalls.items())
+    if planted:
+        every, lasted = f"{span.amount}{span.unit}", f"{span.amount * WINDOWS}{span.unit}"
+        out.print(f"planted faults found within {every} / {lasted}; planted where it was quiet: {planted}")
+    other = {call.key: None for call in proposal.after.calls if not call.about_data}
+    if other:
+        count = sum(not call.about_data for call in proposal.after.calls)
+        out.print(f"{count} more pages tell of {', '.join(other)}, which no threshold changes", markup=False)
+    for what, calls in (("no longer told", proposal.dropped), ("newly told", proposal.added)):
+        for call in calls:
+            out.print(Text.assemble(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.reason}"))
+    if not proposal.reached:
+        out.print(f"no settings that were tried page only {proposal.wished:g} times a month; these are the quietest")
+    out.print()
+    out.print(proposal.yaml.rstrip() or "nothing to change", markup=False, highlight=False)
 
 
 @contextmanager

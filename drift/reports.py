@@ -6,30 +6,35 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from drift.binning import NumericBinning
-from drift.scores import SEVERITY_RANK, Severity, Status, Verdict
+from drift.evidence import Evidence, explain
+from drift.pictures import unit
+from drift.rollups import roll_up
+from drift.scores import SEVERITY_RANK, STATUS_ORDER, Severity, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from drift.histograms import Histogram, Summary
+    from drift.rollups import Rollup
     from drift.windows import Window
 
 SCHEMA_VERSION = 1
 
-LEAST_SHARE = 0.05
-"""A cell that adds less than this share of the KL is not put in words."""
-
 Gate = Literal["accepted", "warned", "rejected", "not_validated"]
 
-STATUS_ORDER: dict[Status, int] = {
-    "critical": 0, "error": 1, "warning": 2, "not_comparable": 3, "insufficient_data": 4, "ok": 5,
-}  # fmt: skip
-
-
-FindingKind = Literal["missing_column", "new_column", "retyped_column", "row_count", "no_rows", "no_reference", "other"]
+FindingKind = Literal[
+    "missing_column",
+    "new_column",
+    "retyped_column",
+    "frozen",
+    "all_null",
+    "adapted",
+    "row_count",
+    "no_rows",
+    "no_reference",
+    "other",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,78 +57,6 @@ class Finding:
 
     def __str__(self) -> str:
         return self.message
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a verdict rests on: both histograms, and both summaries of a number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram
-    >>> binning = CategoricalBinning(("a",))
-    >>> Evidence(Histogram(binning, [99, 0, 0, 1]), Histogram(binning, [49, 0, 0, 51])).cells()[3]
-    ('missing', 1, 51, 0.01, 0.51)
-    """
-
-    reference: Histogram
-    current: Histogram
-    reference_summary: Summary | None = None
-    current_summary: Summary | None = None
-
-    def cells(self) -> list[tuple[str, int, int, float, float]]:
-        """Return ``(cell, reference rows, current rows, reference share, current share)`` for each cell."""
-        return list(
-            zip(
-                self.reference.binning.cells,
-                self.reference.counts.tolist(),
-                self.current.counts.tolist(),
-                self.reference.shares.tolist(),
-                self.current.shares.tolist(),
-                strict=True,
-            )
-        )
-
-
-def _percent(share: float) -> str:
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
-
-
-def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
-    """Say in words which cells moved, the largest contribution first.
-
-    Returns
-    -------
-    list of str
-        Such as ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
-    """
-    score = verdict.score
-    if score is None or evidence is None:
-        return []
-    lines: list[str] = []
-    binning = evidence.current.binning
-    if isinstance(binning, NumericBinning):
-        before, after = evidence.reference.quantile(0.5), evidence.current.quantile(0.5)
-        if before is not None and after is not None and binning.format(before) != binning.format(after):
-            lines.append(f"median {binning.format(before)} → {binning.format(after)}")
-    cells = evidence.cells()
-    ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))
-    for i in ranked[:most]:
-        name, _, _, before_share, after_share = cells[i]
-        part = float(score.contributions[i])
-        if part <= 0 or part < LEAST_SHARE * score.kl:
-            break
-        verb = "rose" if after_share > before_share else "fell"
-        label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
-        lines.append(
-            f"{label} {verb} from {_percent(before_share)} to {_percent(after_share)}: "
-            f"{part:.2g} of {score.kl:.3g} nats"
-        )
-    return lines
 
 
 @dataclass(frozen=True)
@@ -161,10 +94,14 @@ class Report:
     evidence: Mapping[str, Evidence] = field(default_factory=dict, repr=False)
     label: str = ""
 
+    def rollup(self) -> Rollup:
+        """Return all verdicts in one, overall and by role, with the rule that made it."""
+        return roll_up(self.verdicts)
+
     @property
     def status(self) -> Status:
-        """The worst status among the verdicts; ``ok`` where there are none."""
-        return min((v.status for v in self.verdicts), key=lambda s: STATUS_ORDER[s], default="ok")
+        """The worst status among the verdicts (`Rollup.status`); ``ok`` where there are none."""
+        return self.rollup().status
 
     @property
     def severity(self) -> Severity:
@@ -180,13 +117,12 @@ class Report:
     @property
     def share_drifting(self) -> float:
         """Share of the scored features that drift."""
-        scored = [v for v in self.verdicts if v.score is not None]
-        return len(self.drifting) / len(scored) if scored else 0.0
+        return self.rollup().share
 
     @property
     def total_kl(self) -> float:
         """Sum of the features' KL, in nats: the joint divergence if the features were independent."""
-        return sum(v.score.kl for v in self.verdicts if v.score is not None)
+        return self.rollup().total_kl
 
     def __getitem__(self, feature: str) -> Verdict:
         for verdict in self.verdicts:
@@ -200,6 +136,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/report.md)."""
+        overall = self.rollup()
         return {
             "schema": "drift.report",
             "schema_version": SCHEMA_VERSION,
@@ -211,9 +148,10 @@ class Report:
             "n_reference": self.n_reference,
             "n_current": self.n_current,
             "gate": self.gate,
-            "status": self.status,
-            "share_drifting": self.share_drifting,
-            "total_kl": self.total_kl,
+            "status": overall.status,
+            "share_drifting": overall.share,
+            "total_kl": overall.total_kl,
+            "overall": overall.to_dict(),
             "findings": [asdict(finding) for finding in self.findings],
             "features": {v.feature: self._feature(v) for v in self.verdicts},
         }
@@ -224,6 +162,8 @@ class Report:
             "status": verdict.status,
             "severity": verdict.severity,
             "reason": verdict.reason,
+            "role": verdict.role,
+            "weight": verdict.weight,
             "threshold": {"warning": verdict.warning, "critical": verdict.critical},
         }
         if score is None:
@@ -241,6 +181,9 @@ class Report:
             "q": score.q,
             "z": score.z,
             "noise": score.noise,
+            "kl_fixed": score.kl_fixed,
+            "wasserstein": score.wasserstein,
+            "reference": score.reference,
             "n_reference": score.n_reference,
             "n_current": score.n_current,
             "smoothing": score.smoothing,
@@ -248,9 +191,17 @@ class Report:
             "explanation": explain(verdict, evidence),
         }
         if evidence is not None:
+            binning = evidence.current.binning
+            before, after = evidence.pictures
+            entry["summary"] = {
+                "unit": unit(binning),
+                "reference": before.to_dict(binning),
+                "current": after.to_dict(binning),
+            }
+            entry["owed_to"] = evidence.owed_to(score.contributions)
             entry["contributions"] = [
-                {"cell": cell, "reference": before, "current": after, "contribution": float(part)}
-                for (cell, before, after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)
+                {"cell": cell, "reference": n_before, "current": n_after, "contribution": float(part)}
+                for (cell, n_before, n_after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)
             ]
         return entry
 
@@ -267,11 +218,19 @@ class Report:
             entry = self._feature(verdict)
             low_high = entry.pop("interval", {"low": None, "high": None})
             threshold = entry.pop("threshold")
-            entry.pop("contributions", None)
+            for name in ("contributions", "owed_to"):
+                entry.pop(name, None)
+            seen = entry.pop("summary", {})
+            sides = {
+                f"{name}_{side}": seen[side][name]
+                for side in ("reference", "current")
+                for name in ("missing", "mean", "median")
+                if side in seen
+            }
             entry["explanation"] = "; ".join(entry.get("explanation", []))
             rows.append(
                 {"feature": verdict.feature, **entry, "ci_low": low_high["low"], "ci_high": low_high["high"]}
-                | {"warning": threshold["warning"], "critical": threshold["critical"]}
+                | {"warning": threshold["warning"], "critical": threshold["critical"], **sides}
             )
         return pd.DataFrame(rows)
 
@@ -297,7 +256,9 @@ class Report:
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heading, *rows]
         ]
-        return "\n".join([self.title(), *(line.rstrip() for line in lines), *map(str, self.findings)])
+        return "\n".join(
+            [self.title(), *(line.rstrip() for line in lines), self.rollup().line(), *map(str, self.findings)]
+        )
 
     def title(self) -> str:
         """Return the one line that names what was compared, and how."""
@@ -313,7 +274,7 @@ class Report:
         heading, rows = self.table()
         head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        notes = "".join(f"<p>{escape(str(finding))}</p>" for finding in self.findings)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *map(str, self.findings)])
         return f"<p>{escape(self.title())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 

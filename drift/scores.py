@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.divergence import Smoothing
+    from drift.features import Role
     from drift.kinds import Kind
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
 Severity = Literal["none", "warning", "critical"]
 
 SEVERITY_RANK: dict[str, int] = {"none": 0, "warning": 1, "critical": 2}
+STATUS_ORDER: dict[Status, int] = {
+    "critical": 0, "error": 1, "warning": 2, "not_comparable": 3, "insufficient_data": 4, "ok": 5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,14 @@ class Score:
         Of the binning.
     contributions : float64, shape (n_cells,)
         What each cell adds to `kl`; they sum to it exactly.
+    kl_fixed
+        The same divergence as `kl` from the fixed baseline's own windows, which no later window adapts; None where they
+        are not stored.
+    reference
+        Which reference this score was held against, in words; empty where the report's own says it.
+    wasserstein
+        Wasserstein-1 distance in the feature's own unit (seconds and days for times and dates); None where the feature
+        has no numbers.
     """
 
     feature: str
@@ -73,6 +85,9 @@ class Score:
     smoothing: Smoothing
     fingerprint: str
     contributions: NDArray[np.float64]
+    kl_fixed: float | None = None
+    reference: str = ""
+    wasserstein: float | None = None
 
     @property
     def js_distance(self) -> float:
@@ -97,6 +112,10 @@ class Verdict:
         The thresholds in force, in nats.
     score
         None where the status is ``insufficient_data`` (no rows to compare), ``not_comparable`` or ``error``.
+    role
+        What the feature is to the model: ``input``, ``prediction`` or ``label``.
+    weight
+        Its importance beside the other features', ≥ 0; only the ratio matters.
     """
 
     feature: str
@@ -106,6 +125,8 @@ class Verdict:
     warning: float
     critical: float
     score: Score | None = None
+    role: Role = "input"
+    weight: float = 1.0
 
     @property
     def drifting(self) -> bool:

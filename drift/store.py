@@ -130,6 +130,11 @@ class Store:
         with database.reading(self.engine) as connection:
             return stored_counts.active(connection, monitor)
 
+    def baselines(self, monitor: str) -> dict[str, Row]:
+        """Return of each feature the version in force: its fingerprint, what it was fitted on, by whom and why."""
+        with database.reading(self.engine) as connection:
+            return stored_counts.active_rows(connection, monitor)
+
     def baseline_rows(self, monitor: str) -> list[Row]:
         """Return every version of every feature's binning, with who fitted it, when, on what and why."""
         table, specs = tables.baseline, tables.binning
@@ -427,20 +432,22 @@ class Store:
     def prune(self, before: datetime) -> dict[str, int]:
         """Delete what is known of windows that start before an instant; return how many rows went, by table.
 
-        Baselines, binnings and configurations stay, and so do alerts that are not resolved and notifications that are
-        still owed.
+        Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force stand
+        for, alerts that are not resolved and notifications that are still owed.
         """
         alert, owed = tables.alert, tables.notification
         with database.writing(self.engine) as connection:
-            gone = {
-                # What hangs on these by a foreign key is counted by itself, so it goes first.
-                table.name: connection.execute(sa.delete(table).where(table.c.window_start < before)).rowcount
-                for table in map(tables.metadata.tables.__getitem__, _BY_WINDOW)
-            }
-            old = sa.select(alert.c.id).where(alert.c.state == "resolved", alert.c.last_window < before)
+            gone = {}
+            # What hangs on these by a foreign key is counted by itself, so it goes first.
+            for table in map(tables.metadata.tables.__getitem__, _BY_WINDOW):
+                old = table.c.window_start < before
+                if table.name in {"histogram", "profile", "gate"}:
+                    old &= ~stored_counts.of_a_baseline(connection, table)
+                gone[table.name] = connection.execute(sa.delete(table).where(old)).rowcount
+            ended = sa.select(alert.c.id).where(alert.c.state == "resolved", alert.c.last_window < before)
             events = tables.alert_event
-            gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(old))).rowcount
-            gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(old))).rowcount
+            gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(ended))).rowcount
+            gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ended))).rowcount
             done = (owed.c.state != "pending") & (owed.c.created_at < before)
             gone["notification"] = connection.execute(sa.delete(owed).where(done)).rowcount
         return gone

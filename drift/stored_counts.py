@@ -77,6 +77,22 @@ def active_rows(connection: sa.Connection, monitor: str) -> dict[str, Row]:
     return {row["feature"]: dict(row) for row in ordered}
 
 
+def of_a_baseline(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is of a window that a baseline in force stands for."""
+    spans = {
+        (monitor, row["fitted_from"], row["fitted_to"])
+        for monitor in connection.scalars(sa.select(baseline.c.monitor).distinct()).all()
+        for row in active_rows(connection, monitor).values()
+    }
+    return sa.or_(
+        sa.false(),
+        *(
+            (table.c.monitor == monitor) & (table.c.window_start >= start) & (table.c.window_start < end)
+            for monitor, start, end in spans
+        ),
+    )
+
+
 def active(connection: sa.Connection, monitor: str) -> dict[str, Binning]:
     """Return the binnings in force, by feature."""
     fingerprints = {feature: row["fingerprint"] for feature, row in active_rows(connection, monitor).items()}

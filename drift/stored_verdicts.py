@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from drift import records
 from drift.database import delete_others, upsert
 from drift.detection import Past
+from drift.evidence import Evidence
 from drift.histograms import Histogram
-from drift.reports import Evidence, Report
 from drift.stored_counts import load_binnings
 from drift.tables import WHOLE, histogram, report, score
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from drift.binning import Binning
     from drift.records import Row
+    from drift.reports import Report
     from drift.windows import Window
 
 _ARRAYS = {"contributions", "reference_counts", "reference_summary"}

@@ -10,9 +10,10 @@ import numpy as np
 
 from drift import tables
 from drift.binning import CategoricalBinning, NumericBinning
+from drift.evidence import Evidence
 from drift.histograms import Histogram, Profile, Summary
 from drift.outcomes import Outcome
-from drift.reports import Evidence, Finding, Report
+from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
 from drift.windows import Calendar, Window
 
@@ -98,9 +99,14 @@ def scored(feature: str, evidence: Evidence, status: Any = "ok", **changes: Any)
         "smoothing": "pooled",
         "fingerprint": binning.fingerprint,
         "contributions": np.linspace(0, 0.1, binning.n_cells),
+        "kl_fixed": 0.7,
+        "reference": "same weekday of 8 weeks",
+        "wasserstein": 57.25,
     } | changes
     severity: Any = status if status in {"warning", "critical"} else "none"
-    return Verdict(feature, status, severity, f"because {feature}", 0.01, 0.1, Score(**given))
+    return Verdict(
+        feature, status, severity, f"because {feature}", 0.01, 0.1, Score(**given), role="prediction", weight=0.4
+    )
 
 
 def judged(

@@ -189,3 +189,57 @@ def test_fit_options_match_patterns_and_literal_names() -> None:
 def test_schema_findings_ignore_all_null_columns() -> None:
     """A column that is all null in one window has not changed its type."""
     assert schema_findings({"a": "int64"}, {"a": "null"}, ["a"]) == []
+
+
+def test_every_score_has_its_distance_in_the_feature_s_own_unit(rng: np.random.Generator) -> None:
+    """Beside the nats stands how far the values moved; categories have no such number."""
+    before = pd.DataFrame({"x": rng.normal(10, 2, 3000), "c": rng.choice(["a", "b"], 3000)})
+    after = pd.DataFrame({"x": rng.normal(15, 2, 3000), "c": rng.choice(["a", "b"], 3000)})
+    report = compare(before, after)
+    x, c = report["x"].score, report["c"].score
+    assert x is not None
+    assert c is not None
+    assert x.wasserstein == pytest.approx(5, abs=0.2)
+    assert c.wasserstein is None
+    assert report.explain("x")[0].startswith("median 9.89 → 14.9")
+
+
+def test_roles_and_weights_reach_the_verdicts(rng: np.random.Generator) -> None:
+    """They are what the configuration says, by pattern, and shape the roll-up."""
+    before = pd.DataFrame({"a": rng.normal(size=2000), "score": rng.random(2000), "y": rng.random(2000) < 0.1})
+    after = before.assign(score=before["score"] ** 2)
+    wanted = Features(roles={"score": "prediction", "y": "label"}, weights={"*": 1.0, "score": 3.0})
+    report = compare(before, after, features=wanted)
+    assert [(v.feature, v.role, v.weight) for v in report.verdicts] == [
+        ("a", "input", 1.0),
+        ("score", "prediction", 3.0),
+        ("y", "label", 1.0),
+    ]
+    overall = report.rollup()
+    assert (overall.share, overall.weighted_share) == pytest.approx((1 / 3, 3 / 5))
+    assert overall.rule.endswith("(60 % of the weight)")
+    assert overall.by_role["label"].status == "ok"
+
+
+@pytest.mark.parametrize("role", ["label", "input"])
+def test_labels_that_have_not_arrived_are_no_drift(role: str, rng: np.random.Generator) -> None:
+    """A label without a single value waits; an input without one is drift."""
+    before = pd.DataFrame({"x": rng.normal(size=2000), "y": rng.random(2000)})
+    after = before.assign(y=np.nan).head(930)
+    report = compare(before, after, features=Features.model_validate({"roles": {"y": role}}))
+    if role == "input":
+        assert report["y"].status == "critical"
+        return
+    assert (report["y"].status, report["y"].score) == ("insufficient_data", None)
+    assert report["y"].reason == "labels have not arrived (0 of 930)"
+    assert report.status == report["x"].status == "ok"
+
+
+def test_labels_missing_from_the_reference_are_said_to_be(rng: np.random.Generator) -> None:
+    """Nothing to hold them against: a status, not a divergence from nothing."""
+    frame = pd.DataFrame({"x": rng.normal(size=500), "y": rng.random(500)})
+    report = compare(frame.assign(y=np.nan), frame, features=Features(roles={"y": "label"}))
+    assert (report["y"].status, report["y"].reason) == (
+        "insufficient_data",
+        "labels have not arrived in the reference",
+    )

@@ -25,8 +25,9 @@ from drift.config import Detection
 from drift.dashboard import figures, server
 from drift.dashboard.access import COOKIE
 from drift.errors import DriftError, StoreError
+from drift.evidence import Evidence
 from drift.histograms import Histogram, Profile
-from drift.reports import Evidence, Finding, Report
+from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
 from drift.store import Store
 from drift.validation import Outcome

@@ -15,7 +15,7 @@ from scipy.special import ndtr
 
 from drift.binning import CategoricalBinning, NumericBinning
 from drift.config import Detection, EffectOverride, Persistence
-from drift.detection import FAST_KL, FAST_Z, Past, Z, judge, measure
+from drift.detection import FAST_KL, FAST_MARGIN, VAST, Past, judge, measure
 from drift.errors import BinningMismatch, DistributionError
 from drift.fitting import fit_categorical, fit_numeric
 from drift.histograms import Histogram
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LETTERS = CategoricalBinning(tuple("abcdefgh"))
 NUMBERS = NumericBinning(np.arange(8.0))
 START = datetime(2013, 1, 1, tzinfo=UTC)
+Z = Detection().z
+FAST_Z = Z + FAST_MARGIN
 LASTING = Detection(persistence=Persistence(of=1, at_least=1))
 
 BINNINGS: list[Binning] = [
@@ -174,6 +176,19 @@ def test_a_long_tail_is_no_news() -> None:
         divergences.append(score.kl_corrected)
     assert np.mean(np.array(p) <= 0.05) <= 0.15
     assert abs(np.mean(divergences)) < 0.002
+
+
+def test_an_identifier_is_no_news() -> None:
+    """Nothing changed in 300 equally frequent labels: its fifty luckiest fall back unpunished."""
+    rng = np.random.default_rng(15)
+    labels = [str(label) for label in range(300)]
+    p = []
+    for i in range(40):
+        x, y = rng.multinomial(28_000, np.full(300, 1 / 300)), rng.multinomial(1000, np.full(300, 1 / 300))
+        binning = fit_categorical(dict(zip(labels, x.tolist(), strict=True)))
+        two = [Histogram(binning, binning.count_labels(labels, side)) for side in (x, y)]
+        p.append(measure({"x": (two[0], two[1])}, seed=i)["x"].p)
+    assert np.mean(np.array(p) <= 0.05) <= 0.15
 
 
 def test_more_unseen_labels_than_a_long_tail_explains_are_news() -> None:
@@ -355,6 +370,9 @@ def test_persistence(before: list[Severity], now: float, status: str, words: str
         ({"z": FAST_Z, "kl_corrected": FAST_KL}, "warning"),
         ({"z": FAST_Z, "kl_corrected": FAST_KL - 0.01}, "ok"),
         ({"z": FAST_Z - 0.1, "kl_corrected": 0.12}, "ok"),
+        ({"z": Z, "kl_corrected": 0.6, "ci_low": VAST * 0.1}, "critical"),
+        ({"z": Z, "kl_corrected": 0.6, "ci_low": VAST * 0.1 - 0.01}, "ok"),
+        ({"z": Z - 0.1, "kl_corrected": 0.6, "ci_low": VAST * 0.1}, "ok"),
         ({"z": None, "ci_low": 0.1}, "critical"),
         ({"z": None, "ci_low": 0.09}, "ok"),
     ],

@@ -17,8 +17,9 @@ from drift.alerts import Policy, Transitions, advance, observations
 from drift.binning import CategoricalBinning
 from drift.config import Route
 from drift.digest import MOST_SHOWN, Notification, notifications, plain, title, to_html, to_text
+from drift.evidence import Evidence
 from drift.histograms import Histogram
-from drift.reports import Evidence, Finding, Report
+from drift.reports import Finding, Report
 from drift.scores import Score, Severity, Verdict
 from drift.windows import Calendar
 
@@ -86,6 +87,7 @@ def test_the_text() -> None:
         "\n"
         "CRITICAL dep_delay\n"
         "  KL 1.28 nats, 95 % interval 1.15 … 1.41, threshold 0.01 / 0.1, 930 rows against 23,000\n"
+        "  of 1.28 nats 0.96 are missing values, 0.32 shifts between levels\n"
         "  missing rose from 1.0 % to 51 %: 0.96 of 1.28 nats\n"
         "  'a' fell from 99 % to 49 %: 0.32 of 1.28 nats\n"
         "  q 1e-5 and large\n"

@@ -118,3 +118,22 @@ def test_invalid_bins(bins: Any, problem: str) -> None:
 def test_invalid_keys(keys: dict[str, Any], problem: str) -> None:
     """Ranges and types are checked."""
     assert problem in told(**keys)
+
+
+def test_roles_and_weights_by_pattern() -> None:
+    """The most specific pattern counts; without one a feature is an input of weight 1."""
+    features = Features(roles={"p_*": "prediction", "p_true": "label"}, weights={"*": 0.5, "p_true": 3})
+    assert [features.role_for(name) for name in ("age", "p_default", "p_true")] == ["input", "prediction", "label"]
+    assert [features.weight_for(name) for name in ("age", "p_true")] == [0.5, 3.0]
+    assert Features().weight_for("age") == 1.0
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.inf, math.nan, "much"])
+def test_a_weight_is_a_number_from_zero(weight: Any) -> None:
+    """Negative, infinite and undefined importances are refused."""
+    assert "weights.age" in told(weights={"age": weight})
+
+
+def test_an_unknown_role_is_refused() -> None:
+    """With the ones there are."""
+    assert "prediction" in told(roles={"age": "predicton"})

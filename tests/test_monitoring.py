@@ -347,7 +347,8 @@ def test_an_alert_resolves_when_the_data_recover(tmp_path: Path) -> None:
 def test_a_new_baseline_is_a_new_version(watch: Watch) -> None:
     """Fitting again is an act, and the old version stays on record."""
     backfill(watch)
-    monitoring.ensure_baseline(watch, days(watch, LAST, LAST)[0], now=clock(), by="ada", new=True)
+    fitted = watch.reference_windows(days(watch, LAST, LAST)[0])
+    monitoring.fit_bins(watch, fitted, now=clock(), by="ada", reason="a new model", new=True)
     versions = {(row["feature"], row["version"]) for row in watch.store.baseline_rows("flights")}
     assert {("delay", 1), ("delay", 2)} <= versions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,7 @@ def test_a_sum_that_overflowed_is_stored_as_unknown(store: Store) -> None:
     assert read == profile
 
 
-@pytest.mark.parametrize("field", ["kl", "kl_corrected", "ci_high", "p", "z", "noise"])
+@pytest.mark.parametrize("field", ["kl", "kl_corrected", "ci_high", "p", "z", "noise", "kl_fixed", "wasserstein"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_infinity_and_nan_are_refused_by_name(field: str, value: float) -> None:
     """The message says which feature of which window."""
@@ -59,3 +60,17 @@ def test_occupied_cells_are_read_off_the_noise_floor() -> None:
             verdict = scored("carrier", evidence, noise=noise, n_reference=n, n_current=m)
             (row,) = records.score_rows("m", Report("m", DAY, "", [verdict], n, m), DAY)
             assert row["cells"] == k
+
+
+def test_an_infinite_weight_is_refused() -> None:
+    """It would make every weighted share NaN."""
+    bad = replace(scored("carrier", judged(BINNINGS).evidence["carrier"]), weight=math.inf)
+    with pytest.raises(StoreError, match="'carrier': weight is inf"):
+        records.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
+
+
+def test_the_rule_is_stored_beside_the_status() -> None:
+    """Whoever reads the table sees why the window is what it is."""
+    row = records.report_row("flights", judged(BINNINGS), DAY)
+    assert row["status"] == "critical"
+    assert row["rule"].startswith("critical: dep_delay (prediction, weight 0.4) is critical; 1 of 5 features drifts")

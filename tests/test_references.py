@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drift.config import Monitor, Reference, Source, WindowSpec, parse_options
 from drift.errors import ConfigError, WindowError
-from drift.references import MAX_WINDOWS
+from drift.references import MAX_WINDOWS, describe_span
 from drift.windows import Calendar
 
 NEW_YORK = Calendar("1d", "America/New_York")
@@ -244,3 +244,58 @@ def test_a_window_spec_is_a_calendar() -> None:
     """The calendar is that of `drift.windows`."""
     assert WindowSpec(every="1d", timezone="America/New_York").calendar == NEW_YORK
     assert Source(files="a.csv", time_column="t").timezone is None
+
+
+def test_a_fixed_baseline_is_named_by_a_word() -> None:
+    """Its windows stand in the results database, so it asks for one window until a person asks for more."""
+    reference = monitor({"every": "1d"}, {"fixed": "baseline"}).reference
+    assert (reference.fixed, reference.min_windows, str(reference)) == ("baseline", 1, "fixed baseline")
+    assert monitor({"every": "1d"}, {"fixed": "baseline", "min_windows": 9}).reference.min_windows == 9
+    with pytest.raises(WindowError, match="results database"):
+        reference.windows(NEW_YORK, NEW_YORK.starting(date(2013, 3, 12)))
+    assert "should be two dates" in told("1d", {"fixed": "basline"})
+
+
+@pytest.mark.parametrize(
+    ("every", "reference", "companion"),
+    [
+        ("1d", {"trailing": "28d"}, "same weekday of 8 weeks"),
+        ("1h", {"trailing": "7d"}, "same weekday of 8 weeks"),
+        ("7d", {"trailing": "28d"}, None),
+        ("1d", {"same_weekday": 4}, None),
+        ("1d", {"previous": 1}, None),
+        ("1d", {"fixed": ["2013-01-01", "2013-02-01"]}, None),
+    ],
+)
+def test_only_a_trailing_reference_of_days_has_a_companion(
+    every: str, reference: dict[str, Any], companion: str | None
+) -> None:
+    """Weeks have no weekday, and whoever names other windows means these."""
+    found = monitor({"every": every}, reference).reference.seasonal_companion(Calendar(every))
+    assert (found and str(found)) == companion
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        (date(2013, 1, 1), date(2013, 1, 2), "2013-01-01"),
+        (date(2013, 1, 1), date(2013, 1, 29), "2013-01-01 … 01-28"),
+        (date(2012, 12, 31), date(2013, 1, 2), "2012-12-31 … 2013-01-01"),
+    ],
+)
+def test_a_span_is_named_by_its_days(start: date, end: date, name: str) -> None:
+    """The last day included, the year once where it is the same."""
+    assert describe_span(NEW_YORK, NEW_YORK.midnight(start), NEW_YORK.midnight(end)) == name
+
+
+def test_a_span_of_hours_is_named_by_its_hours() -> None:
+    """Where it does not begin and end at midnight."""
+    start, end = datetime(2013, 1, 1, 6, tzinfo=UTC), datetime(2013, 1, 2, tzinfo=UTC)
+    assert describe_span(Calendar("1h"), start, end) == "2013-01-01T06:00 … 2013-01-02"
+
+
+def test_what_is_kept_out_is_a_choice() -> None:
+    """Rejected windows by default; a word that means nothing is told."""
+    assert monitor({"every": "1d"}, {"trailing": "7d"}).reference.exclude == ["rejected"]
+    assert monitor({"every": "1d"}, {"trailing": "7d", "exclude": []}).reference.exclude == []
+    assert "exclude" in told("1d", {"trailing": "7d", "exclude": ["warned"]})

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drift.rendering import progress, report_table, sparkline
+import numpy as np
+
+from drift.binning import NumericBinning
+from drift.evidence import Evidence
+from drift.histograms import Histogram, Summary
+from drift.rendering import explanation, progress, report_table, sparkline
 from tests.test_reports import report, verdict
 
 if TYPE_CHECKING:
@@ -35,3 +41,24 @@ def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> No
     with progress(3, "work", quiet=True) as advance:
         advance("one")
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_rule_is_printed_under_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line says why the whole is what it is."""
+    report_table(report(verdict("a", "critical", [0.5]), verdict("b")))
+    assert "critical: a (input) is critical\n" in capsys.readouterr().out
+
+
+def test_an_explanation_shows_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
+    """Mean, spread, quartiles and extremes of both sides, dates as dates."""
+    binning = NumericBinning(np.array([15000.0, 15710, 16000]), "date")
+    before, after = [15700.0, 15706.0], [15713.0, 15713.0, 15713.0]
+    sides = [(Histogram(binning, binning.count(values)), Summary.of(values)) for values in (before, after)]
+    (reference, old), (current, new) = sides
+    seen = Evidence(reference, current, old, new)
+    moved = verdict("x", "critical", [0.0, 0.5, 0.5, 0.0, 0.0])
+    explanation(replace(report(moved), evidence={"x": seen}), "x")
+    out = capsys.readouterr().out
+    assert "spread" in out
+    assert "2013-01-01" in out
+    assert "2013-01-08" in out

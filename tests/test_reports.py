@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from drift.binning import Binning, CategoricalBinning, NumericBinning
+from drift.evidence import Evidence
 from drift.histograms import Histogram
-from drift.reports import SCHEMA_VERSION, Evidence, Report, explain
+from drift.reports import SCHEMA_VERSION, Report
 from drift.scores import Score, Verdict
 
 
@@ -62,26 +64,6 @@ def missing() -> Evidence:
     """Half of the rows of one category went missing."""
     binning = CategoricalBinning(("a",))
     return Evidence(histogram(binning, [990, 0, 0, 10]), histogram(binning, [49, 0, 0, 51]))
-
-
-def test_explain_names_the_cell_and_its_share(missing: Evidence) -> None:
-    """The largest contribution comes first, in words, with its part of the whole."""
-    lines = explain(verdict("x", "critical", [0.1, 0.0, 0.0, 1.0]), missing)
-    assert lines[0] == "missing rose from 1.0 % to 51 %: 1 of 1.1 nats"
-    assert lines[1].startswith("'a' fell from 99 % to 49 %")
-
-
-def test_explain_without_score_says_nothing(missing: Evidence) -> None:
-    """No score, no explanation."""
-    assert explain(verdict("x", "not_comparable"), missing) == []
-
-
-def test_explain_gives_the_median_of_numbers() -> None:
-    """A number's median before and after stands first."""
-    binning = NumericBinning(np.array([0.0, 10, 20, 30]))
-    evidence = Evidence(histogram(binning, [0, 80, 20, 0, 0, 0]), histogram(binning, [0, 10, 10, 80, 0, 0]))
-    lines = explain(verdict("x", "critical", [0.0, 0.2, 0.0, 0.8, 0.0, 0.0]), evidence)
-    assert lines[0] == "median 6.25 → 23.75"
 
 
 def report(*verdicts: Verdict) -> Report:
@@ -148,3 +130,38 @@ def test_unknown_feature_is_a_key_error() -> None:
     """Asking for a feature that is not there says so."""
     with pytest.raises(KeyError, match="nope"):
         report()["nope"]
+
+
+def test_the_json_shows_both_sides_in_the_feature_s_own_unit() -> None:
+    """Each side's picture, its unit and what the KL is owed to stand beside the score."""
+    binning = NumericBinning(np.array([15000.0, 15710, 16000]), "date")
+    evidence = Evidence(histogram(binning, [0, 5, 0, 0, 0]), histogram(binning, [0, 0, 4, 0, 1]))
+    whole = Report("m", None, "r", [verdict("x", "critical", [0, 0.5, 0.4, 0, 0.2])], 5, 5, evidence={"x": evidence})
+    entry = whole.to_dict()["features"]["x"]
+    assert entry["summary"]["unit"] == "days"
+    assert entry["summary"]["current"]["missing"] == 0.2
+    assert entry["summary"]["reference"]["median"].startswith("201")
+    assert entry["owed_to"] == {"bins": 0.9, "below": 0.0, "above": 0.0, "missing": 0.2}
+    json.dumps(whole.to_dict(), allow_nan=False)
+    row = whole.to_pandas().iloc[0]
+    assert (row["missing_reference"], row["missing_current"], row["role"], row["weight"]) == (0.0, 0.2, "input", 1.0)
+    assert not {"summary", "owed_to", "contributions"} & set(row.index)
+
+
+def test_the_json_says_which_rule_made_the_status() -> None:
+    """The roll-up stands in it, overall and by role, and its status is the report's."""
+    found = report(verdict("a", "critical", [0.5]), replace(verdict("y", "insufficient_data"), role="label")).to_dict()
+    assert found["overall"]["rule"] == "critical: a (input) is critical"
+    assert found["overall"]["status"] == found["status"] == "critical"
+    assert {role: of["status"] for role, of in found["overall"]["by_role"].items()} == {
+        "input": "critical",
+        "label": "insufficient_data",
+    }
+
+
+def test_the_rule_stands_under_the_table() -> None:
+    """In one line, on every way to show a report."""
+    found = report(verdict("a", "warning", [0.5]), verdict("b", "ok", [0.0]))
+    rule = "warning: a (input) is at warning; 1 of 2 features drifts (50 %)"
+    assert str(found).splitlines()[-1] == rule
+    assert rule in found._repr_html_()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from drift.dashboard.formatting import Place
     from drift.dashboard.queries import Moment
-    from drift.reports import Evidence
+    from drift.evidence import Evidence
     from drift.scores import Score
 
     Figure = dict[str, Any]

@@ -18,7 +18,7 @@ from drift.dashboard import assets, figures, formatting, queries
 from drift.dashboard.formatting import Place, iso, link, nats, place_of
 from drift.dashboard.parameters import Maybe, Moment, Name, Opened, Page, Windows, instant, known_monitor
 from drift.errors import ConfigError
-from drift.reports import explain
+from drift.evidence import explain
 from drift.store import Store
 from drift.windows import Window
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from drift import database, tables
 from drift.alerts import Alert
-from drift.reports import STATUS_ORDER
+from drift.scores import STATUS_ORDER
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@
 -- direction, unit    always 'current||reference' and 'nats'
 -- ci_low, ci_high    95 % confidence interval, nats
 -- warning, critical  thresholds in force, nats
+-- role, weight       what the feature is to the model; its importance beside the others'
 -- n_reference        rows of the reference
 -- n_current          rows of the window
 CREATE VIEW drift_latest_scores AS
@@ -29,6 +30,8 @@ SELECT
     score.ci_high,
     score.warning,
     score.critical,
+    score.role,
+    score.weight,
     score.n_reference,
     score.n_current
 FROM score

@@ -9,6 +9,7 @@
 -- reason               why, in words
 -- kl                   D(current||reference) of the smoothed shares, in nats; null where there is no score
 -- direction, unit      what kl and its kin are: always 'current||reference' and 'nats'
+-- kl_fixed             the same divergence from the fixed baseline's own windows, which nothing later adapts, nats
 -- kl_corrected         bias-corrected estimate, held against the thresholds; may be slightly negative
 -- ci_low, ci_high      95 % confidence interval of the divergence, nats
 -- noise                what kl averages when nothing changed, for these numbers of rows
@@ -22,9 +23,12 @@
 -- n_current            rows of the window
 -- null_rate_reference  share of missing values in the reference
 -- null_rate_current    share of missing values in the window
+-- wasserstein          Wasserstein-1 distance in the feature's own unit; seconds for times, days for dates
+-- role                 what the feature is to the model: input, prediction, label
+-- weight               its importance beside the other features'
 -- smoothing            how zero counts were smoothed
 -- fingerprint          which binning the counts were made with (table binning)
--- reference            the reference in words
+-- reference            the reference in words: the score's own, or the report's
 CREATE VIEW drift_scores AS
 SELECT
     score.monitor,
@@ -37,6 +41,7 @@ SELECT
     score.kl,
     'current||reference' AS direction,
     'nats' AS unit,
+    score.kl_fixed,
     score.kl_corrected,
     score.ci_low,
     score.ci_high,
@@ -53,9 +58,12 @@ SELECT
     score.n_current,
     score.null_rate_reference,
     score.null_rate_current,
+    score.wasserstein,
+    score.role,
+    score.weight,
     score.smoothing,
     score.fingerprint,
-    report.reference
+    COALESCE(NULLIF(score.reference, ''), report.reference) AS reference
 FROM score
 INNER JOIN report
     ON report.monitor = score.monitor

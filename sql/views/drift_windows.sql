@@ -5,6 +5,7 @@
 -- window_end      first instant after it, UTC
 -- label           the window as its readers would name it: a local date or time
 -- status          worst status among its features
+-- rule            why that is its status, in words
 -- gate            what Great Expectations said: accepted, warned, rejected, not_validated
 -- n_current       rows of the window
 -- n_reference     rows of its reference
@@ -25,6 +26,7 @@ SELECT
     report.window_end,
     report.label,
     report.status,
+    report.rule,
     report.gate,
     report.n_current,
     report.n_reference,

@@ -1,0 +1,186 @@
+"""Baselines: the bins that windows are counted into and the windows they stand for, changed by people only.
+
+Each change is a version with who, when and why. What was scored before keeps what it was compared with, until somebody
+asks for it to be scored again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drift import monitoring
+from drift.errors import DriftError
+from drift.references import describe_span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from drift.binning import Binning
+    from drift.monitoring import Watch
+    from drift.reports import Report
+    from drift.windows import Window
+
+
+def fit(watch: Watch, window: Window, *, now: datetime, by: str, reason: str) -> dict[str, Binning]:
+    """Fit new bins on the reference of a window, and count that reference into them.
+
+    Parameters
+    ----------
+    watch, window, now
+    by, reason
+        Who and why, for the record.
+
+    Returns
+    -------
+    dict
+        The binnings in force.
+
+    Raises
+    ------
+    DriftError
+        If too few windows of the reference hold rows.
+    """
+    windows = watch.reference_windows(window)
+    _validate(watch, windows, now)
+    binnings = monitoring.fit_bins(watch, windows, now=now, by=by, reason=reason, new=True)
+    if not binnings:
+        raise DriftError(
+            f"{watch.name}: the reference of {watch.label(window)} ({watch.monitor.reference}) has too few windows "
+            f"with rows to fit bins on, it needs {watch.monitor.reference_min_windows}: choose a later --date"
+        )
+    _count(watch, windows, now)
+    return binnings
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What a baseline stands for now.
+
+    Parameters
+    ----------
+    span
+        In words.
+    windows, rows
+        Those of the span that hold rows and may be used.
+    features
+        How many got a new version; 0 where it was the baseline already.
+    """
+
+    span: str
+    windows: int
+    rows: int
+    features: int
+
+
+def promote(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, reason: str) -> Promotion:
+    """Make some windows the baseline: what `kl_fixed` is measured from, and ``reference: {fixed: baseline}``.
+
+    The bins stay, so everything counted stays comparable; where there are none yet they are fitted on these windows.
+    Windows that were never counted are read. Promoting the same windows again changes nothing.
+
+    Parameters
+    ----------
+    watch
+    windows
+        Consecutive, oldest first.
+    now
+    by, reason
+        Who and why, for the record.
+
+    Raises
+    ------
+    DriftError
+        If none of the windows holds rows and may be used.
+    """
+    start, end = windows[0].start, windows[-1].end
+    span = describe_span(watch.monitor.window.calendar, start, end)
+    before = watch.baselines()
+    _validate(watch, windows, now)
+    if not before and not monitoring.fit_bins(watch, windows, now=now, by=by, reason=reason):
+        needed = watch.monitor.reference_min_windows
+        raise DriftError(f"{watch.name}: fewer than {needed} windows of {span} hold rows: too few to fit bins on")
+    _count(watch, windows, now)
+    binnings = watch.store.active_baseline(watch.name)
+    allowed = monitoring.usable(watch, windows)
+    profiles = [p for p, _ in watch.store.load_profiles(watch.name, allowed, binnings) if p.n_rows and p.histograms]
+    if not profiles:
+        raise DriftError(f"{watch.name}: no window of {span} holds rows that passed the gate: nothing to promote")
+    rows = sum(p.n_rows for p in profiles)
+    types = {feature: row["arrow_type"] for feature, row in watch.store.baselines(watch.name).items()}
+    watch.store.save_baseline(
+        watch.name,
+        binnings,
+        types=types,
+        fitted_from=start,
+        fitted_to=end,
+        n_rows=rows,
+        now=now,
+        by=by,
+        reason=reason,
+        new=True,
+    )
+    after = watch.baselines()
+    return Promotion(span, len(profiles), rows, sum(before.get(feature) != each for feature, each in after.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """What came of scoring windows again: the new reports, and why the other windows keep their old ones."""
+
+    reports: Sequence[Report]
+    kept: Mapping[Window, str]
+
+
+def rescore(watch: Watch, windows: Sequence[Window], *, now: datetime) -> Rescored:
+    """Score stored windows against the references now in force, from stored counts alone, oldest first.
+
+    Reads no source and tells nobody; alerts follow, as in a backfill. A window keeps its scores where it or too much of
+    its reference was counted into other bins: those counts cannot be moved, only read again (``drift backfill``).
+
+    Parameters
+    ----------
+    watch, windows, now
+    """
+    reports, kept = [], {}
+    for window in sorted(windows):
+        why = _not_comparable(watch, window)
+        if why:
+            kept[window] = why
+            continue
+        report = monitoring.evaluate_window(watch, window, now=now)
+        monitoring.notify_window(watch, report, now=now, page=False)
+        watch.store.save_run_finished(
+            watch.name, window, monitoring.run_status(report), now, reference=report.reference
+        )
+        reports.append(report)
+    return Rescored(reports, kept)
+
+
+def _not_comparable(watch: Watch, window: Window) -> str:
+    """Say why a window cannot be scored again; nothing where it can."""
+    if watch.store.load_report(watch.name, window.start) is None:
+        return "it was never scored"
+    if watch.store.gates(watch.name, [window]).get(window.start) == "rejected":
+        return "its expectations rejected it"
+    if not watch.store.active_baseline(watch.name):
+        return "there are no bins"
+    if monitoring.uncounted(watch, [window]):
+        return "it was counted into other bins"
+    references = monitoring.usable(watch, watch.reference_windows(window))
+    counted = len(references) - len(monitoring.uncounted(watch, references))
+    needed = watch.monitor.reference_min_windows
+    if counted < needed:
+        return f"its reference has {counted} windows counted into these bins, it needs {needed}"
+    return ""
+
+
+def _validate(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
+    gates = watch.store.gates(watch.name, windows)
+    monitoring.validate(watch, [w for w in windows if w.start not in gates], [], now=now)
+
+
+def _count(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
+    for window in monitoring.uncounted(watch, monitoring.usable(watch, windows)):
+        monitoring.profile_window(watch, window, now=now)

@@ -1,0 +1,157 @@
+"""References composed from stored windows: which counts a window is held against, feature by feature.
+
+Pure functions over profiles: a monitor evaluates with them what it has just counted, a replay what was counted once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING
+
+from drift.detection import corrected
+from drift.histograms import Profile
+from drift.references import MIN_SEASON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from drift.config import Detection
+
+EMPTY = Profile(None, 0, {})
+"""The profile of no window: the zero of ``+``."""
+
+
+def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, datetime]] = (), least: int = 1) -> Profile:
+    """Add windows up to one reference.
+
+    Parameters
+    ----------
+    profiles
+        One a window, under the same binnings.
+    left_out
+        Features with the start of a window whose counts of that feature shall not be in the reference.
+    least
+        Where fewer windows than this would be left of a feature, none of it is left out: what has lasted that long is
+        the new normal, and a reference without rows would only hide it.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from drift.binning import CategoricalBinning
+    >>> from drift.histograms import Histogram
+    >>> from drift.windows import Calendar
+    >>> days = list(Calendar("1d").between(datetime(2013, 2, 7, tzinfo=UTC), datetime(2013, 2, 10, tzinfo=UTC)))
+    >>> carriers = CategoricalBinning(("UA",))
+    >>> stored = [Profile(day, 9, {"carrier": Histogram(carriers, [9, 0, 0, 0])}) for day in days]
+    >>> blizzard = {("carrier", days[1].start)}
+    >>> merge(stored).histograms["carrier"].n, merge(stored, left_out=blizzard).histograms["carrier"].n
+    (27, 18)
+    """
+    total = reduce(add, profiles, EMPTY)
+    histograms, summaries = dict(total.histograms), dict(total.summaries)
+    for feature in {feature for feature, _ in left_out} & histograms.keys():
+        having = [p for p in profiles if feature in p.histograms]
+        kept = [p for p in having if p.window is None or (feature, p.window.start) not in left_out]
+        if len(kept) < least or len(kept) == len(having):
+            continue
+        histograms[feature] = reduce(add, (p.histograms[feature] for p in kept))
+        if feature in summaries:
+            summaries[feature] = reduce(add, (p.summaries[feature] for p in kept if feature in p.summaries))
+    return replace(total, histograms=histograms, summaries=summaries)
+
+
+def least_drifted(
+    references: Mapping[str, Profile], current: Profile, *, floor: Callable[[str], float]
+) -> tuple[Profile, dict[str, str]]:
+    """Hold each feature against the main reference; where that calls it large, another one may excuse it.
+
+    Real days are not draws from one urn: a Sunday differs from the four weeks before it, and is like every Sunday. What
+    is news differs from both. Where the main reference finds nothing the others are not asked, so that the history of a
+    quiet feature is of one kind.
+
+    Parameters
+    ----------
+    references
+        By name, the first of them the main one: its rows, schema and problems are those of the result, and it wins
+        where two are equal.
+    current
+    floor
+        From which bias-corrected divergence on a feature is large, in nats.
+
+    Returns
+    -------
+    reference : Profile
+        The main reference, with the counts of another one for the features that this excuses.
+    names : dict
+        Which reference each feature is held against; only features for which there is another.
+    """
+    main, *others = references
+    chosen = references[main]
+    histograms, summaries = dict(chosen.histograms), dict(chosen.summaries)
+    least = _distances(chosen, current)
+    names = {f: main for f in least if any(f in references[other].histograms for other in others)}
+    for other in others:
+        candidate = references[other]
+        for feature, nats in _distances(candidate, current).items():
+            if feature in least and least[feature] >= floor(feature) and nats < least[feature]:
+                least[feature], names[feature] = nats, other
+                histograms[feature] = candidate.histograms[feature]
+                if feature in candidate.summaries:
+                    summaries[feature] = candidate.summaries[feature]
+    return replace(chosen, histograms=histograms, summaries=summaries), names
+
+
+def _distances(reference: Profile, current: Profile) -> dict[str, float]:
+    shared = [feature for feature in current.histograms if feature in reference.histograms]
+    return corrected({feature: (reference.histograms[feature], current.histograms[feature]) for feature in shared})
+
+
+def compose(
+    windows: Mapping[str, Sequence[Profile]],
+    current: Profile,
+    detection: Detection,
+    *,
+    left_out: Collection[tuple[str, datetime]] = (),
+    least: int = 1,
+) -> tuple[Profile, dict[str, str]]:
+    """Return what `current` is held against: the main reference, and for some features a companion that excuses them.
+
+    Parameters
+    ----------
+    windows
+        The stored windows of each reference that may be used, with rows, by the reference's name; the main one first.
+    current
+    detection
+        A companion excuses what reaches the warning threshold; with fewer rows than `min_rows` it says nothing.
+    left_out
+        As for `merge`.
+    least
+        Windows the main reference must have; with fewer there is none, and the result is empty.
+
+    Returns
+    -------
+    reference : Profile
+    names : dict
+        As from `least_drifted`.
+    """
+    main, *companions = windows
+    if len(windows[main]) < least:
+        return EMPTY, {}
+    references = {main: merge(windows[main], left_out=left_out, least=least)}
+    for name in companions:
+        if len(windows[name]) >= MIN_SEASON:
+            companion = merge(windows[name], left_out=left_out, least=MIN_SEASON)
+            if companion.n_rows >= detection.min_rows:
+                references[name] = companion
+    return least_drifted(references, current, floor=lambda feature: detection.effect_for(feature).warning)
+
+
+def from_baseline(baseline: Profile, current: Profile) -> dict[str, float]:
+    """Return how far each feature has come from the windows its bins were fitted on: nats, never negative.
+
+    A trailing reference adapts to whatever lasts; this one does not move unless somebody promotes another.
+    """
+    return {feature: max(nats, 0.0) for feature, nats in _distances(baseline, current).items()}

@@ -1,0 +1,147 @@
+"""Evidence: both histograms behind a verdict, and what they say in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from drift.binning import NumericBinning
+from drift.pictures import in_words, picture, wasserstein
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from drift.histograms import Histogram, Summary
+    from drift.pictures import Picture
+    from drift.scores import Verdict
+
+LEAST_SHARE = 0.05
+"""A cell that adds less than this share of the KL is not put in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict rests on: both histograms, and both summaries of a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from drift.binning import CategoricalBinning
+    >>> from drift.histograms import Histogram
+    >>> binning = CategoricalBinning(("a",))
+    >>> Evidence(Histogram(binning, [99, 0, 0, 1]), Histogram(binning, [49, 0, 0, 51])).cells()[3]
+    ('missing', 1, 51, 0.01, 0.51)
+    """
+
+    reference: Histogram
+    current: Histogram
+    reference_summary: Summary | None = None
+    current_summary: Summary | None = None
+
+    def cells(self) -> list[tuple[str, int, int, float, float]]:
+        """Return ``(cell, reference rows, current rows, reference share, current share)`` for each cell."""
+        return list(
+            zip(
+                self.reference.binning.cells,
+                self.reference.counts.tolist(),
+                self.current.counts.tolist(),
+                self.reference.shares.tolist(),
+                self.current.shares.tolist(),
+                strict=True,
+            )
+        )
+
+    @property
+    def pictures(self) -> tuple[Picture, Picture]:
+        """What a person can see of the reference and of the current window, in the feature's own unit."""
+        return (
+            picture(self.reference, self.reference_summary),
+            picture(self.current, self.current_summary),
+        )
+
+    @property
+    def wasserstein(self) -> float | None:
+        """Wasserstein-1 distance in the feature's own unit; None where it has no numbers."""
+        return wasserstein(self.reference, self.current, self.reference_summary, self.current_summary)
+
+    def owed_to(self, contributions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
+        """Return how much of the KL is owed to each sort of cell, in nats; they add up to it.
+
+        Examples
+        --------
+        >>> from drift.binning import CategoricalBinning
+        >>> from drift.histograms import Histogram
+        >>> side = Histogram(CategoricalBinning(("a", "b")), [1, 1, 0, 0, 0])
+        >>> Evidence(side, side).owed_to([0.25, 0.5, 0.0, 0.0, 1.0])
+        {'levels': 0.75, 'other': 0.0, 'unseen': 0.0, 'missing': 1.0}
+        """
+        parts = [float(part) for part in contributions]
+        binning = self.current.binning
+        if not isinstance(binning, NumericBinning):
+            other, unseen, missing = parts[-3:]
+            return {"levels": sum(parts[:-3]), "other": other, "unseen": unseen, "missing": missing}
+        if not len(binning.edges):
+            return {"bins": parts[0], "below": 0.0, "above": 0.0, "missing": parts[1]}
+        below, *bins, above, missing = parts
+        return {"bins": sum(bins), "below": below, "above": above, "missing": missing}
+
+
+_OWED = {
+    "missing": "missing values",
+    "unseen": "labels never seen before",
+    "other": "rare labels",
+    "below": "values below every bin",
+    "above": "values above every bin",
+}
+_MOVED = {"bins": "shifts between bins", "levels": "shifts between levels"}
+
+
+def _owed(owed: Mapping[str, float], kl: float) -> str | None:
+    """Say how much of the KL is no matter of values moving between bins or levels, or None where that is little."""
+    large = {name: part for name, part in owed.items() if part > 0 and part >= LEAST_SHARE * kl}
+    if not large.keys() & _OWED.keys():
+        return None
+    ranked = sorted(large, key=lambda name: (name in _MOVED, -large[name]))
+    first, *others = [f"{large[name]:.2g} are {(_OWED | _MOVED)[name]}" for name in ranked]
+    return f"of {kl:.3g} nats {', '.join([first, *(part.replace(' are ', ' ', 1) for part in others)])}"
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
+    """Say in words which cells moved, the largest contribution first.
+
+    Returns
+    -------
+    list of str
+        First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much is owed to missing
+        and unknown values, ``"of 1.28 nats 0.93 are missing values"``; then the cells, ``"missing rose from 0.9 % to
+        51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
+    """
+    score = verdict.score
+    if score is None or evidence is None:
+        return []
+    binning = evidence.current.binning
+    moved = in_words(*evidence.pictures, score.wasserstein, binning)
+    lines = [line for line in (moved, _owed(evidence.owed_to(score.contributions), score.kl)) if line]
+    cells = evidence.cells()
+    ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))
+    for i in ranked[:most]:
+        name, _, _, before_share, after_share = cells[i]
+        part = float(score.contributions[i])
+        if part <= 0 or part < LEAST_SHARE * score.kl:
+            break
+        verb = "rose" if after_share > before_share else "fell"
+        label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
+        lines.append(
+            f"{label} {verb} from {_percent(before_share)} to {_percent(after_share)}: "
+            f"{part:.2g} of {score.kl:.3g} nats"
+        )
+    return lines

@@ -1,0 +1,149 @@
+"""What stands beside KL: a column that stopped moving, a number of rows that changed for good.
+
+A trailing reference adapts to whatever lasts, and its divergence then falls back to nothing. What is found here is held
+against the windows of the baseline, so it stays in sight until the column moves again or a new baseline is promoted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drift.binning import CategoricalBinning, NumericBinning
+from drift.reports import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from drift.histograms import Histogram, Profile, Summary
+
+VOLUME_FACTOR = 2.0
+"""A window with so many times more or fewer rows than a reference window has is a finding."""
+
+BY_CHANCE = 1e-6
+"""A column is called frozen, or empty, where chance alone would do that more rarely than this."""
+
+
+def constant(histogram: Histogram, summary: Summary | None) -> str | None:
+    """Return the only value among those present, in words; None where there are more, or none.
+
+    Numbers that share a cell are told apart by their extremes; labels that share *other* or *unseen* cannot be.
+
+    Examples
+    --------
+    >>> from drift.histograms import Histogram
+    >>> constant(Histogram(CategoricalBinning(("JFK", "EWR")), [0, 7, 0, 0, 2]), None)
+    "'EWR'"
+    """
+    binning = histogram.binning
+    if isinstance(binning, NumericBinning):
+        if summary is None or summary.n == 0 or summary.infinite or summary.low is None or summary.low != summary.high:
+            return None
+        return binning.format(summary.low)
+    occupied = [cell for cell, n in enumerate(histogram.counts[: binning.missing].tolist()) if n]
+    if len(occupied) != 1 or occupied[0] >= len(binning.levels):
+        return None
+    return repr(binning.levels[occupied[0]])
+
+
+def still_findings(current: Profile, baselines: Mapping[str, Sequence[Profile]], *, min_rows: int) -> list[Finding]:
+    """Say which columns hold one value, or none at all, in every row, where no window of their baseline did.
+
+    Parameters
+    ----------
+    current
+    baselines
+        The windows each feature's baseline is made of, one profile each.
+    min_rows
+        Fewer rows say nothing.
+
+    Returns
+    -------
+    list of Finding
+        Of kind ``frozen`` or ``all_null``.
+    """
+    found = []
+    for feature, now in current.histograms.items():
+        before = [p for p in baselines.get(feature, ()) if feature in p.histograms and p.histograms[feature].n]
+        if not before or now.n < min_rows:
+            continue
+        finding = _still(feature, now, current.summaries.get(feature), before)
+        if finding:
+            found.append(finding)
+    return found
+
+
+def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequence[Profile]) -> Finding | None:
+    histograms = [p.histograms[feature] for p in before]
+    total = sum((h.counts for h in histograms[1:]), histograms[0].counts)
+    rows, missing = int(total.sum()), int(total[-1])
+    if now.n_missing == now.n:
+        ordinary = any(h.n_missing == h.n for h in histograms) or _likely(missing / rows, now.n)
+        words = f"column {feature}: no value in any row, where the baseline misses {missing / rows:.1%}"
+        return None if ordinary else Finding("all_null", words, feature)
+    value = constant(now, summary)
+    if value is None or any(constant(p.histograms[feature], p.summaries.get(feature)) for p in before):
+        return None
+    present = now.n - now.n_missing
+    share = float(total[int(now.counts[:-1].argmax())]) / max(rows - missing, 1)
+    if _likely(share, present):
+        return None
+    rest = "in every row" if not now.n_missing else "in every row that has one"
+    words = f"column {feature}: one value ({value}) {rest}, where the baseline had {_variety(feature, before)}"
+    return Finding("frozen", words, feature)
+
+
+def _likely(share: float, rows: int) -> bool:
+    """Whether so many rows may all fall into a cell of this share."""
+    return bool(share**rows >= BY_CHANCE)
+
+
+def _variety(feature: str, before: Sequence[Profile]) -> str:
+    binning = before[0].histograms[feature].binning
+    if isinstance(binning, CategoricalBinning):
+        if binning.rare is None:
+            return "thousands"
+        counts = sum((p.histograms[feature].counts for p in before[1:]), before[0].histograms[feature].counts)
+        return f"{int((counts[: len(binning.levels)] > 0).sum()) + len(binning.rare):,}"
+    lows = [s.low for p in before if (s := p.summaries.get(feature)) and s.low is not None]
+    highs = [s.high for p in before if (s := p.summaries.get(feature)) and s.high is not None]
+    return f"{binning.format(min(lows))} … {binning.format(max(highs))}" if lows and highs else "others"
+
+
+def volume_findings(current: int, usual: float, baseline: Iterable[int] = (), *, label: str = "") -> list[Finding]:
+    """Say whether a window has far more or fewer rows than a window of the reference, or of the baseline.
+
+    Parameters
+    ----------
+    current
+        Rows, not 0.
+    usual
+        Mean rows of a reference window.
+    baseline
+        Rows of each window of the baseline.
+    label
+        When the baseline was.
+
+    Returns
+    -------
+    list of Finding
+        One of kind ``row_count`` where the reference says so; else one of kind ``adapted`` where the baseline does.
+
+    Examples
+    --------
+    >>> print(*volume_findings(400, 1000))
+    row count 400 against 1,000 in a reference window
+    >>> print(*volume_findings(400, 410, [1000, 1100], label="2013-01-01 … 01-28"))
+    row count 400 against 1,050 in a window of the baseline of 2013-01-01 … 01-28: the reference has adapted
+    """
+    if _odd(current, usual):
+        return [Finding("row_count", f"row count {current:,} against {usual:,.0f} in a reference window")]
+    rows = list(baseline)
+    once = sum(rows) / len(rows) if rows else 0.0
+    if once and _odd(current, once):
+        when = f"in a window of the baseline{label and f' of {label}'}"
+        return [Finding("adapted", f"row count {current:,} against {once:,.0f} {when}: the reference has adapted")]
+    return []
+
+
+def _odd(rows: int, usual: float) -> bool:
+    return not 1 / VOLUME_FACTOR <= rows / usual <= VOLUME_FACTOR

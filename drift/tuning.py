@@ -1,0 +1,439 @@
+"""Tuning: settings for a wished number of pages a month, and what they would have caught and missed.
+
+One replay scores the windows; after that every candidate is only a matter of judging those scores again, which takes a
+fraction of a second for a year. Candidates differ in effect floors, in how far beyond its own history a feature must
+be, and in persistence. Of those that page no more often than wished the one that finds most planted faults is proposed,
+and replayed in full.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from drift import alerts
+from drift.config import Detection, Effect, EffectOverride, Persistence
+from drift.detection import judge
+from drift.errors import DriftError
+from drift.planting import Recall, plant, plant_again, recall, remembered
+from drift.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
+from drift.settings import changes, snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import numpy as np
+
+    from drift.config import Monitor
+    from drift.detection import Past
+    from drift.monitoring import Watch
+    from drift.planting import Planted
+    from drift.reports import Report
+    from drift.windows import Window
+
+    Attempt = Callable[[Detection], "Trial"]
+
+SCHEMA_VERSION = 1
+
+FLOORS = (0.004, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+"""Effect floors that are tried for a warning, in nats: from what is worth a notice to what nobody overlooks."""
+
+BEYOND = (3.0, 4.0, 5.0, 6.0, 8.0)
+"""Robust standard deviations beyond its own history that are tried."""
+
+PERSISTENCES = ((1, 1), (3, 2), (3, 3), (5, 3))
+"""Persistence that is tried: windows looked at, and how many of these must have drifted."""
+
+MARGIN = 0.01
+"""Recall that much lower is no reason to change another setting: the faults were planted at random."""
+
+FULL = 4
+"""So many proposals at most are replayed in full until one pages no more often than wished."""
+
+MUTED = 0.2
+"""No feature's own floor is raised beyond this: nobody should mute one without knowing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What some settings come to.
+
+    Parameters
+    ----------
+    detection
+    calls
+        Pages that tell of drift.
+    a_month
+        How many these are a month.
+    recalls
+        By the fault's name.
+    """
+
+    detection: Detection
+    calls: Sequence[Call]
+    a_month: float
+    recalls: Mapping[str, Recall]
+
+    @property
+    def recall(self) -> float:
+        """Mean share of the planted faults found, at once and in time alike, every fault weighing the same."""
+        shares = [(r.at_once + r.in_time) / (2 * r.planted) for r in self.recalls.values() if r.planted]
+        return sum(shares) / len(shares) if shares else 0.0
+
+    @property
+    def name(self) -> str:
+        """The settings in a few words."""
+        d = self.detection
+        own = f", {len(d.features)} own" if d.features else ""
+        return (
+            f"floors {d.effect.warning:g} / {d.effect.critical:g}{own}, z {d.z:g}, "
+            f"{d.persistence.at_least} of {d.persistence.of}"
+        )
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What `tune` found.
+
+    Parameters
+    ----------
+    wished
+        Pages a month.
+    before, after
+        Full replays under the settings in force and the proposed ones.
+    current, proposed
+        What these come to.
+    front
+        The trade-off: what nothing else that was tried beats both in pages and in faults found, fewest pages first.
+    """
+
+    wished: float
+    before: Replay
+    after: Replay
+    current: Trial
+    proposed: Trial
+    front: Sequence[Trial]
+
+    @property
+    def monitor(self) -> Monitor:
+        """The monitor with the proposed settings."""
+        return self.after.monitor
+
+    @property
+    def reached(self) -> bool:
+        """Whether the wish was met."""
+        return self.proposed.a_month <= self.wished
+
+    @property
+    def dropped(self) -> list[Call]:
+        """Pages that the proposed settings would no longer have sent."""
+        return _only(self.before.calls, self.after.calls)
+
+    @property
+    def added(self) -> list[Call]:
+        """Pages that only the proposed settings would have sent."""
+        return _only(self.after.calls, self.before.calls)
+
+    @property
+    def yaml(self) -> str:
+        """What to paste into the monitor's file; empty where nothing is to be changed."""
+        return snippet(self.before.monitor, self.monitor)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The proposal as plain JSON (docs/replay.md)."""
+        return {
+            "schema": "drift.tuning",
+            "schema_version": SCHEMA_VERSION,
+            "monitor": self.before.monitor.name,
+            "windows": len(self.before.windows),
+            "months": self.before.months,
+            "wished_pages_a_month": self.wished,
+            "reached": self.reached,
+            "settings": changes(self.before.monitor, self.monitor),
+            "yaml": self.yaml,
+            "in_force": _trial_to_dict(self.current),
+            "proposed": _trial_to_dict(self.proposed),
+            "trade_off": [_trial_to_dict(trial) for trial in self.front],
+            "dropped": [call_to_dict(call) for call in self.dropped],
+            "added": [call_to_dict(call) for call in self.added],
+        }
+
+
+def _only(these: Iterable[Call], those: Iterable[Call]) -> list[Call]:
+    told = {(call.window, call.key) for call in those}
+    return [call for call in these if (call.window, call.key) not in told]
+
+
+def _trial_to_dict(trial: Trial) -> dict[str, Any]:
+    return {
+        "settings": trial.name,
+        "detection": trial.detection.model_dump(mode="json", exclude_defaults=True),
+        "pages_a_month": trial.a_month,
+        "recall": {
+            fault: {"planted": r.planted, "at_once": r.at_once, "in_time": r.in_time}
+            for fault, r in trial.recalls.items()
+        },
+    }
+
+
+# -- judging again ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A replay to be judged again: its reports without evidence, and what each feature remembers of each window."""
+
+    replay: Replay
+    past: Sequence[Mapping[str, Past]]
+    planted: Sequence[Planted]
+    reports: Sequence[Report]
+
+    @classmethod
+    def of(cls, replay: Replay, past: Sequence[Mapping[str, Past]], planted: Sequence[Planted]) -> Scored:
+        """Take what a replay and its memory know."""
+        return cls(replay, past, planted, [replace(report, evidence={}) for report in replay.reports])
+
+
+def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[dict[str, Past]]]:
+    """Judge the scores of a replay under other settings, persistence counting what these say of earlier windows.
+
+    Parameters
+    ----------
+    scored
+    detection
+        May differ in `z`, `persistence` and floors. Scores depend on none of them, but for features that a seasonal
+        companion excuses: which these are goes by the floors in force.
+
+    Returns
+    -------
+    reports
+        As a replay under these settings would find, without evidence.
+    past
+        What each feature remembers of each window.
+    """
+    reports: list[Report] = []
+    past: list[dict[str, Past]] = []
+    for report, known in zip(scored.reports, scored.past, strict=True):
+        scores = {v.feature: v.score for v in report.verdicts if v.score is not None}
+        judged = judge(
+            list(scores),
+            scores,
+            detection,
+            history={feature: remembered(past, feature, detection) for feature in scores},
+            n_reference=report.n_reference,
+            n_current=report.n_current,
+        )
+        # Where there was nothing to score there is nothing to judge.
+        again = {verdict.feature: verdict for verdict in judged}
+        verdicts = [again.get(verdict.feature, verdict) for verdict in report.verdicts]
+        reports.append(replace(report, verdicts=verdicts))
+        past.append({feature: replace(one, severity=again[feature].severity) for feature, one in known.items()})
+    return reports, past
+
+
+def calls(monitor: Monitor, reports: Sequence[Report], lead: int) -> list[Call]:
+    """Return the pages of reports, oldest window first; those of the first `lead` are left out."""
+    calendar = monitor.window.calendar
+    known: dict[str, alerts.Alert] = {}
+    found: list[Call] = []
+    for i, report in enumerate(reports):
+        if report.window is None:
+            continue
+        seen = alerts.observations(report)
+        done = alerts.advance(known.values(), seen, monitor=monitor.name, now=report.window.end)
+        # Of each key the newest is enough: the others are over.
+        known |= {alert.key: alert for alert in done.alerts}
+        if i >= lead:
+            found += calls_of(done.pages, calendar.label(report.window))
+    return found
+
+
+def try_out(scored: Scored, detection: Detection) -> Trial:
+    """Say what some settings come to, on the windows as they were and on the planted faults."""
+    replay = scored.replay
+    reports, past = rejudge(scored, detection)
+    told = [call for call in calls(replay.monitor, reports, replay.lead) if call.about_data]
+    return Trial(detection, told, replay.a_month(len(told)), recall(scored.planted, past, detection))
+
+
+# -- the search -------------------------------------------------------------------------------------------------------
+
+
+def with_floor(detection: Detection, warning: float, feature: str | None = None) -> Detection:
+    """Return the detection with another effect floor for a warning, of all features or of one.
+
+    The threshold for critical is raised along, never lowered: how bad is bad stays a person's word.
+
+    Examples
+    --------
+    >>> with_floor(Detection(), 0.03).effect
+    Effect(warning=0.03, critical=0.3)
+    >>> with_floor(Detection(), 0.005).effect
+    Effect(warning=0.005, critical=0.1)
+    >>> with_floor(Detection(), 0.02, "dep_delay").effect_for("dep_delay")
+    Effect(warning=0.02, critical=0.2)
+    """
+    effect = detection.effect if feature is None else detection.effect_for(feature)
+    critical = max(effect.critical, round(warning * effect.critical / effect.warning, 6))
+    if feature is None:
+        return detection.model_copy(update={"effect": Effect(warning=warning, critical=critical)})
+    own = {**detection.features, feature: EffectOverride(warning=warning, critical=critical)}
+    return detection.model_copy(update={"features": own})
+
+
+def tune(
+    watch: Watch, windows: Sequence[Window], *, lead: int = 0, wished: float, rng: np.random.Generator, times: int = 40
+) -> Proposal:
+    """Propose settings for a wished number of pages a month, from stored counts alone.
+
+    Parameters
+    ----------
+    watch
+        Its source is never opened, and nothing is written.
+    windows, lead
+        As for `drift.replay.replay`; `lead_needed` says how many windows should lead. Where there are none before,
+        those that have no history to be held against lead instead.
+    wished
+        Pages a month that tell of drift.
+    rng
+        Draws where faults are planted, and which rows they take.
+    times
+        How often each fault is planted.
+
+    Raises
+    ------
+    StoreError
+        If nothing is stored.
+    DriftError
+        If the wish is no number ≥ 0.
+    """
+    memory = Memory(watch.store)
+    before = replay(watch, memory, windows, lead=lead).settled()
+    planted = plant(before, memory, rng=rng, times=times)
+    current, ranked, front = search(Scored.of(before, memory.past, planted), wished=wished)
+    done: list[tuple[Replay, Trial]] = []
+    while ranked and len(done) < FULL:
+        detection = ranked[0].detection
+        if detection == before.monitor.detection:
+            done.append((before, current))
+        else:
+            monitor, again = watch.monitor.model_copy(update={"detection": detection}), memory.afresh()
+            after = replay(replace(watch, monitor=monitor), again, windows, lead=before.lead)
+            found = recall(plant_again(planted, after, again), again.past, detection)
+            done.append((after, _trial(after, found)))
+        if done[-1][1].a_month <= wished:
+            break
+        # Louder in full than the search took it for: ask for fewer.
+        ranked = [trial for trial in ranked if trial.a_month < ranked[0].a_month]
+    after, proposed = min(done, key=lambda one: one[1].a_month)
+    return Proposal(wished, before, after, current, proposed, front)
+
+
+def _trial(found: Replay, recalls: Mapping[str, Recall]) -> Trial:
+    told = [call for call in found.calls if call.about_data]
+    return Trial(found.monitor.detection, told, found.a_month(len(told)), recalls)
+
+
+def lead_needed(monitor: Monitor) -> int:
+    """Return how many windows before the first one count for it, whatever is proposed."""
+    return max(lead_of(monitor), monitor.detection.history + max(of for of, _ in PERSISTENCES) - 1)
+
+
+def search(scored: Scored, *, wished: float) -> tuple[Trial, list[Trial], list[Trial]]:
+    """Search for the settings that page at most so often a month, and find most.
+
+    For every persistence and every `z` the lowest floor that pages no more often than wished is found by bisection; and
+    once, the floors of the loudest features are raised one by one instead. Of what meets the wish, and finds within
+    `MARGIN` of the most, the settings that change least are proposed; where nothing meets it, the quietest.
+
+    Parameters
+    ----------
+    scored
+    wished
+        Pages a month that tell of drift.
+
+    Returns
+    -------
+    current : Trial
+    ranked : list of Trial
+        What was tried, the best proposal first.
+    front : list of Trial
+        Of everything tried what nothing else beats both in pages and in faults found, the fewest pages first.
+
+    Raises
+    ------
+    DriftError
+        If the wish is no number ≥ 0.
+    """
+    if not (0 <= wished < math.inf):
+        raise DriftError(f"{wished:g} pages a month cannot be: wish for 0 or more")
+    base = scored.replay.monitor.detection
+    tried: dict[str, Trial] = {}
+
+    def attempt(detection: Detection) -> Trial:
+        key = detection.model_dump_json()
+        if key not in tried:
+            tried[key] = try_out(scored, detection)
+        return tried[key]
+
+    current = attempt(base)
+    persistences = [Persistence(of=of, at_least=at_least) for of, at_least in PERSISTENCES]
+    for persistence in dict.fromkeys([base.persistence, *persistences]):
+        for z in dict.fromkeys([base.z, *BEYOND]):
+            _bisect(attempt, base.model_copy(update={"persistence": persistence, "z": z}), wished)
+    _quieten(attempt, base, wished)
+    trials = list(tried.values())
+    enough = max((trial.recall for trial in trials if trial.a_month <= wished), default=0.0) - MARGIN
+
+    def rank(trial: Trial) -> tuple[float, ...]:
+        if trial.a_month > wished:
+            return 2, trial.a_month, -trial.recall
+        if trial.recall < enough:
+            return 1, -trial.recall, trial.a_month
+        return 0, _distance(base, trial.detection), -trial.recall, trial.a_month
+
+    return current, sorted(trials, key=rank), _front(trials)
+
+
+def _bisect(attempt: Attempt, detection: Detection, wished: float) -> None:
+    """Try the lowest floor that pages no more often than wished, and what it takes to find it."""
+    floors = sorted({*FLOORS, detection.effect.warning})
+    low, high = 0, len(floors)
+    while low < high:
+        middle = (low + high) // 2
+        if attempt(with_floor(detection, floors[middle])).a_month <= wished:
+            high = middle
+        else:
+            low = middle + 1
+
+
+def _quieten(attempt: Attempt, detection: Detection, wished: float) -> None:
+    """Raise the floor of whichever feature is loudest, step by step, until the wish is met or `MUTED` reached."""
+    while True:
+        trial = attempt(detection)
+        loud = [call.feature for call in trial.calls if call.feature]
+        higher = {f: min((x for x in FLOORS if x > detection.effect_for(f).warning), default=math.inf) for f in loud}
+        left = [feature for feature in loud if higher[feature] <= MUTED]
+        if trial.a_month <= wished or not left:
+            return
+        feature = max(dict.fromkeys(left), key=left.count)
+        detection = with_floor(detection, higher[feature], feature)
+
+
+def _front(trials: Iterable[Trial]) -> list[Trial]:
+    front: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: (trial.a_month, -trial.recall)):
+        if not front or trial.recall > front[-1].recall:
+            front.append(trial)
+    return front
+
+
+def _distance(base: Detection, other: Detection) -> int:
+    """Return how many settings differ: of two that find the same the one that changes less is better."""
+    return (
+        (base.effect != other.effect)
+        + (base.z != other.z)
+        + (base.persistence != other.persistence)
+        + (base.features != other.features)
+    )

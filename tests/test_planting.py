@@ -1,0 +1,102 @@
+"""Planted faults: real ones, in stored counts, found or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.histograms import Histogram
+from drift.planting import FAULTS, WINDOWS, halved, nulls, plant, recall, shift, unseen
+from drift.replay import Memory, lead_of, replay, windows_run
+from tests.test_replay import no_source, stored, watch
+
+if TYPE_CHECKING:
+    from drift.binning import Binning
+    from drift.monitoring import Watch
+
+__all__ = ["no_source", "stored", "watch"]
+
+CARRIERS = CategoricalBinning(("UA", "B6"), rare=("YV",))
+DELAYS = NumericBinning(np.array([0.0, 1.0, 2.0]))
+
+
+def histogram(binning: Binning, cells: list[int]) -> Histogram:
+    """Return these counts."""
+    return Histogram(binning, np.array(cells))
+
+
+counts = st.lists(st.integers(0, 5000), min_size=5, max_size=5)
+binnings = st.sampled_from([CARRIERS, DELAYS, BOOLEAN])
+
+
+@given(binnings, counts, st.sampled_from(sorted(FAULTS)), st.integers(0, 9))
+def test_a_fault_keeps_rows_and_repeats(binning: Binning, cells: list[int], fault: str, seed: int) -> None:
+    """No count is negative, no row is lost but by a category that goes, and the same seed makes the same fault."""
+    before = histogram(binning, cells[: binning.n_cells])
+    after = FAULTS[fault](before, np.random.default_rng(seed))
+    if after is None:
+        return
+    assert (after >= 0).all()
+    assert after.shape == before.counts.shape
+    assert after.tolist() != before.counts.tolist()
+    assert after.sum() == before.n or (fault == "half of a category gone" and after.sum() < before.n)
+    again = FAULTS[fault](before, np.random.default_rng(seed))
+    assert again is not None
+    assert again.tolist() == after.tolist()
+
+
+def test_each_fault_is_what_it_is_called() -> None:
+    """5 % to missing, 1 % to unseen, half one bin up, half of a category gone."""
+    rng = np.random.default_rng(0)
+    carriers = histogram(CARRIERS, [600, 380, 10, 0, 10])
+    delays = histogram(DELAYS, [0, 1000, 1000, 0, 0])
+    moved, new = nulls(carriers, rng), unseen(carriers, rng)
+    up, gone = shift(delays, rng), halved(carriers, rng)
+    assert moved is not None
+    assert new is not None
+    assert up is not None
+    assert gone is not None
+    assert moved[-1] == 60
+    assert (new[3], new[-1]) == (10, pytest.approx(10, abs=1))
+    assert up[1] == pytest.approx(500, abs=60)
+    assert up[3] == pytest.approx(500, abs=60)
+    assert max(carriers.counts - gone) in {300, 190}
+
+
+def test_a_fault_that_cannot_happen_does_not() -> None:
+    """Numbers have no categories, categories no order, an identifier no new labels, and no rows lose nothing."""
+    rng = np.random.default_rng(0)
+    identifier = histogram(CategoricalBinning(("a",), rare=None), [9, 9, 0, 0])
+    assert unseen(histogram(DELAYS, [0, 9, 9, 9, 0]), rng) is None
+    assert halved(histogram(DELAYS, [0, 9, 9, 9, 0]), rng) is None
+    assert shift(histogram(CARRIERS, [9, 9, 0, 0, 0]), rng) is None
+    assert unseen(identifier, rng) is None
+    assert all(fault(Histogram.empty(CARRIERS), rng) is None for fault in FAULTS.values())
+
+
+def test_faults_are_planted_where_it_was_quiet(watch: Watch) -> None:
+    """Of each kind as many as asked for, each lasting some windows, none where the feature drifted by itself."""
+    windows, lead = windows_run(watch.store, watch.monitor, last=30, lead=lead_of(watch.monitor))
+    memory = Memory(watch.store)
+    before = replay(watch, memory, windows, lead=lead)
+    known = len(memory.reports)
+    planted = plant(before, memory, rng=np.random.default_rng(1), times=5)
+    assert len(planted) == 5 * len(FAULTS)
+    assert len(memory.reports) == known
+    for one in planted:
+        assert one.first >= lead
+        assert len(one.scores) == len(one.past) == len(one.rows) == WINDOWS
+        assert {before.reports[one.first + k][one.feature].severity for k in range(WINDOWS)} == {"none"}
+    again = plant(before, memory, rng=np.random.default_rng(1), times=5)
+    assert [(p.fault, p.feature, p.first, p.scores[0].kl) for p in again] == [
+        (p.fault, p.feature, p.first, p.scores[0].kl) for p in planted
+    ]
+    found = recall(planted, memory.past, watch.monitor.detection)
+    assert all(r.planted == 5 and 0 <= r.at_once <= r.in_time <= 5 for r in found.values())
+    # 20 rows of 400 without a value, where there never was one: beyond doubt.
+    assert found["5 % nulls"].in_time == 5

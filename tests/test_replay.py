@@ -1,0 +1,275 @@
+"""A replay says what a run said, or would have said, and touches nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import pytest
+
+from drift import monitoring
+from drift.alerts import PAGED
+from drift.errors import StoreError
+from drift.monitoring import Watch
+from drift.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
+from drift.settings import with_settings
+from drift.store import Store
+from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.test_cli import runner
+from tests.test_monitoring import dump
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from drift.reports import Report
+
+DAYS = 45
+FAULTS = {20: 9.0, 21: 9.0, 33: 3.0, 34: 3.0, 35: 3.0}
+"""By how much the delays of some days are off."""
+
+
+def unsteady(days: int = DAYS) -> pd.DataFrame:
+    """Return days whose delays wander as real ones do, with two faults in them."""
+    frame = rows(days)
+    wander = np.random.default_rng(7).normal(0, 0.6, days)
+    offset = [wander[i] + FAULTS.get(i, 0) for i in range(days)]
+    frame["delay"] += np.repeat(offset, len(frame) // days)
+    return frame
+
+
+def no_source(connection: str) -> NoReturn:
+    """Stand for a warehouse that must not be asked."""
+    raise AssertionError(f"the source {connection} was opened")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results of every day, a monitor's file, and no source any more."""
+    folder = tmp_path_factory.mktemp("replayed")
+    warehouse = folder / "warehouse.db"
+    write_sql(unsteady(), f"sqlite:///{warehouse}")
+    watch = open_watch(f"sqlite:///{folder / 'drift.db'}", f"sqlite:///{warehouse}")
+    calendar = watch.monitor.window.calendar
+    windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
+    monitoring.backfill(watch, windows, clock=clock, page=True)
+    watch.store.close()
+    warehouse.unlink()
+    (folder / "monitors").mkdir()
+    (folder / "monitors" / "flights.yaml").write_text(monitor_text(SQL))
+    return folder
+
+
+@pytest.fixture
+def watch(stored: Path) -> Watch:
+    """The monitor on these results; its source raises."""
+    whole = open_watch(f"sqlite:///{stored / 'drift.db'}", "")
+    return Watch(whole.monitor, whole.store, no_source)
+
+
+def replayed(watch: Watch, settings: dict[str, Any] | None = None, **which: Any) -> Replay:
+    """Replay with some settings changed."""
+    monitor = with_settings(watch.monitor, settings or {})
+    windows, lead = windows_run(watch.store, monitor, lead=lead_of(monitor), **which)
+    return replay(replace(watch, monitor=monitor), Memory(watch.store), windows, lead=lead)
+
+
+def said(reports: list[Report] | Any) -> list[tuple[object, ...]]:
+    """What reports say of each feature, to the last digit."""
+    return [
+        (
+            r.label,
+            r.gate,
+            r.reference,
+            tuple(map(str, r.findings)),
+            v.feature,
+            v.status,
+            v.severity,
+            v.reason,
+            v.warning,
+        )
+        + (() if v.score is None else (v.score.kl, v.score.q, v.score.z, v.score.ci_high))
+        for r in reports
+        for v in r.verdicts
+    ]
+
+
+def test_unchanged_settings_say_what_the_run_said(watch: Watch) -> None:
+    """Window by window, feature by feature: status, reason and every number."""
+    ran = watch.store.load_reports("flights", since=datetime(2000, 1, 1, tzinfo=UTC))
+    assert len(ran) == DAYS
+    assert said(replayed(watch).reports) == said(ran)
+    assert {r.status for r in ran} >= {"ok", "critical", "insufficient_data"}
+
+
+def test_the_last_windows_are_as_in_the_whole(watch: Watch) -> None:
+    """Those before the first one are looked back at, but page nobody."""
+    whole, last = replayed(watch), replayed(watch, last=13)
+    assert len(last.windows) == 13
+    assert said(last.reports[last.lead :]) == said(whole.reports[-13:])
+    assert list(last.calls) == [call for call in whole.calls if call.window >= last.windows[0].start]
+
+
+def test_a_replay_without_history_is_short(watch: Watch) -> None:
+    """Where there is no history asked for, only what persistence counts leads."""
+    assert lead_of(with_settings(watch.monitor, {"detection.history": 0})) == 2
+
+
+def test_pages_are_those_of_the_run(watch: Watch) -> None:
+    """What the diaries of the run's alerts say was opened or grew worse, and when."""
+    diary = {
+        (event.window_start, alert.key, event.transition)
+        for alert in watch.store.alerts("flights")
+        for event in watch.store.alert_events(alert.id)
+        if event.transition in CALLS
+    }
+    calls = replayed(watch).calls
+    assert diary
+    assert {(call.window, call.key, call.transition) for call in calls} == diary
+    assert all(call.reason and call.severity in {"warning", "critical"} for call in calls)
+    assert CALLS < PAGED
+
+
+def test_nothing_is_written_and_no_source_opened(watch: Watch) -> None:
+    """Every row of the results database is as before; a connection would have raised."""
+    before = dump(watch)
+    replayed(watch)
+    replayed(watch, {"reference.trailing": "14d", "detection.effect.warning": 0.5, "detection.effect.critical": 0.9})
+    assert dump(watch) == before
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"reference.trailing": "14d"},
+        {"reference.previous": 1, "reference.min_windows": 1},
+        {"reference.same_weekday": 2, "reference.min_windows": 1},
+        {"reference.fixed": ["2024-01-01", "2024-01-15"]},
+        {"detection.persistence.at_least": 1, "detection.effect.warning": 0.05},
+        {"detection.seasonal": False},
+        {"detection.z": 2.0, "detection.history": 20},
+        {"reference.exclude": ["rejected", "critical"]},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_other_settings_say_what_a_run_under_them_would(watch: Watch, tmp_path: Path, settings: dict[str, Any]) -> None:
+    """The same counts, evaluated again in the database window by window, end in the same verdicts."""
+    monitor = with_settings(watch.monitor, settings)
+    with Store.open(f"sqlite:///{tmp_path / 'again.db'}", create=True) as empty:
+        copy(watch, empty)
+        again = Watch(monitor, empty, no_source)
+        windows, _ = windows_run(watch.store, monitor)
+        ran = [monitoring.evaluate_window(again, window, now=clock()) for window in windows]
+    found = replayed(watch, settings)
+    assert said(found.reports) == said(ran)
+    assert said(found.reports) != said(replayed(watch).reports)
+
+
+def copy(watch: Watch, store: Store) -> None:
+    """Copy what was counted, and nothing of what was made of it."""
+    name, now = watch.name, clock()
+    binnings = watch.store.active_baseline(name)
+    fitted = next(iter(watch.store.baseline_rows(name)))
+    spans = {key: fitted[key] for key in ("fitted_from", "fitted_to", "n_rows", "reason")}
+    store.save_baseline(name, binnings, types={}, now=now, by="test", **spans)
+    windows, _ = windows_run(watch.store, watch.monitor)
+    key = monitoring.binning_key(binnings)
+    for profile, gate in watch.store.load_profiles(name, windows, binnings):
+        if profile.window is not None:
+            store.save_gate(name, profile.window, gate, [], now)
+        store.save_profile(name, profile, gate=gate, binning_key=key, now=now)
+
+
+def test_high_floors_are_silent_and_low_ones_loud(watch: Watch) -> None:
+    """The more it takes, the fewer pages."""
+    none = replayed(watch, {"detection.effect.warning": 50.0, "detection.effect.critical": 90.0})
+    some = replayed(watch)
+    many = replayed(watch, {"detection.persistence.at_least": 1, "detection.z": 0.1, "detection.fdr": 0.5})
+    assert 0 == len(none.calls) < len(some.calls) < len(many.calls)
+
+
+def test_a_month_is_thirty_days_of_windows(watch: Watch) -> None:
+    """Pages a month are counted over the windows there are."""
+    found = replayed(watch, last=15)
+    assert found.months == 0.5
+    assert found.a_month(3) == 6
+
+
+def test_side_by_side_as_json(watch: Watch) -> None:
+    """Plain JSON: what was changed, and both counts."""
+    asked = replayed(watch, {"detection.effect.warning": 50.0, "detection.effect.critical": 90.0})
+    found = json.loads(json.dumps(to_dict(replayed(watch), asked)))
+    assert found["asked_for"]["settings"] == {"detection": {"effect": {"warning": 50.0, "critical": 90.0}}}
+    assert found["asked_for"]["pages"] == 0 < found["in_force"]["pages"] == sum(found["in_force"]["by_key"].values())
+    assert to_dict(asked, None)["asked_for"] is None
+
+
+def test_a_span_of_windows(watch: Watch) -> None:
+    """Both ends are included; the newest of a span can be asked for."""
+    calendar = watch.monitor.window.calendar
+    first, until = (calendar.starting(FIRST + timedelta(days=i)) for i in (10, 20))
+    windows, lead = windows_run(watch.store, watch.monitor, first=first, until=until, lead=3)
+    assert (windows[lead], windows[-1], lead, len(windows)) == (first, until, 3, 14)
+    windows, lead = windows_run(watch.store, watch.monitor, until=until, last=2)
+    assert (windows[-1], lead, len(windows)) == (until, 0, 2)
+
+
+def test_without_windows_it_says_what_to_run(watch: Watch, tmp_path: Path) -> None:
+    """Nothing stored, or nothing stored there, is an error in words."""
+    later = watch.monitor.window.calendar.starting(datetime(2030, 1, 1, tzinfo=UTC))
+    with pytest.raises(StoreError, match="no reports to replay there: drift backfill flights"):
+        windows_run(watch.store, watch.monitor, first=later)
+    empty = open_watch(f"sqlite:///{tmp_path / 'empty.db'}", "")
+    with pytest.raises(StoreError, match="no reports to replay: drift backfill flights"):
+        windows_run(empty.store, empty.monitor)
+    window = empty.monitor.window.calendar.starting(FIRST)
+    with pytest.raises(StoreError, match="no baseline yet"):
+        replay(empty, Memory(empty.store), [window])
+
+
+def test_a_memory_goes_forward(watch: Watch) -> None:
+    """Windows out of order would look back at what had not happened yet."""
+    windows, _ = windows_run(watch.store, watch.monitor)
+    with pytest.raises(StoreError, match="in order"):
+        replay(watch, Memory(watch.store), windows[::-1])
+
+
+def test_rejected_windows_are_replayed_as_such(tmp_path: Path) -> None:
+    """A rejected window pages for its gate, is not scored, and is no reference."""
+    frame = rows(14)
+    frame = frame[(frame["day"] != FIRST + timedelta(days=10)) | (np.arange(len(frame)) % 4 == 0)]
+    url = f"sqlite:///{tmp_path / 'w.db'}"
+    write_sql(frame, url)
+    rule = "[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"
+    ran = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url, monitor_text(SQL, expectations=rule))
+    calendar = ran.monitor.window.calendar
+    windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
+    reports = monitoring.backfill(ran, windows, clock=clock)
+    found = replayed(Watch(ran.monitor, ran.store, no_source))
+    assert said(found.reports) == said(ran.store.load_reports("flights", since=windows[0].start))
+    assert found.statuses["rejected"] == 1
+    (call,) = found.calls
+    assert (call.key, call.label, call.about_data) == ("gate", reports[10].label, False)
+    assert "100" in call.reason
+
+
+def test_the_command_line(stored: Path) -> None:
+    """Two settings side by side, as a table and as JSON; a bad one is an error with exit code 2."""
+    drift = runner(stored)
+    table = drift("replay", "flights", "--set", "detection.effect.warning=0.09", "--last", "30")
+    assert (table.returncode, table.stderr) == (0, "")
+    assert "asked for" in table.stdout
+    assert "drift:delay" in table.stdout
+    plain = drift("replay", "flights", "--from", "2024-01-10", "--to", "2024-02-10", "--json")
+    found = json.loads(plain.stdout)
+    assert (found["windows"], found["asked_for"]) == (32, None)
+    (stored / "other.yaml").write_text(monitor_text(SQL, name="other", reference="{previous: 1}"))
+    other = json.loads(drift("replay", "flights", "--config", "other.yaml", "--json").stdout)
+    assert other["asked_for"]["settings"]["reference"]["previous"] == 1
+    wrong = drift("replay", "flights", "--set", "detection.effect.warning=9")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("error: --set detection.effect: critical 0.1 lies below warning 9")

@@ -1,0 +1,175 @@
+"""Tuning: judged again as a replay would, never louder than wished, and honest about what it costs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import yaml
+
+from drift import monitoring
+from drift.config import parse_monitor
+from drift.errors import DriftError
+from drift.planting import plant
+from drift.replay import Memory, replay, windows_run
+from drift.settings import with_settings
+from drift.tuning import MUTED, Scored, Trial, _quieten, calls, lead_needed, rejudge, search, try_out, tune, with_floor
+from tests.flights import SQL, monitor_text
+from tests.test_cli import runner
+from tests.test_monitoring import dump
+from tests.test_replay import no_source, replayed, stored, watch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drift.monitoring import Watch
+
+__all__ = ["no_source", "stored", "watch"]
+
+
+@pytest.fixture
+def scored(watch: Watch) -> Scored:
+    """The stored windows replayed, with a few planted faults."""
+    windows, _ = windows_run(watch.store, watch.monitor)
+    memory = Memory(watch.store)
+    before = replay(watch, memory, windows)
+    return Scored.of(before, memory.past, plant(before, memory, rng=np.random.default_rng(2), times=6))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"detection.effect.warning": 0.05},
+        {"detection.effect.warning": 0.004, "detection.z": 1.0, "detection.persistence.at_least": 1},
+        {"detection.features.delay.warning": 0.3, "detection.features.delay.critical": 0.5},
+        {"detection.persistence.of": 5, "detection.persistence.at_least": 3, "detection.z": 2.0},
+    ],
+)
+def test_judging_again_is_a_replay(watch: Watch, settings: dict[str, Any]) -> None:
+    """Scores judged under other settings end in the verdicts and the pages of a full replay under them.
+
+    Without a seasonal companion: which features that excuses depends on the floors.
+    """
+    plain = with_settings(watch.monitor, {"detection.seasonal": False})
+    watch = monitoring.Watch(plain, watch.store, no_source)
+    windows, _ = windows_run(watch.store, plain)
+    memory = Memory(watch.store)
+    scored = Scored.of(replay(watch, memory, windows), memory.past, [])
+    full = replayed(watch, settings)
+    reports, past = rejudge(scored, full.monitor.detection)
+    again = [(v.feature, v.status, v.severity, v.reason) for r in reports for v in r.verdicts]
+    assert again == [(v.feature, v.status, v.severity, v.reason) for r in full.reports for v in r.verdicts]
+    told = [(c.window, c.key, c.severity, c.transition) for c in calls(full.monitor, reports, 0)]
+    assert told == [(c.window, c.key, c.severity, c.transition) for c in full.calls]
+    severities = [past[i][v.feature].severity for i, r in enumerate(reports) for v in r.verdicts if v.score]
+    assert severities == [v.severity for r in reports for v in r.verdicts if v.score]
+
+
+@pytest.mark.parametrize("wished", [0.0, 0.5, 2.0, 50.0])
+def test_the_proposal_pages_no_more_than_wished(scored: Scored, wished: float) -> None:
+    """And of what does so nothing that was tried finds much more; where nothing does, it is the quietest."""
+    current, (proposed, *others), front = search(scored, wished=wished)
+    quietest = min(trial.a_month for trial in [proposed, *others])
+    assert proposed.a_month <= max(wished, quietest)
+    assert all(trial.recall <= proposed.recall + 0.0101 for trial in front if trial.a_month <= wished)
+    assert current == try_out(scored, scored.replay.monitor.detection)
+    pages = [trial.a_month for trial in front]
+    assert pages == sorted(pages)
+    recalls = [trial.recall for trial in front]
+    assert recalls == sorted(set(recalls))
+
+
+def test_settings_that_fit_are_kept(scored: Scored) -> None:
+    """Without faults to find nothing is better than what is in force, as long as that is quiet enough."""
+    blind = replace(scored, planted=[])
+    current, (proposed, *_), _ = search(blind, wished=30)
+    assert proposed == current
+
+
+def test_the_loudest_feature_may_get_a_floor_of_its_own(scored: Scored) -> None:
+    """Where one feature makes all the noise, raising its floor alone is among what is tried."""
+    loud = with_floor(scored.replay.monitor.detection, 0.004)
+    assert {c.feature for c in try_out(scored, loud).calls} == {"delay"}
+    tried: list[Trial] = []
+    base = scored.replay.monitor
+
+    def attempt(detection: Any) -> Trial:
+        tried.append(try_out(scored, detection))
+        return tried[-1]
+
+    _quieten(attempt, base.detection, 0.0)
+    assert tried[-1].a_month <= tried[0].a_month
+    assert list(tried[-1].detection.features) == ["delay"]
+    assert tried[-1].detection.effect_for("delay").warning == MUTED
+    assert tried[-1].detection.effect == base.detection.effect
+
+
+@pytest.mark.parametrize("wished", [-1.0, float("nan"), float("inf")])
+def test_an_impossible_wish_is_told(scored: Scored, wished: float) -> None:
+    """Fewer than no pages cannot be."""
+    with pytest.raises(DriftError, match="wish for 0 or more"):
+        search(scored, wished=wished)
+
+
+def test_tuning_is_repeatable_and_writes_nothing(watch: Watch) -> None:
+    """The same seed proposes the same, the database stays as it was, and the proposal was replayed in full."""
+    windows, lead = windows_run(watch.store, watch.monitor, last=30, lead=lead_needed(watch.monitor))
+    before = dump(watch)
+
+    def once() -> Any:
+        return tune(watch, windows, lead=lead, wished=1.5, rng=np.random.default_rng(5), times=4)
+
+    first, second = once(), once()
+    assert first.to_dict() == second.to_dict()
+    assert dump(watch) == before
+    assert first.reached
+    full = replayed(replace(watch, monitor=first.monitor), last=30)
+    assert [c for c in full.calls if c.about_data] == first.proposed.calls
+    assert {c.key for c in first.dropped} <= {c.key for c in first.before.calls}
+
+
+def test_what_is_proposed_can_be_pasted(watch: Watch) -> None:
+    """The snippet under the monitor's own keys makes the proposed settings."""
+    monitor = with_settings(watch.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
+    windows, lead = windows_run(watch.store, monitor)
+    loud = monitoring.Watch(monitor, watch.store, no_source)
+    found = tune(loud, windows, lead=lead, wished=2.0, rng=np.random.default_rng(5), times=3)
+    assert found.current.a_month > 2 >= found.proposed.a_month
+    pasted = yaml.safe_load(found.yaml)
+    assert set(pasted) == {"detection"}
+    changed = {"min_rows": 100, "z": 0.5, **pasted["detection"]}
+    changed["persistence"] = {"of": 3, "at_least": 1, **changed.get("persistence", {})}
+    assert parse_monitor(monitor_text(SQL, detection=json.dumps(changed))).detection == found.monitor.detection
+
+
+def test_monitors_without_history_are_tuned(watch: Watch) -> None:
+    """With no history z says nothing; floors and persistence still do."""
+    monitor = with_settings(watch.monitor, {"detection.history": 0})
+    windows, lead = windows_run(watch.store, monitor)
+    found = tune(
+        monitoring.Watch(monitor, watch.store, no_source),
+        windows,
+        lead=lead,
+        wished=1.0,
+        rng=np.random.default_rng(0),
+        times=0,
+    )
+    assert found.proposed.a_month <= 1.0
+    assert found.proposed.recalls == {}
+
+
+def test_the_command_line(stored: Path) -> None:
+    """A table with the trade-off and a snippet; the same as JSON; a bad wish is an error."""
+    drift = runner(stored)
+    shown = drift("tune", "flights", "--pages-per-month", "1", "--plants", "5")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "pages a month" in shown.stdout
+    assert "planted faults found within 1d / 3d" in shown.stdout
+    found = json.loads(drift("tune", "flights", "--pages-per-month", "1", "--plants", "5", "--json").stdout)
+    assert found["schema"] == "drift.tuning"
+    assert found["proposed"]["pages_a_month"] <= 1 or not found["reached"]
+    assert drift("tune", "flights", "--pages-per-month", "-1").returncode == 2
