@@ -58,8 +58,8 @@ class Score:
     contributions : float64, shape (n_cells,)
         What each cell adds to `kl`; they sum to it exactly.
     kl_fixed
-        The same divergence as `kl` from the fixed baseline's own windows, which no later window adapts; None where they
-        are not stored.
+        The bias-corrected divergence from the fixed baseline's own windows, ≥ 0, which no later window adapts;
+        None where they are not stored.
     reference
         Which reference this score was held against, in words; empty where the report's own says it.
     wasserstein
