@@ -21,9 +21,11 @@ from scipy.stats import spearmanr
 from drift import divergence
 from drift.binning import NumericBinning
 from drift.config import Detection
-from drift.detection import Past, judge, measure
+from drift.detection import judge
 from drift.fitting import fit_categorical, fit_numeric
 from drift.histograms import Histogram
+from drift.measurement import measure
+from drift.scores import Past
 from drift.significance import confidence_interval
 
 if TYPE_CHECKING:

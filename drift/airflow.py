@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from drift.config import Monitor
-    from drift.monitoring import Watch
+    from drift.watch import Watch
 
 log = logging.getLogger("drift")
 
@@ -134,7 +134,7 @@ def _context_windows(monitor: Monitor, context: Mapping[str, Any]) -> list[Windo
 
 
 def _watch(monitor: Monitor) -> Watch:
-    from drift.monitoring import Watch
+    from drift.watch import Watch
 
     return Watch(monitor, _store(), connection_url)
 
@@ -297,29 +297,29 @@ def _profile(spec: Monitor, key: str) -> str:
 
 
 def _evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    from drift import monitoring
+    from drift import evaluation, monitoring
 
     watch, windows = _watch(spec), _windows(planned["windows"])
     statuses = {}
     with _recording(watch, windows):
         for window in windows:
-            report = monitoring.evaluate_window(watch, window, now=_clock())
+            report = evaluation.evaluate_window(watch, window, now=_clock())
             statuses[window.key] = monitoring.run_status(report)
             log.info("\n%s", report)
     return statuses
 
 
 def _notify(spec: Monitor, keys: Sequence[str], asset: Asset) -> None:
-    from drift import monitoring
+    from drift import alerting, evaluation, monitoring
 
     context = get_current_context()
     watch, windows = _watch(spec), _windows(keys)
     page = "backfill" not in str(getattr(context["dag_run"], "run_type", ""))
     with _recording(watch, windows):
         for window in windows:
-            report = monitoring.recall(watch, window)
+            report = evaluation.recall(watch, window)
             status = monitoring.run_status(report)
-            monitoring.notify_window(watch, report, now=_clock(), page=page)
+            alerting.notify_window(watch, report, now=_clock(), page=page)
             watch.store.save_run_finished(watch.name, window, status, _clock(), reference=report.reference)
             context["outlet_events"][asset].extra = {
                 "monitor": spec.name,
@@ -327,7 +327,7 @@ def _notify(spec: Monitor, keys: Sequence[str], asset: Asset) -> None:
                 "status": status,
                 "drifting": ", ".join(v.feature for v in report.drifting[:50]),
             }
-        sent = monitoring.deliver(watch.store, route_url, now=_clock())
+        sent = alerting.deliver(watch.store, route_url, now=_clock())
     log.info("%s", sent)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift import monitoring
+from drift import alerting, evaluation, monitoring
 from drift.errors import DriftError
 from drift.references import describe_span
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.binning import Binning
-    from drift.monitoring import Watch
     from drift.reports import Report
+    from drift.watch import Watch
     from drift.windows import Window
 
 
@@ -149,8 +149,8 @@ def rescore(watch: Watch, windows: Sequence[Window], *, now: datetime) -> Rescor
         if why:
             kept[window] = why
             continue
-        report = monitoring.evaluate_window(watch, window, now=now)
-        monitoring.notify_window(watch, report, now=now, page=False)
+        report = evaluation.evaluate_window(watch, window, now=now)
+        alerting.notify_window(watch, report, now=now, page=False)
         watch.store.save_run_finished(
             watch.name, window, monitoring.run_status(report), now, reference=report.reference
         )

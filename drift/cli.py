@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from drift.config import Monitor
-    from drift.monitoring import Watch
     from drift.reports import Report
     from drift.store import Store
+    from drift.watch import Watch
     from drift.windows import Window
 
 DATABASE = "sqlite:///drift.db"
@@ -218,11 +218,11 @@ def run(
     database: Database = DATABASE,
 ) -> None:
     """Run a monitor for one window: gate, count, score, alert, notify."""
-    from drift import monitoring
+    from drift import alerting, monitoring
 
     watch = _watch(monitor, folder, database)
     outcome = monitoring.run_window(watch, _window(watch, day), clock=_now, force=force)
-    monitoring.deliver(watch.store, _route, now=_now())
+    alerting.deliver(watch.store, _route, now=_now())
     _show(outcome.report, as_json=as_json)
     _exit(outcome.report, fail_on)
 
@@ -239,7 +239,7 @@ def backfill(
     database: Database = DATABASE,
 ) -> None:
     """Run a monitor for every window from one date to another, oldest first."""
-    from drift import monitoring
+    from drift import alerting, monitoring
 
     watch = _watch(monitor, folder, database)
     windows = _range(watch, start, end)
@@ -253,7 +253,7 @@ def backfill(
 
         reports = monitoring.backfill(watch, windows, clock=_now, force=force, page=page, progress=progress)
     if page:
-        monitoring.deliver(watch.store, _route, now=_now())
+        alerting.deliver(watch.store, _route, now=_now())
     counts: dict[str, int] = {}
     for report in reports:
         status = monitoring.run_status(report)
@@ -300,11 +300,11 @@ def explain(
     database: Database = DATABASE,
 ) -> None:
     """Show which cells of a feature moved in one window, and what each adds to its KL."""
-    from drift import monitoring
+    from drift import evaluation
     from drift.rendering import explanation
 
     watch = _watch(monitor, folder, database)
-    report = monitoring.recall(watch, _window(watch, day))
+    report = evaluation.recall(watch, _window(watch, day))
     if feature not in {v.feature for v in report.verdicts}:
         known = ", ".join(v.feature for v in report.verdicts) or "none"
         raise DriftError(f"{watch.name} has no score for {feature!r} in {report.label}; it has: {known}")
@@ -478,11 +478,11 @@ def alerts_resolve(
 
 
 def _by_hand(database: str, prefix: str, action: Literal["acknowledge", "resolve"], by: str, comment: str) -> None:
-    from drift import monitoring
+    from drift import alerting
 
     store = _store(database)
     found, _ = _one_alert(store, prefix)
-    changed = monitoring.answer(store, found, action, by=by, comment=comment, now=_now())
+    changed = alerting.answer(store, found, action, by=by, comment=comment, now=_now())
     print(f"{changed.key} ({changed.monitor}): {changed.state}")
 
 
@@ -491,9 +491,9 @@ def alerts_deliver(as_json: Json = False, database: Database = DATABASE) -> None
     """Send what the outbox still owes: what failed earlier and is due again."""
     from dataclasses import asdict
 
-    from drift import monitoring
+    from drift import alerting
 
-    done = monitoring.deliver(_store(database), _route, now=_now())
+    done = alerting.deliver(_store(database), _route, now=_now())
     _print_json(asdict(done)) if as_json else print(done)
 
 
@@ -663,7 +663,7 @@ def _store(database: str) -> Store:
 def _watch(name: str, folder: Path, database: str) -> Watch:
     from drift.config import load_monitor
     from drift.connections import resolve_url
-    from drift.monitoring import Watch
+    from drift.watch import Watch
 
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:

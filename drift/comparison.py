@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift.config import Detection, Features, Persistence
-from drift.detection import judge, measure
+from drift.detection import judge
 from drift.evidence import Evidence
 from drift.fitting import FitOptions, fit
 from drift.histograms import count
+from drift.measurement import measure
 from drift.reports import Finding, Report
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from drift.detection import Past
     from drift.histograms import Histogram, Profile
-    from drift.scores import Score
+    from drift.scores import Past, Score
 
 
 def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:

@@ -10,8 +10,8 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
-from drift.detection import corrected
 from drift.histograms import Profile
+from drift.measurement import corrected
 from drift.references import MIN_SEASON
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from drift.monitoring import Watch
+    from drift.watch import Watch
 
 MONITOR = "flights"
 FIRST, LAST, BLIZZARD = date(2013, 1, 1), date(2013, 2, 7), date(2013, 2, 8)
@@ -159,8 +159,8 @@ def _fill(path: Path, table: Any) -> None:
 def _watch(folder: Path) -> Watch:
     from drift.config import load_monitor
     from drift.connections import resolve_url
-    from drift.monitoring import Watch
     from drift.store import Store
+    from drift.watch import Watch
 
     monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
     return Watch(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
@@ -217,10 +217,10 @@ def _calendar() -> Any:
 
 
 def _show(out: Console, watch: Watch, folder: Path) -> None:
-    from drift import monitoring
+    from drift import evaluation
     from drift.rendering import report_table
 
-    report = monitoring.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))
+    report = evaluation.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))
     out.print()
     report_table(report)
     letters = sorted((folder / "inbox").glob("*.json"))

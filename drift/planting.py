@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift import monitoring
+from drift import evaluation
 from drift.binning import CategoricalBinning
 from drift.detection import judge
 from drift.histograms import Histogram
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config import Detection
-    from drift.detection import Past
     from drift.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate
-    from drift.scores import Score, Verdict
+    from drift.scores import Past, Score, Verdict
     from drift.windows import Window
 
     Counts = NDArray[np.int64]
@@ -214,7 +213,7 @@ def _score(
         changed[window] = (_with(stored[0], feature, histogram), stored[1])
     branch = memory.branch(first, changed)
     on = offline(replay.monitor, branch)
-    reports = [monitoring.evaluate_window(on, window, now=window.end) for window in windows]
+    reports = [evaluation.evaluate_window(on, window, now=window.end) for window in windows]
     scores = [score for report in reports if (score := report[feature].score) is not None]
     if len(scores) < WINDOWS:
         return None

@@ -13,10 +13,10 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from drift.monitoring import Watch
     from drift.replay import Replay
     from drift.reports import Report
     from drift.tuning import Proposal
+    from drift.watch import Watch
 
 COLOURS = {
     "critical": "bold red",

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from drift import monitoring, records
-from drift.detection import Past
+from drift import alerting, evaluation, monitoring, records
 from drift.errors import DriftError, StoreError
+from drift.scores import Past
 from drift.settings import changes
+from drift.watch import Watch
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from drift.binning import Binning
     from drift.config import Monitor
     from drift.histograms import Profile
-    from drift.monitoring import Watch
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Severity
@@ -372,8 +372,8 @@ def replay(watch: Watch, memory: Memory, windows: Sequence[Window], *, lead: int
     preload(on, memory, windows)
     calls: list[Call] = []
     for i, window in enumerate(windows):
-        report = monitoring.evaluate_window(on, window, now=window.end)
-        pages = monitoring.notify_window(on, report, now=window.end).pages
+        report = evaluation.evaluate_window(on, window, now=window.end)
+        pages = alerting.notify_window(on, report, now=window.end).pages
         if i >= lead:
             calls += calls_of(pages, watch.label(window))
     return Replay(monitor, list(memory.reports), calls, lead)
@@ -387,7 +387,7 @@ def offline(monitor: Monitor, memory: Memory) -> Watch:
 
     quiet = monitor.model_copy(update={"alerts": monitor.alerts.model_copy(update={"routes": []})})
     # To the stages a memory is a store: it answers whatever they ask for.
-    return monitoring.Watch(quiet, cast("Store", memory), refuse)
+    return Watch(quiet, cast("Store", memory), refuse)
 
 
 def preload(watch: Watch, memory: Memory, windows: Sequence[Window]) -> None:

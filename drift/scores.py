@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -132,3 +134,29 @@ class Verdict:
     def drifting(self) -> bool:
         """Whether the status asks for attention."""
         return self.status in {"warning", "critical"}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is remembered of one earlier window of a feature.
+
+    Parameters
+    ----------
+    window_start
+    kl, kl_corrected
+        As in `Score`.
+    n_reference, n_current
+        Rows.
+    cells
+        Cells that held rows on either side.
+    severity
+        What that window alone said.
+    """
+
+    window_start: datetime
+    kl: float
+    kl_corrected: float
+    n_reference: int
+    n_current: int
+    cells: int
+    severity: Severity

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from drift.alerts import Alert, Event
     from drift.binning import Binning
-    from drift.detection import Past
     from drift.histograms import Profile
     from drift.outcomes import Outcome
     from drift.records import Row
     from drift.reports import Gate, Report
+    from drift.scores import Past
     from drift.windows import Window
 
 

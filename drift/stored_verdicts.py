@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from drift import records
 from drift.database import delete_others, upsert
-from drift.detection import Past
 from drift.evidence import Evidence
 from drift.histograms import Histogram
+from drift.scores import Past
 from drift.stored_counts import load_binnings
 from drift.tables import WHOLE, histogram, report, score
 

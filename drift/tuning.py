@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drift.config import Monitor
-    from drift.detection import Past
-    from drift.monitoring import Watch
     from drift.planting import Planted
     from drift.reports import Report
+    from drift.scores import Past
+    from drift.watch import Watch
     from drift.windows import Window
 
     Attempt = Callable[[Detection], "Trial"]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import baselines, monitoring
+from drift import baselines, evaluation
 from drift.config import parse_monitor
 from drift.errors import DriftError
+from drift.watch import Watch
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.test_cli import runner
 from tests.test_comparison import kl
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from drift.monitoring import Watch
 
 STEP = 14
 """The day, counted from 0, from which everything is different for good."""
@@ -71,7 +71,7 @@ def promote(watch: Watch, first: int, last: int) -> baselines.Promotion:
 
 def away(watch: Watch, number: int, feature: str = "delay") -> float:
     """How far a day is from its baseline, as stored."""
-    score = monitoring.recall(watch, days(watch, number, number)[0])[feature].score
+    score = evaluation.recall(watch, days(watch, number, number)[0])[feature].score
     assert score is not None
     assert score.kl_fixed is not None
     return score.kl_fixed
@@ -113,7 +113,7 @@ def test_the_baseline_is_what_windows_are_measured_from(watch: Watch) -> None:
     baselines.rescore(watch, days(watch, LAST - 1, LAST), now=clock())
     assert away(watch, LAST - 1) > 0.5
     # A window is never its own baseline.
-    report = monitoring.recall(watch, days(watch, LAST, LAST)[0])
+    report = evaluation.recall(watch, days(watch, LAST, LAST)[0])
     assert report["delay"].score is not None
     assert report["delay"].score.kl_fixed is None
 
@@ -124,7 +124,7 @@ def test_retention_leaves_the_baseline(watch: Watch) -> None:
     watch.store.prune(last.start)
     left = watch.store.load_profiles("flights", days(watch, 0, LAST), watch.store.active_baseline("flights"))
     assert [profile.window for profile, _ in left] == [*days(watch, 0, 2), last]
-    report = monitoring.evaluate_window(watch, last, now=clock())
+    report = evaluation.evaluate_window(watch, last, now=clock())
     assert [finding.kind for finding in report.findings] == ["no_reference"]
     promote(watch, LAST, LAST)
     assert watch.store.prune(last.start)["profile"] == 3
@@ -181,11 +181,11 @@ def test_stored_windows_are_scored_against_a_new_baseline(
     reports = backfill(watch)
     old = kl(reports[-1], "delay")
     promote(watch, LAST, LAST)
-    gone = monitoring.Watch(watch.monitor, watch.store, lambda _name: "sqlite:////nowhere/at/all.db")
+    gone = Watch(watch.monitor, watch.store, lambda _name: "sqlite:////nowhere/at/all.db")
     done = baselines.rescore(gone, days(watch, 0, LAST), now=clock())
     assert (len(done.reports), done.kept) == (LAST, {days(watch, LAST, LAST)[0]: done.kept[days(watch, LAST, LAST)[0]]})
     assert kl(done.reports[-1], "delay") > 0.5
-    assert kl(monitoring.recall(watch, days(watch, LAST, LAST)[0]), "delay") == old
+    assert kl(evaluation.recall(watch, days(watch, LAST, LAST)[0]), "delay") == old
     assert watch.store.outbox_counts()["pending"] == 0
     once = dump(watch)
     baselines.rescore(gone, days(watch, 0, LAST), now=clock())
@@ -233,10 +233,10 @@ def test_too_few_windows_to_fit_on(watch: Watch) -> None:
 
 def used(watch: Watch, text: str) -> int:
     """Rows of the reference of the last day, where the day before it was rejected."""
-    changed = monitoring.Watch(parse_monitor(text), watch.store, watch.connect)
+    changed = Watch(parse_monitor(text), watch.store, watch.connect)
     before, last = days(watch, LAST - 1, LAST)
     watch.store.save_gate("flights", before, "rejected", [], clock())
-    return monitoring.evaluate_window(changed, last, now=clock()).n_reference
+    return evaluation.evaluate_window(changed, last, now=clock()).n_reference
 
 
 def test_a_rejected_window_is_no_reference_unless_it_may_be(watch: Watch) -> None:
@@ -293,7 +293,7 @@ def ending(watch: Watch, key: str) -> tuple[str, str]:
 
 def test_a_step_is_found_adapted_to_and_still_told(stepped: Watch) -> None:
     """The trailing reference takes it for normal in the end; the score beside it and the end of the alert do not."""
-    report = monitoring.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
+    report = evaluation.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     assert report["delay"].status == "ok"
     assert kl(report, "delay") < 0.1
     assert away(stepped, STEP + STAYS - 1) == pytest.approx(away(stepped, STEP), rel=0.3)
@@ -313,7 +313,7 @@ def test_its_end_is_told_in_the_same_words(stepped: Watch) -> None:
 def test_frozen_and_empty_columns_stay_in_sight(stepped: Watch) -> None:
     """On the fortieth day as on the first."""
     for number in (STEP, STEP + STAYS - 1):
-        report = monitoring.recall(stepped, days(stepped, number, number)[0])
+        report = evaluation.recall(stepped, days(stepped, number, number)[0])
         found = {finding.column: (finding.kind, finding.message) for finding in report.findings if finding.column}
         assert found["carrier"] == (
             "frozen",
@@ -325,7 +325,7 @@ def test_frozen_and_empty_columns_stay_in_sight(stepped: Watch) -> None:
 
 def test_lost_rows_stay_in_sight(stepped: Watch) -> None:
     """As a finding of every window, and in the end of the alert."""
-    report = monitoring.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
+    report = evaluation.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     (adapted,) = [str(finding) for finding in report.findings if finding.kind == "adapted"]
     assert adapted == (
         "row count 100 against 400 in a window of the baseline of 2024-01-01 … 01-03: the reference has adapted"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from drift.binning import CategoricalBinning
 from drift.composition import compose, from_baseline, least_drifted, merge
 from drift.config import Detection
-from drift.detection import corrected
 from drift.histograms import Histogram, Profile
+from drift.measurement import corrected
 from drift.windows import Calendar
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from scipy.special import ndtr
 
 from drift.binning import CategoricalBinning, NumericBinning
 from drift.config import Detection, EffectOverride, Persistence
-from drift.detection import FAST_KL, FAST_MARGIN, VAST, Past, judge, measure
+from drift.detection import FAST_KL, FAST_MARGIN, VAST, judge
 from drift.errors import BinningMismatch, DistributionError
 from drift.fitting import fit_categorical, fit_numeric
 from drift.histograms import Histogram
-from drift.scores import Score
+from drift.measurement import measure
+from drift.scores import Past, Score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

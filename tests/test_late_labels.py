@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import monitoring
+from drift import evaluation, monitoring
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.store_samples import dump
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from drift.monitoring import Watch
     from drift.reports import Report
+    from drift.watch import Watch
     from drift.windows import Window
 
 LAST = 13
@@ -72,7 +72,7 @@ def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame:
         assert report.status == "ok"
         assert report.rollup().by_role["label"].status == "insufficient_data"
     assert watch.store.alerts("flights") == []
-    stored = monitoring.recall(watch, days(watch, LAST)[0])["late"]
+    stored = evaluation.recall(watch, days(watch, LAST)[0])["late"]
     assert (stored.role, stored.weight, stored.status) == ("label", 0.5, "insufficient_data")
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from drift import monitoring
+from drift import alerting, evaluation, monitoring
 from drift.demo import resource
 from drift.errors import SourceError, StoreError
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
@@ -20,8 +20,8 @@ from tests.test_comparison import kl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.monitoring import Watch
     from drift.reports import Report
+    from drift.watch import Watch
     from drift.windows import Window
 
 LAST = 13
@@ -127,10 +127,10 @@ def test_each_stage_twice_changes_nothing(watch: Watch) -> None:
             case "profile":
                 monitoring.profile_window(watch, window, now=now)
             case "evaluate":
-                monitoring.evaluate_window(watch, window, now=now)
+                evaluation.evaluate_window(watch, window, now=now)
             case "notify":
-                report = monitoring.evaluate_window(watch, window, now=now)
-                monitoring.notify_window(watch, report, now=now)
+                report = evaluation.evaluate_window(watch, window, now=now)
+                alerting.notify_window(watch, report, now=now)
 
     for name in ("plan", "validate", "baseline", "profile", "evaluate", "notify"):
         stage(name)
@@ -314,13 +314,13 @@ def test_an_unreachable_warehouse_is_a_clear_error(tmp_path: Path) -> None:
 def test_recalling_a_window_that_never_ran_says_what_to_do(watch: Watch) -> None:
     """The message is a command."""
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-14"):
-        monitoring.recall(watch, days(watch, LAST, LAST)[0])
+        evaluation.recall(watch, days(watch, LAST, LAST)[0])
 
 
 def test_a_recalled_report_is_the_stored_one(watch: Watch) -> None:
     """With the evidence, so that it still explains itself."""
     written = backfill(watch)[-1]
-    recalled = monitoring.recall(watch, days(watch, LAST, LAST)[0])
+    recalled = evaluation.recall(watch, days(watch, LAST, LAST)[0])
     assert recalled.explain("delay") == written.explain("delay")
     assert kl(recalled, "delay") == kl(written, "delay")
 
@@ -403,7 +403,7 @@ def test_without_its_nulls_the_blizzard_would_be_lost(year: Watch) -> None:
     """Dropping the missing cell, as peers do, takes 90 % of the day's KL: the blizzard *is* the nulls."""
     from drift.divergence import kl_divergence, smooth
 
-    report = monitoring.recall(year, year.monitor.window.calendar.starting(date(2013, 2, 8)))
+    report = evaluation.recall(year, year.monitor.window.calendar.starting(date(2013, 2, 8)))
     evidence = report.evidence["dep_delay"]
     dropped = kl_divergence(*smooth(evidence.current.counts[:-1], evidence.reference.counts[:-1]))
     assert kl(report, "dep_delay") > 1.2

@@ -17,7 +17,7 @@ from tests.test_replay import no_source, stored, watch
 
 if TYPE_CHECKING:
     from drift.binning import Binning
-    from drift.monitoring import Watch
+    from drift.watch import Watch
 
 __all__ = ["no_source", "stored", "watch"]
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import pytest
 
-from drift import monitoring
+from drift import evaluation, monitoring
 from drift.alerts import PAGED
 from drift.errors import StoreError
-from drift.monitoring import Watch
 from drift.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
 from drift.settings import with_settings
 from drift.store import Store
+from drift.watch import Watch, binning_key
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.test_cli import runner
 from tests.test_monitoring import dump
@@ -163,7 +163,7 @@ def test_other_settings_say_what_a_run_under_them_would(watch: Watch, tmp_path: 
         copy(watch, empty)
         again = Watch(monitor, empty, no_source)
         windows, _ = windows_run(watch.store, monitor)
-        ran = [monitoring.evaluate_window(again, window, now=clock()) for window in windows]
+        ran = [evaluation.evaluate_window(again, window, now=clock()) for window in windows]
     found = replayed(watch, settings)
     assert said(found.reports) == said(ran)
     assert said(found.reports) != said(replayed(watch).reports)
@@ -177,7 +177,7 @@ def copy(watch: Watch, store: Store) -> None:
     spans = {key: fitted[key] for key in ("fitted_from", "fitted_to", "n_rows", "reason")}
     store.save_baseline(name, binnings, types={}, now=now, by="test", **spans)
     windows, _ = windows_run(watch.store, watch.monitor)
-    key = monitoring.binning_key(binnings)
+    key = binning_key(binnings)
     for profile, gate in watch.store.load_profiles(name, windows, binnings):
         if profile.window is not None:
             store.save_gate(name, profile.window, gate, [], now)

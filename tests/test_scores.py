@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from drift.binning import CategoricalBinning
-from drift.detection import measure
 from drift.histograms import Histogram
+from drift.measurement import measure
 from drift.scores import SEVERITY_RANK, Score, Severity, Status, Verdict
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import yaml
 
-from drift import monitoring
 from drift.config import parse_monitor
 from drift.errors import DriftError
 from drift.planting import plant
 from drift.replay import Memory, replay, windows_run
 from drift.settings import with_settings
 from drift.tuning import MUTED, Scored, Trial, _quieten, calls, lead_needed, rejudge, search, try_out, tune, with_floor
+from drift.watch import Watch
 from tests.flights import SQL, monitor_text
 from tests.test_cli import runner
 from tests.test_monitoring import dump
@@ -25,7 +25,6 @@ from tests.test_replay import no_source, replayed, stored, watch
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.monitoring import Watch
 
 __all__ = ["no_source", "stored", "watch"]
 
@@ -55,7 +54,7 @@ def test_judging_again_is_a_replay(watch: Watch, settings: dict[str, Any]) -> No
     Without a seasonal companion: which features that excuses depends on the floors.
     """
     plain = with_settings(watch.monitor, {"detection.seasonal": False})
-    watch = monitoring.Watch(plain, watch.store, no_source)
+    watch = Watch(plain, watch.store, no_source)
     windows, _ = windows_run(watch.store, plain)
     memory = Memory(watch.store)
     scored = Scored.of(replay(watch, memory, windows), memory.past, [])
@@ -136,7 +135,7 @@ def test_what_is_proposed_can_be_pasted(watch: Watch) -> None:
     """The snippet under the monitor's own keys makes the proposed settings."""
     monitor = with_settings(watch.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
     windows, lead = windows_run(watch.store, monitor)
-    loud = monitoring.Watch(monitor, watch.store, no_source)
+    loud = Watch(monitor, watch.store, no_source)
     found = tune(loud, windows, lead=lead, wished=2.0, rng=np.random.default_rng(5), times=3)
     assert found.current.a_month > 2 >= found.proposed.a_month
     pasted = yaml.safe_load(found.yaml)
@@ -151,7 +150,7 @@ def test_monitors_without_history_are_tuned(watch: Watch) -> None:
     monitor = with_settings(watch.monitor, {"detection.history": 0})
     windows, lead = windows_run(watch.store, monitor)
     found = tune(
-        monitoring.Watch(monitor, watch.store, no_source),
+        Watch(monitor, watch.store, no_source),
         windows,
         lead=lead,
         wished=1.0,

@@ -1,0 +1,185 @@
+"""Evaluation: one window scored against its references, from stored counts alone."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from drift import comparison, composition, standing
+from drift.errors import StoreError
+from drift.histograms import Profile
+from drift.kinds import is_comparable
+from drift.references import fixed_windows
+from drift.reports import Finding, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from drift.binning import Binning
+    from drift.watch import Baseline, Watch
+    from drift.windows import Window
+
+
+def evaluate_window(watch: Watch, window: Window, *, now: datetime) -> Report:
+    """Score one window against its reference from stored counts alone, and store the verdicts."""
+    report = _evaluate(watch, window)
+    watch.store.save_report(watch.name, report, now)
+    return report
+
+
+def recall(watch: Watch, window: Window) -> Report:
+    """Return the stored report of a window, with its evidence.
+
+    Raises
+    ------
+    StoreError
+        If the window was never run.
+    """
+    report = watch.store.load_report(watch.name, window.start)
+    if report is None:
+        raise StoreError(
+            f"{watch.name} has no report of {watch.label(window)}: drift run {watch.name} --date {watch.label(window)}"
+        )
+    return replace(report, label=watch.label(window))
+
+
+def _evaluate(watch: Watch, window: Window) -> Report:
+    monitor, label = watch.monitor, watch.label(window)
+    gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
+    if gate == "rejected":
+        return Report(watch.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
+    binnings = watch.store.active_baseline(watch.name)
+    known = _recorded(watch, window, binnings)
+    current, needed = known.current, monitor.reference_min_windows
+    reference, names = composition.compose(
+        known.references,
+        current,
+        monitor.detection,
+        left_out=_critical(watch, known.held_against, window),
+        least=needed,
+    )
+    main = next(iter(known.references))
+    used = known.references[main]
+    columns = {**{c: t for profile in used for c, t in profile.schema.items()}, **current.schema}
+    features = watch.features({**columns, **dict.fromkeys(binnings, "")})
+    unbinned = {f: _why_unbinned(columns[f]) for f in features if f not in binnings}
+    reference = replace(reference, problems={**reference.problems, **unbinned})
+    findings = []
+    if len(used) < needed:
+        few = f"the reference has {len(used)} of {len(known.held_against[main])} windows with rows; it needs {needed}"
+        if monitor.reference.fixed == "baseline" and not known.baselines:
+            few = f"there is no baseline yet: drift baseline promote {watch.name} --from DATE --to DATE --reason WHY"
+        findings.append(Finding("no_reference", few))
+        features = features or list(binnings)
+    elif not current.n_rows:
+        findings.append(Finding("no_rows", "the window holds no rows"))
+    else:
+        findings += _standing(watch, known, reference.n_rows / len(used))
+    report = comparison.assess(
+        Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label),
+        reference,
+        current,
+        features=features,
+        detection=monitor.detection,
+        seed=zlib.crc32(f"{watch.name} {window.key}".encode()),
+        history=watch.store.history(watch.name, features, before=window.start, limit=monitor.detection.history),
+        watched=monitor.features,
+    )
+    return _beside_the_baseline(report, known, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What the store holds that a window is judged by: its counts, and of each reference the windows that may be used.
+
+    `baselines` are the baselines in force by feature, `fixed` their windows.
+    """
+
+    current: Profile
+    held_against: dict[str, list[Window]]
+    references: dict[str, list[Profile]]
+    baselines: dict[str, Baseline]
+    fixed: dict[Baseline, list[Profile]]
+
+
+def _recorded(watch: Watch, window: Window, binnings: Mapping[str, Binning]) -> _Recorded:
+    held_against, baselines = watch.held_against(window), watch.baselines()
+    calendar = watch.monitor.window.calendar
+    fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
+    wanted = {window, *(w for some in (*held_against.values(), *fixed.values()) for w in some)}
+    loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings)
+    stored = {p.window: (comparison.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
+    rejected = "rejected" not in watch.monitor.reference.exclude
+
+    def may_be_used(windows: Iterable[Window]) -> list[Profile]:
+        found = [stored[w] for w in windows if w in stored]
+        return [profile for profile, gate in found if profile.n_rows and (gate != "rejected" or rejected)]
+
+    return _Recorded(
+        stored[window][0] if window in stored else Profile(window, 0, {}),
+        held_against,
+        {name: may_be_used(windows) for name, windows in held_against.items()},
+        baselines,
+        {each: may_be_used(windows) for each, windows in fixed.items()},
+    )
+
+
+def _described(known: _Recorded) -> str:
+    """Say which references there are, and how much of them."""
+    main, *companions = (
+        f"{name}: {len(known.references[name])} of {len(windows)}" for name, windows in known.held_against.items()
+    )
+    return "; ".join([f"{main} windows", *companions])
+
+
+def _critical(watch: Watch, held_against: Mapping[str, Sequence[Window]], window: Window) -> set[tuple[str, datetime]]:
+    """Return the features and windows that were critical, where the monitor keeps these out of its references."""
+    starts = [w.start for windows in held_against.values() for w in windows]
+    if "critical" not in watch.monitor.reference.exclude or watch.monitor.reference.fixed or not starts:
+        return set()
+    reports = watch.store.load_reports(watch.name, since=min(starts), until=max(starts))
+    return {
+        (verdict.feature, report.window.start)
+        for report in reports
+        for verdict in report.verdicts
+        if report.window and report.window < window and verdict.status == "critical"
+    }
+
+
+def _standing(watch: Watch, known: _Recorded, usual: float) -> list[Finding]:
+    """Return what is found beside KL, so that no reference that adapts hides it."""
+    newest = max(known.fixed, key=lambda each: each.version, default=None)
+    found = standing.volume_findings(
+        known.current.n_rows,
+        usual,
+        [profile.n_rows for profile in known.fixed[newest]] if newest else [],
+        label=watch.span(newest) if newest else "",
+    )
+    # A baseline whose windows are gone leaves the reference to compare with.
+    instead = next(iter(known.references.values()))
+    before = {feature: known.fixed[each] or instead for feature, each in known.baselines.items()}
+    return found + standing.still_findings(known.current, before, min_rows=watch.monitor.detection.min_rows)
+
+
+def _beside_the_baseline(report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
+    """Note with each score which reference it was held against, and how far the feature is from its baseline."""
+    away = {
+        each: composition.from_baseline(composition.merge(profiles), known.current)
+        for each, profiles in known.fixed.items()
+    }
+    fixed = {feature: away[each].get(feature) for feature, each in known.baselines.items()}
+    verdicts = [
+        replace(v, score=replace(v.score, kl_fixed=fixed.get(v.feature), reference=names.get(v.feature, "")))
+        if v.score
+        else v
+        for v in report.verdicts
+    ]
+    return replace(report, verdicts=verdicts)
+
+
+def _why_unbinned(arrow_type: str) -> str:
+    if not is_comparable(arrow_type):
+        return f"type {arrow_type} cannot be compared: exclude the feature"
+    return "the column came after the bins were fitted: drift baseline fit gives it bins"
