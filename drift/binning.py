@@ -3,14 +3,15 @@
 A binning has a cell for every value there can be, so a row is never dropped and the counts of a window always
 sum to its rows. Numbers fall into *below*, k bins ``[e_i, e_{i+1})``, *above*, *missing*; categories into *each
 level, other (known from the reference but rare), unseen (never seen there), missing*. A value that alone holds a large
-share of the reference (a departure delay of exactly 0, no rain) gets a bin of its own.
+share of the reference (a departure delay of exactly 0, no rain) gets a bin of its own; one that is found out only later
+(`drift.refinement`) gets a cell of its own inside a bin.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -38,11 +39,13 @@ class NumericBinning:
     scale
         How the numbers are to be shown: ``number``, ``integer``, ``date`` (days since 1970), ``timestamp`` and
         ``time`` (seconds).
+    apart : float64, shape (a,)
+        Values with a cell of their own behind that of the rest of their bin; strictly increasing, inside the edges.
 
     Raises
     ------
     BinningError
-        If the edges are not finite and strictly increasing.
+        If the edges are not finite and strictly increasing, or a value to set apart is in no bin.
 
     Examples
     --------
@@ -51,18 +54,20 @@ class NumericBinning:
     ('below 0', '[0, 10)', '[10, 20)', '20 and above', 'missing')
     >>> binning.count([-5, 0, 9.9, 20, float("inf"), float("nan")]).tolist()
     [1, 2, 0, 2, 1]
+    >>> NumericBinning([0, 10, 20], apart=[3]).cells
+    ('below 0', '[0, 10) without 3', '= 3', '[10, 20)', '20 and above', 'missing')
     """
 
     edges: NDArray[np.float64]
     scale: Scale = "number"
+    apart: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        # Adding zero turns -0.0 into 0.0, which is equal and would be written differently.
-        edges = np.array(self.edges, dtype=np.float64) + 0.0
-        if edges.ndim != 1 or not np.isfinite(edges).all() or (edges[1:] <= edges[:-1]).any():
-            raise BinningError(f"bin edges must be finite and strictly increasing, got {edges.tolist()}")
-        edges.flags.writeable = False
+        edges, apart = (_increasing(name, getattr(self, name)) for name in ("edges", "apart"))
+        if len(apart) and not (len(edges) and edges[0] <= apart[0] and apart[-1] < edges[-1]):
+            raise BinningError(f"values to set apart must lie in a bin, got {apart.tolist()} of {edges.tolist()}")
         object.__setattr__(self, "edges", edges)
+        object.__setattr__(self, "apart", apart)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, NumericBinning) and self.fingerprint == other.fingerprint
@@ -82,8 +87,8 @@ class NumericBinning:
 
     @property
     def n_cells(self) -> int:
-        """Number of cells: ``k + 3``."""
-        return len(self.edges) + 2
+        """Number of cells: ``k + 3``, and one for each value set apart."""
+        return len(self.edges) + 2 + len(self.apart)
 
     @property
     def missing(self) -> int:
@@ -96,7 +101,16 @@ class NumericBinning:
         if not len(self.edges):
             return ("any value", "missing")
         low, high = self.format(self.edges[0]), self.format(self.edges[-1])
-        return (f"below {low}", *map(self._bin_name, self.edges, self.edges[1:]), f"{high} and above", "missing")
+        named = [f"below {low}", *map(self._bin_name, self.edges, self.edges[1:]), f"{high} and above", "missing"]
+        inside: dict[int, list[str]] = {}
+        for cell, value in zip(self.cell_of(self.apart).tolist(), self.apart, strict=True):
+            inside.setdefault(cell, []).append(self.format(value))
+        # From the last bin on, so that the places of those before it stay.
+        for cell in sorted(inside, reverse=True):
+            values = inside[cell]
+            but = ", ".join(values) if len(values) <= _MOST_NAMED else f"{len(values)} values"
+            named[cell : cell + 1] = [f"{named[cell]} without {but}", *(f"= {value}" for value in values)]
+        return tuple(named)
 
     def _bin_name(self, low: float, high: float) -> str:
         if self.scale in {"integer", "date"}:
@@ -110,6 +124,36 @@ class NumericBinning:
         if below in self.edges:
             return f"({self.format(below)}, {self.format(high)})"
         return f"[{self.format(low)}, {self.format(high)})"
+
+    @cached_property
+    def whole(self) -> NumericBinning:
+        """The same bins with no value set apart."""
+        return NumericBinning(self.edges, self.scale) if len(self.apart) else self
+
+    @cached_property
+    def whole_cells(self) -> NDArray[np.intp]:
+        """Of each cell, the cell of `whole` that it is part of."""
+        return np.sort(np.append(np.arange(len(self.edges) + 2), self.cell_of(self.apart)))
+
+    def cell_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the cell of `whole` that each number falls into."""
+        return np.searchsorted(self.edges, values, "right")
+
+    def shared(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say which numbers fall into a bin that other numbers fall into too."""
+        if len(self.edges) < 2:
+            return np.zeros(len(values), np.bool_)
+        cells = self.cell_of(values)
+        inside = (cells > 0) & (cells < len(self.edges))
+        return inside & self._many[np.where(inside, cells - 1, 0)]
+
+    @cached_property
+    def _many(self) -> NDArray[np.bool_]:
+        """Whether each bin has room for more than one number."""
+        low, high = self.edges[:-1], self.edges[1:]
+        if self.scale in {"integer", "date"}:
+            return np.ceil(high) - 1 > np.ceil(low)
+        return high > np.nextafter(low, np.inf)
 
     def format(self, value: float) -> str:
         """Show one number on this binning's scale."""
@@ -132,16 +176,50 @@ class NumericBinning:
         counts : int64, shape (n_cells,)
             They sum to n.
         """
-        counts = np.zeros(self.n_cells, np.int64)
         flat = np.asarray(values, np.float64).ravel()
-        for start in range(0, len(flat), _CHUNK):
-            # Sorting a chunk that fits the cache and looking the few edges up in it beats looking every value up.
-            chunk = np.sort(flat[start : start + _CHUNK])
-            present = int(np.searchsorted(chunk, np.inf, "right"))
-            cuts = np.searchsorted(chunk[:present], self.edges, "left")
-            counts[:-1] += np.diff(cuts, prepend=0, append=present)
-            counts[-1] += len(chunk) - present
+        chunks = (np.sort(flat[start : start + CHUNK]) for start in range(0, len(flat), CHUNK))
+        return sum(map(self.count_sorted, chunks), np.zeros(self.n_cells, np.int64))
+
+    def count_sorted(self, ordered: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Count sorted values, NaN last, into cells.
+
+        Sorting a chunk that fits the cache and looking the few edges up in it beats looking every value up.
+        """
+        present = int(np.searchsorted(ordered, np.inf, "right"))
+        cuts = np.searchsorted(ordered[:present], self.edges, "left")
+        counts = np.diff(cuts, prepend=0, append=[present, len(ordered)])
+        if len(self.apart):
+            first, last = (np.searchsorted(ordered, self.apart, side) for side in ("left", "right"))
+            return self.set_apart(counts, last - first)
         return counts
+
+    def set_apart(self, counts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Move rows of the values that are set apart from the cells of `whole` to their own.
+
+        Parameters
+        ----------
+        counts : int64, shape (whole.n_cells,)
+        rows : int64, shape (a,)
+            Of a bin no more than it holds are moved.
+
+        Returns
+        -------
+        counts : int64, shape (n_cells,)
+            They sum to what they summed to.
+
+        Examples
+        --------
+        >>> NumericBinning([0, 10, 20], apart=[3]).set_apart([1, 9, 5, 2, 0], [4]).tolist()
+        [1, 5, 4, 5, 2, 0]
+        """
+        rest = np.array(counts, np.int64)
+        cells = self.cell_of(self.apart)
+        own = []
+        for cell, n in zip(cells.tolist(), rows, strict=True):
+            own.append(min(int(n), int(rest[cell])))
+            rest[cell] -= own[-1]
+        # Behind the rest of its bin, so that the cells stay in order, as far as they have one.
+        return np.insert(rest, cells + 1, own)
 
     def count_arrow(self, array: pa.Array[Any]) -> NDArray[np.int64]:
         """Count an Arrow array into cells; nulls and NaN are missing."""
@@ -152,7 +230,8 @@ class NumericBinning:
 
     def to_dict(self) -> dict[str, Any]:
         """The binning as plain JSON; edges are written so that they read back bit for bit."""
-        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist()}
+        apart = {"apart": self.apart.tolist()} if len(self.apart) else {}
+        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist(), **apart}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -160,7 +239,10 @@ class NumericBinning:
         return _fingerprint(self.to_dict())
 
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
+"""Rows sorted at once."""
+
+_MOST_NAMED = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FORMATS: dict[Scale, Callable[[float], str]] = {
     "number": "{:.6g}".format,
@@ -169,6 +251,27 @@ _FORMATS: dict[Scale, Callable[[float], str]] = {
     "timestamp": lambda seconds: f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}",
     "time": lambda seconds: str(timedelta(seconds=seconds)),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """How well the rows of a fit know the labels there are.
+
+    Parameters
+    ----------
+    rows
+        Rows with a label; 0, like the next two, for an identifier.
+    once, twice
+        Labels that one row held, and that two held. As each row seen once is unseen to all others, a further row has a
+        new label with a chance of about ``once / rows`` (Good & Turing, 1953).
+    cutoff
+        Rows of the most frequent label that got no cell of its own; 0 where every label got one.
+    """
+
+    rows: int
+    once: int
+    twice: int
+    cutoff: int
 
 
 @dataclass(frozen=True)
@@ -184,6 +287,9 @@ class CategoricalBinning:
         identifier, new labels are no news, and they count as *other*.
     salt
         Where given, labels are stored only as salted hashes, as they can be personal data.
+    vocabulary
+        What the fit knows of the labels it did not see. None where it saw every label often enough to know them all,
+        and where nothing was fitted.
 
     Raises
     ------
@@ -203,6 +309,7 @@ class CategoricalBinning:
     rare: tuple[str, ...] | None = ()
     salt: str = ""
     boolean: bool = field(default=False, repr=False)
+    vocabulary: Vocabulary | None = field(default=None, repr=False)
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -268,12 +375,17 @@ class CategoricalBinning:
 
     def to_dict(self) -> dict[str, Any]:
         """The binning as plain JSON."""
-        return {
+        spec: dict[str, Any] = {
             "kind": "categorical",
             "levels": list(self.levels),
             "rare": None if self.rare is None else list(self.rare),
             "salt": self.salt,
-        } | ({"boolean": True} if self.boolean else {})
+        }
+        if self.boolean:
+            spec["boolean"] = True
+        if self.vocabulary:
+            spec["vocabulary"] = asdict(self.vocabulary)
+        return spec
 
     @cached_property
     def fingerprint(self) -> str:
@@ -287,6 +399,16 @@ BOOLEAN = CategoricalBinning(("false", "true"), boolean=True)
 """Both its levels, whether the reference held both or not."""
 
 _BITS = {"0": "false", "1": "true"}
+
+
+def _increasing(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    # Adding zero turns -0.0 into 0.0, which is equal and would be written differently.
+    array = np.array(values, dtype=np.float64) + 0.0
+    if array.ndim != 1 or not np.isfinite(array).all() or (array[1:] <= array[:-1]).any():
+        named = {"edges": "bin edges", "apart": "values to set apart"}[name]
+        raise BinningError(f"{named} must be finite and strictly increasing, got {array.tolist()}")
+    array.flags.writeable = False
+    return array
 
 
 def _fingerprint(spec: Mapping[str, Any]) -> str:
@@ -311,12 +433,17 @@ def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
     match spec:
         case {"kind": "numeric", "scale": scale, "edges": edges}:
             try:
-                return NumericBinning(edges, scale)
+                return NumericBinning(edges, scale, spec.get("apart", ()))
             except (TypeError, ValueError) as error:
                 raise BinningError(f"edges are no numbers: {error}") from error
         case {"kind": "categorical", "levels": levels, "rare": rare, "salt": salt}:
+            known = spec.get("vocabulary")
+            try:
+                vocabulary = Vocabulary(**known) if known else None
+            except TypeError as error:
+                raise BinningError(f"vocabulary is none of ours: {error}") from error
             return CategoricalBinning(
-                tuple(levels), None if rare is None else tuple(rare), salt, bool(spec.get("boolean"))
+                tuple(levels), None if rare is None else tuple(rare), salt, bool(spec.get("boolean")), vocabulary
             )
         case _:
             raise BinningError(f"unknown binning {spec.get('kind')!r}: written by a newer version of Drift?")

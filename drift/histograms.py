@@ -1,27 +1,25 @@
 """Histograms: the counts of one window under a binning; they add up.
 
-A window is read once and becomes a `Profile`: one `Histogram` and, for numbers, one `Summary` a feature. Everything
-later (any reference, any comparison, replay, backfill) is arithmetic on these.
+A window is read once (`drift.counting`) and becomes a `Profile`: one `Histogram` and, for numbers, one `Summary` a
+feature. Everything later (any reference, any comparison, replay, backfill) is arithmetic on these.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.binning import CategoricalBinning, NumericBinning
+from drift.atoms import Atoms
+from drift.binning import NumericBinning
 from drift.errors import BinningError, BinningMismatch
-from drift.kinds import compatible, infer_scale, to_labels, to_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from drift.binning import Binning
@@ -37,6 +35,9 @@ class Histogram:
     binning
     counts : int64, shape (n_cells,)
         Not negative.
+    atoms
+        The values that recur in bins with other values; None where nobody looked for them, and for categories. None
+        with anything else makes None.
 
     Raises
     ------
@@ -53,6 +54,7 @@ class Histogram:
 
     binning: Binning
     counts: NDArray[np.int64]
+    atoms: Atoms | None = None
 
     def __post_init__(self) -> None:
         given = np.asarray(self.counts)
@@ -68,9 +70,32 @@ class Histogram:
     @classmethod
     def empty(cls, binning: Binning) -> Histogram:
         """Return the histogram of no rows: the zero of ``+``."""
-        return cls(binning, np.zeros(binning.n_cells, np.int64))
+        atoms = Atoms.none() if isinstance(binning, NumericBinning) else None
+        return cls(binning, np.zeros(binning.n_cells, np.int64), atoms)
 
-    @property
+    @classmethod
+    def total(cls, parts: Sequence[Histogram]) -> Histogram:
+        """Return the histogram of all rows together: as ``+``, and faster than adding one after the other.
+
+        Raises
+        ------
+        BinningMismatch
+            If they do not share their binning.
+        """
+        first, *others = parts
+        if not others:
+            return first
+        for other in others:
+            if first.binning.fingerprint != other.binning.fingerprint:
+                raise BinningMismatch(
+                    f"histograms of binnings {first.binning.fingerprint} and {other.binning.fingerprint} do not add "
+                    "up: profile both windows under one binning"
+                )
+        known = [part.atoms for part in parts if part.atoms is not None]
+        atoms = Atoms.total(known) if len(known) == len(parts) else None
+        return cls(first.binning, np.sum([part.counts for part in parts], axis=0), atoms)
+
+    @cached_property
     def n(self) -> int:
         """Rows counted, missing ones too."""
         return int(self.counts.sum())
@@ -86,22 +111,32 @@ class Histogram:
         return self.counts / max(self.n, 1)
 
     def __add__(self, other: Histogram) -> Histogram:
-        if self.binning.fingerprint != other.binning.fingerprint:
-            raise BinningMismatch(
-                f"histograms of binnings {self.binning.fingerprint} and {other.binning.fingerprint} do not add up: "
-                "profile both windows under one binning"
-            )
-        return Histogram(self.binning, self.counts + other.counts)
+        return Histogram.total((self, other))
 
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Histogram)
             and self.binning.fingerprint == other.binning.fingerprint
             and bool((self.counts == other.counts).all())
+            and self.atoms == other.atoms
         )
 
     def __hash__(self) -> int:
         return hash((self.binning.fingerprint, self.counts.tobytes()))
+
+    def whole(self) -> Histogram:
+        """Return the same rows with no value set apart (`NumericBinning.apart`).
+
+        Examples
+        --------
+        >>> Histogram(NumericBinning([0, 10, 20], apart=[3]), [1, 5, 4, 5, 2, 0]).whole().counts.tolist()
+        [1, 9, 5, 2, 0]
+        """
+        if not isinstance(self.binning, NumericBinning) or not len(self.binning.apart):
+            return self
+        counts = np.zeros(self.binning.whole.n_cells, np.int64)
+        np.add.at(counts, self.binning.whole_cells, self.counts)
+        return Histogram(self.binning.whole, counts, self.atoms)
 
     def quantile(self, share: float) -> float | None:
         """Return the approximate quantile of the values present, by linear interpolation within its bin.
@@ -111,7 +146,7 @@ class Histogram:
         binning = self.binning
         if not isinstance(binning, NumericBinning) or len(binning.edges) == 0:
             return None
-        inside = self.counts[:-1]
+        inside = self.whole().counts[:-1]
         cumulative = np.cumsum(inside)
         if cumulative[-1] == 0:
             return None
@@ -161,23 +196,27 @@ class Summary:
     @classmethod
     def of(cls, values: NDArray[np.float64] | list[float]) -> Summary:
         """Summarise numbers; NaN are left out."""
-        flat = np.asarray(values, np.float64)
-        finite = np.isfinite(flat)
-        infinite = 0
-        if not finite.all():
-            infinite = int(np.isinf(flat).sum())
-            flat = flat[finite]
-        if not len(flat):
+        return cls.of_sorted(np.sort(np.asarray(values, np.float64).ravel()))
+
+    @classmethod
+    def of_sorted(cls, ordered: NDArray[np.float64]) -> Summary:
+        """Summarise sorted numbers, NaN last; the array is written over, as another would cost more than the sums."""
+        first, present = np.searchsorted(ordered, [-np.inf, np.inf], "right").tolist()
+        last = int(np.searchsorted(ordered, np.inf, "left"))
+        finite = ordered[first:last]
+        n, infinite = len(finite), first + present - last
+        if not n:
             return cls(infinite=infinite)
+        low, high = float(finite[0]), float(finite[-1])
+        zeros = int(np.searchsorted(finite, 0.0, "right") - np.searchsorted(finite, 0.0, "left"))
         # Float64 overflows on values near its limit; infinity is then the honest sum, and it is not stored as one.
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(flat.mean())
+            mean = float(finite.mean())
             if not math.isfinite(mean):
-                mean = float((flat / len(flat)).sum())
-            m2 = float(np.square(flat - mean).sum())
-        return cls(
-            len(flat), mean, m2, float(flat.min()), float(flat.max()), len(flat) - int(np.count_nonzero(flat)), infinite
-        )
+                mean = float((finite / n).sum())
+            finite -= mean
+            m2 = float(np.square(finite, out=finite).sum())
+        return cls(n, mean, m2, low, high, zeros, infinite)
 
     @property
     def std(self) -> float | None:
@@ -238,113 +277,22 @@ class Profile:
     schema: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def total(cls, parts: Sequence[Profile]) -> Profile:
+        """Return the profile of all rows together: as ``+``, and faster than adding one after the other."""
+        counted: dict[str, list[Histogram]] = {}
+        summed: dict[str, Summary] = {}
+        schema: dict[str, str] = {}
+        problems: dict[str, str] = {}
+        for part in parts:
+            for name, histogram in part.histograms.items():
+                counted.setdefault(name, []).append(histogram)
+            for name, summary in part.summaries.items():
+                summed[name] = summed[name] + summary if name in summed else summary
+            schema |= part.schema
+            problems |= part.problems
+        histograms = {name: Histogram.total(each) for name, each in counted.items()}
+        return cls(None, sum(part.n_rows for part in parts), histograms, summed, schema, problems)
+
     def __add__(self, other: Profile) -> Profile:
-        def merged(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
-            return {
-                name: reduce(add, [side[name] for side in (mine, theirs) if name in side])
-                for name in {**mine, **theirs}
-            }
-
-        return Profile(
-            None,
-            self.n_rows + other.n_rows,
-            merged(self.histograms, other.histograms),
-            merged(self.summaries, other.summaries),
-            {**self.schema, **other.schema},
-            {**self.problems, **other.problems},
-        )
-
-
-def _same_clock(binning: Binning, arrow_type: pa.DataType) -> bool:
-    """Say whether dates are still dates and timestamps timestamps: their numbers count days or seconds."""
-    import pyarrow.types as t
-
-    return (
-        not isinstance(binning, NumericBinning)
-        or binning.kind != "datetime"
-        or t.is_null(arrow_type)
-        or binning.scale == infer_scale(arrow_type)
-    )
-
-
-def _count_column(column: pa.Array[Any], binning: Binning) -> tuple[NDArray[np.int64], Summary]:
-    if not compatible(binning.kind, column.type) or not _same_clock(binning, column.type):
-        raise BinningError(f"type changed: {binning.kind} in the reference, {column.type} now")
-    if isinstance(binning, CategoricalBinning):
-        return binning.count_labels(*to_labels(column)), Summary()
-    values, n_null = to_numbers(column)
-    cells = binning.count(values)
-    cells[-1] += n_null
-    return cells, Summary.of(values)
-
-
-def count(
-    batches: Iterable[pa.RecordBatch],
-    binnings: Mapping[str, Binning],
-    *,
-    window: Window | None = None,
-    schema: Mapping[str, str] | None = None,
-) -> Profile:
-    """Count a stream of rows into cells, in one pass and bounded memory.
-
-    Parameters
-    ----------
-    batches
-        The rows; they may lack columns or change types, which is recorded, not raised.
-    binnings
-        The frozen binning of every feature to count.
-    window
-        The window they stand for.
-    schema
-        Arrow types of the source as text, where known beyond the batches.
-
-    Returns
-    -------
-    Profile
-        Its histograms each sum to the rows read; a feature that could not be counted is in `problems` instead.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> rows = pa.record_batch({"x": [0.5, None, float("nan"), 7.0]})
-    >>> profile = count([rows], {"x": NumericBinning([0, 1]), "y": NumericBinning([0, 1])})
-    >>> profile.histograms["x"].counts.tolist(), dict(profile.problems)
-    ([0, 1, 1, 2], {'y': 'column missing'})
-    """
-    counts = {name: np.zeros(binning.n_cells, np.int64) for name, binning in binnings.items()}
-    summaries = dict.fromkeys(binnings, Summary())
-    seen: set[str] = set()
-    types = dict(schema or {})
-    problems: dict[str, str] = {}
-    n_rows = 0
-    for batch in batches:
-        n_rows += batch.num_rows
-        for column_type in batch.schema:
-            types.setdefault(column_type.name, str(column_type.type))
-        for name, binning in binnings.items():
-            index = batch.schema.get_field_index(name)
-            if index < 0 or name in problems:
-                continue
-            seen.add(name)
-            try:
-                cells, summary = _count_column(batch.column(index), binning)
-            except BinningError as error:
-                problems[name] = str(error)
-                continue
-            counts[name] += cells
-            summaries[name] += summary
-    for name in binnings.keys() - problems.keys():
-        have = int(counts[name].sum())
-        if name not in seen and (n_rows or (types and name not in types)):
-            problems[name] = "column missing"
-        elif have != n_rows:
-            problems[name] = f"column missing in part of the window: {have:,} of {n_rows:,} rows have it"
-    good = [name for name in binnings if name not in problems]
-    return Profile(
-        window,
-        n_rows,
-        {name: Histogram(binnings[name], counts[name]) for name in good},
-        {name: summaries[name] for name in good if isinstance(binnings[name], NumericBinning)},
-        types,
-        problems,
-    )
+        return Profile.total((self, other))

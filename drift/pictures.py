@@ -217,7 +217,7 @@ def _form(histogram: Histogram, summary: Summary | None) -> Form | None:
     binning = histogram.binning
     if not isinstance(binning, NumericBinning):
         return None
-    counts = histogram.counts[:-1]
+    counts = histogram.whole().counts[:-1]
     total = int(counts.sum())
     edges = binning.edges
     if summary is not None and summary.low is not None and summary.high is not None:

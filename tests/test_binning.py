@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.binning import Binning, CategoricalBinning, NumericBinning, binning_from_dict, hash_label
+from drift.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary, binning_from_dict, hash_label
 from drift.errors import BinningError
 
 law = settings(deadline=None, max_examples=60)
@@ -134,6 +134,17 @@ def test_categorical_binnings_round_trip(labels: list[str], top: int, known: boo
     assert again.fingerprint == binning.fingerprint
 
 
+@law
+@given(st.lists(st.integers(0, 10**12), min_size=4, max_size=4))
+def test_what_a_fit_knows_of_other_labels_round_trips(facts: list[int]) -> None:
+    """Through JSON and back: the same facts, the same fingerprint."""
+    binning = CategoricalBinning(("a",), ("b",), vocabulary=Vocabulary(*facts))
+    again = binning_from_dict(json.loads(json.dumps(binning.to_dict())))
+    assert isinstance(again, CategoricalBinning)
+    assert again.vocabulary == Vocabulary(*facts)
+    assert (again, again.fingerprint) == (binning, binning.fingerprint)
+
+
 def test_fingerprints_are_stable() -> None:
     """They are stored beside every histogram, so they may never change from one release or machine to the next."""
     assert NumericBinning([0, 0.1, 20]).fingerprint == "943a711a358f5827"
@@ -151,14 +162,70 @@ def test_different_cells_have_different_fingerprints() -> None:
         CategoricalBinning(("a",), ("b",)),
         CategoricalBinning(("a",), None),
         CategoricalBinning(("a", "b"), salt="s"),
+        CategoricalBinning(("a", "b"), vocabulary=Vocabulary(9, 1, 0, 0)),
     ]
     assert len({binning.fingerprint for binning in binnings}) == len(binnings)
 
 
 @pytest.mark.parametrize(
-    "spec", [{}, {"kind": "kll"}, {"kind": "numeric"}, {"kind": "numeric", "scale": "number", "edges": ["a"]}]
+    "spec",
+    [
+        {},
+        {"kind": "kll"},
+        {"kind": "numeric"},
+        {"kind": "numeric", "scale": "number", "edges": ["a"]},
+        {"kind": "categorical", "levels": [], "rare": [], "salt": "", "vocabulary": {"hapax": 3}},
+    ],
 )
 def test_specifications_that_are_none_are_refused(spec: dict[str, Any]) -> None:
     """What a newer version wrote, or a hand has spoilt, raises a `BinningError`."""
     with pytest.raises(BinningError):
         binning_from_dict(spec)
+
+
+# --- values set apart inside a bin
+
+
+@law
+@given(
+    st.lists(st.integers(0, 11), unique=True, max_size=5),
+    st.lists(st.integers(-2, 14) | st.floats(-2, 14) | st.just(math.nan), max_size=60),
+)
+def test_a_value_set_apart_has_a_cell_of_its_own(apart: list[int], values: list[float]) -> None:
+    """Its rows are counted there and nowhere else, the others where they were, and each cell has a name."""
+    plain, finer = NumericBinning([0, 4, 5, 12]), NumericBinning([0, 4, 5, 12], apart=sorted(apart))
+    counts = finer.count(values)
+    assert counts.sum() == len(values)
+    assert len(counts) == finer.n_cells == len(finer.cells) == len(finer.whole_cells)
+    assert len(set(finer.cells)) == finer.n_cells
+    for j, value in enumerate(sorted(apart)):
+        cell = int(finer.cell_of(finer.apart)[j]) + 1 + j
+        assert counts[cell] == values.count(value)
+        assert finer.cells[cell] == f"= {value}"
+    assert np.bincount(finer.whole_cells, counts).tolist() == plain.count(values).tolist()
+    assert finer.whole == plain
+    assert binning_from_dict(json.loads(json.dumps(finer.to_dict()))) == finer
+    assert (finer == plain) == (not apart)
+
+
+@pytest.mark.parametrize("bad", [[-1], [12], [3, 3], [5, 3], [math.nan], [math.inf]])
+def test_only_values_in_a_bin_can_be_set_apart(bad: list[float]) -> None:
+    """Below and above every edge there is nothing to hide in."""
+    with pytest.raises(BinningError, match="apart"):
+        NumericBinning([0, 4, 12], apart=bad)
+
+
+def test_many_values_set_apart_are_counted_in_the_name_of_the_rest() -> None:
+    """The name of a cell stays short."""
+    assert NumericBinning([0, 10], apart=[1, 2, 3]).cells[1] == "[0, 10) without 1, 2, 3"
+    assert NumericBinning([0, 10], "integer", [1, 2, 3, 5]).cells[1] == "0 … 9 without 4 values"
+
+
+def test_which_bins_are_shared() -> None:
+    """A bin of one number has no room for another; below, above and infinity are no bins."""
+    asked = np.array([-1.0, 0, 1, 1.5, 2, 5, 6, math.inf, -math.inf])
+    assert NumericBinning([0, 1, 2, 6], "integer").shared(asked).tolist() == [0, 0, 0, 0, 1, 1, 0, 0, 0]
+    numbers = NumericBinning([0, math.nextafter(0, 1), 2])
+    assert numbers.shared(asked).tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0]
+    for nothing in (NumericBinning([]), NumericBinning([1])):
+        assert not nothing.shared(asked).any()

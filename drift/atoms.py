@@ -1,0 +1,227 @@
+"""Atoms: the values that recur in a window of numbers, counted while its chunks are sorted.
+
+Frozen bins do not see that one in a hundred rows suddenly holds one ordinary value. What is kept here of each window,
+at most `KEPT` values with their rows, lets `drift.refinement` give such a value a cell of its own afterwards, on
+both sides of a comparison, without reading anything again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+
+KEPT = 64
+"""Values kept of a window: those with the most rows, of equal ones the smaller."""
+
+_MANY_PAIRS, _MANY_VALUES = 1 << 12, 1 << 10
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Values that recur, with the rows each has; atoms of disjoint rows add up.
+
+    A list of the most frequent values leaves others out, so of each value two numbers are known: about how many rows it
+    has, and how many at most.
+
+    Parameters
+    ----------
+    values : float64, shape (k,)
+        Increasing and finite.
+    rows, most : int64, shape (k,)
+        Rows of each, and at most how many. Equal where the rows were sorted in one piece: then they are exact.
+    typical, bound : int
+        The same two of any value that is not in the list.
+
+    Examples
+    --------
+    >>> monday, tuesday = Atoms([0.3, 7.0], [40, 3], [40, 3], 0, 1), Atoms([0.3], [50], [50], 1, 2)
+    >>> both = monday + tuesday
+    >>> both.values.tolist(), both.rows.tolist(), both.most.tolist(), both.typical, both.bound
+    ([0.3, 7.0], [90, 4], [90, 5], 1, 3)
+    """
+
+    values: Floats
+    rows: Counts
+    most: Counts
+    typical: int
+    bound: int
+
+    def __post_init__(self) -> None:
+        for name, kind in (("values", np.float64), ("rows", np.int64), ("most", np.int64)):
+            array = np.array(getattr(self, name), kind)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def none(cls) -> Atoms:
+        """Return the atoms of no rows: the zero of ``+``."""
+        return cls([], [], [], 0, 0)  # type: ignore[arg-type]
+
+    @classmethod
+    def of(cls, ordered: Floats, wanted: Callable[[Floats], NDArray[np.bool_]]) -> Atoms:
+        """Find the values that recur in sorted numbers.
+
+        Parameters
+        ----------
+        ordered : float64, shape (n,)
+            Sorted, without NaN.
+        wanted
+            Says which values are worth keeping; the bound is of these alone.
+
+        Examples
+        --------
+        >>> found = Atoms.of(np.array([1.0, 2.0, 2.0, 3.0, 3.0, 3.0]), lambda values: values < 3)
+        >>> found.values.tolist(), found.rows.tolist(), found.typical, found.bound
+        ([2.0], [2], 0, 1)
+        """
+        values, distinct, bound = _recurring(ordered)
+        if not len(values):
+            return cls(values, values, values, min(_expected(len(ordered), distinct), bound), bound)  # type: ignore[arg-type]
+        rows = np.searchsorted(ordered, values, "right") - np.searchsorted(ordered, values, "left")
+        asked = wanted(values)
+        listed = np.flatnonzero(asked & (rows > bound))
+        if len(listed) > KEPT:
+            ranked = listed[np.argsort(-rows[listed], kind="stable")]
+            listed, bound = np.sort(ranked[:KEPT]), int(rows[ranked[KEPT]])
+        elsewhere = np.flatnonzero(~asked)
+        rest = len(ordered) - int(rows[listed].sum()) - int(rows[elsewhere].sum())
+        typical = min(_expected(rest, distinct - len(listed) - len(elsewhere)), bound)
+        # Adding zero turns -0.0 into 0.0.
+        return cls(values[listed] + 0.0, rows[listed], rows[listed], typical, bound)
+
+    @classmethod
+    def total(cls, parts: Iterable[Atoms]) -> Atoms:
+        """Return the atoms of all rows together: as ``+``, and faster than adding one after the other."""
+        parts = list(parts)
+        if len(parts) == 1:
+            return parts[0]
+        typical, bound = sum(part.typical for part in parts), sum(part.bound for part in parts)
+        values = np.concatenate([np.empty(0), *(part.values for part in parts)])
+        if not len(values):
+            return cls(values, values, values, typical, bound)
+        order = np.argsort(values, kind="stable")
+        values = values[order]
+        first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+        rows, most = (
+            np.add.reduceat(np.concatenate(beyond)[order], first)
+            for beyond in ([p.rows - p.typical for p in parts], [p.most - p.bound for p in parts])
+        )
+        return cls(values[first], typical + rows, bound + most, typical, bound)
+
+    def pruned(self, kept: int = KEPT) -> Atoms:
+        """Return the values with the most rows alone; the bound takes up what is left out.
+
+        Examples
+        --------
+        >>> few = Atoms([1, 2, 3], [5, 9, 5], [5, 9, 5], 0, 1).pruned(2)
+        >>> few.values.tolist(), few.bound
+        ([1.0, 2.0], 5)
+        """
+        if len(self.values) <= kept:
+            return self
+        ranked = np.argsort(-self.rows, kind="stable")
+        stay, go = np.sort(ranked[:kept]), ranked[kept:]
+        bound = max(self.bound, int(self.most[go].max()))
+        return Atoms(self.values[stay], self.rows[stay], self.most[stay], self.typical, bound)
+
+    def rows_of(self, values: ArrayLike) -> tuple[Counts, Counts]:
+        """Return about how many rows each of some values has, and how many at most.
+
+        Examples
+        --------
+        >>> Atoms([0.3], [40], [41], 0, 2).rows_of([0.3, 0.4])
+        (array([40,  0]), array([41,  2]))
+        """
+        asked = np.asarray(values, np.float64)
+        at = np.searchsorted(self.values, asked)
+        known = at < len(self.values)
+        known[known] = self.values[at[known]] == asked[known]
+        rows, most = np.full(len(asked), self.typical, np.int64), np.full(len(asked), self.bound, np.int64)
+        rows[known], most[known] = self.rows[at[known]], self.most[at[known]]
+        return rows, most
+
+    def __add__(self, other: Atoms) -> Atoms:
+        return Atoms.total((self, other))
+
+    def __repr__(self) -> str:
+        return f"Atoms({self.to_dict()})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Atoms) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[bytes, bytes, bytes, int, int]:
+        return self.values.tobytes(), self.rows.tobytes(), self.most.tobytes(), self.typical, self.bound
+
+    def to_dict(self) -> dict[str, Any]:
+        """The atoms as plain JSON; `most` stands there only where it is not `rows`.
+
+        Examples
+        --------
+        >>> Atoms([0.3], [40], [40], 0, 1).to_dict()
+        {'values': [0.3], 'rows': [40], 'typical': 0, 'bound': 1}
+        """
+        most = {} if (self.most == self.rows).all() else {"most": self.most.tolist()}
+        lists = {"values": self.values.tolist(), "rows": self.rows.tolist(), **most}
+        return lists | {"typical": self.typical, "bound": self.bound}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Atoms:
+        """Read back what `to_dict` wrote."""
+        rows = fields["rows"]
+        return cls(fields["values"], rows, fields.get("most", rows), fields["typical"], fields["bound"])
+
+
+def _recurring(ordered: Floats) -> tuple[Floats, int, int]:
+    """Return the values with more rows than some bound, and perhaps others; how many values there are; the bound.
+
+    Of a value with 2 h rows at least two neighbours are alike when every h-th number is looked at. All are looked at
+    first, which finds whatever stands there twice; where that is too much (whole numbers, prices), fewer.
+    """
+    h, distinct = 1, 0
+    while True:
+        sampled = ordered[::h]
+        alike = sampled[1:] == sampled[:-1]
+        pairs = int(np.count_nonzero(alike))
+        distinct = distinct or len(ordered) - pairs
+        bound = min(2 * h - 1, len(ordered))
+        if not pairs:
+            return np.empty(0), distinct, bound
+        if pairs <= _MANY_PAIRS:
+            again = sampled[1:][alike]
+            values = again[np.append(True, again[1:] != again[:-1])]
+            if len(values) <= _MANY_VALUES:
+                return values, distinct, bound
+        h *= 4 if h < 16 else 2
+
+
+def _expected(rows: int, distinct: int) -> int:
+    """Return how many rows to expect of a value that need not be there.
+
+    If `rows` fall on places that are all as likely, λ on each in the mean, those hit at all have μ = λ / (1 - e^-λ) in
+    the mean; solved for λ and rounded. Numbers of a continuum never meet: μ = 1, and none is expected.
+
+    Examples
+    --------
+    >>> _expected(1000, 1000), _expected(1000, 632), _expected(5000, 1000)
+    (0, 1, 5)
+    """
+    if distinct <= 0 or rows < 1.27 * distinct:
+        return 0
+    mean = rate = rows / distinct
+    for _ in range(25):
+        rate = mean * -math.expm1(-rate)
+    return round(rate)

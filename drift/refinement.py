@@ -1,0 +1,135 @@
+"""Refinement: a cell of its own for a value that came out of nowhere, or went, inside a bin that others share.
+
+Frozen bins hide it: a value that suddenly holds 1 % of the rows adds a tenth to its decile, KL .0005 where a cell of
+its own says .05. Which values recur was counted with the windows (`drift.atoms`), so both sides of a comparison can be
+given that cell before they are scored, and everything behind works on the refined pair: divergence, test,
+contributions, words.
+
+Looking at the data before choosing the cells would spoil the test if it happened by chance. It hardly ever does: a
+value is set apart only where chance would bring it about once in a million times, even if the other side held as many
+rows of it as its list of values leaves room for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drift.binning import NumericBinning
+from drift.errors import BinningMismatch
+from drift.histograms import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from drift.binning import Binning
+    from drift.histograms import Profile
+
+LEAST_SHARE = 0.005
+LEAST_ROWS = 10
+"""A value is news from this share of the rows, and from so many rows, on."""
+
+NEARLY_ABSENT = 0.2
+"""… where the other side holds no more than this part of its share,"""
+
+BY_CHANCE = 1e-6
+"""… which chance would do more rarely than this."""
+
+MOST = 8
+"""Values set apart at once: those with the largest shares."""
+
+
+def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histogram]:
+    """Set values apart that are new, or gone, in a bin that shows little of it.
+
+    Parameters
+    ----------
+    reference, current
+        Under one binning; histograms that do not compare are left as they are.
+
+    Returns
+    -------
+    reference, current
+        Under one binning again, the rows of each as many as before. The atoms are spent: there are none in the result.
+
+    Examples
+    --------
+    >>> from drift.counting import count_numbers
+    >>> tenths = NumericBinning(np.arange(11) / 10)
+    >>> usual = (np.arange(5000) + 0.5) / 5000
+    >>> before, after = refined(count_numbers(tenths, usual), count_numbers(tenths, [*usual[50:], *[0.3] * 50]))
+    >>> after.binning.cells[4:6], before.counts[4:6].tolist(), after.counts[4:6].tolist()
+    (('[0.3, 0.4) without 0.3', '= 0.3'), [500, 0], [500, 50])
+    """
+    binning = reference.binning
+    if binning.fingerprint != current.binning.fingerprint or not isinstance(binning, NumericBinning):
+        return reference, current
+    news = _news(reference, current, binning)
+    if not len(news):
+        return Histogram(binning, reference.counts), Histogram(binning, current.counts)
+    finer = NumericBinning(binning.edges, binning.scale, news)
+    return under(finer, reference), under(finer, current)
+
+
+def refined_pairs(
+    reference: Profile, current: Profile, features: Collection[str] | None = None
+) -> dict[str, tuple[Histogram, Histogram]]:
+    """Return both histograms, refined, of each feature that both profiles have; of some features only where given."""
+    wanted = current.histograms if features is None else [f for f in current.histograms if f in features]
+    shared = [feature for feature in wanted if feature in reference.histograms]
+    return {feature: refined(reference.histograms[feature], current.histograms[feature]) for feature in shared}
+
+
+def under(binning: Binning, histogram: Histogram) -> Histogram:
+    """Return a histogram as it was refined once: under a binning that sets values of its own bins apart.
+
+    Raises
+    ------
+    BinningMismatch
+        If the binning has other bins.
+    """
+    if binning.fingerprint == histogram.binning.fingerprint:
+        return Histogram(binning, histogram.counts)
+    if not isinstance(binning, NumericBinning) or binning.whole.fingerprint != histogram.binning.fingerprint:
+        raise BinningMismatch(
+            f"binning {binning.fingerprint} is no refinement of {histogram.binning.fingerprint}: "
+            "profile the window under it"
+        )
+    rows = histogram.atoms.rows_of(binning.apart)[0] if histogram.atoms else np.zeros(len(binning.apart), np.int64)
+    return Histogram(binning, binning.set_apart(histogram.counts, rows))
+
+
+def _news(reference: Histogram, current: Histogram, binning: NumericBinning) -> NDArray[np.float64]:
+    """Return the values that are new or gone and hidden, increasing."""
+    found: dict[float, float] = {}
+    for here, there in ((reference, current), (current, reference)):
+        for value, share in _only_here(here, there, binning):
+            found[value] = max(share, found.get(value, 0.0))
+    largest = sorted(found, key=lambda value: (-found[value], value))[:MOST]
+    return np.sort(np.array(largest, np.float64))
+
+
+def _only_here(here: Histogram, there: Histogram, binning: NumericBinning) -> list[tuple[float, float]]:
+    """Return values and their shares that one side has and the other hardly, in bins that both have."""
+    if here.atoms is None or there.atoms is None or not here.n or not there.n:
+        return []
+    many = here.atoms.rows >= max(LEAST_ROWS, LEAST_SHARE * here.n)
+    values, rows = here.atoms.values[many], here.atoms.rows[many]
+    if not len(values):
+        return []
+    shares, most = rows / here.n, there.atoms.rows_of(values)[1]
+    # Where the whole bin is as new as the value, the bins show it already.
+    bins = there.counts[binning.cell_of(values)]
+    hidden = (most <= NEARLY_ABSENT * shares * there.n) & (bins > NEARLY_ABSENT * shares * there.n)
+    if not hidden.any():
+        return []
+    from scipy.special import betainc
+
+    # Of all rows with this value each is drawn from here with the chance n / (n + m): at least so many of them are by
+    # the binomial law, and by the hypergeometric one, which is the exact one, more rarely still.
+    chance = betainc(rows, most + 1.0, here.n / (here.n + there.n))
+    chosen = hidden & (chance <= BY_CHANCE)
+    return list(zip(values[chosen].tolist(), shares[chosen].tolist(), strict=True))

@@ -1,0 +1,139 @@
+"""Atoms: which values recur, how often, and what may have been missed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drift.atoms import KEPT, Atoms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+law = settings(deadline=None, max_examples=60)
+
+values = st.integers(-6, 6).map(float) | st.floats(-6, 6)
+samples = st.lists(values, max_size=60)
+
+
+def found(sample: list[float]) -> Atoms:
+    """The atoms of a sample, all of them wanted."""
+    return Atoms.of(np.sort(np.array(sample, float)), lambda asked: np.ones(len(asked), bool))
+
+
+atoms = st.lists(samples, min_size=1, max_size=3).map(lambda parts: Atoms.total(map(found, parts)))
+
+
+@law
+@given(samples)
+def test_every_value_lies_in_its_range(sample: list[float]) -> None:
+    """A value in the list is counted exactly, any other has at most `bound` rows."""
+    counted, known = Counter(sample), found(sample)
+    rows, most = known.rows_of(list(counted))
+    for (value, n), expected, at_most in zip(counted.items(), rows.tolist(), most.tolist(), strict=True):
+        assert n == expected if value in known.values else n <= at_most
+    assert (np.diff(known.values) > 0).all()
+    assert known.typical <= known.bound
+
+
+@law
+@given(atoms, atoms, atoms)
+def test_atoms_add_up_in_any_order(a: Atoms, b: Atoms, c: Atoms) -> None:
+    """Associative, commutative, and no rows are the zero."""
+    assert a + b == b + a
+    assert (a + b) + c == a + (b + c) == Atoms.total([c, a, b])
+    assert a + Atoms.none() == a == Atoms.total([a])
+    assert hash(a + b) == hash(b + a)
+
+
+@law
+@given(samples, samples)
+def test_a_sum_holds_what_both_hold(one: list[float], other: list[float]) -> None:
+    """No value has more rows than the sum of two lists allows, and their exact counts add up."""
+    counted, both = Counter(one + other), found(one) + found(other)
+    _, most = both.rows_of(list(counted))
+    assert all(n <= at_most for n, at_most in zip(counted.values(), most.tolist(), strict=True))
+    twice = set(found(one).values) & set(found(other).values)
+    rows, most = both.rows_of(sorted(twice))
+    assert rows.tolist() == most.tolist() == [counted[value] for value in sorted(twice)]
+
+
+@law
+@given(atoms, st.integers(0, 5))
+def test_a_shorter_list_promises_less_and_nothing_false(known: Atoms, kept: int) -> None:
+    """Whatever is left out is covered by the bound."""
+    shorter = known.pruned(kept)
+    assert len(shorter.values) == min(kept, len(known.values))
+    assert (shorter.rows_of(known.values)[1] >= known.most).all()
+    assert shorter.pruned(kept) == shorter
+
+
+@law
+@given(atoms)
+def test_atoms_come_back_from_json_bit_for_bit(known: Atoms) -> None:
+    """Also what is not exact, and every float."""
+    assert Atoms.from_dict(json.loads(json.dumps(known.to_dict()))) == known
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 930, 5000, 1 << 16])
+@pytest.mark.parametrize("kind", ["continuous", "whole", "cents", "many", "zeros"])
+def test_the_most_frequent_values_are_found_in_any_sort_of_numbers(size: int, kind: str) -> None:
+    """However many there are: those in the list are exact, the list is bounded, and what it leaves out is rare."""
+    rng = np.random.default_rng(size)
+    samplers: dict[str, Callable[[], NDArray[np.float64]]] = {
+        "continuous": lambda: rng.normal(size=size),
+        "whole": lambda: np.round(rng.exponential(20, size)),
+        "cents": lambda: np.round(rng.lognormal(3, 1, size), 2),
+        "many": lambda: rng.integers(0, 1000, size).astype(float),
+        "zeros": lambda: np.where(rng.random(size) < 0.4, 0.0, rng.normal(size=size)),
+    }
+    sample = samplers[kind]()
+    known, counted = found(sample.tolist()), Counter(sample.tolist())
+    assert len(known.values) <= KEPT
+    assert known.rows.tolist() == [counted[value] for value in known.values.tolist()]
+    others = [n for value, n in counted.items() if value not in known.values]
+    assert max(others, default=0) <= known.bound
+    # Among so many values that each holds one row in a thousand the list is all that fits; else it misses next to none.
+    assert known.bound <= max(1, 0.012 * size)
+    if kind in {"continuous", "zeros"} and size > 2:
+        assert (known.typical, known.bound <= max(1, size / 2000)) == (0, True)
+
+
+def test_a_planted_value_is_counted_to_the_row() -> None:
+    """One in a hundred rows holds it, among numbers that never meet: exactly so many, and nothing else recurs."""
+    sample = np.random.default_rng(0).normal(size=5000)
+    sample[:50] = 0.3
+    known = found(sample.tolist())
+    assert (known.values.tolist(), known.rows.tolist(), known.typical, known.bound) == ([0.3], [50], 0, 1)
+
+
+def test_what_is_expected_of_a_value_that_is_not_in_the_list() -> None:
+    """On a lattice its places are all as likely, 5 rows each here; on a continuum there is none."""
+    rng = np.random.default_rng(0)
+    assert found(rng.integers(0, 1000, 5000).astype(float).tolist()).typical == 5
+    assert found(rng.normal(size=5000).tolist()).typical == 0
+
+
+def test_equal_counts_keep_the_smaller_value() -> None:
+    """Which values are kept does not depend on chance."""
+    sample = np.repeat(np.arange(2.0 * KEPT), 3)
+    known = found(sample.tolist())
+    assert known.values.tolist() == list(range(KEPT))
+    assert known.bound == 3
+
+
+def test_atoms_are_frozen_and_show_themselves() -> None:
+    """Nobody changes a stored list by accident, and a message shows it to the last digit."""
+    known = Atoms([0.1], [3], [3], 0, 1)
+    with pytest.raises(ValueError, match="read-only"):
+        known.rows[0] = 5
+    assert repr(known) == "Atoms({'values': [0.1], 'rows': [3], 'typical': 0, 'bound': 1})"
+    assert known != "Atoms"
