@@ -2,4 +2,6 @@
 
 from drift.cli import main
 
-main()
+# Processes that a backfill spawns import this module under another name.
+if __name__ == "__main__":
+    main()

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from drift import usual
 from drift.config import Detection, Features, Persistence
+from drift.counting import count
 from drift.detection import judge
 from drift.evidence import Evidence
 from drift.fitting import FitOptions, fit
-from drift.histograms import count
 from drift.measurement import measure
+from drift.refinement import refined
 from drift.reports import Finding, Report
 
 if TYPE_CHECKING:
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drift.histograms import Histogram, Profile
-    from drift.scores import Past, Score
+    from drift.scores import CellShift, Past, Score
+
+NOTICE = 0.004
+"""Below this divergence, in nats, nobody asks which cell strayed."""
 
 
 def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:
@@ -76,8 +81,8 @@ def assess(
     *,
     features: Sequence[str],
     detection: Detection,
-    seed: int = 0,
     history: Mapping[str, Sequence[Past]] | None = None,
+    remembered: Sequence[Profile] = (),
     watched: Features | None = None,
 ) -> Report:
     """Turn two profiles under the same binnings into a report.
@@ -92,10 +97,10 @@ def assess(
         The features that a verdict is owed for, in order.
     detection
         Thresholds and rules.
-    seed
-        Seeds the permutation test where one is needed, so that a repeated run says the same.
     history
         Earlier scores of each feature, oldest first.
+    remembered
+        Earlier windows, oldest first: what is usual for each cell, and for a feature without scores enough.
     watched
         Roles and weights of the features; all are inputs of equal weight by default.
     """
@@ -104,7 +109,21 @@ def assess(
     late = _late(reference, current, [f for f in features if roles.role_for(f) == "label"])
     # With no rows on a side there is nothing to say of any feature, and that is no fault of theirs.
     pairs, problems = _pairs(reference, current, features if reference.n_rows and current.n_rows else [])
-    scores = measure(pairs, seed=seed, smoothing=detection.smoothing, fdr=detection.fdr, history=past)
+    scores = measure(
+        pairs,
+        smoothing=detection.smoothing,
+        history=usual.with_stand_ins(
+            {feature: past.get(feature, ()) for feature in pairs},
+            remembered,
+            windows=detection.history,
+            smoothing=detection.smoothing,
+        ),
+        windows=detection.history,
+        persistence=detection.persistence.stretch,
+    )
+    scores = {
+        feature: replace(score, cell=_cell(score, remembered, current, detection)) for feature, score in scores.items()
+    }
     verdicts = judge(
         features,
         scores,
@@ -137,6 +156,18 @@ def assess(
     )
 
 
+def _cell(score: Score, remembered: Sequence[Profile], current: Profile, detection: Detection) -> CellShift | None:
+    """Return the cell that strayed farthest, where there is anything to explain: significant, and worth a notice."""
+    if score.kl_corrected < NOTICE or score.q > detection.fdr or not detection.history:
+        return None
+    feature = score.feature
+    before = [profile.histograms[feature] for profile in remembered if feature in profile.histograms]
+    stretch = detection.persistence.stretch
+    start = max(len(before) - stretch[0] + 1, 0)
+    recent = [*before[start:], current.histograms[feature]]
+    return usual.unusual_cell(before[:start], recent, persistence=stretch)
+
+
 def _in_its_unit(score: Score | None, evidence: Mapping[str, Evidence]) -> Score | None:
     return score and replace(score, wasserstein=evidence[score.feature].wasserstein)
 
@@ -155,7 +186,7 @@ def arrived(profile: Profile, watched: Features) -> Profile:
     absent = {
         feature
         for feature, histogram in profile.histograms.items()
-        if histogram.n == histogram.n_missing and watched.role_for(feature) == "label"
+        if watched.role_for(feature) == "label" and histogram.n == histogram.n_missing
     }
     if not absent:
         return profile
@@ -192,7 +223,7 @@ def _pairs(
         elif after is None:
             problems[feature] = current.problems.get(feature, "column missing")
         else:
-            pairs[feature] = (before, after)
+            pairs[feature] = refined(before, after)
     return pairs, problems
 
 
@@ -202,7 +233,6 @@ def compare(
     *,
     features: Features | None = None,
     detection: Detection | None = None,
-    seed: int = 0,
     name: str = "compare",
 ) -> Report:
     """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
@@ -215,8 +245,6 @@ def compare(
         Which columns, of which kind, binned how; every column by default.
     detection
         Thresholds and rules; a single comparison has no earlier windows, so one window is enough to call.
-    seed
-        Seeds the permutation test where one is needed.
     name
         What to call the comparison in the report.
 
@@ -248,9 +276,7 @@ def compare(
     current_profile = count(after.batches(present), binnings, schema=after.schema)
     reference_profile = replace(reference_profile, problems={**reference_profile.problems, **unfit})
     head = Report(name, None, _describe(reference), [], 0, 0)
-    return assess(
-        head, reference_profile, current_profile, features=selected, detection=rules, seed=seed, watched=wanted
-    )
+    return assess(head, reference_profile, current_profile, features=selected, detection=rules, watched=wanted)
 
 
 def _describe(reference: object) -> str:

@@ -10,9 +10,10 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
-from drift.histograms import Profile
+from drift.histograms import Histogram, Profile
 from drift.measurement import corrected
 from drift.references import MIN_SEASON
+from drift.refinement import refined_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -50,14 +51,14 @@ def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, dateti
     >>> merge(stored).histograms["carrier"].n, merge(stored, left_out=blizzard).histograms["carrier"].n
     (27, 18)
     """
-    total = reduce(add, profiles, EMPTY)
+    total = Profile.total(profiles)
     histograms, summaries = dict(total.histograms), dict(total.summaries)
     for feature in {feature for feature, _ in left_out} & histograms.keys():
         having = [p for p in profiles if feature in p.histograms]
         kept = [p for p in having if p.window is None or (feature, p.window.start) not in left_out]
         if len(kept) < least or len(kept) == len(having):
             continue
-        histograms[feature] = reduce(add, (p.histograms[feature] for p in kept))
+        histograms[feature] = Histogram.total([p.histograms[feature] for p in kept])
         if feature in summaries:
             summaries[feature] = reduce(add, (p.summaries[feature] for p in kept if feature in p.summaries))
     return replace(total, histograms=histograms, summaries=summaries)
@@ -93,10 +94,11 @@ def least_drifted(
     histograms, summaries = dict(chosen.histograms), dict(chosen.summaries)
     least = _distances(chosen, current)
     names = {f: main for f in least if any(f in references[other].histograms for other in others)}
+    large = {feature for feature, nats in least.items() if nats >= floor(feature)}
     for other in others:
         candidate = references[other]
-        for feature, nats in _distances(candidate, current).items():
-            if feature in least and least[feature] >= floor(feature) and nats < least[feature]:
+        for feature, nats in _distances(candidate, current, large).items():
+            if nats < least[feature]:
                 least[feature], names[feature] = nats, other
                 histograms[feature] = candidate.histograms[feature]
                 if feature in candidate.summaries:
@@ -104,9 +106,8 @@ def least_drifted(
     return replace(chosen, histograms=histograms, summaries=summaries), names
 
 
-def _distances(reference: Profile, current: Profile) -> dict[str, float]:
-    shared = [feature for feature in current.histograms if feature in reference.histograms]
-    return corrected({feature: (reference.histograms[feature], current.histograms[feature]) for feature in shared})
+def _distances(reference: Profile, current: Profile, features: Collection[str] | None = None) -> dict[str, float]:
+    return corrected(refined_pairs(reference, current, features))
 
 
 def compose(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -77,24 +76,27 @@ def _evaluate(watch: Watch, window: Window) -> Report:
         findings.append(Finding("no_rows", "the window holds no rows"))
     else:
         findings += _standing(watch, known, reference.n_rows / len(used))
+    history = watch.store.history(watch.name, features, before=window.start, limit=monitor.detection.remembered)
     report = comparison.assess(
         Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label),
         reference,
         current,
         features=features,
         detection=monitor.detection,
-        seed=zlib.crc32(f"{watch.name} {window.key}".encode()),
-        history=watch.store.history(watch.name, features, before=window.start, limit=monitor.detection.history),
+        history=history,
+        remembered=known.remembered,
         watched=monitor.features,
     )
-    return _beside_the_baseline(report, known, names)
+    report = _beside_the_baseline(watch, report, known, names)
+    slow = standing.moved_findings(report.verdicts, history)
+    return replace(report, findings=[*report.findings, *slow]) if slow else report
 
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
     """What the store holds that a window is judged by: its counts, and of each reference the windows that may be used.
 
-    `baselines` are the baselines in force by feature, `fixed` their windows.
+    `baselines` are the baselines in force by feature, `fixed` their windows; `remembered` are those just before.
     """
 
     current: Profile
@@ -102,13 +104,15 @@ class _Recorded:
     references: dict[str, list[Profile]]
     baselines: dict[str, Baseline]
     fixed: dict[Baseline, list[Profile]]
+    remembered: list[Profile]
 
 
 def _recorded(watch: Watch, window: Window, binnings: Mapping[str, Binning]) -> _Recorded:
     held_against, baselines = watch.held_against(window), watch.baselines()
     calendar = watch.monitor.window.calendar
     fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
-    wanted = {window, *(w for some in (*held_against.values(), *fixed.values()) for w in some)}
+    remembered = watch.remembered(window)
+    wanted = {window, *(w for some in (*held_against.values(), *fixed.values(), remembered) for w in some)}
     loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings)
     stored = {p.window: (comparison.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
     rejected = "rejected" not in watch.monitor.reference.exclude
@@ -123,6 +127,7 @@ def _recorded(watch: Watch, window: Window, binnings: Mapping[str, Binning]) -> 
         {name: may_be_used(windows) for name, windows in held_against.items()},
         baselines,
         {each: may_be_used(windows) for each, windows in fixed.items()},
+        may_be_used(remembered),
     )
 
 
@@ -163,11 +168,10 @@ def _standing(watch: Watch, known: _Recorded, usual: float) -> list[Finding]:
     return found + standing.still_findings(known.current, before, min_rows=watch.monitor.detection.min_rows)
 
 
-def _beside_the_baseline(report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
+def _beside_the_baseline(watch: Watch, report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
     """Note with each score which reference it was held against, and how far the feature is from its baseline."""
     away = {
-        each: composition.from_baseline(composition.merge(profiles), known.current)
-        for each, profiles in known.fixed.items()
+        each: composition.from_baseline(watch.total(profiles), known.current) for each, profiles in known.fixed.items()
     }
     fixed = {feature: away[each].get(feature) for feature, each in known.baselines.items()}
     verdicts = [

@@ -112,7 +112,7 @@ def _owed(owed: Mapping[str, float], kl: float) -> str | None:
 def _percent(share: float) -> str:
     if 0 < share < 0.0005:
         return "< 0.1 %"
-    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+    return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
 
 
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:

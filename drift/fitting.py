@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, hash_label
+from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
 from drift.errors import BinningError
 from drift.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
 
@@ -143,7 +143,15 @@ def fit_categorical(
     if salt:
         top, rest = [hash_label(label, salt) for label in top], sorted({hash_label(label, salt) for label in rest})
         rest = [label for label in rest if label not in set(top)]
-    return CategoricalBinning(tuple(top), tuple(rest) if len(rest) <= MAX_KNOWN_LEVELS else None, salt)
+    rare = tuple(rest) if len(rest) <= MAX_KNOWN_LEVELS else None
+    often = list(counts.values())
+    cutoff = counts[ranked[levels]] if len(ranked) > levels else 0
+    known = Vocabulary(sum(often), often.count(1), often.count(2), cutoff)
+    if rare is None:
+        # An identifier's new labels count as other: how many to expect is not asked, and a warehouse need not count.
+        known = Vocabulary(0, 0, 0, cutoff)
+    matters = known.once or known.twice or known.cutoff
+    return CategoricalBinning(tuple(top), rare, salt, vocabulary=known if matters else None)
 
 
 @dataclass(frozen=True, slots=True)

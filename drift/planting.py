@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.config import Detection
+    from drift.config import Detection, Persistence
     from drift.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate
@@ -119,6 +119,8 @@ class Planted:
         What came of it, and what is remembered of that.
     rows
         Rows of reference and window, a window each.
+    persistence
+        Under which it was scored.
     """
 
     fault: str
@@ -128,6 +130,7 @@ class Planted:
     scores: Sequence[Score]
     past: Sequence[Past]
     rows: Sequence[tuple[int, int]]
+    persistence: Persistence
 
 
 def plant(replay: Replay, memory: Memory, *, rng: np.random.Generator, times: int = 40) -> list[Planted]:
@@ -219,7 +222,7 @@ def _score(
         return None
     past = [each[feature] for each in branch.past[first:]]
     rows = [(report.n_reference, report.n_current) for report in reports]
-    return Planted(fault, feature, first, counts, scores, past, rows)
+    return Planted(fault, feature, first, counts, scores, past, rows, replay.monitor.detection.persistence)
 
 
 def _with(profile: Profile, feature: str, histogram: Histogram) -> Profile:
@@ -249,7 +252,17 @@ class Recall:
 
 def remembered(past: Sequence[Mapping[str, Past]], feature: str, detection: Detection) -> list[Past]:
     """Return what is remembered of a feature in as many of the newest windows as count, newest last."""
-    return [seen[feature] for seen in past[max(len(past) - detection.history, 0) :] if feature in seen]
+    return [seen[feature] for seen in past[max(len(past) - detection.remembered, 0) :] if feature in seen]
+
+
+def under(detection: Detection, score: Score, persistence: Persistence) -> Score:
+    """Return a score as other settings may judge it: what lasts is known for the persistence it was scored under alone.
+
+    Without it a search finds and tells less than a replay would, for settings of another persistence.
+    """
+    if detection.persistence.stretch == persistence.stretch:
+        return score
+    return replace(score, z_lasting=None, cell=score.cell and replace(score.cell, lasting=0.0))
 
 
 def recall(planted: Iterable[Planted], past: Sequence[Mapping[str, Past]], detection: Detection) -> dict[str, Recall]:
@@ -277,7 +290,7 @@ def _verdicts(one: Planted, past: Sequence[Mapping[str, Past]], detection: Detec
     for score, (n_reference, n_current), window in zip(one.scores, one.rows, one.past, strict=True):
         (verdict,) = judge(
             [one.feature],
-            {one.feature: score},
+            {one.feature: under(detection, score, one.persistence)},
             detection,
             history={one.feature: known},
             n_reference=n_reference,

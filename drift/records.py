@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from drift.atoms import Atoms
 from drift.errors import StoreError
 from drift.histograms import Histogram, Summary
 from drift.reports import Finding, Report
-from drift.scores import Score, Verdict
+from drift.scores import CellShift, Score, Verdict
 from drift.tables import WHOLE
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from sqlalchemy import RowMapping
 
+    from drift.binning import Binning
     from drift.evidence import Evidence
     from drift.histograms import Profile
 
@@ -25,7 +30,7 @@ Row = dict[str, Any]
 
 _NUMBERS = (
     "kl", "kl_reverse", "psi", "js", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "noise",
-    "kl_fixed", "wasserstein",
+    "z_lasting", "kl_fixed", "wasserstein",
 )  # fmt: skip
 _MEASURES = ("kind", *_NUMBERS, "reference", "n_reference", "n_current", "smoothing", "fingerprint")
 _JUDGED = ("feature", "status", "severity", "reason", "warning", "critical", "role", "weight")
@@ -55,6 +60,11 @@ def summary_from_dict(fields: Mapping[str, Any] | None) -> Summary | None:
     return Summary(**{**fields, **overflowed})
 
 
+def histogram_from(binning: Binning, counts: NDArray[np.int64], atoms: Mapping[str, Any] | None) -> Histogram:
+    """Read back a histogram from the fields of its row."""
+    return Histogram(binning, counts, None if atoms is None else Atoms.from_dict(atoms))
+
+
 def histogram_rows(monitor: str, profile: Profile, window: Window) -> list[Row]:
     """Return one row a feature."""
     return [
@@ -66,9 +76,21 @@ def histogram_rows(monitor: str, profile: Profile, window: Window) -> list[Row]:
             "fingerprint": histogram.binning.fingerprint,
             "counts": histogram.counts,
             "summary": summary_to_dict(profile.summaries.get(feature)),
+            "atoms": None if histogram.atoms is None else histogram.atoms.to_dict(),
         }
         for feature, histogram in profile.histograms.items()
     ]
+
+
+def digest(profile: Profile) -> str:
+    """Return sixteen hexadecimal digits that name exactly what was counted: another count, another name."""
+    found = hashlib.sha256(repr((profile.n_rows, {**profile.schema}, {**profile.problems})).encode("utf-8", "replace"))
+    for feature, histogram in profile.histograms.items():
+        atoms = None if histogram.atoms is None else histogram.atoms.to_dict()
+        about = feature, histogram.binning.fingerprint, profile.summaries.get(feature), atoms
+        found.update(repr(about).encode("utf-8", "replace"))
+        found.update(histogram.counts.tobytes())
+    return found.hexdigest()[:16]
 
 
 def report_row(monitor: str, report: Report, window: Window) -> Row:
@@ -117,21 +139,25 @@ def _score_row(monitor: str, position: int, verdict: Verdict, evidence: Evidence
         "position": position,
         **{name: getattr(verdict, name) for name in _JUDGED},
         **dict.fromkeys(_MEASURES),
+        "cell": None,
         "contributions": None,
         "cells": None,
         "null_rate_reference": None,
         "null_rate_current": None,
+        "counted_as": None,
         "reference_counts": None,
         "reference_summary": None,
     }
     if verdict.score is not None:
         row |= {name: getattr(verdict.score, name) for name in _MEASURES}
+        row["cell"] = verdict.score.cell and asdict(verdict.score.cell)
         row["contributions"] = verdict.score.contributions
         row["cells"] = _occupied(verdict.score)
     if evidence is not None:
         row["null_rate_reference"] = _null_rate(evidence.reference)
         row["null_rate_current"] = _null_rate(evidence.current)
-        row["fingerprint"] = evidence.reference.binning.fingerprint
+        row["fingerprint"] = evidence.current.binning.fingerprint
+        row["counted_as"] = evidence.current.whole().binning.fingerprint
         row["reference_counts"] = evidence.reference.counts
         row["reference_summary"] = summary_to_dict(evidence.reference_summary)
     for name in ("warning", "critical", "weight", *_NUMBERS):
@@ -175,5 +201,6 @@ def _verdict(row: RowMapping) -> Verdict:
     score = None
     if row["kl"] is not None:
         measures = {name: row[name] for name in _MEASURES}
-        score = Score(feature=row["feature"], contributions=row["contributions"], **measures)
+        cell = row["cell"] and CellShift(**row["cell"])
+        score = Score(feature=row["feature"], contributions=row["contributions"], cell=cell, **measures)
     return Verdict(**{name: row[name] for name in _JUDGED}, score=score)

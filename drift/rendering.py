@@ -12,6 +12,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from drift.replay import Replay
     from drift.reports import Report
@@ -188,7 +189,7 @@ def baseline_table(watch: Watch, rows: Sequence[Mapping[str, Any]]) -> None:
     console().print(table)
 
 
-def alerts_table(alerts: Sequence[Any]) -> None:
+def alerts_table(alerts: Sequence[Any], now: datetime) -> None:
     """Print alerts, a line each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("id", "monitor", "what", "state", "severity", "since", "last seen", "why"):
@@ -198,7 +199,7 @@ def alerts_table(alerts: Sequence[Any]) -> None:
             alert.id[:8],
             escape(alert.monitor),
             escape(alert.key),
-            status(alert.state),
+            status(alert.state) + Text(" (snoozed)" if alert.snoozed(now) else ""),
             status(alert.severity),
             f"{alert.opened_window:%Y-%m-%d %H:%MZ}",
             f"{alert.last_window:%Y-%m-%d %H:%MZ}",
@@ -213,7 +214,47 @@ def alert_diary(alert: Any, events: Sequence[Any]) -> None:
     out.print(Text.assemble(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity)))
     for event in events:
         when = f"{event.window_start:%Y-%m-%d %H:%MZ}" if event.window_start else f"{event.at:%Y-%m-%d %H:%MZ}"
-        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor})"))
+        untold = f" · not told: {event.untold}" if event.untold else ""
+        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor}){untold}"))
+
+
+def silences_table(silences: Sequence[Any], now: datetime) -> None:
+    """Print what is or was muted, a line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "monitor", "features", "until", "by", "why", "ended"):
+        table.add_column(name, overflow="fold")
+    for one in silences:
+        over = "" if one.active(now) else "by itself"
+        ended = f"{one.ended_at:%Y-%m-%d %H:%MZ} by {one.ended_by}: {one.ended_why}" if one.ended_at else over
+        table.add_row(
+            one.id,
+            escape(one.monitor),
+            escape(one.features),
+            f"{one.until:%Y-%m-%d %H:%MZ}",
+            escape(one.created_by),
+            escape(one.reason),
+            escape(ended),
+        )
+    console().print(table)
+
+
+def notifications_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print messages that wait or were given up, a line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("id", "monitor", "route", "what", "state", "tried", "created", "why"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(
+            row["id"][:8],
+            escape(row["monitor"]),
+            escape(row["route"]),
+            escape(row["title"]),
+            {"dead": "given up", "pending": "waits"}.get(row["state"], row["state"]),
+            str(row["attempts"]),
+            f"{row['created_at']:%Y-%m-%d %H:%MZ}",
+            escape(row["last_error"] or ""),
+        )
+    console().print(table)
 
 
 def replay_tables(in_force: Replay, asked_for: Replay | None) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Severity
+    from drift.silences import Silence
     from drift.store import Store
 
 SCHEMA_VERSION = 1
@@ -37,7 +38,7 @@ SCHEMA_VERSION = 1
 MONTH = timedelta(days=30)
 """What a month is when pages are counted."""
 
-CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated"})
+CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "flapping", "told"})
 """The transitions that count as a page: something began or grew worse. An all-clear is told too, but wakes nobody."""
 
 _PAST = tuple(each.name for each in fields(Past))
@@ -151,6 +152,16 @@ class Memory:
         """As `Store.alerts`."""
         del monitor
         return [alert for alert in reversed(self.found.values()) if states is None or alert.state in states]
+
+    def silences(self, monitor: str | None = None) -> list[Silence]:
+        """As `Store.silences`; what people mute is no part of a replay."""
+        del monitor
+        return []
+
+    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
+        """As `Store.run_results`; no run of a replay fails."""
+        del monitor, since
+        return []
 
     def save_alerts(self, changed: Iterable[Alert], events: Iterable[Event], notifications: Iterable[Any] = ()) -> None:
         """Remember alerts; diaries and messages are dropped."""
@@ -293,7 +304,7 @@ def call_to_dict(call: Call) -> dict[str, Any]:
 
 def lead_of(monitor: Monitor) -> int:
     """Return how many windows before the first one count for it: its history, and that of those persistence asks."""
-    return monitor.detection.history + monitor.detection.persistence.of - 1
+    return monitor.detection.remembered
 
 
 def windows_run(
@@ -392,7 +403,7 @@ def offline(monitor: Monitor, memory: Memory) -> Watch:
 
 def preload(watch: Watch, memory: Memory, windows: Sequence[Window]) -> None:
     """Read the counts and gates of windows and of their references, each once."""
-    ordered = sorted({each for window in windows for each in watch.needed(window)})
+    ordered = sorted({each for window in windows for each in (*watch.needed(window), *watch.remembered(window))})
     for start in range(0, len(ordered), _AT_ONCE):
         part = ordered[start : start + _AT_ONCE]
         memory.load_profiles(watch.name, part, memory.active_baseline(watch.name))
@@ -415,7 +426,7 @@ def calls_of(pages: Iterable[Page], label: str) -> list[Call]:
             page.alert.reason,
         )
         for page in pages
-        if page.event.transition in CALLS
+        if page.event.transition in CALLS and page.alert.live
     ]
 
 

@@ -25,6 +25,34 @@ STATUS_ORDER: dict[Status, int] = {
 
 
 @dataclass(frozen=True, slots=True)
+class CellShift:
+    """The cell of a feature whose share lies farthest beyond its own history.
+
+    Parameters
+    ----------
+    cell
+        As its binning names it.
+    usual
+        Median share of the windows before.
+    share
+        Of this window.
+    kl
+        What the cell moved by itself, against all the others together: D(share‖usual) in nats.
+    z
+        How far it is beyond, in robust standard deviations; the direction is that of the share.
+    lasting
+        How far the last windows together are: so many of them as persistence asks for.
+    """
+
+    cell: str
+    usual: float
+    share: float
+    kl: float
+    z: float
+    lasting: float
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     r"""The divergence of one feature, with everything needed to judge it. All divergences in nats.
 
@@ -59,6 +87,8 @@ class Score:
         Of the binning.
     contributions : float64, shape (n_cells,)
         What each cell adds to `kl`; they sum to it exactly.
+    z_lasting
+        How far beyond it the last windows together are: what so many of them reach as persistence asks for.
     kl_fixed
         The bias-corrected divergence from the fixed baseline's own windows, ≥ 0, which no later window adapts;
         None where they are not stored.
@@ -67,6 +97,8 @@ class Score:
     wasserstein
         Wasserstein-1 distance in the feature's own unit (seconds and days for times and dates); None where the feature
         has no numbers.
+    cell
+        The cell that strayed farthest from its own history; None where there is none, or nothing else is remarkable.
     """
 
     feature: str
@@ -90,6 +122,8 @@ class Score:
     kl_fixed: float | None = None
     reference: str = ""
     wasserstein: float | None = None
+    z_lasting: float | None = None
+    cell: CellShift | None = None
 
     @property
     def js_distance(self) -> float:
@@ -151,6 +185,8 @@ class Past:
         Cells that held rows on either side.
     severity
         What that window alone said.
+    kl_fixed
+        As in `Score`.
     """
 
     window_start: datetime
@@ -160,3 +196,4 @@ class Past:
     n_current: int
     cells: int
     severity: Severity
+    kl_fixed: float | None = None

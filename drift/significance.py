@@ -1,14 +1,12 @@
-r"""How surely two windows differ: p-values, confidence intervals, false discoveries, a feature's own history.
+r"""How surely two windows differ: p-values, confidence intervals, false discoveries.
 
 Counts come as two arrays of shape ``(n_features, n_cells)``, reference and current; the last column is the missing
 cell.
 
 References
 ----------
-.. [1] Besag, J. & Clifford, P. (1991). Sequential Monte Carlo p-values. *Biometrika* 78(2), 301-304.
-.. [2] Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. *J. R. Statist.
+.. [1] Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. *J. R. Statist.
    Soc. B* 57(1), 289-300.
-.. [3] Wilson, E. B. & Hilferty, M. M. (1931). The distribution of chi-square. *Proc. Nat. Acad. Sci.* 17(12), 684-688.
 """
 
 from __future__ import annotations
@@ -17,41 +15,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.contingency import DENSE, SMALLEST_P, Permutations, approximate_p, merge_cells, tail_bound
+from drift.contingency import SMALLEST_P, combine, heads, merge_cells
 from drift.divergence import smooth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
-    Bools = NDArray[np.bool_]
-
-PERMUTE_BELOW = 0.10
-"""A sparse feature whose approximate p-value is below this is permuted."""
-
-HISTORY = 56
-"""Windows of a feature's own past that the next one is held against: eight weeks of days."""
-
-MIN_HISTORY = 14
-"""Fewer windows say too little: two weeks of days hold every weekday twice, and the MAD of 14 is known to ±25 %."""
 
 
 def p_values(
-    reference: ArrayLike,
-    current: ArrayLike,
-    *,
-    ordered: ArrayLike,
-    fdr: float = 0.01,
-    seeds: Sequence[Sequence[int]] | None = None,
+    reference: ArrayLike, current: ArrayLike, *, ordered: ArrayLike, beside: ArrayLike | None = None
 ) -> Floats:
     """Return the p-value of "nothing changed but sampling" for each feature.
 
-    Small cells are merged. Where every cell then expects at least 20 rows in both samples, the parts of the statistic
-    have their χ² laws; elsewhere Pearson's χ² has the gamma law with its exact permutation moments, and if the result
-    is below .10 the whole statistic is permuted, sequentially (Besag & Clifford [1]_): until ten permutations are as
-    extreme as the data, the false-discovery verdict is beyond doubt, or ``n_features / fdr`` are done.
+    Cells with fewer than five rows in both samples together are merged; then all cells, the cell that moved most and,
+    where cells have an order, location and scale are tested and combined (`drift.contingency`). Nothing is drawn at
+    random, and no feature's p-value depends on another's counts.
 
     Parameters
     ----------
@@ -59,70 +39,34 @@ def p_values(
         The last column is the missing cell.
     ordered : array_like of bool, shape (n_features,)
         Whether the cells before the last have an order.
-    fdr
-        The false-discovery rate the p-values will be held against; decides how far permutations must reach.
-    seeds
-        What `numpy.random.default_rng` takes, one for each feature; its number by default.
+    beside : array_like, shape (n_features,)
+        A p-value of something that the counts do not show, to be combined with the others; NaN for none.
 
     Returns
     -------
     ndarray of float64, shape (n_features,)
-        In (0, 1]. 1 where a side is empty or all rows are in one cell.
+        In (0, 1]. 1 where a side is empty, or all rows are in one cell and nothing stands beside it.
 
     Examples
     --------
     >>> p_values([[500, 500, 0], [500, 500, 0]], [[50, 50, 0], [20, 80, 0]], ordered=[False, True]).round(12).tolist()
-    [0.99, 4.475e-09]
+    [0.99, 3.179e-09]
     """
     x, y = merge_cells(reference, current, ordered=ordered)
-    n, m = x.sum(axis=1), y.sum(axis=1)
-    n_features = len(x)
-    has_order = np.broadcast_to(np.asarray(ordered, bool), (n_features,))
-    p = np.ones(n_features)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        expected = np.where(x + y > 0, (x + y) * (np.minimum(n, m) / (n + m))[:, None], np.inf).min(
-            axis=1, initial=np.inf
-        )
-    comparable = (n > 0) & (m > 0) & ((x + y > 0).sum(axis=1) > 1)
-    dense = expected >= DENSE
-    some = np.flatnonzero(comparable)
-    p[some] = approximate_p(x[some], y[some], ordered=has_order[some], dense=dense[some])
-    doubtful = comparable & ~dense & (p < PERMUTE_BELOW)
-    if doubtful.any():
-        bound = np.where(doubtful, tail_bound(x, y, ordered=has_order), 1.0)
-        # A hundredth of what can matter: taking the bound there adds at most 1 % to the error rate of the permutations.
-        obvious = bound <= 0.01 * fdr / n_features
-        p[obvious] = bound[obvious]
-        chosen = np.flatnonzero(doubtful & ~obvious).tolist()
-        p = _permuted(x, y, p, has_order, chosen, fdr, [[i] for i in range(n_features)] if seeds is None else seeds)
+    has_order = np.broadcast_to(np.asarray(ordered, bool), len(x))
+    some = np.flatnonzero((x.sum(axis=1) > 0) & (y.sum(axis=1) > 0) & ((x + y > 0).sum(axis=1) > 1))
+    looks = np.full((5, len(x)), np.nan)
+    looks[:4, some] = heads(x[some], y[some], ordered=has_order[some])
+    if beside is not None:
+        looks[4] = beside
+    taken = np.isfinite(looks).any(axis=0)
+    p = np.ones(len(x))
+    p[taken] = combine(looks[:, taken])
     return np.clip(p, SMALLEST_P, 1.0)
 
 
-def _permuted(
-    x: Floats, y: Floats, p: Floats, ordered: Bools, chosen: Sequence[int], fdr: float, seeds: Sequence[Sequence[int]]
-) -> Floats:
-    """Replace the p-values of the `chosen` features by sequential permutation."""
-    p = p.copy()
-    most = max(int(np.ceil(len(p) / fdr)), 999)
-    tests = {i: Permutations(x[i], y[i], ordered=bool(ordered[i]), rng=np.random.default_rng(seeds[i])) for i in chosen}
-    live = list(chosen)
-    block = 128
-    while live:
-        for i in live:
-            p[i] = tests[i].more(block)
-        # A verdict beyond doubt needs no more: called even at half the rate, or far from it. More draws would change
-        # the digits, hardly ever the verdict.
-        q = benjamini_hochberg(p)
-        live = [i for i in live if not tests[i].settled and q[i] > fdr / 2 and (q[i] <= 4 * fdr or tests[i].hits < 4)]
-        drawn = max((tests[i].drawn for i in live), default=most)
-        block = min(drawn, most - drawn)
-        if block <= 0:
-            break
-    return p
-
-
 def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """Return for each p-value the smallest false-discovery rate at which it would be called [2]_.
+    """Return for each p-value the smallest false-discovery rate at which it would be called [1]_.
 
     Calling every feature with ``q ≤ rate`` keeps the expected share of false calls among the called at or below `rate`,
     for independent and for positively dependent features.
@@ -206,56 +150,3 @@ def _noncentrality(x: Floats, df: Floats, p: float) -> Floats:
     found[exact] = chndtrinc(x[exact], df[exact], p)
     found[chdtr(df, x) <= p] = 0.0
     return np.nan_to_num(found)
-
-
-def history_statistic(kl: ArrayLike, n_reference: ArrayLike, n_current: ArrayLike, cells: ArrayLike) -> Floats:
-    r"""Return :math:`\sqrt[3]{2h\,\mathrm{KL}/(k-1)}`, comparable between windows of any size, nearly normal [3]_.
-
-    Examples
-    --------
-    >>> float(history_statistic(0.018, 1000, 1000, 10))
-    1.2599210498948732
-    """
-    n, m = np.asarray(n_reference, np.float64), np.asarray(n_current, np.float64)
-    free = np.maximum(np.asarray(cells, np.float64) - 1, 1)
-    return np.asarray(np.cbrt(2 * n * m / np.maximum(n + m, 1) * np.asarray(kl, np.float64) / free))
-
-
-def history_z(statistic: float, past: ArrayLike, cells: int, *, windows: int = HISTORY) -> float | None:
-    r"""Say how far a window lies beyond the feature's own past, in robust standard deviations.
-
-    Real days are not independent draws: a delay differs from day to day far more than sampling explains, a timetable
-    far less. The median of the past and its MAD take the place of theory. The standard deviation is never taken below
-    what sampling alone gives, :math:`\sqrt{2/(9(k-1))}` [3]_, so that a past without any variation does not cry wolf.
-
-    Parameters
-    ----------
-    statistic
-        Of this window, by `history_statistic`.
-    past : array_like
-        Of the windows before, newest last; only the last `windows` count.
-    cells
-        Occupied cells of this window.
-    windows
-        How far back to look.
-
-    Returns
-    -------
-    float or None
-        None where fewer than `MIN_HISTORY` windows are known.
-
-    Examples
-    --------
-    >>> round(history_z(2.0, [1.0] * 20, 10), 2)
-    6.36
-    >>> history_z(2.0, [1.0] * 9, 10) is None
-    True
-    """
-    values = np.asarray(past, np.float64)
-    values = values[np.isfinite(values)][-windows:]
-    if len(values) < MIN_HISTORY:
-        return None
-    median = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - median)))
-    least = float(np.sqrt(2 / (9 * max(cells - 1, 1))))
-    return (float(statistic) - median) / max(spread, least)

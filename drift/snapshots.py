@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drift.config import Source
+    from drift.file_source import Opened
     from drift.windows import Calendar, Window
 
 _BATCH_ROWS = 1 << 16
@@ -99,7 +100,14 @@ class Snapshot:
         return self.to_table(columns).to_pandas()
 
 
-def open_snapshot(source: Source, window: Window | None, *, calendar: Calendar, url: str | None = None) -> Snapshot:
+def open_snapshot(
+    source: Source,
+    window: Window | None,
+    *,
+    calendar: Calendar,
+    url: str | None = None,
+    known: Opened | None = None,
+) -> Snapshot:
     """Open one window of a monitor's source.
 
     Parameters
@@ -112,6 +120,8 @@ def open_snapshot(source: Source, window: Window | None, *, calendar: Calendar, 
         Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
     url
         The database's SQLAlchemy URL; see `drift.connections.resolve_url`.
+    known
+        What was opened for an earlier window of the same files; see `drift.file_source.open_files`.
 
     Raises
     ------
@@ -132,7 +142,7 @@ def open_snapshot(source: Source, window: Window | None, *, calendar: Calendar, 
     if source.files is not None:
         from drift.file_source import open_files
 
-        return Snapshot(*open_files(source.files, source.format, chosen))
+        return Snapshot(*open_files(source.files, source.format, chosen, known))
     if url is None:
         raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
     from drift.sql_source import open_sql

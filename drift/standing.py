@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from drift.histograms import Histogram, Profile, Summary
+    from drift.scores import Past, Verdict
 
 VOLUME_FACTOR = 2.0
 """A window with so many times more or fewer rows than a reference window has is a finding."""
 
 BY_CHANCE = 1e-6
 """A column is called frozen, or empty, where chance alone would do that more rarely than this."""
+
+MOVED = 14
+"""A feature has moved where so many windows in a row are critically far from the baseline: two weeks of days."""
 
 
 def constant(histogram: Histogram, summary: Summary | None) -> str | None:
@@ -147,3 +151,37 @@ def volume_findings(current: int, usual: float, baseline: Iterable[int] = (), *,
 
 def _odd(rows: int, usual: float) -> bool:
     return not 1 / VOLUME_FACTOR <= rows / usual <= VOLUME_FACTOR
+
+
+def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[Past]]) -> list[Finding]:
+    """Say which features have moved from the baseline so slowly that no window was told.
+
+    A ramp is usual beside its own last weeks, and a trailing reference follows it; the baseline does not. It is a
+    finding and not an alert: the season of a year moves a feature just so, and whether that matters to a model is
+    not in the data. A feature that drifts has its alert.
+
+    Parameters
+    ----------
+    verdicts
+        Of one window.
+    history
+        Earlier windows of each feature, newest last.
+
+    Returns
+    -------
+    list of Finding
+        Of kind ``moved``, for features that are at least as far from the baseline as their critical threshold in each
+        of the last `MOVED` windows, this one included.
+    """
+    found = []
+    for verdict in verdicts:
+        past = [window.kl_fixed for window in history.get(verdict.feature, ())][-MOVED + 1 :]
+        away = verdict.score.kl_fixed if verdict.score else None
+        if away is None or verdict.drifting or len(past) < MOVED - 1:
+            continue
+        least = min(-1.0 if nats is None else nats for nats in [*past, away])
+        if least >= verdict.critical:
+            words = f"KL_fixed {away:.2g}, at least critical {verdict.critical:g} in each of the last {MOVED} windows"
+            message = f"column {verdict.feature}: has moved slowly from its baseline: {words}"
+            found.append(Finding("moved", message, verdict.feature))
+    return found

@@ -6,14 +6,15 @@ Functions over an open connection; `drift.store.Store` opens the transactions.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from drift import records
 from drift.binning import binning_from_dict
-from drift.database import delete_others, insert_missing, matches, upsert
-from drift.histograms import Histogram, Profile
+from drift.database import delete_others, insert, insert_missing, upsert
+from drift.histograms import Profile
 from drift.tables import WHOLE, baseline, binning, gate, histogram, profile, validation
 from drift.windows import Window
 
@@ -36,21 +37,41 @@ def save_gate(
     """Write a decision and its outcomes in place of those the window had; a stored profile takes the decision on."""
     key = {"monitor": monitor, "window_start": window.start}
     row = {**key, "window_end": window.end, "decision": decision, "checked_at": now}
-    insert_missing(connection, gate, [row])
-    # Two writers of one window take turns.
-    connection.execute(sa.select(gate.c.decision).where(matches(gate, key)).with_for_update())
-    differs = (gate.c.decision != decision) | (gate.c.window_end != window.end)
-    connection.execute(sa.update(gate).where(matches(gate, key) & differs).values(**row))
+    # This locks the row whether it changes or not: two writers of one window take turns.
+    connection.execute(_save_gate(connection.dialect.name), row)
     delete_others(connection, validation, key, "key", {outcome.key for outcome in outcomes})
     found = [asdict(outcome) for outcome in outcomes]
     upsert(connection, validation, [{**key, "column_name": fields.pop("column"), **fields} for fields in found])
-    connection.execute(sa.update(profile).where(matches(profile, key)).values(gate=decision))
+    connection.execute(_PASS_ON, {"of_monitor": monitor, "of_window": window.start, "decided": decision})
+
+
+@cache
+def _save_gate(dialect: str) -> sa.Insert:
+    """Return the statement that leaves a decision as it is, time and all, where it is the same."""
+    statement = insert(dialect, gate)
+    new = statement.excluded
+    return statement.on_conflict_do_update(
+        index_elements=list(gate.primary_key),
+        set_={name: new[name] for name in ("window_end", "decision", "checked_at")},
+        where=(gate.c.decision != new.decision) | (gate.c.window_end != new.window_end),
+    )
+
+
+_PASS_ON = (
+    sa.update(profile)
+    .where(
+        profile.c.monitor == sa.bindparam("of_monitor"),
+        profile.c.window_start == sa.bindparam("of_window"),
+        profile.c.gate != sa.bindparam("decided"),
+    )
+    .values(gate=sa.bindparam("decided"))
+)
 
 
 def gates(connection: sa.Connection, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
     """Return the decisions by the window's start."""
-    found = connection.execute(sa.select(gate).where(_among(gate, monitor, windows))).mappings()
-    return {row["window_start"]: row["decision"] for row in _exactly(found, windows)}
+    found = _rows(connection, gate, ("window_start", "window_end", "decision"), monitor, windows)
+    return {row.window_start: row.decision for row in _exactly(found, windows)}
 
 
 # -- binnings ----------------------------------------------------------------------------------------------------------
@@ -59,8 +80,16 @@ def gates(connection: sa.Connection, monitor: str, windows: Sequence[Window]) ->
 def save_binnings(connection: sa.Connection, binnings: Iterable[Binning]) -> None:
     """Write binnings under their fingerprints."""
     distinct = {one.fingerprint: one for one in binnings}
-    rows = [{"fingerprint": name, "kind": one.kind, "spec": one.to_dict()} for name, one in distinct.items()]
-    insert_missing(connection, binning, rows)
+    known = set(connection.execute(_KNOWN_BINNINGS, {"names": list(distinct)}).scalars())
+    new = [one for name, one in distinct.items() if name not in known]
+    insert_missing(
+        connection, binning, [{"fingerprint": one.fingerprint, "kind": one.kind, "spec": one.to_dict()} for one in new]
+    )
+
+
+_KNOWN_BINNINGS = sa.select(binning.c.fingerprint).where(
+    binning.c.fingerprint.in_(sa.bindparam("names", expanding=True))
+)
 
 
 def load_binnings(connection: sa.Connection, fingerprints: Collection[str]) -> dict[str, Binning]:
@@ -71,10 +100,16 @@ def load_binnings(connection: sa.Connection, fingerprints: Collection[str]) -> d
 
 def active_rows(connection: sa.Connection, monitor: str) -> dict[str, Row]:
     """Return the newest baseline of each feature."""
-    query = sa.select(baseline).where(baseline.c.monitor == monitor, baseline.c.segment == WHOLE)
     # The later row, of the higher version, takes the place of the earlier one.
-    ordered = connection.execute(query.order_by(baseline.c.version)).mappings()
+    ordered = connection.execute(_BASELINES, {"monitor": monitor}).mappings()
     return {row["feature"]: dict(row) for row in ordered}
+
+
+_BASELINES = (
+    sa.select(baseline)
+    .where(baseline.c.monitor == sa.bindparam("monitor"), baseline.c.segment == WHOLE)
+    .order_by(baseline.c.version)
+)
 
 
 def of_a_baseline(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[bool]:
@@ -153,72 +188,108 @@ def save_profile(
 ) -> bool:
     """Write the counts of a window in place of those it had; say False where they are none and it had some."""
     key = {"monitor": monitor, "segment": WHOLE, "window_start": window.start}
+    bodies = records.histogram_rows(monitor, counted, window)
     row = {
         **key,
         "window_end": window.end,
         "n_rows": counted.n_rows,
         "gate": gate,
         "binning_key": binning_key,
+        "digest": records.digest(counted),
         "schema": dict(counted.schema),
         "problems": dict(counted.problems),
         "first_seen_at": now,
     }
-    insert_missing(connection, profile, [row])
-    stored = connection.execute(sa.select(profile.c.n_rows).where(matches(profile, key)).with_for_update()).scalar_one()
-    if stored and not counted.n_rows:
+    if connection.execute(_save_profile(connection.dialect.name), row).first() is None:
         return False
-    upsert(connection, profile, [row], keep={"first_seen_at"})
     save_binnings(connection, [one.binning for one in counted.histograms.values()])
     delete_others(connection, histogram, key, "feature", counted.histograms.keys())
-    upsert(connection, histogram, records.histogram_rows(monitor, counted, window))
+    upsert(connection, histogram, bodies)
     return True
+
+
+@cache
+def _save_profile(dialect: str) -> sa.Insert:
+    """Return the statement that writes the head of a profile; it returns nothing where rows would give way to none."""
+    statement = insert(dialect, profile)
+    fixed = {*profile.primary_key.columns.keys(), "first_seen_at"}
+    return statement.on_conflict_do_update(
+        index_elements=list(profile.primary_key),
+        set_={column.name: statement.excluded[column.name] for column in profile.c if column.name not in fixed},
+        where=(statement.excluded.n_rows > 0) | (profile.c.n_rows == 0),
+    ).returning(profile.c.n_rows)
 
 
 def profiled(
     connection: sa.Connection, monitor: str, windows: Sequence[Window], binning_key: str
 ) -> dict[datetime, Gate]:
     """Return the gates of the windows counted under a set of binnings, by start."""
-    query = sa.select(profile.c.window_start, profile.c.window_end, profile.c.gate)
-    mine = _among(profile, monitor, windows) & (profile.c.binning_key == binning_key)
-    return {
-        row["window_start"]: row["gate"] for row in _exactly(connection.execute(query.where(mine)).mappings(), windows)
-    }
+    counted = heads(connection, monitor, windows)
+    return {start: head.gate for start, head in counted.items() if head.binning_key == binning_key}
+
+
+class Head(NamedTuple):
+    """What is known of a counted window without its counts."""
+
+    window_start: datetime
+    window_end: datetime
+    gate: Gate
+    binning_key: str
+    digest: str
+
+
+def heads(connection: sa.Connection, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
+    """Return what is known of the counted ones among some windows, by their start."""
+    found = _rows(connection, profile, Head._fields, monitor, windows)
+    return {row.window_start: Head._make(row) for row in _exactly(found, windows)}
 
 
 def load_profiles(
     connection: sa.Connection, monitor: str, windows: Sequence[Window], binnings: Mapping[str, Binning]
 ) -> list[tuple[Profile, Gate]]:
     """Return stored profiles, oldest first, with the counts under these binnings."""
-    names = ("window_start", "feature", "fingerprint", "counts", "summary")
-    heads = sa.select(profile).where(_among(profile, monitor, windows)).order_by(profile.c.window_start)
-    bodies = sa.select(*(histogram.c[name] for name in names)).where(_among(histogram, monitor, windows))
+    names = tuple(column.name for column in histogram.c if column.name not in {"monitor", "segment"})
     counted: dict[datetime, dict[str, Any]] = {}
-    for row in connection.execute(bodies):
+    for row in _rows(connection, histogram, names, monitor, windows):
         if row.feature in binnings and row.fingerprint == binnings[row.feature].fingerprint:
             counted.setdefault(row.window_start, {})[row.feature] = row
-    found = _exactly(connection.execute(heads).mappings(), windows)
-    return [(_profile(row, counted.get(row["window_start"], {}), binnings), row["gate"]) for row in found]
+    names = ("window_start", "window_end", "n_rows", "gate", "schema", "problems")
+    found = sorted(_exactly(_rows(connection, profile, names, monitor, windows), windows))
+    return [(_profile(row, counted.get(row.window_start, {}), binnings), row.gate) for row in found]
 
 
-def _profile(head: sa.RowMapping, counted: Mapping[str, Any], binnings: Mapping[str, Binning]) -> Profile:
+def _profile(head: sa.Row[Any], counted: Mapping[str, Any], binnings: Mapping[str, Binning]) -> Profile:
     ordered = [feature for feature in binnings if feature in counted]
     summaries = {feature: records.summary_from_dict(counted[feature].summary) for feature in ordered}
     return Profile(
-        Window(head["window_start"], head["window_end"]),
-        head["n_rows"],
-        {feature: Histogram(binnings[feature], counted[feature].counts) for feature in ordered},
+        Window(head.window_start, head.window_end),
+        head.n_rows,
+        {
+            feature: records.histogram_from(binnings[feature], counted[feature].counts, counted[feature].atoms)
+            for feature in ordered
+        },
         {feature: summary for feature, summary in summaries.items() if summary is not None},
-        head["schema"],
-        head["problems"],
+        head.schema,
+        head.problems,
     )
 
 
-def _among(table: sa.Table, monitor: str, windows: Sequence[Window]) -> sa.ColumnElement[bool]:
-    mine = (table.c.monitor == monitor) & table.c.window_start.in_([window.start for window in windows])
-    return mine & (table.c.segment == WHOLE) if "segment" in table.c else mine
+def _rows(
+    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], monitor: str, windows: Sequence[Window]
+) -> Sequence[sa.Row[Any]]:
+    """Return some columns of the rows of some windows."""
+    starts = [window.start for window in windows]
+    return connection.execute(_among(table, names), {"monitor": monitor, "starts": starts}).all()
 
 
-def _exactly(rows: Iterable[sa.RowMapping], windows: Sequence[Window]) -> Iterator[sa.RowMapping]:
+@cache
+def _among(table: sa.Table, names: tuple[str, ...]) -> sa.Select[Any]:
+    chosen = table.c.window_start.in_(sa.bindparam("starts", expanding=True))
+    query = sa.select(*(table.c[name] for name in names)).where(table.c.monitor == sa.bindparam("monitor"), chosen)
+    return query.where(table.c.segment == WHOLE) if "segment" in table.c else query
+
+
+def _exactly(rows: Iterable[sa.Row[Any]], windows: Sequence[Window]) -> Iterator[sa.Row[Any]]:
     """Leave out windows of another calendar: a day starts when its first hour does."""
     wanted = {(window.start, window.end) for window in windows}
-    return (row for row in rows if (row["window_start"], row["window_end"]) in wanted)
+    return (row for row in rows if (row.window_start, row.window_end) in wanted)

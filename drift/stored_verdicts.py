@@ -6,6 +6,8 @@ Functions over an open connection; `drift.store.Store` opens the transactions.
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,13 +16,13 @@ from drift import records
 from drift.database import delete_others, upsert
 from drift.evidence import Evidence
 from drift.histograms import Histogram
+from drift.refinement import under
 from drift.scores import Past
-from drift.stored_counts import load_binnings
+from drift.stored_counts import load_binnings, save_binnings
 from drift.tables import WHOLE, histogram, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
-    from datetime import datetime
 
     from drift.binning import Binning
     from drift.records import Row
@@ -37,30 +39,62 @@ def save(connection: sa.Connection, monitor: str, found: Report, window: Window)
     upsert(connection, report, [records.report_row(monitor, found, window)])
     delete_others(connection, score, key, "feature", {verdict.feature for verdict in found.verdicts})
     upsert(connection, score, rows)
+    finer = [one for each in found.evidence.values() if (one := each.current.binning) != each.current.whole().binning]
+    if finer:
+        save_binnings(connection, finer)
 
 
 def load(connection: sa.Connection, monitor: str, since: datetime, until: datetime | None) -> list[Report]:
     """Return the reports of windows that start from `since` to `until`, both included, oldest first."""
-
-    def chosen(table: sa.Table) -> sa.ColumnElement[bool]:
-        mine = (table.c.monitor == monitor) & (table.c.segment == WHOLE) & (table.c.window_start >= since)
-        return mine if until is None else mine & (table.c.window_start <= until)
-
-    keys = ("monitor", "segment", "feature", "window_start", "fingerprint")
-    both = score.outerjoin(histogram, sa.and_(*(score.c[name] == histogram.c[name] for name in keys)))
-    query = sa.select(score, histogram.c.counts, histogram.c.summary).select_from(both).where(chosen(score))
-    heads = connection.execute(sa.select(report).where(chosen(report)).order_by(report.c.window_start)).mappings().all()
+    asked = {"monitor": monitor, "since": since, "until": until}
+    heads, bodies = (connection.execute(query, asked).mappings().all() for query in _reports(until is not None))
     scores: dict[datetime, list[sa.RowMapping]] = {}
     fingerprints: set[str] = set()
-    for row in connection.execute(query).mappings():
+    for row in bodies:
         scores.setdefault(row["window_start"], []).append(row)
         if row["counts"] is not None:
-            fingerprints.add(row["fingerprint"])
+            fingerprints |= {row["fingerprint"], row["counted_as"]}
     binnings = load_binnings(connection, fingerprints)
-    bodies = [scores.get(head["window_start"], []) for head in heads]
+    verdicts = [scores.get(head["window_start"], []) for head in heads]
     return [
-        records.report_from(head, body, _evidence(body, binnings)) for head, body in zip(heads, bodies, strict=True)
+        records.report_from(head, body, _evidence(body, binnings)) for head, body in zip(heads, verdicts, strict=True)
     ]
+
+
+@cache
+def _reports(until: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:  # noqa: FBT001 - an argument of the cache
+    """Return what asks for the heads of reports, and for their scores with the counts behind these."""
+
+    def chosen(table: sa.Table) -> sa.ColumnElement[bool]:
+        mine = _of(table) & (table.c.window_start >= sa.bindparam("since"))
+        return mine & (table.c.window_start <= sa.bindparam("until")) if until else mine
+
+    keys = ("monitor", "segment", "feature", "window_start")
+    same = [score.c[name] == histogram.c[name] for name in keys]
+    both = score.outerjoin(histogram, sa.and_(*same, score.c.counted_as == histogram.c.fingerprint))
+    counted = (histogram.c.counts, histogram.c.summary, histogram.c.atoms)
+    return (
+        sa.select(report).where(chosen(report)).order_by(report.c.window_start),
+        sa.select(score, *counted).select_from(both).where(chosen(score)),
+    )
+
+
+def _of(table: sa.Table) -> sa.ColumnElement[bool]:
+    return (table.c.monitor == sa.bindparam("monitor")) & (table.c.segment == WHOLE)
+
+
+def starts(connection: sa.Connection, monitor: str, since: datetime, until: datetime | None) -> list[datetime]:
+    """Return where the windows start that have a report, from `since` to `until`, both included, oldest first."""
+    asked = {"monitor": monitor, "since": since, "until": until or _NEVER}
+    return list(connection.execute(_STARTS, asked).scalars())
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_STARTS = (
+    sa.select(report.c.window_start)
+    .where(_of(report), report.c.window_start.between(sa.bindparam("since"), sa.bindparam("until")))
+    .order_by(report.c.window_start)
+)
 
 
 def _evidence(rows: Iterable[sa.RowMapping], binnings: Mapping[str, Binning]) -> dict[str, Evidence]:
@@ -70,7 +104,7 @@ def _evidence(rows: Iterable[sa.RowMapping], binnings: Mapping[str, Binning]) ->
         if row["counts"] is None or row["reference_counts"] is None:
             continue
         one = binnings[row["fingerprint"]]
-        current = Histogram(one, row["counts"])
+        current = under(one, records.histogram_from(binnings[row["counted_as"]], row["counts"], row["atoms"]))
         if row["n_current"] in {None, current.n}:
             found[row["feature"]] = Evidence(
                 Histogram(one, row["reference_counts"]),
@@ -114,23 +148,24 @@ def history(
     connection: sa.Connection, monitor: str, features: Collection[str], before: datetime, limit: int
 ) -> dict[str, list[Past]]:
     """Return what is remembered of each feature in the newest `limit` windows before one, newest last."""
-    past = [field.name for field in fields(Past)]
-    earlier = (report.c.monitor == monitor) & (report.c.segment == WHOLE) & (report.c.window_start < before)
-    # A bound on the windows and a scan of an index, rather than a rank of every score there ever was.
-    oldest = _oldest_of(sa.select(report.c.window_start).where(earlier), limit)
-    mine = (score.c.monitor == monitor) & (score.c.segment == WHOLE) & score.c.kl.is_not(None)
-    query = (
-        sa.select(score.c.feature, *(score.c[name] for name in past))
-        .where(mine, score.c.window_start >= oldest, score.c.window_start < before)
-        .order_by(score.c.window_start)
-    )
     found: dict[str, list[Past]] = {feature: [] for feature in features}
-    for feature, *values in connection.execute(query):
+    asked = {"monitor": monitor, "before": before, "newest": limit}
+    for feature, *values in connection.execute(_HISTORY, asked).all():
         if feature in found:
             found[feature].append(Past(*values))
     return found
 
 
-def _oldest_of(starts: sa.Select[Any], count: int) -> sa.ScalarSelect[Any]:
+def _oldest_of(starts: sa.Select[Any], count: int | sa.BindParameter[int]) -> sa.ScalarSelect[Any]:
     newest = starts.order_by(sa.desc("window_start")).limit(count).subquery()
     return sa.select(sa.func.min(newest.c.window_start)).scalar_subquery()
+
+
+_EARLIER = sa.select(report.c.window_start).where(_of(report), report.c.window_start < sa.bindparam("before"))
+# A bound on the windows and a scan of an index, rather than a rank of every score there ever was.
+_HISTORY = (
+    sa.select(score.c.feature, *(score.c[field.name] for field in fields(Past)))
+    .where(_of(score), score.c.kl.is_not(None), score.c.window_start < sa.bindparam("before"))
+    .where(score.c.window_start >= _oldest_of(_EARLIER, sa.bindparam("newest")))
+    .order_by(score.c.window_start)
+)

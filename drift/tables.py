@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,8 +58,13 @@ class Instant(TypeDecorator[datetime]):
         """Read UTC."""
         if value is None:
             return None
-        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return instant.astimezone(UTC)
+        return _read_instant(value) if isinstance(value, str) else value.astimezone(UTC)
+
+
+@lru_cache(maxsize=1 << 12)
+def _read_instant(text: str) -> datetime:
+    # A hundred rows of one window hold the same time, and a run reads the same windows again and again.
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 class Finite(TypeDecorator[float]):
@@ -234,6 +240,7 @@ profile = sa.Table(
     _must("n_rows", sa.BigInteger),
     _must("gate"),
     _must("binning_key"),
+    _must("digest"),
     _must("schema", sa.JSON),
     _must("problems", sa.JSON),
     _must("first_seen_at", Instant),
@@ -250,6 +257,7 @@ histogram = sa.Table(
     sa.Column("fingerprint", sa.Text, sa.ForeignKey("binning.fingerprint"), primary_key=True),
     _must("counts", Cells("i8")),
     _may("summary", sa.JSON(none_as_null=True)),
+    _may("atoms", sa.JSON(none_as_null=True)),
     sa.ForeignKeyConstraint(
         ["monitor", "segment", "window_start"],
         ["profile.monitor", "profile.segment", "profile.window_start"],
@@ -323,6 +331,7 @@ score = sa.Table(
     _may("p", Finite),
     _may("q", Finite),
     _may("z", Finite),
+    _may("z_lasting", Finite),
     _may("noise", Finite),
     _may("kl_fixed", Finite),
     _may("wasserstein", Finite),
@@ -334,16 +343,21 @@ score = sa.Table(
     _may("null_rate_current", Finite),
     _may("smoothing"),
     _may("fingerprint"),
+    _may("counted_as"),
     _may("contributions", Cells("f8")),
     _may("reference_counts", Cells("i8")),
     _may("reference_summary", sa.JSON(none_as_null=True)),
+    _may("cell", sa.JSON(none_as_null=True)),
     sa.ForeignKeyConstraint(
         ["monitor", "segment", "window_start"],
         ["report.monitor", "report.segment", "report.window_start"],
         ondelete="CASCADE",
     ),
-    # One window's features, and a heatmap's windows; the key serves one feature over all windows.
-    sa.Index(None, "monitor", "segment", "window_start", "feature"),
+    # One window's features, and in what order a heatmap shows them, from the index alone; the key serves one feature
+    # over all windows.
+    sa.Index(
+        "ix_score_heatmap", *("monitor", "segment", "window_start", "feature"), *("status", "kl_corrected", "critical")
+    ),
 )
 
 alert = sa.Table(
@@ -366,9 +380,15 @@ alert = sa.Table(
     _must("quiet", sa.Integer),
     _may("acknowledged_at", Instant),
     _may("acknowledged_by", Words),
+    _may("snoozed_at", Instant),
+    _may("snoozed_by", Words),
+    _may("snoozed_until", Instant),
     _may("resolved_at", Instant),
     _may("resolved_window", Instant),
     _may("resolved_by", Words),
+    _must("told"),
+    _may("told_at", Instant),
+    _must("untold", Words),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),
@@ -384,6 +404,23 @@ alert_event = sa.Table(
     _must("transition"),
     _must("reason", Words),
     _must("actor", Words),
+    _must("untold", Words),
+)
+
+silence = sa.Table(
+    "silence",
+    metadata,
+    _key("id"),
+    _must("monitor"),
+    _must("features"),
+    _must("reason", Words),
+    _must("created_at", Instant),
+    _must("created_by", Words),
+    _must("until", Instant),
+    _may("ended_at", Instant),
+    _may("ended_by", Words),
+    _may("ended_why", Words),
+    sa.Index(None, "monitor", "until"),
 )
 
 notification = sa.Table(
@@ -401,7 +438,9 @@ notification = sa.Table(
     _must("next_attempt_at", Instant),
     _may("last_error", Words),
     _must("created_at", Instant),
+    _may("not_before", Instant),
+    _may("tried_at", Instant),
     _may("sent_at", Instant),
-    sa.CheckConstraint("state IN ('pending', 'sent', 'dead')", name="state"),
+    sa.CheckConstraint("state IN ('pending', 'sent', 'dead', 'merged')", name="state"),
     sa.Index(None, "state", "next_attempt_at"),
 )

@@ -12,11 +12,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from drift import alerts
+from drift import lifecycle
+from drift.alerting import closing_of
 from drift.config import Detection, Effect, EffectOverride, Persistence
 from drift.detection import judge
 from drift.errors import DriftError
-from drift.planting import Recall, plant, plant_again, recall, remembered
+from drift.observations import observations
+from drift.planting import Recall, plant, plant_again, recall, remembered, under
 from drift.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
 from drift.settings import changes, snippet
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from drift.alerts import Alert
     from drift.config import Monitor
     from drift.planting import Planted
     from drift.reports import Report
@@ -202,8 +205,9 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
     ----------
     scored
     detection
-        May differ in `z`, `persistence` and floors. Scores depend on none of them, but for features that a seasonal
-        companion excuses: which these are goes by the floors in force.
+        May differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for features that a
+        seasonal companion excuses (which these are goes by the floors in force), and for what lasts, which goes by the
+        persistence in force (`drift.planting.under`).
 
     Returns
     -------
@@ -212,10 +216,11 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
     past
         What each feature remembers of each window.
     """
+    scored_under = scored.replay.monitor.detection.persistence
     reports: list[Report] = []
     past: list[dict[str, Past]] = []
     for report, known in zip(scored.reports, scored.past, strict=True):
-        scores = {v.feature: v.score for v in report.verdicts if v.score is not None}
+        scores = {v.feature: under(detection, v.score, scored_under) for v in report.verdicts if v.score is not None}
         judged = judge(
             list(scores),
             scores,
@@ -234,16 +239,15 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
 
 def calls(monitor: Monitor, reports: Sequence[Report], lead: int) -> list[Call]:
     """Return the pages of reports, oldest window first; those of the first `lead` are left out."""
-    calendar = monitor.window.calendar
-    known: dict[str, alerts.Alert] = {}
+    calendar, closing, policy = monitor.window.calendar, closing_of(monitor), monitor.alerts.policy
+    known: dict[str, Alert] = {}
     found: list[Call] = []
     for i, report in enumerate(reports):
         if report.window is None:
             continue
-        seen = alerts.observations(report)
-        done = alerts.advance(known.values(), seen, monitor=monitor.name, now=report.window.end)
-        # Of each key the newest is enough: the others are over.
-        known |= {alert.key: alert for alert in done.alerts}
+        seen = observations(report, closing=closing)
+        done = lifecycle.advance(known.values(), seen, monitor=monitor.name, now=report.window.end, policy=policy)
+        known |= {alert.id: alert for alert in done.alerts}
         if i >= lead:
             found += calls_of(done.pages, calendar.label(report.window))
     return found
@@ -253,7 +257,8 @@ def try_out(scored: Scored, detection: Detection) -> Trial:
     """Say what some settings come to, on the windows as they were and on the planted faults."""
     replay = scored.replay
     reports, past = rejudge(scored, detection)
-    told = [call for call in calls(replay.monitor, reports, replay.lead) if call.about_data]
+    monitor = replay.monitor.model_copy(update={"detection": detection})
+    told = [call for call in calls(monitor, reports, replay.lead) if call.about_data]
     return Trial(detection, told, replay.a_month(len(told)), recall(scored.planted, past, detection))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -197,39 +198,15 @@ class Calendar:
         except OverflowError as error:
             raise WindowError(f"{day} is too near the end of the calendar to have a window") from error
 
-    def _day_of(self, instant: datetime) -> date:
-        """Return the local day whose window holds `instant`."""
-        day = instant.astimezone(self.zone).date()
-        # Clocks put back across midnight (St John's until 2011) begin a day, leave it and begin it again.
-        while instant >= self.midnight(day + timedelta(days=1)):
-            day += timedelta(days=1)
-        while instant < self.midnight(day):
-            day -= timedelta(days=1)
-        return day
-
-    def _day_windows(self, day: date) -> list[Window]:
-        start, end = self.midnight(day), self.midnight(day + timedelta(days=1))
-        step = timedelta(minutes=self.span.amount)
-        # A clock change longer than half a step makes a window of its own; a shorter one is absorbed by the last.
-        count = max(1, int((end - start) / step + 0.5))
-        cuts = [start + i * step for i in range(count)] + [end]
-        return [Window(a, b) for a, b in pairwise(cuts)]
-
     def containing(self, instant: datetime) -> Window:
         """Return the window that holds an aware `instant`."""
         if instant.tzinfo is None:
             raise WindowError(f"{instant} has no time zone: give an aware datetime")
         try:
-            return self._containing(instant)
+            # In UTC: of two local times that are equal but for their fold the cache must not take one for the other.
+            return _containing(self, instant.astimezone(UTC))
         except OverflowError as error:
             raise WindowError(f"{instant} is too near the end of the calendar to have a window") from error
-
-    def _containing(self, instant: datetime) -> Window:
-        day = self._day_of(instant)
-        if self.span.unit == "d":
-            first = day - timedelta(days=(day - _MONDAY).days % self.span.amount)
-            return Window(self.midnight(first), self.midnight(first + timedelta(days=self.span.amount)))
-        return next(w for w in self._day_windows(day) if instant in w)
 
     def starting(self, when: date | datetime) -> Window:
         """Return the window that a person means by `when`: the one holding that local date or time.
@@ -308,3 +285,32 @@ class Calendar:
             return f"{start:%Y-%m-%d}"
         last = end.date() - timedelta(days=1)
         return f"{start:%Y-%m-%d} … {last:%Y-%m-%d}" if last.year != start.year else f"{start:%Y-%m-%d} … {last:%m-%d}"
+
+
+@lru_cache(maxsize=1 << 12)
+def _containing(calendar: Calendar, instant: datetime) -> Window:
+    day = _day_of(calendar, instant)
+    if calendar.span.unit == "d":
+        first = day - timedelta(days=(day - _MONDAY).days % calendar.span.amount)
+        return Window(calendar.midnight(first), calendar.midnight(first + timedelta(days=calendar.span.amount)))
+    return next(w for w in _day_windows(calendar, day) if instant in w)
+
+
+def _day_of(calendar: Calendar, instant: datetime) -> date:
+    """Return the local day whose window holds `instant`."""
+    day = instant.astimezone(calendar.zone).date()
+    # Clocks put back across midnight (St John's until 2011) begin a day, leave it and begin it again.
+    while instant >= calendar.midnight(day + timedelta(days=1)):
+        day += timedelta(days=1)
+    while instant < calendar.midnight(day):
+        day -= timedelta(days=1)
+    return day
+
+
+def _day_windows(calendar: Calendar, day: date) -> list[Window]:
+    start, end = calendar.midnight(day), calendar.midnight(day + timedelta(days=1))
+    step = timedelta(minutes=calendar.span.amount)
+    # A clock change longer than half a step makes a window of its own; a shorter one is absorbed by the last.
+    count = max(1, int((end - start) / step + 0.5))
+    cuts = [start + i * step for i in range(count)] + [end]
+    return [Window(a, b) for a, b in pairwise(cuts)]

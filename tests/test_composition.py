@@ -13,12 +13,17 @@ from hypothesis import strategies as st
 from drift.binning import CategoricalBinning
 from drift.composition import compose, from_baseline, least_drifted, merge
 from drift.config import Detection
+from drift.counting import count_numbers
+from drift.fitting import fit_numeric
 from drift.histograms import Histogram, Profile
 from drift.measurement import corrected
+from drift.refinement import refined_pairs
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 LEVELS = CategoricalBinning(("a", "b", "c"))
 CALENDAR = Calendar("1d")
@@ -113,3 +118,24 @@ def test_the_distance_from_the_baseline_is_never_negative() -> None:
     """It stands beside a threshold, and zero is as near as it gets."""
     assert from_baseline(day(0, QUIET), day(1, QUIET)) == {"x": 0.0}
     assert from_baseline(day(0, QUIET), day(1, SUNDAY))["x"] == pytest.approx(distance(day(0, QUIET), day(1, SUNDAY)))
+
+
+def test_a_companion_is_held_against_what_came_out_of_nowhere_too() -> None:
+    """One value in thirty rows, in a bin like others: no reference excuses it unrefined, and the baseline sees it."""
+    rng = np.random.default_rng(0)
+    binning = fit_numeric(rng.normal(size=20_000), expected_rows=1000)
+
+    def numbers(i: int, values: NDArray[np.float64]) -> Profile:
+        window = CALENDAR.containing(START + timedelta(days=i))
+        return Profile(window, len(values), {"x": count_numbers(binning, values)})
+
+    days = [numbers(i, rng.normal(size=1000)) for i in range(28)]
+    today = rng.normal(size=1000)
+    today[:33] = 0.3
+    current = numbers(28, today)
+    windows = {"trailing": days, "same weekday": days[::7]}
+    reference, _ = compose(windows, current, DETECTION)
+    assert corrected(refined_pairs(reference, current))["x"] > 0.1
+    assert from_baseline(merge(days), current)["x"] > 0.1
+    before = merge(days).histograms["x"], current.histograms["x"]
+    assert corrected({"x": before})["x"] < 0.01

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.binning import Binning, CategoricalBinning, NumericBinning
+from drift.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary
+from drift.counting import count
 from drift.divergence import kl_corrected, kl_divergence, smooth
 from drift.fitting import MAX_KNOWN_LEVELS, SAMPLE, TIE_SHARE, FitOptions, bin_count, fit, fit_categorical, fit_numeric
-from drift.histograms import count
 
 if TYPE_CHECKING:
     from drift.kinds import Kind
@@ -285,6 +285,23 @@ def test_how_many_rare_labels_are_remembered(n_rare: int, cell: str) -> None:
     """Up to `MAX_KNOWN_LEVELS` rare labels a new one is told from them; beyond, it is not."""
     binning = fit_categorical({f"{i:06d}": 1 for i in range(n_rare + 5)}, levels=5)
     assert binning.cells[int(np.argmax(binning.count_labels(["new"], [1])))] == cell
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(1, 5), max_size=30), st.integers(0, 12))
+def test_a_fit_says_how_well_it_knows_its_labels(counts: dict[str, int], levels: int) -> None:
+    """Rows, labels seen once and twice, rows of the most frequent label without a cell; nothing where all are known."""
+    often = sorted(counts.values(), reverse=True)
+    known = Vocabulary(sum(often), often.count(1), often.count(2), often[levels] if len(often) > levels else 0)
+    found = fit_categorical(counts, levels=levels).vocabulary
+    assert found == (known if known.once or known.twice or known.cutoff else None)
+
+
+def test_an_identifier_says_only_what_a_warehouse_could_count() -> None:
+    """Beyond the labels that are remembered only the cutoff is kept, so that a part of the counts fits the same."""
+    counts = {f"{i:06d}": 1 + (i < 9) for i in range(MAX_KNOWN_LEVELS + 20)}
+    part = dict(list(counts.items())[: MAX_KNOWN_LEVELS + 6])
+    assert fit_categorical(counts, levels=5).vocabulary == Vocabulary(0, 0, 0, 2)
+    assert fit_categorical(part, levels=5) == fit_categorical(counts, levels=5)
 
 
 def test_equal_counts_rank_by_name() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.histograms import Histogram, Profile, Summary
-from drift.standing import still_findings, volume_findings
+from drift.scores import Past, Score, Verdict
+from drift.standing import MOVED, moved_findings, still_findings, volume_findings
 
 EDGES = NumericBinning(np.array([0.0, 10.0, 20.0, 30.0]))
 CARRIERS = CategoricalBinning(("AA", "B6"), rare=("DL",))
@@ -92,3 +95,29 @@ def test_too_few_rows_and_no_past_say_nothing() -> None:
 def test_rows_are_held_against_both(rows: int, usual: float, baseline: list[int], kinds: list[str]) -> None:
     """The reference first; what only the baseline shows has been adapted to."""
     assert [finding.kind for finding in volume_findings(rows, usual, baseline)] == kinds
+
+
+def verdict_of(kl_fixed: float | None, status: str = "ok") -> Verdict:
+    """The verdict on a feature so far from its baseline."""
+    score = Score("x", "numeric", *[0.0] * 10, 0.0, 9000, 300, "pooled", "0" * 16, np.zeros(1), kl_fixed)  # type: ignore[arg-type,call-arg]
+    return Verdict("x", status, "none", "why", 0.01, 0.1, score)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("past", "now", "found"),
+    [
+        ([0.2] * (MOVED - 1), verdict_of(0.21), True),
+        ([0.0, *[0.2] * (MOVED - 1)], verdict_of(0.21), True),
+        ([0.2] * (MOVED - 2), verdict_of(0.21), False),
+        ([0.2] * (MOVED - 2) + [0.05], verdict_of(0.21), False),
+        ([0.2] * (MOVED - 2) + [None], verdict_of(0.21), False),
+        ([0.2] * (MOVED - 1), verdict_of(0.05), False),
+        ([0.2] * (MOVED - 1), verdict_of(None), False),
+        ([0.2] * (MOVED - 1), verdict_of(0.21, "warning"), False),
+    ],
+)
+def test_a_slow_move_is_found_once_it_has_lasted(past: list[float | None], now: Verdict, *, found: bool) -> None:
+    """Critically far from the baseline in fourteen windows in a row, and no alert says it already."""
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    history = {"x": [Past(start, 0.0, 0.0, 9000, 300, 9, "none", nats) for nats in past]}
+    assert [finding.kind for finding in moved_findings([now], history)] == ["moved"] * found

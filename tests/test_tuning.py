@@ -45,13 +45,14 @@ def scored(watch: Watch) -> Scored:
         {"detection.effect.warning": 0.05},
         {"detection.effect.warning": 0.004, "detection.z": 1.0, "detection.persistence.at_least": 1},
         {"detection.features.delay.warning": 0.3, "detection.features.delay.critical": 0.5},
-        {"detection.persistence.of": 5, "detection.persistence.at_least": 3, "detection.z": 2.0},
+        {"detection.cell_z": 3.0, "detection.z": 2.0},
     ],
 )
 def test_judging_again_is_a_replay(watch: Watch, settings: dict[str, Any]) -> None:
     """Scores judged under other settings end in the verdicts and the pages of a full replay under them.
 
-    Without a seasonal companion: which features that excuses depends on the floors.
+    Without a seasonal companion: which features that excuses depends on the floors. What lasts is another under another
+    persistence, unless one window is enough.
     """
     plain = with_settings(watch.monitor, {"detection.seasonal": False})
     watch = Watch(plain, watch.store, no_source)

@@ -1,0 +1,163 @@
+"""Evaluation: what a window is judged by, from stored counts alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from drift import evaluation, monitoring
+from drift.errors import StoreError
+from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from drift.reports import Report
+    from drift.watch import Watch
+    from drift.windows import Window
+
+    Open = Callable[..., Watch]
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Open:
+    """Open a monitor on some rows; its keys can be replaced."""
+
+    def on(frame: pd.DataFrame, **changes: str) -> Watch:
+        url = f"sqlite:///{tmp_path / 'warehouse.db'}"
+        write_sql(frame, url)
+        return open_watch(f"sqlite:///{tmp_path / 'drift.db'}", url, monitor_text(SQL, **changes))
+
+    return on
+
+
+def windows(watch: Watch, first: int, last: int) -> list[Window]:
+    """The windows of those days, the last included."""
+    calendar = watch.monitor.window.calendar
+    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]
+
+
+def backfill(watch: Watch, last: int) -> list[Report]:
+    """Run the days up to one."""
+    return monitoring.backfill(watch, windows(watch, 0, last), clock=clock)
+
+
+def day_of(frame: pd.DataFrame, number: int) -> pd.Series:
+    """Which rows are of that day."""
+    return frame["day"] == FIRST + timedelta(days=number)
+
+
+def test_a_short_history_is_filled_up(opened: Open) -> None:
+    """From seven stored windows on a feature is held against what these differ by, whatever scores it has."""
+    frame = rows(14)
+    # Every day has a level of its own: significant and large, and usual here.
+    level = np.random.default_rng(3).normal(0, 3, 14)
+    frame["delay"] += np.repeat(level, 400)
+    reports = backfill(opened(frame, reference="{trailing: 28d, min_windows: 3}"), 13)
+    scores = [score for report in reports[7:] if (score := report["delay"].score)]
+    assert all(score.z is not None for score in scores)
+    assert sum(score.q < 0.01 and score.kl_corrected > 0.01 for score in scores) >= 5
+    assert not any(report["delay"].drifting for report in reports[7:])
+
+
+def test_a_cell_is_told_where_the_feature_as_a_whole_is_usual(opened: Open) -> None:
+    """Four percent of nulls in a restless column: no large divergence there, and the cell is named in the reason."""
+    frame = rows(40, 1000)
+    frame["delay"] += np.repeat(np.random.default_rng(3).normal(0, 3, 40), 1000)
+    for number in (38, 39):
+        lost = np.flatnonzero(day_of(frame, number))[:40]
+        frame.loc[lost, "delay"] = np.nan
+    report = backfill(opened(frame, reference="{trailing: 28d}"), 39)[-1]
+    verdict = report["delay"]
+    assert (verdict.status, verdict.severity) == ("critical", "critical")
+    assert "missing 0.0% → 4.0% (0.14 nats by itself)" in verdict.reason
+    assert verdict.score is not None
+    assert verdict.score.cell is not None
+    assert verdict.score.z is not None
+    assert verdict.score.z < 4
+    assert verdict.score.cell.lasting >= 5
+    assert report.to_dict()["features"]["delay"]["cell"]["cell"] == "missing"
+
+
+def test_what_is_stored_is_what_was_said(opened: Open) -> None:
+    """A report is read back with its cells and with what lasted."""
+    frame = rows(20)
+    frame.loc[day_of(frame, 19), "delay"] += 8
+    watch = opened(frame)
+    said = backfill(watch, 19)[-1]
+    again = evaluation.recall(watch, windows(watch, 19, 19)[0])
+    assert said["delay"].score is not None
+    assert said["delay"].score.cell is not None
+    assert again.to_dict() == said.to_dict()
+
+
+@pytest.mark.parametrize("history", [0, 1])
+def test_persistence_needs_no_history(opened: Open, history: int) -> None:
+    """However short the history is to be, the last windows are remembered for persistence."""
+    frame = rows(20)
+    for number in (18, 19):
+        frame.loc[day_of(frame, number), "delay"] += 2.5
+    watch = opened(frame, detection=f"{{min_rows: 100, history: {history}}}")
+    before, last = backfill(watch, 19)[-2:]
+    assert (before["delay"].severity, before["delay"].status) == ("warning", "ok")
+    assert last["delay"].status == "warning"
+    assert "2 of the last 3 windows" in last["delay"].reason
+    assert last["delay"].score is not None
+    assert last["delay"].score.z is None
+
+
+def test_a_slow_ramp_is_a_finding(opened: Open) -> None:
+    """A column that moves a little every day is told on none of them, and found far from its baseline."""
+    frame = rows(60)
+    frame["delay"] += np.repeat(np.maximum(np.arange(60) - 10, 0) * 0.12, 400)
+    watch = opened(frame, reference="{trailing: 7d, min_windows: 3}")
+    reports = backfill(watch, 59)
+    moved = [i for i, report in enumerate(reports) for f in report.findings if f.kind == "moved"]
+    assert moved == list(range(moved[0], 60))
+    assert not any(report["delay"].drifting for report in reports)
+    assert "column delay: has moved slowly from its baseline: KL_fixed" in str(reports[-1].findings[-1])
+    score = reports[-1]["delay"].score
+    assert score is not None
+    assert score.kl_fixed is not None
+    assert score.kl_fixed > 0.1 > score.kl_corrected
+
+
+def test_a_backfill_fits_its_bins_on_a_whole_reference(opened: Open) -> None:
+    """Not on the first few days that would do: the rest of the reference is there."""
+    watch = opened(rows(12))
+    backfill(watch, 11)
+    fitted = {(row["fitted_from"], row["fitted_to"]) for row in watch.store.baselines("flights").values()}
+    first, *_, last = windows(watch, 0, 6)
+    assert fitted == {(first.start, last.end)}
+
+
+def test_a_short_backfill_takes_what_there_is(opened: Open) -> None:
+    """Where no reference is whole, the last window that has enough of one decides; a single run does not wait."""
+    watch = opened(rows(12))
+    backfill(watch, 5)
+    (row, *_) = watch.store.baselines("flights").values()
+    first, *_, last = windows(watch, 0, 4)
+    assert (row["fitted_from"], row["fitted_to"]) == (first.start, last.end)
+
+
+def test_a_single_run_waits_for_no_whole_reference(opened: Open) -> None:
+    """On schedule the bins are fitted as soon as there are `min_windows`."""
+    watch = opened(rows(12))
+    for window in windows(watch, 0, 3):
+        monitoring.run_window(watch, window, clock=clock)
+    (row, *_) = watch.store.baselines("flights").values()
+    first, *_, last = windows(watch, 0, 2)
+    assert (row["fitted_from"], row["fitted_to"]) == (first.start, last.end)
+
+
+def test_a_window_never_run_cannot_be_recalled(opened: Open) -> None:
+    """The error says how to run it."""
+    watch = opened(rows(3))
+    with pytest.raises(StoreError, match="drift run flights --date 2024-01-02"):
+        evaluation.recall(watch, windows(watch, 1, 1)[0])
