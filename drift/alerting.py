@@ -1,19 +1,28 @@
-"""Alerting: a report advances the alerts of its monitor, and what people are owed is written with them."""
+"""Alerting: a report advances the alerts of its monitor, and what people are owed is written with them.
+
+What people do about alerts comes in here too, and so does the clock: it brings up what was kept back and no longer is.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING
 
-from drift import alerts, digest, notify
-from drift.errors import StoreConflict, StoreError
+from drift import answers, digest, lifecycle, notify, silences, telling
+from drift.alerts import SYSTEM, Transitions
+from drift.errors import DriftError, StoreConflict, StoreError
+from drift.observations import Closing, Observation, observations, run_observation
+from drift.reports import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from drift.reports import Report
+    from drift.alerts import Alert
+    from drift.config import Monitor
     from drift.scores import Verdict
+    from drift.silences import Silence
     from drift.store import Store
     from drift.watch import Watch
     from drift.windows import Window
@@ -27,8 +36,11 @@ CONFLICTS = 5
 STILL = 0.5
 """What is at least this share as far from its baseline as when its alert opened has not come back."""
 
+DASHBOARD = "DRIFT_DASHBOARD_URL"
+"""The environment's word for where the dashboard is, where the monitor does not say it."""
 
-def notify_window(watch: Watch, report: Report, *, now: datetime, page: bool = True) -> alerts.Transitions:
+
+def notify_window(watch: Watch, report: Report, *, now: datetime, page: bool = True, run_url: str = "") -> Transitions:
     """Advance the alerts by one report; write them, their events and the notifications owed in one transaction.
 
     Parameters
@@ -36,36 +48,170 @@ def notify_window(watch: Watch, report: Report, *, now: datetime, page: bool = T
     watch, report, now
     page
         False for a backfill: alerts change their state, nobody is told.
+    run_url
+        Where the run's log is, for the messages.
     """
+    window = _window_of(report)
+    failures = _failures(watch, window)
+
+    def says(known: Iterable[Alert]) -> list[Observation]:
+        return [*_says(watch, report, known, failures), run_observation(window, None)]
+
+    return _retried(
+        watch, lambda: _advance(watch, report, says, now=now, page=page, run_url=run_url, failures=failures)
+    )
+
+
+def run_failed(
+    watch: Watch, window: Window, error: str, *, now: datetime, page: bool = True, run_url: str = ""
+) -> Transitions:
+    """Open the alert of a run that failed; the next run that succeeds ends it.
+
+    What the window had said before, if it ever was evaluated, it still says.
+
+    Parameters
+    ----------
+    watch, window
+    error
+        Why, in words.
+    now, page, run_url
+        As for `notify_window`.
+    """
+    stored = watch.store.load_reports(watch.name, since=window.start, until=window.start)
+    report = Report(watch.name, window, "none: the run failed", [], 0, 0, label=watch.label(window))
+    failures = _failures(watch, window)
+
+    def says(known: Iterable[Alert]) -> list[Observation]:
+        before = [seen for each in stored for seen in _says(watch, each, known, failures)]
+        return [*before, run_observation(window, error)]
+
+    return _retried(watch, lambda: _advance(watch, report, says, now=now, page=page, run_url=run_url))
+
+
+def remind(watch: Watch, *, now: datetime) -> Transitions:
+    """Tell by the clock alone what was kept back and no longer is, and what is critical and nobody acknowledged.
+
+    For whoever looks at the outbox between two runs: maintenance, a snooze or a silence may be over.
+    """
+    return _retried(watch, lambda: _remind(watch, now=now))
+
+
+def closing_of(monitor: Monitor) -> Closing:
+    """Return when a feature of the monitor counts as back to normal."""
+    return Closing(monitor.alerts.policy.close_below, monitor.detection.fdr, monitor.detection.z)
+
+
+def pending(watch: Watch) -> list[Observation]:
+    """Return what drifts in the newest window and has not lasted long enough to be an alert."""
+    newest = watch.store.reports(watch.name, 1)
+    live = {alert.key for alert in watch.store.alerts(watch.name, ["open", "acknowledged"])}
+    since = newest[0]["window_start"] if newest else None
+    reports = watch.store.load_reports(watch.name, since=since) if since else []
+    return [
+        seen for each in reports for seen in observations(each) if seen.effect == "pending" and seen.key not in live
+    ]
+
+
+def _failures(watch: Watch, window: Window) -> list[str]:
+    return [row["message"] for row in watch.store.validations(watch.name, window) if not row["success"]]
+
+
+def _says(watch: Watch, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Observation]:
+    adapted = _adapted(watch, report, known)
+    return observations(report, failures=failures, adapted=adapted, closing=closing_of(watch.monitor))
+
+
+def _retried(watch: Watch, attempt: Callable[[], Transitions]) -> Transitions:
     for _ in range(CONFLICTS - 1):
         try:
-            return _notify(watch, report, now=now, page=page)
+            return attempt()
         except StoreConflict:
             # A person answered an alert, or another run moved it, since it was read: look again.
             log.info("%s: the alerts changed meanwhile; read again", watch.name)
-    return _notify(watch, report, now=now, page=page)
+    return attempt()
 
 
-def _notify(watch: Watch, report: Report, *, now: datetime, page: bool) -> alerts.Transitions:
-    window = _window_of(report)
-    failures = [row["message"] for row in watch.store.validations(watch.name, window) if not row["success"]]
-    known = watch.store.alerts(watch.name)
+def _advance(
+    watch: Watch,
+    report: Report,
+    says: Callable[[Iterable[Alert]], list[Observation]],
+    *,
+    now: datetime,
+    page: bool,
+    run_url: str,
+    failures: Sequence[str] = (),
+) -> Transitions:
+    window, known = _window_of(report), watch.store.alerts(watch.name)
+    since = lifecycle.history_start(known, window)
     # Later windows too: one that arrives late is put in its place among them.
-    others = watch.store.load_reports(watch.name, since=alerts.history_start(known, window))
-    transitions = alerts.advance(
+    others = watch.store.load_reports(watch.name, since=since)
+    closing = closing_of(watch.monitor)
+    history = [seen for each in others if each.window != window for seen in observations(each, closing=closing)]
+    runs = watch.store.run_results(watch.name, since)
+    history += [run_observation(each, error) for each, error in runs if each != window]
+    transitions = lifecycle.advance(
         known,
-        alerts.observations(report, failures=failures, adapted=_adapted(watch, report, known)),
+        says(known),
         monitor=watch.name,
         now=now,
-        history=[seen for other in others if other.window != window for seen in alerts.observations(other)],
+        policy=watch.monitor.alerts.policy,
+        history=history,
         page=page,
+        hush=_hush(watch, now),
     )
-    owed = digest.notifications(report, transitions, routes=watch.monitor.alerts.routes, now=now)
-    watch.store.save_alerts(transitions.alerts, transitions.events, owed)
+    _write(watch, report, transitions, now=now, run_url=run_url, failures=failures)
     return transitions
 
 
-def _adapted(watch: Watch, report: Report, known: Iterable[alerts.Alert]) -> dict[str, str]:
+def _remind(watch: Watch, *, now: datetime) -> Transitions:
+    calendar = watch.monitor.window.calendar
+    transitions = lifecycle.remind(
+        watch.store.alerts(watch.name),
+        monitor=watch.name,
+        now=now,
+        every=calendar.span.nominal,
+        policy=watch.monitor.alerts.policy,
+        hush=_hush(watch, now),
+    )
+    if transitions.alerts:
+        newest = watch.store.reports(watch.name, 1)
+        report = watch.store.load_report(watch.name, newest[0]["window_start"]) if newest else None
+        if report is None:
+            window = calendar.last_complete(now)
+            report = Report(watch.name, window, "none", [], 0, 0, label=watch.label(window))
+        _write(watch, report, transitions, now=now)
+    return transitions
+
+
+def _hush(watch: Watch, now: datetime) -> telling.Hush:
+    zone = watch.monitor.window.calendar.zone
+    maintenance = watch.monitor.alerts.maintenance_at(now, zone)
+    return telling.Hush(maintenance, [each for each in watch.store.silences(watch.name) if each.active(now)])
+
+
+def _write(
+    watch: Watch,
+    report: Report,
+    transitions: Transitions,
+    *,
+    now: datetime,
+    run_url: str = "",
+    failures: Sequence[str] = (),
+) -> None:
+    settings = watch.monitor.alerts
+    owed = digest.notifications(
+        report,
+        transitions,
+        settings,
+        now=now,
+        zone=watch.monitor.window.calendar.zone,
+        failures=failures,
+        links=digest.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
+    )
+    watch.store.save_alerts(transitions.alerts, transitions.events, owed)
+
+
+def _adapted(watch: Watch, report: Report, known: Iterable[Alert]) -> dict[str, str]:
     """Say, by the key of its alert, what is quiet only because its reference has moved.
 
     That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
@@ -103,13 +249,94 @@ def _window_of(report: Report) -> Window:
     return report.window
 
 
+# -- what people do ---------------------------------------------------------------------------------------------------
+
+
 def answer(
-    store: Store, alert: alerts.Alert, action: alerts.Answer, *, by: str, now: datetime, comment: str = ""
-) -> alerts.Alert:
-    """Acknowledge or resolve an alert by hand, and write who did it and why."""
-    changed, event = alerts.answer(alert, action, by=by, now=now, comment=comment)
+    store: Store,
+    alert: Alert,
+    action: answers.Answer,
+    *,
+    by: str,
+    now: datetime,
+    comment: str = "",
+    until: datetime | None = None,
+) -> Alert:
+    """Acknowledge, snooze, unsnooze or resolve an alert by hand, and write who did it and why.
+
+    Parameters
+    ----------
+    store, alert
+    action, by, now, comment, until
+        As for `drift.answers.answer`.
+
+    Raises
+    ------
+    DriftError
+        If there is nothing of the kind to do.
+    StoreConflict
+        If somebody else changed the alert since it was read: read it again.
+    """
+    changed, event = answers.answer(alert, action, by=by, now=now, comment=comment, until=until)
     store.save_alerts([changed], [event])
     return changed
+
+
+def mute(store: Store, monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
+    """Mute features of a monitor: their alerts change their state, and nobody is told before the silence ends."""
+    silence = silences.mute(monitor, features, reason=reason, until=until, by=by, now=now)
+    store.save_silence(silence)
+    return silence
+
+
+def unmute(store: Store, silence_id: str, *, by: str, now: datetime, comment: str = "") -> Silence:
+    """End a silence before its time; what is still open then is told.
+
+    Raises
+    ------
+    DriftError
+        If there is no such silence, or it is over.
+    """
+    known = [each for each in store.silences() if each.id == silence_id]
+    if not known:
+        raise DriftError(f"there is no silence {silence_id!r}: drift alerts muted lists them")
+    ended = silences.unmute(known[0], by=by, now=now, comment=comment)
+    store.save_silence(ended)
+    return ended
+
+
+def muted(store: Store, monitor: str | None = None, *, now: datetime, everything: bool = False) -> list[Silence]:
+    """Return the silences in force, the newest first; with `everything` those that are over too."""
+    return [each for each in store.silences(monitor) if everything or each.active(now)]
+
+
+def try_route(
+    monitor: Monitor, to: str, resolve: Callable[[str], str], *, by: str, now: datetime, timeout: float = 10.0
+) -> None:
+    """Send a message that says nothing but that it arrived.
+
+    Parameters
+    ----------
+    monitor
+    to
+        A route, as the monitor names it.
+    resolve
+        Gives its URL.
+    by
+        Who tries.
+    now, timeout
+
+    Raises
+    ------
+    NotifyError
+        If the route is not known, or the channel did not take the message.
+    """
+    settings = next((route for route in monitor.alerts.routes if route.to == to), None)
+    if settings is None:
+        routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes))
+        raise DriftError(f"{monitor.name} has no route {to!r}; it has: {routes or 'none'}")
+    trial = digest.trial(monitor.name, to, by=by or SYSTEM, now=now, notify_type=settings.notify_type("test"))
+    notify.send_to(resolve(to), trial, timeout)
 
 
 def deliver(store: Store, resolve: Callable[[str], str], *, now: datetime) -> notify.Delivered:

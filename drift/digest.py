@@ -1,29 +1,27 @@
-"""Digests: what one run tells one route, as a payload for programs and as text and HTML for people.
+"""Digests: what one run tells one route, as a payload for programs.
 
-The payload is the message (``drift.alert``, described in docs/alerts.md); text and HTML are renderings of it alone, so
-what waits in the outbox can be rendered for whichever channel it goes to. Names, labels and reasons come from data that
-anyone may have written: in text they are one line each, without control characters and without mentions that would
-wake a whole channel; in HTML they are escaped besides.
+The payload is the message (``drift.alert``, described in docs/alerts.md); text and HTML are renderings of it alone
+(`drift.wording`), so what waits in the outbox can be rendered for whichever channel it goes to, and what waited
+together can be told together.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
-from drift.features import matches
 from drift.scores import SEVERITY_RANK
+from drift.wording import title, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
+    from zoneinfo import ZoneInfo
 
+    from drift.alert_settings import Alerts, NotifyType, Route
     from drift.alerts import Page, Transitions
-    from drift.config import Route
     from drift.reports import Report
 
 SCHEMA = "drift.alert"
@@ -31,13 +29,8 @@ SCHEMA_VERSION = 1
 
 MOST_FEATURES = 20
 """Features whose figures a payload carries, the worst first."""
-MOST_SHOWN = 10
-"""Alerts, features and findings that a text shows of each, before it says how many more there are."""
 
-Urgency = Literal["critical", "warning", "resolved"]
-
-_MENTION = re.compile(r"@(?=everyone|here|channel|all\b|room\b)|<(?=[!@#])", re.IGNORECASE)
-_NAMES = {"gate": "expectations", "volume": "number of rows", "table": "the table"}
+Urgency = Literal["critical", "warning", "resolved", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +50,8 @@ class Notification:
     payload
         Plain JSON, ``drift.alert``.
     created_at
+    not_before
+        The end of the quiet hours it waits for; None where it does not wait.
     """
 
     id: str
@@ -67,42 +62,52 @@ class Notification:
     body: str
     payload: Mapping[str, Any]
     created_at: datetime
+    not_before: datetime | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How often it was taken to be sent: never, as long as it is in no outbox."""
+        return 0
 
 
-def plain(text: object, *, limit: int = 300) -> str:
-    r"""Return text of any origin as one harmless line.
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where a reader of a message sees more.
 
-    Control and format characters (line breaks, escape codes, reversed writing) become spaces or vanish, mentions of a
-    whole channel lose their effect, and what is longer than `limit` characters is cut.
-
-    Examples
-    --------
-    >>> plain("delay\x1b[31m\nDROP\u202e")
-    'delay [31m DROP'
-    >>> plain("@everyone").isascii(), plain("ada@example.com")
-    (False, 'ada@example.com')
+    Parameters
+    ----------
+    dashboard
+        Address of the dashboard's root, or empty.
+    run
+        Address of the run's log, or empty.
     """
-    kept = "".join(
-        " "
-        if (kind := unicodedata.category(c)) in {"Cc", "Zl", "Zp"}
-        else ""
-        if kind in {"Cf", "Cs", "Co", "Cn"}
-        else c
-        for c in str(text)
-    )
-    line = _MENTION.sub(lambda m: f"{m[0]}\N{ZERO WIDTH SPACE}", " ".join(kept.split()))
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+    dashboard: str = ""
+    run: str = ""
+
+    def page(self, path: str, /, **parameters: str) -> str | None:
+        """Return the address of one of the dashboard's pages.
+
+        Examples
+        --------
+        >>> Links("https://drift.example/").page("monitor", name="flights & trains")
+        'https://drift.example/monitor?name=flights+%26+trains'
+        """
+        if not self.dashboard:
+            return None
+        return f"{self.dashboard.rstrip('/')}/{path}?{urlencode(parameters, errors='replace')}"
 
 
 def notifications(
     report: Report,
     transitions: Transitions,
-    routes: Sequence[Route],
+    settings: Alerts,
     *,
     now: datetime,
+    zone: ZoneInfo,
     failures: Sequence[str] = (),
     label: str = "",
-    link: str | None = None,
+    links: Links | None = None,
 ) -> list[Notification]:
     """Write at most one message a route: everything that this run has to tell it.
 
@@ -111,17 +116,20 @@ def notifications(
     report
         Of the window that was run.
     transitions
-        What `advance` found; only its pages are told.
-    routes
-        Who is told of what. A route with severities is told of an alert that has one of them now, and of the end of one
-        that ever had; a route with features is told of those, and of what concerns every feature (gate, rows, table).
+        What was found; only its pages are told.
+    settings
+        The monitor's: who is told of what. A route with severities is told of an alert that has one of them now, and of
+        the end of one that people believe to have one; a route with features or a team is told of those, and of what
+        concerns every feature. In its quiet hours only a message with something critical goes out at once.
     now
         Aware.
+    zone
+        Of the monitor, for quiet hours.
     failures
         Messages of the expectations that failed.
     label
         The window as its readers name it; by default the report's label.
-    link
+    links
         Where to see more.
 
     Returns
@@ -130,36 +138,62 @@ def notifications(
         None for a route with nothing to be told.
     """
     told: dict[str, dict[tuple[str, int], Page]] = {}
-    for route in routes:
+    holds: dict[str, list[datetime | None]] = {}
+    types: dict[str, Route] = {}
+    for route in settings.routes:
+        until = route.held_until(now, zone)
         for page in transitions.pages:
-            if _concerns(route, page):
+            if settings.concerns(route, page.alert.feature, page.alert.kind, page.severity):
                 told.setdefault(route.to, {})[page.event.alert_id, page.event.seq] = page
+                urgent = page.alert.live and page.severity == "critical"
+                holds.setdefault(route.to, []).append(None if urgent else until)
+                types.setdefault(route.to, route)
     found = []
     for to, pages in told.items():
-        content = payload(report, list(pages.values()), route=to, now=now, failures=failures, label=label, link=link)
+        waits = [until for until in holds[to] if until is not None]
+        until = min(waits) if len(waits) == len(holds[to]) else None
+        content = payload(
+            report, list(pages.values()), route=types[to], settings=settings, now=now,
+            held=until and until.astimezone(zone), failures=failures, label=label, links=links or Links(),
+        )  # fmt: skip
         start = report.window.start if report.window else None
-        found.append(
-            Notification(content["id"], report.monitor, start, to, title(content), to_text(content), content, now)
-        )
+        found.append(message(content, report.monitor, start, now, not_before=until))
     return found
 
 
-def _concerns(route: Route, page: Page) -> bool:
-    alert = page.alert
-    if route.features is not None and alert.feature is not None and not matches(alert.feature, route.features):
-        return False
-    return route.severity is None or (alert.severity if alert.live else alert.worst) in route.severity
+def message(
+    content: Mapping[str, Any],
+    monitor: str,
+    window_start: datetime | None,
+    now: datetime,
+    *,
+    not_before: datetime | None = None,
+) -> Notification:
+    """Return the row of the outbox for a payload."""
+    return Notification(
+        content["id"],
+        monitor,
+        window_start,
+        content["route"],
+        title(content),
+        to_text(content),
+        content,
+        now,
+        not_before,
+    )
 
 
-def payload(
+def payload(  # noqa: PLR0913 - each names a part of the message
     report: Report,
     pages: Sequence[Page],
     *,
-    route: str,
+    route: Route,
+    settings: Alerts,
     now: datetime,
+    held: datetime | None = None,
     failures: Sequence[str] = (),
     label: str = "",
-    link: str | None = None,
+    links: Links,
 ) -> dict[str, Any]:
     """Return the message as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/alerts.md)."""
     figures = report.to_dict()
@@ -176,17 +210,18 @@ def payload(
             p.alert.key,
         ),
     )
-    live = [p.alert.severity for p in pages if p.alert.live]
-    urgency: Urgency = "resolved" if not live else "critical" if "critical" in live else "warning"
     changes = "\n".join(sorted(f"{p.event.alert_id} {p.event.seq} {p.event.transition}" for p in pages))
-    key = f"{report.monitor}\0{report.window}\0{route}\0{changes}"
+    alerts = [_entry(page, settings, links) for page in ranked]
+    urgency = _urgency(alerts)
+    start = figures["window"]["start"] if figures["window"] else ""
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "id": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        "id": _name(f"{report.monitor}\0{report.window}\0{route.to}\0{changes}"),
         "created_at": _iso(now),
-        "route": route,
+        "route": route.to,
         "urgency": urgency,
+        "notify_type": route.notify_type(urgency),
         "monitor": report.monitor,
         "window": None if figures["window"] is None else figures["window"] | {"label": label or report.label},
         **{
@@ -199,154 +234,129 @@ def payload(
         "failures": list(failures),
         "n_drifting": len(worst),
         "n_scored": sum(v.score is not None for v in report.verdicts),
-        "alerts": [
-            {
-                "id": p.alert.id,
-                "key": p.alert.key,
-                "kind": p.alert.kind,
-                "feature": p.alert.feature,
-                "transition": p.event.transition,
-                "state": p.alert.state,
-                "severity": p.alert.severity,
-                "reason": p.event.reason,
-                "since": _iso(p.alert.opened_window),
-                "windows": p.alert.windows,
-            }
-            for p in ranked
-        ],
+        "alerts": alerts,
         "features": {
             name: {k: v for k, v in figures["features"][name].items() if k != "contributions"} for name in shown
         },
-        "link": link,
+        "held": held and {"until": held.isoformat(), "messages": 1},
+        "link": links.page("monitor", name=report.monitor, **({"until": start} if start else {})),
+        "run_url": links.run or None,
     }  # fmt: skip
 
 
-# -- for people -------------------------------------------------------------------------------------------------------
+def _entry(page: Page, settings: Alerts, links: Links) -> dict[str, Any]:
+    alert, event = page.alert, page.event
+    return {
+        "id": alert.id,
+        "seq": event.seq,
+        "key": alert.key,
+        "kind": alert.kind,
+        "feature": alert.feature,
+        "team": settings.owner_of(alert.feature),
+        "transition": event.transition,
+        "state": alert.state,
+        "severity": alert.severity,
+        "reason": event.reason,
+        "since": _iso(alert.opened_window),
+        "windows": alert.windows,
+        "link": links.page("alert", id=alert.id),
+    }
 
 
-def title(content: Mapping[str, Any]) -> str:
-    """Return the one line that says what happened, how bad it is and where.
+def _urgency(alerts: Iterable[Mapping[str, Any]]) -> Urgency:
+    live = [alert["severity"] for alert in alerts if alert["state"] != "resolved"]
+    return "resolved" if not live else "critical" if "critical" in live else "warning"
+
+
+# -- what waited together ---------------------------------------------------------------------------------------------
+
+
+def newest(payloads: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how far each alert's diary has been told, by the alert's id."""
+    found: dict[str, int] = {}
+    for content in payloads:
+        for alert in content["alerts"]:
+            found[alert["id"]] = max(alert["seq"], found.get(alert["id"], 0))
+    return found
+
+
+def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now: datetime) -> dict[str, Any] | None:
+    """Put the payloads of several runs, oldest first, into one: of each alert the newest that is not told yet.
+
+    Parameters
+    ----------
+    payloads
+        Of one monitor and route, at least one.
+    told
+        From `newest`, of the messages that went out meanwhile.
+    now
+        Aware.
 
     Returns
     -------
-    str
-        Such as ``flights 2013-02-08: CRITICAL dep_delay KL 1.28 nats (+2 more)``.
+    dict or None
+        None where everything has been told.
     """
-    first, more = content["alerts"][0], len(content["alerts"]) - 1
-    word = first["severity"].upper() if first["state"] != "resolved" else "RESOLVED"
-    kl = content["features"].get(first["feature"], {}).get("kl") if first["kind"] == "drift" else None
-    figure = f" KL {kl:.3g} nats" if kl is not None and first["state"] != "resolved" else ""
-    rest = f" (+{more} more)" if more else ""
-    return f"{_when(content)}: {word} {_name(first)}{figure}{rest}"
+    alerts: dict[str, Mapping[str, Any]] = {}
+    features: dict[str, Any] = {}
+    for content in payloads:
+        features = {**features, **content["features"]}
+        alerts |= {a["id"]: a for a in content["alerts"] if a["seq"] > told.get(a["id"], 0)}
+    if not alerts:
+        return None
+    last = payloads[-1]
+    ranked = sorted(alerts.values(), key=lambda a: (a["state"] == "resolved", -SEVERITY_RANK[a["severity"]], a["key"]))
+    urgency = _urgency(ranked)
+    types = {content["urgency"]: content["notify_type"] for content in payloads}
+    held = [content["held"] for content in payloads if content["held"]]
+    return {
+        **last,
+        "id": _name("\n".join(content["id"] for content in payloads)),
+        "created_at": _iso(now),
+        "urgency": urgency,
+        "notify_type": types.get(urgency, last["notify_type"]),
+        "alerts": ranked,
+        "features": dict(list(features.items())[-MOST_FEATURES:]),
+        "held": {"until": held[-1]["until"], "messages": len(payloads)} if held else None,
+    }
 
 
-def _when(content: Mapping[str, Any]) -> str:
-    window = content["window"]
-    label = plain(window["label"] or window["start"], limit=60) if window else ""
-    return f"{plain(content['monitor'], limit=60)} {label}".rstrip()
+# -- a test -----------------------------------------------------------------------------------------------------------
 
 
-def _name(alert: Mapping[str, Any]) -> str:
-    feature = plain(alert["feature"], limit=80) if alert["feature"] is not None else ""
-    if alert["kind"] == "schema":
-        return f"column {feature}"
-    return feature or _NAMES.get(alert["key"], plain(alert["key"], limit=80))
+def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: NotifyType = "info") -> Notification:
+    """Return a message that says nothing but that it arrived, to try a route out.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> trial("flights", "ops-chat", by="ada", now=datetime(2013, 2, 8, tzinfo=UTC)).title
+    'flights: TEST of route ops-chat'
+    """
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        "id": _name(f"test\0{monitor}\0{route}\0{now.isoformat()}"),
+        "created_at": _iso(now),
+        "route": route,
+        "urgency": "test",
+        "notify_type": notify_type,
+        "tested_by": by,
+        "monitor": monitor,
+        "window": None,
+        "alerts": [],
+        "features": {},
+        "findings": [],
+        "failures": [],
+        "held": None,
+        "link": None,
+        "run_url": None,
+    }
+    return message(content, monitor, None, now)
 
 
-def _overall(content: Mapping[str, Any]) -> list[str]:
-    if content["gate"] == "rejected":
-        return ["The window was rejected by its expectations: it was not scored and is no reference for others."]
-    scores = (
-        f"{content['n_drifting']} of {content['n_scored']} scored features drift "
-        f"({content['share_drifting']:.0%}), {content['total_kl']:.3g} nats in all; "
-        f"{content['n_current']:,} rows against {content['n_reference']:,} of the reference "
-        f"({plain(content['reference'])}). KL is D(current‖reference), in nats."
-    )
-    warned = content["gate"] == "warned"
-    return [scores, *(["The window is accepted, although an expectation failed."] if warned else [])]
-
-
-def _figures(entry: Mapping[str, Any]) -> str:
-    limits = f"{entry['threshold']['warning']:g} / {entry['threshold']['critical']:g}"
-    if "kl" not in entry:
-        return f"no score, {entry['status'].replace('_', ' ')}"
-    interval = entry["interval"]
-    return (
-        f"KL {entry['kl']:.3g} nats, 95 % interval {interval['low']:.3g} … {interval['high']:.3g}, "
-        f"threshold {limits}, {entry['n_current']:,} rows against {entry['n_reference']:,}"
-    )
-
-
-def _heading(alert: Mapping[str, Any]) -> str:
-    word = "RESOLVED" if alert["state"] == "resolved" else alert["severity"].upper()
-    return word if alert["transition"] in {"resolved", "opened"} else f"{word} ({alert['transition']})"
-
-
-def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
-    """Say of one alert: its figures, what moved, why."""
-    entry = content["features"].get(alert["feature"]) if alert["kind"] == "drift" else None
-    if alert["key"] == "gate" and alert["state"] != "resolved" and content["failures"]:
-        return _some([plain(failure) for failure in content["failures"]])
-    if entry is None:
-        return [plain(alert["reason"])]
-    moved = [plain(line) for line in entry.get("explanation", [])] if alert["state"] != "resolved" else []
-    why = alert["reason"] if alert["state"] == "resolved" else entry["reason"]
-    return [_figures(entry), *moved, plain(why)]
-
-
-def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the features that drift without being news: their alerts are known, or the table's stands for them."""
-    told = {a["feature"] for a in content["alerts"] if a["kind"] == "drift"}
-    entries = [(name, e) for name, e in content["features"].items() if name not in told]
-    return [
-        (
-            f"{entry['status'].upper()} {plain(name, limit=80)}",
-            "; ".join([_figures(entry), *map(plain, entry.get("explanation", []))]),
-        )
-        for name, entry in entries
-    ]
-
-
-def _some(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - MOST_SHOWN
-    return [*lines[:MOST_SHOWN], *([f"… and {more} more"] if more > 0 else [])]
-
-
-def to_text(content: Mapping[str, Any]) -> str:
-    """Render a payload as plain text, for chats and terminals."""
-    lines = _overall(content)
-    for alert in content["alerts"][:MOST_SHOWN]:
-        lines += ["", f"{_heading(alert)} {_name(alert)}", *(f"  {line}" for line in _details(content, alert))]
-    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
-        lines += ["", f"… and {more} more alerts"]
-    if also := _also(content):
-        lines += ["", "Also drifting", *_some([f"  {name}: {figures}" for name, figures in also])]
-    if content["findings"]:
-        lines += ["", "Findings", *_some([f"  {plain(finding['message'])}" for finding in content["findings"]])]
-    if content["link"]:
-        lines += ["", plain(content["link"], limit=2000)]
-    return "\n".join(lines)
-
-
-def to_html(content: Mapping[str, Any]) -> str:
-    """Render a payload as HTML, for mail: no styles, scripts or images, everything escaped."""
-
-    def items(lines: Iterable[str]) -> str:
-        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-
-    parts = [f"<h2>{escape(title(content))}</h2>", *(f"<p>{escape(line)}</p>" for line in _overall(content))]
-    for alert in content["alerts"][:MOST_SHOWN]:
-        parts += [f"<h3>{escape(f'{_heading(alert)} {_name(alert)}')}</h3>", items(_details(content, alert))]
-    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
-        parts.append(f"<p>… and {more} more alerts</p>")
-    if also := _also(content):
-        parts += ["<h3>Also drifting</h3>", items(_some([f"{name}: {figures}" for name, figures in also]))]
-    if content["findings"]:
-        parts += ["<h3>Findings</h3>", items(_some([plain(finding["message"]) for finding in content["findings"]]))]
-    link = plain(content["link"] or "", limit=2000)
-    if link.startswith(("https://", "http://")):
-        parts.append(f'<p><a href="{escape(link)}">{escape(link)}</a></p>')
-    return "\n".join(parts)
+def _name(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _iso(instant: datetime) -> str:

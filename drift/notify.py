@@ -11,6 +11,8 @@ import ipaddress
 import json
 import logging
 import re
+import threading
+import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from drift import digest
+from drift import wording
 from drift.errors import DriftError, MissingExtra, NotifyError
 
 if TYPE_CHECKING:
@@ -29,6 +31,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+BUDGET = 30.0
+"""Seconds in which a route may begin notifications, each time that some are delivered."""
+
+LONGEST = 60.0
+"""Seconds that a route's own URL may ask for at most, by Apprise's ``cto`` and ``rto``."""
+
+_LOADING = threading.Lock()
+"""Apprise is imported, and reads a URL, in one thread at a time: the filters of warnings are everybody's."""
 
 
 class Due(Protocol):
@@ -50,11 +61,31 @@ class Due(Protocol):
         ...
 
 
-class Outbox(Protocol):
-    """The part of the store that `deliver` works on."""
+class Health(Protocol):
+    """How the channel of a route has done of late."""
 
-    def due_notifications(self, now: datetime, limit: int = ...) -> Iterable[Any]:
-        """Take what is due (as `Due`), so that no other sender gets it meanwhile."""
+    @property
+    def route(self) -> str: ...  # noqa: D102
+    @property
+    def failures(self) -> int:
+        """Attempts that failed since the last one that succeeded."""
+        ...
+
+    @property
+    def tried_at(self) -> datetime | None:
+        """When the last of them was made."""
+        ...
+
+
+class Outbox(Protocol):
+    """The part of the store that `deliver` works on, from several threads."""
+
+    def waiting_routes(self, now: datetime) -> Iterable[Any]:
+        """Return the routes on which something is due (as `Health`)."""
+        ...
+
+    def due_notifications(self, now: datetime, limit: int = ..., *, route: str | None = ...) -> Iterable[Any]:
+        """Take what is due on a route (as `Due`), so that no other sender gets it meanwhile."""
         ...
 
     def mark_sent(self, notification_id: str, now: datetime) -> None:
@@ -77,14 +108,18 @@ class Delivered:
         Failed, and to be tried again.
     dead
         Failed for the last time: kept in the outbox with the error.
+    held
+        Names of the routes that failed so often in a row that what is due on them waits for a while.
     """
 
     sent: int = 0
     postponed: int = 0
     dead: int = 0
+    held: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.sent} sent, {self.postponed} to be tried again, {self.dead} given up"
+        held = f"; out of order for now: {', '.join(self.held)}" if self.held else ""
+        return f"{self.sent} sent, {self.postponed} to be tried again, {self.dead} given up{held}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +153,41 @@ class Retry:
         exact = min(self.first * 2.0 ** min(attempt - 1, 30), self.longest)
         draw = int.from_bytes(hashlib.sha256(f"{key} {attempt}".encode()).digest()[:8]) / 2**64
         return exact * (0.5 + draw)
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a route is left alone: a circuit breaker, whose state is that of the outbox and of no process.
+
+    After so many failures in a row it is open: what is due waits, and no attempt of it is used up. When the pause is
+    over it is half open: one notification is tried. If that arrives the rest follows, else the pause begins again.
+
+    Parameters
+    ----------
+    failures
+        In a row, of whatever notifications of the route.
+    pause
+    """
+
+    failures: int = 5
+    pause: timedelta = timedelta(minutes=5)
+
+    def is_open(self, health: Health, now: datetime) -> bool:
+        """Whether a route is to be left alone now.
+
+        Examples
+        --------
+        >>> from datetime import UTC, datetime
+        >>> from drift.outbox import Waiting
+        >>> now = datetime(2013, 2, 8, tzinfo=UTC)
+        >>> [Breaker().is_open(Waiting("chat", 1, failures, now), now) for failures in (4, 5)]
+        [False, True]
+        >>> Breaker().is_open(Waiting("chat", 1, 5, now), now + timedelta(minutes=5))
+        False
+        """
+        if health.failures < self.failures or health.tried_at is None:
+            return False
+        return now < health.tried_at + self.pause
 
 
 def route_variable(name: str) -> str:
@@ -184,11 +254,12 @@ def deliver(
     limit: int = 50,
     timeout: float = 10.0,
     retry: Retry | None = None,
+    breaker: Breaker | None = None,
 ) -> Delivered:
     """Send the notifications that are due, each at most once, and write down what came of each.
 
     A notification is marked sent only after its channel took it: if the process dies in between, it is sent again, with
-    the same idempotency key.
+    the same idempotency key. Each route has a thread of its own, so none waits for another.
 
     Parameters
     ----------
@@ -196,42 +267,114 @@ def deliver(
     now
         Aware.
     resolve
-        Gives the URL of a route.
+        Gives the URL of a route; called by the thread that calls this.
     send
         Sends one notification to a URL within a time limit in seconds, or raises; by default `send_to`.
     limit
-        How many at most; together with `timeout` it has to fit the lease for which the store reserves them.
+        How many of a route at most.
     timeout
-        Seconds for each.
-    retry
+        Seconds for each, where the route's URL does not say otherwise. After `BUDGET` seconds a route begins no other
+        notification, and what it does not finish within `LONGEST` more is left behind, to be due again when its lease
+        is over.
+    retry, breaker
 
     Raises
     ------
     MissingExtra
         If Apprise is not installed; nothing counts as tried then.
     """
-    send = send or send_to
-    rules = retry or Retry()
-    sent = postponed = dead = 0
-    for due in store.due_notifications(now, limit):
+    breaker = breaker or Breaker()
+    held, works = [], []
+    for health in store.waiting_routes(now):
+        if breaker.is_open(health, now):
+            held.append(health.route)
+        else:
+            attempt = _attempt(health.route, resolve, send or send_to, timeout)
+            works.append(_Work(store, health, now, attempt, retry or Retry(), breaker, limit))
+    threads = [threading.Thread(target=work.run, name=f"drift {work.health.route}", daemon=True) for work in works]
+    for thread in threads:
+        thread.start()
+    over = time.monotonic() + BUDGET + LONGEST
+    for thread, work in zip(threads, works, strict=True):
+        thread.join(max(0.0, over - time.monotonic()))
+        if thread.is_alive():
+            log.warning("route %s: does not come to an end; left behind", work.health.route)
+    for work in works:
+        if work.broken is not None:
+            raise work.broken
+    sent, postponed, dead = (sum(getattr(work, name) for work in works) for name in ("sent", "postponed", "dead"))
+    return Delivered(sent, postponed, dead, tuple(held))
+
+
+def _attempt(
+    route: str, resolve: Callable[[str], str], send: Callable[[str, Due, float], None], timeout: float
+) -> Callable[[Due], None]:
+    """Return what sends a notification over a route, or says of each why that cannot be."""
+    try:
+        url = resolve(route)
+    except Exception as error:  # noqa: BLE001 - one bad channel must not hold up the others
+        problem = _problem(error)
+
+        def refuse(_due: Due) -> None:
+            raise NotifyError(problem)
+
+        return refuse
+    return lambda due: send(url, due, timeout)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One thread's: the notifications of one route, one after the other."""
+
+    store: Outbox
+    health: Health
+    now: datetime
+    attempt: Callable[[Due], None]
+    retry: Retry
+    breaker: Breaker
+    limit: int
+    sent: int = 0
+    postponed: int = 0
+    dead: int = 0
+    broken: BaseException | None = None
+
+    def run(self) -> None:
+        until = time.monotonic() + BUDGET
         try:
-            send(resolve(due.route), due, timeout)
+            failures = self.health.failures
+            for _ in range(self.limit):
+                # One at a time: what is not begun keeps its attempts, and is there for other senders.
+                due = next(iter(self.store.due_notifications(self.now, 1, route=self.health.route)), None)
+                if due is None:
+                    return
+                failures = 0 if self._deliver(due) else failures + 1
+                if failures >= self.breaker.failures or time.monotonic() >= until:
+                    return
+        except BaseException as error:  # noqa: BLE001 - raised again where the thread is awaited
+            self.broken = error
+
+    def _deliver(self, due: Due) -> bool:
+        try:
+            self.attempt(due)
         except MissingExtra:
             raise
-        except DriftError as error:
-            problem = str(error)
-        except Exception as error:  # noqa: BLE001 - one bad channel must not hold up the others
-            # What a library says may quote the URL.
-            problem = f"{type(error).__name__} while sending"
+        except Exception as error:  # noqa: BLE001 - one bad message must not hold up the others
+            problem = _problem(error)
         else:
-            store.mark_sent(due.id, now)
-            sent += 1
-            continue
-        final = due.attempts >= rules.attempts
-        store.mark_failed(due.id, problem, None if final else now + rules.pause(due.attempts, due.id))
+            self.store.mark_sent(due.id, self.now)
+            self.sent += 1
+            return True
+        final = due.attempts >= self.retry.attempts
+        again = None if final else self.now + self.retry.pause(due.attempts, due.id)
+        self.store.mark_failed(due.id, problem, again)
         log.warning("notification %s for %s: %s%s", due.id, due.route, problem, "; given up" if final else "")
-        postponed, dead = postponed + (not final), dead + final
-    return Delivered(sent, postponed, dead)
+        self.postponed, self.dead = self.postponed + (not final), self.dead + final
+        return False
+
+
+def _problem(error: Exception) -> str:
+    """Say what went wrong. What a library says may quote the URL, so only our own words are repeated."""
+    return str(error) if isinstance(error, DriftError) else f"{type(error).__name__} while sending"
 
 
 # -- channels ---------------------------------------------------------------------------------------------------------
@@ -269,9 +412,12 @@ def _append(url: str, due: Due) -> None:
 def apprise_send(url: str, due: Due, timeout: float) -> None:
     """Send a notification through Apprise.
 
-    Mail gets HTML, everything else plain text. A ``json://`` webhook also gets the payload as the field ``drift`` and
-    the id as the header ``Idempotency-Key``. Redirects are not followed: a redirected POST would be taken for delivered
-    and lost.
+    It has `timeout` seconds, or as many as the URL asks for itself (Apprise's ``?cto=`` to connect and ``?rto=`` to
+    read, together at most `LONGEST`).
+
+    Mail gets HTML, everything else plain text. A ``json://`` webhook also gets the payload as the field ``drift``, and
+    both the id as the header ``Idempotency-Key``. Redirects are not followed: a redirected POST would be taken for
+    delivered and lost.
 
     Raises
     ------
@@ -283,22 +429,27 @@ def apprise_send(url: str, due: Due, timeout: float) -> None:
     # What Apprise logs `deliver` reports already, and it may quote the URL.
     logging.getLogger("apprise").propagate = False
     try:
-        import apprise
+        with _LOADING:
+            import apprise
     except ImportError as error:
         raise MissingExtra("apprise", extra="notify") from error
     found = re.match(r"[a-z0-9]+(?=://)", url)
     scheme = found[0] if found else "URL"
     asset = apprise.AppriseAsset(app_id="Drift", app_desc="Drift", app_url="", async_mode=False, http_redirects=False)
-    with warnings.catch_warnings():
+    with _LOADING, warnings.catch_warnings():
         # Looking which of its channels can work here, it imports modules whose deprecation is no news of ours.
         warnings.simplefilter("ignore", DeprecationWarning)
         channel = apprise.Apprise.instantiate(url, asset=asset)
     if channel is None:
         raise NotifyError(f"{scheme}: Apprise cannot read this route's URL: see its documentation of {scheme}://")
-    channel.socket_connect_timeout = channel.socket_read_timeout = timeout
+    if re.search(r"[?&][cr]to=", url):
+        timeout = min(channel.socket_connect_timeout + channel.socket_read_timeout, LONGEST)
+    else:
+        channel.socket_connect_timeout = channel.socket_read_timeout = timeout
     channel.overflow_mode = apprise.OverflowMode.TRUNCATE
-    if channel.service_name == "JSON":
+    if channel.service_name in {"JSON", "E-Mail"}:
         channel.headers[IDEMPOTENCY_HEADER] = due.id
+    if channel.service_name == "JSON":
         channel.payload_extras["drift"] = dict(due.payload)
     formats = channel.notify_format
     html = (formats if isinstance(formats, str) else formats[0]) == apprise.NotifyFormat.HTML
@@ -306,17 +457,14 @@ def apprise_send(url: str, due: Due, timeout: float) -> None:
     sender.add(channel)
     with _unlogged("urllib3.connectionpool"):
         result = sender.notify(
-            body=digest.to_html(due.payload) if html else due.body,
+            body=wording.to_html(due.payload) if html else due.body,
             title=due.title,
             body_format=apprise.NotifyFormat.HTML if html else apprise.NotifyFormat.TEXT,
-            notify_type=_TYPES.get(due.payload.get("urgency", ""), "info"),
+            notify_type=due.payload.get("notify_type", "info"),
             timeout=timeout,
         )
     if not result:
         raise NotifyError(f"{scheme}: {_why(result, timeout)}")
-
-
-_TYPES = {"critical": "failure", "warning": "warning", "resolved": "success"}
 
 
 def _why(result: Any, timeout: float) -> str:
@@ -331,12 +479,30 @@ def _why(result: Any, timeout: float) -> str:
     return "not delivered; the logger `apprise` says more at level DEBUG"
 
 
+class _Silence(logging.Filter):
+    """Keeps a logger silent while anybody asks for it, in whatever thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+        self.holders = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the signature is the library's
+        """Let a record pass if nobody asks for silence."""
+        return not self.holders
+
+
+_SILENCE = _Silence()
+
+
 @contextmanager
 def _unlogged(name: str) -> Iterator[None]:
     """Keep a logger to itself for a while: at level DEBUG the HTTP client writes down every path, tokens and all."""
-    logger = logging.getLogger(name)
-    before, logger.propagate = logger.propagate, False
+    logging.getLogger(name).addFilter(_SILENCE)
+    with _SILENCE.lock:
+        _SILENCE.holders += 1
     try:
         yield
     finally:
-        logger.propagate = before
+        with _SILENCE.lock:
+            _SILENCE.holders -= 1

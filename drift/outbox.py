@@ -1,4 +1,4 @@
-"""Alerts, their diaries, and the notifications owed: what a report changes, written together or not at all.
+"""The outbox: notifications that are owed, from the transaction that changed an alert to the channel that took them.
 
 Functions over an open connection; `drift.store.Store` opens the transactions. A notification is written in the
 transaction that changes its alert (a transactional outbox), so none is lost and none is sent for what never happened.
@@ -6,16 +6,15 @@ transaction that changes its alert (a transactional outbox), so none is lost and
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift.alerts import Alert, Event
-from drift.database import insert, insert_missing
-from drift.errors import StoreConflict, StoreError
-from drift.tables import alert, alert_event, notification
+from drift import digest
+from drift.database import insert_missing
+from drift.tables import notification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,97 +24,70 @@ LEASE = timedelta(minutes=10)
 """How long a sender may take before another one may try the same notification."""
 
 
-def alerts(connection: sa.Connection, monitor: str | None, states: Collection[str] | None) -> list[Alert]:
-    """Return alerts, the newest opening first."""
-    query = sa.select(alert).order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
-    if monitor is not None:
-        query = query.where(alert.c.monitor == monitor)
-    if states is not None:
-        query = query.where(alert.c.state.in_(states))
-    return [_alert(row) for row in connection.execute(query).mappings()]
-
-
-def events(connection: sa.Connection, alert_id: str) -> list[Event]:
-    """Return the diary of an alert, in order."""
-    query = sa.select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)
-    return [Event(**row) for row in connection.execute(query).mappings()]
-
-
-def _alert(row: sa.RowMapping) -> Alert:
-    return Alert(**{field.name: row[field.name] for field in fields(Alert)})
-
-
-def save(connection: sa.Connection, changed: Iterable[Alert], diary: Iterable[Event], messages: Iterable[Any]) -> None:
-    """Write changed alerts, the new lines of their diaries, and the notifications owed for them.
-
-    The diary is the guard: an alert is changed only where it is at the line its writer had read. Where the same lines
-    are there already (a repeated run, a concurrent one that said the same), nothing changes.
-
-    Raises
-    ------
-    StoreError
-        If somebody else changed one of the alerts in between; nothing is written then.
-    """
-    wanted = {one.id: one for one in changed}
-    lines: dict[str, list[Event]] = {}
-    for event in diary:
-        lines.setdefault(event.alert_id, []).append(event)
-    if strangers := lines.keys() - wanted.keys():
-        raise StoreError(f"the diary of alert {min(strangers)} was to be written without the alert itself")
-    new = _insert_new(connection, wanted)
-    known = {
-        row["id"]: _alert(row)
-        for row in connection.execute(
-            sa.select(alert).where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
-        ).mappings()
-    }
-    for alert_id, stored in known.items():
-        after, mine = wanted[alert_id], lines.get(alert_id, [])
-        if stored == after or _same_lines(connection, mine):
-            lines.pop(alert_id, None)
-            continue
-        if stored.events != after.events - len(mine):
-            raise StoreConflict(
-                f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
-                "run the same window again"
-            )
-        connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**asdict(after)))
-    insert_missing(connection, alert_event, [asdict(event) for mine in lines.values() for event in mine])
+def add(connection: sa.Connection, messages: Iterable[Any]) -> None:
+    """Write the notifications owed; those that are there already stay as they are."""
     insert_missing(connection, notification, [_owed(message) for message in messages])
-
-
-def _insert_new(connection: sa.Connection, wanted: Mapping[str, Alert]) -> set[str]:
-    if not wanted:
-        return set()
-    statement = insert(connection, alert).on_conflict_do_nothing(index_elements=[alert.c.id]).returning(alert.c.id)
-    rows = [asdict(wanted[alert_id]) for alert_id in sorted(wanted)]
-    return set(connection.execute(statement, rows).scalars())
-
-
-def _same_lines(connection: sa.Connection, mine: Sequence[Event]) -> bool:
-    """Whether the diary holds these lines already; only the clock may differ."""
-    if not mine:
-        return False
-    stored = {event.seq: event for event in events(connection, mine[0].alert_id)}
-    return all(
-        event.seq in stored
-        and (stored[event.seq].transition, stored[event.seq].window_start, stored[event.seq].actor)
-        == (event.transition, event.window_start, event.actor)
-        for event in mine
-    )
 
 
 def _owed(message: Any) -> dict[str, Any]:
     given = asdict(message) if is_dataclass(message) and not isinstance(message, type) else dict(message)
-    created = given["created_at"]
-    fresh = {"state": "pending", "attempts": 0, "next_attempt_at": created, "last_error": None, "sent_at": None}
-    names = ("id", "monitor", "window_start", "route", "title", "body", "payload", "created_at")
+    due = given["not_before"] or given["created_at"]
+    fresh = {"state": "pending", "attempts": 0, "next_attempt_at": due, "last_error": None, "sent_at": None}
+    names = ("id", "monitor", "window_start", "route", "title", "body", "payload", "created_at", "not_before")
     return {name: given[name] for name in names} | fresh
 
 
-def claim(connection: sa.Connection, now: datetime, limit: int, lease: timedelta = LEASE) -> Sequence[sa.Row[Any]]:
-    """Take the notifications that are due, oldest first, so that no other sender takes them while the lease runs."""
+def release(connection: sa.Connection, now: datetime) -> None:
+    """Put the notifications whose quiet hours are over into one for each monitor and route.
+
+    What a later message has told already is left out: an alert that grew critical in the night was told at once.
+    """
+    waited = (
+        (notification.c.state == "pending")
+        & (notification.c.not_before <= now)
+        & (notification.c.next_attempt_at <= now)
+        & (notification.c.attempts == 0)
+    )
+    query = sa.select(notification).where(waited).order_by(notification.c.created_at, notification.c.id)
+    groups: dict[tuple[str, str], list[sa.RowMapping]] = {}
+    for row in connection.execute(query.with_for_update(skip_locked=True)).mappings():
+        groups.setdefault((row["monitor"], row["route"]), []).append(row)
+    for (monitor, route), rows in groups.items():
+        since = rows[0]["created_at"]
+        ours = (notification.c.monitor == monitor) & (notification.c.route == route)
+        later = sa.select(notification.c.payload).where(
+            ours, notification.c.not_before.is_(None), notification.c.created_at >= since
+        )
+        told = digest.newest(connection.execute(later).scalars())
+        merged = digest.merge([row["payload"] for row in rows], told, now=now)
+        if merged is not None and len(rows) == 1 and merged["alerts"] == rows[0]["payload"]["alerts"]:
+            continue
+        _replace(connection, rows, merged, now)
+
+
+def _replace(
+    connection: sa.Connection, rows: Sequence[sa.RowMapping], merged: Mapping[str, Any] | None, now: datetime
+) -> None:
+    why = "told in later messages already"
+    if merged is not None:
+        why = f"told in {merged['id']}"
+        start = max((row["window_start"] for row in rows if row["window_start"] is not None), default=None)
+        add(connection, [digest.message(merged, rows[0]["monitor"], start, now)])
+    mine = notification.c.id.in_([row["id"] for row in rows])
+    connection.execute(sa.update(notification).where(mine).values(state="merged", last_error=why))
+
+
+def claim(
+    connection: sa.Connection, now: datetime, limit: int, route: str | None = None, lease: timedelta = LEASE
+) -> Sequence[sa.Row[Any]]:
+    """Take the notifications that are due, of one route where it is named, oldest first.
+
+    No other sender takes them while the lease runs.
+    """
+    release(connection, now)
     due = (notification.c.state == "pending") & (notification.c.next_attempt_at <= now)
+    if route is not None:
+        due &= notification.c.route == route
     query = (
         sa.select(notification.c.id)
         .where(due)
@@ -127,11 +99,76 @@ def claim(connection: sa.Connection, now: datetime, limit: int, lease: timedelta
     statement = (
         sa.update(notification)
         .where(notification.c.id.in_(taken) & due)
-        .values(next_attempt_at=now + lease, attempts=notification.c.attempts + 1)
+        .values(next_attempt_at=now + lease, attempts=notification.c.attempts + 1, tried_at=now)
         .returning(notification)
     )
     found = connection.execute(statement).all() if taken else []
     return sorted(found, key=lambda row: (row.created_at, row.id))
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is due on a route, and how its channel has done of late: what a circuit breaker has to know.
+
+    Parameters
+    ----------
+    route
+    due
+        Notifications that are due.
+    failures
+        Attempts that failed since the last one that succeeded. Of a notification that was there before that only one
+        is counted, so that a message that the receiver dislikes does not stand for a dead channel.
+    tried_at
+        When the last of them was made; None where there is none.
+    """
+
+    route: str
+    due: int
+    failures: int = 0
+    tried_at: datetime | None = None
+
+
+def waiting(connection: sa.Connection, now: datetime) -> list[Waiting]:
+    """Return the routes on which something is due, by name."""
+    release(connection, now)
+    mine = notification.c
+    success = sa.func.max(mine.sent_at)
+    last = sa.select(mine.route, success.label("at")).where(mine.sent_at.is_not(None)).group_by(mine.route).subquery()
+    due = (mine.state == "pending") & (mine.next_attempt_at <= now)
+    failed = mine.state.in_(["pending", "dead"]) & mine.last_error.is_not(None)
+    failed &= mine.tried_at.is_not(None) & (last.c.at.is_(None) | (mine.tried_at > last.c.at))
+    new = last.c.at.is_(None) | (mine.created_at > last.c.at)
+    query = (
+        sa.select(
+            mine.route,
+            sa.func.sum(sa.case((due, 1), else_=0)).label("due"),
+            sa.func.sum(sa.case((failed & new, mine.attempts), (failed, 1), else_=0)).label("failures"),
+            sa.func.max(sa.case((failed, mine.tried_at))).label("tried_at"),
+        )
+        .outerjoin(last, last.c.route == mine.route)
+        .group_by(mine.route)
+        .order_by(mine.route)
+    )
+    found = [Waiting(row.route, row.due, row.failures, row.tried_at) for row in connection.execute(query)]
+    return [route for route in found if route.due]
+
+
+def rows(connection: sa.Connection, states: Collection[str], limit: int) -> list[dict[str, Any]]:
+    """Return notifications in some states, the newest first, without their payload."""
+    columns = [column for column in notification.c if column.name != "payload"]
+    query = sa.select(*columns).where(notification.c.state.in_(states))
+    newest = query.order_by(notification.c.created_at.desc(), notification.c.id).limit(limit)
+    return [dict(row) for row in connection.execute(newest).mappings()]
+
+
+def revive(connection: sa.Connection, notification_id: str | None, now: datetime) -> int:
+    """Have what was given up tried again as if it were new: one of them, or all; return how many."""
+    chosen = notification.c.state == "dead"
+    if notification_id is not None:
+        chosen &= notification.c.id == notification_id
+    # Whoever asks for it knows that the channel is back: what failed then does not hold it up.
+    fresh = {"state": "pending", "attempts": 0, "next_attempt_at": now, "tried_at": None}
+    return int(connection.execute(sa.update(notification).where(chosen).values(fresh)).rowcount)
 
 
 def mark(connection: sa.Connection, notification_id: str, **values: Any) -> None:

@@ -7,21 +7,29 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alerts import Policy, Transitions, advance, observations
+from drift.alert_policy import Policy
+from drift.alert_settings import Alerts
 from drift.binning import CategoricalBinning
 from drift.config import Route
-from drift.digest import MOST_SHOWN, Notification, notifications, plain, title, to_html, to_text
+from drift.digest import Links, Notification, merge, newest, notifications
 from drift.evidence import Evidence
 from drift.histograms import Histogram
+from drift.lifecycle import advance
+from drift.observations import observations, run_observation
 from drift.reports import Finding, Report
 from drift.scores import Score, Severity, Verdict
 from drift.windows import Calendar
+from drift.wording import MOST_SHOWN, title, to_html, to_text
+
+if TYPE_CHECKING:
+    from drift.alerts import Transitions
 
 NOW = datetime(2013, 2, 9, 6, tzinfo=UTC)
 CALENDAR = Calendar("1d", "America/New_York")
@@ -54,12 +62,25 @@ def made(
 
 
 def told(
-    report: Report, *routes: Route, before: Transitions | None = None, link: str | None = None
+    report: Report,
+    *routes: Route,
+    before: Transitions | None = None,
+    links: Links | None = None,
+    now: datetime = NOW,
+    **settings: Any,
 ) -> list[Notification]:
     """What the routes are told of a report."""
     known = before.alerts if before else ()
-    done = advance(known, observations(report), monitor="flights", now=NOW, policy=Policy(close_after=1))
-    return notifications(report, done, routes or [CHAT], now=NOW, link=link)
+    done = advance(known, observations(report), monitor="flights", now=now, policy=Policy(close_after=1))
+    return sent(report, done, *routes, now=now, links=links, **settings)
+
+
+def sent(
+    report: Report, done: Transitions, *routes: Route, now: datetime = NOW, links: Links | None = None, **settings: Any
+) -> list[Notification]:
+    """What the routes are told of some transitions."""
+    chosen = Alerts(routes=list(routes or [CHAT]), **settings)
+    return notifications(report, done, chosen, now=now, zone=CALENDAR.zone, links=links)
 
 
 THREE: dict[str, tuple[Severity, float]] = {
@@ -79,7 +100,7 @@ def test_the_text() -> None:
     """The text holds the whole story: verdict, interval, thresholds, sizes, direction, what moved, why, the link."""
     (message,) = told(
         made({"dep_delay": ("critical", 1.28)}, findings=[Finding("row_count", "row count 30 odd")]),
-        link="https://drift.example/flights",
+        links=Links("https://drift.example", "https://airflow.example/log"),
     )
     assert message.body == (
         "1 of 61 scored features drift (2%), 1.34 nats in all; 930 rows against 23,000 of the reference "
@@ -98,7 +119,8 @@ def test_the_text() -> None:
         "Findings\n"
         "  row count 30 odd\n"
         "\n"
-        "https://drift.example/flights"
+        "https://drift.example/monitor?name=flights&until=2013-02-08T05%3A00%3A00Z\n"
+        "https://airflow.example/log"
     )
 
 
@@ -186,7 +208,7 @@ def test_hostile_names_are_harmless() -> None:
         reference=HOSTILE,
         findings=[Finding("other", HOSTILE, HOSTILE)],
     )
-    (message,) = told(report, link="javascript:alert(1)")
+    (message,) = told(report, links=Links("javascript:alert(1)", "javascript:alert(2)"))
     said = message.title + message.body
     assert not [bad for bad in ("\x1b", "\u202e", "@everyone", "<!channel>") if bad in said]
     assert "\n" not in message.title
@@ -203,28 +225,162 @@ def test_failed_expectations_are_named() -> None:
     failures = [f"column {name}: 3 nulls" for name in "abc"]
     report = made({}, calm=[], gate="rejected", n_current=0, n_reference=0)
     done = advance([], observations(report, failures=failures), monitor="flights", now=NOW)
-    (message,) = notifications(report, done, [CHAT], now=NOW, failures=failures, label="Friday")
+    chosen = Alerts(routes=[CHAT])
+    (message,) = notifications(report, done, chosen, now=NOW, zone=CALENDAR.zone, failures=failures, label="Friday")
     assert message.title == "flights Friday: CRITICAL expectations"
     assert message.body.endswith("CRITICAL expectations\n  column a: 3 nulls\n  column b: 3 nulls\n  column c: 3 nulls")
     assert message.payload["failures"] == failures
 
 
 def test_html_links_only_to_the_web() -> None:
-    """An http link is a link, its quotes escaped."""
-    (message,) = told(made(THREE), link='https://drift.example/?a="b"&c')
-    assert '<a href="https://drift.example/?a=&quot;b&quot;&amp;c">' in to_html(message.payload)
+    """A link to the web is a link, its quotes escaped, and each alert has its own page."""
+    (message,) = told(made(THREE), links=Links("https://drift.example/d", 'https://airflow.example/?a="b"&c'))
+    html = to_html(message.payload)
+    assert '<a href="https://airflow.example/?a=&quot;b&quot;&amp;c">' in html
+    assert '<a href="https://drift.example/d/monitor?name=flights&amp;until=2013-02-08T05%3A00%3A00Z">' in html
+    first = message.payload["alerts"][0]
+    assert first["link"] == f"https://drift.example/d/alert?id={first['id']}"
+    (bare,) = told(made(THREE))
+    assert (bare.payload["link"], bare.payload["run_url"], "<a" in to_html(bare.payload)) == (None, None, False)
 
 
-@given(st.text())
-def test_plain_is_one_printable_line(text: str) -> None:
-    """Whatever goes in, what comes out is one line without control characters, and cleaning is bounded."""
-    line = plain(text, limit=50)
-    assert len(line) <= 50
-    assert line.replace("\N{ZERO WIDTH SPACE}", "").isprintable()
-    assert "@everyone" not in line
+# -- routes -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["dep_delay", "naïve café", "数据", "a@b.example", "x < 3", "-∞ … 5"])
-def test_plain_leaves_names_alone(text: str) -> None:
-    """Ordinary names in any script are not changed."""
-    assert plain(text) == text
+def test_teams_hear_of_what_they_own() -> None:
+    """The most specific pattern names the owner; what concerns every feature is told to every team."""
+    owners = {"*": "platform", "de*": "ops"}
+    routes = [Route(to=team, team=team) for team in ("platform", "ops")]
+    messages = told(made(THREE, findings=[Finding("row_count", "row count 30 odd")]), *routes, owners=owners)
+    heard = {m.route: {a["feature"] or a["key"] for a in m.payload["alerts"]} for m in messages}
+    assert heard == {"platform": {"carrier", "volume"}, "ops": {"dep_delay", "dest", "volume"}}
+    assert {a["feature"]: a["team"] for a in messages[1].payload["alerts"]} == {
+        "dep_delay": "ops",
+        "dest": "ops",
+        None: None,
+    }
+
+
+def test_kinds_choose() -> None:
+    """Those who mend data hear of data alone."""
+    report = made(THREE, findings=[Finding("row_count", "row count 30 odd"), Finding("new_column", "new", "x")])
+    (message,) = told(report, Route(to="data", kinds=["data_quality", "schema"]))
+    assert {a["kind"] for a in message.payload["alerts"]} == {"data_quality", "schema"}
+
+
+@pytest.mark.parametrize(
+    ("severity", "types", "expected"),
+    [
+        ("critical", {}, "failure"),
+        ("warning", {}, "warning"),
+        ("warning", {"warning": "info"}, "info"),
+        ("critical", {"warning": "info"}, "failure"),
+    ],
+)
+def test_an_urgency_becomes_what_the_channel_knows(severity: Severity, types: Any, expected: str) -> None:
+    """Apprise's types, which PagerDuty and others make severities of; a route may map them."""
+    (message,) = told(made({"dest": (severity, 0.3)}), Route(to="a", notify_types=types))
+    assert message.payload["notify_type"] == expected
+
+
+@given(st.data())
+def test_nothing_that_is_told_is_lost(data: st.DataObject) -> None:
+    """Every page is in the message of every route that asks for it, and in no other."""
+    routes = data.draw(st.lists(ROUTES, max_size=4))
+    names = [*THREE, "a", "b"]
+    before = made({n: (data.draw(st.sampled_from(["warning", "critical"])), 0.3) for n in names[:3]})
+    done = advance([], observations(before), monitor="flights", now=NOW)
+    after = made({names[data.draw(st.integers(0, 4))]: ("critical", 1.0)}, day=9)
+    more = advance(done.alerts, observations(after), monitor="flights", now=NOW, policy=Policy(close_after=1))
+    chosen = Alerts(routes=routes, owners={"de*": "ops", "*": "rest"})
+    for report, transitions in [(before, done), (after, more)]:
+        messages = notifications(report, transitions, chosen, now=NOW, zone=CALENDAR.zone)
+        assert len({m.route for m in messages}) == len(messages)
+        heard = {(m.route, a["id"], a["seq"]) for m in messages for a in m.payload["alerts"]}
+        assert heard == {
+            (r.to, p.event.alert_id, p.event.seq)
+            for r in routes
+            for p in transitions.pages
+            if chosen.concerns(r, p.alert.feature, p.alert.kind, p.severity)
+        }
+
+
+LEVELS = st.sampled_from([None, ["critical"], ["warning"], ["warning", "critical"]])
+ROUTES = st.builds(
+    Route,
+    to=st.sampled_from(["chat", "mail", "pager"]),
+    severity=LEVELS,
+    features=st.sampled_from([None, ["d*"], ["carrier"]]),
+    team=st.sampled_from([None, "ops", "rest"]),
+    kinds=st.sampled_from([None, ["drift"], ["schema"]]),
+    quiet_hours=st.sampled_from([[], ["00:00-08:00"]]),
+)
+
+
+# -- quiet hours ------------------------------------------------------------------------------------------------------
+
+NIGHT = Route(to="mail", quiet_hours=["22:00-07:00"])
+MORNING = datetime(2013, 2, 9, 12, tzinfo=UTC)
+
+
+def test_a_warning_waits_for_the_end_of_quiet_hours() -> None:
+    """At one in the morning, New York's time, a warning waits until seven; the text says that it did."""
+    (message,) = told(made({"dest": ("warning", 0.02)}), NIGHT)
+    assert message.not_before == MORNING
+    assert message.payload["held"] == {"until": "2013-02-09T07:00:00-05:00", "messages": 1}
+    assert "Held back in quiet hours until 2013-02-09T07:00:00-05:00: 1 message." in message.body
+
+
+def test_what_is_critical_does_not_wait() -> None:
+    """And what goes with it in one message goes too; outside quiet hours nothing waits."""
+    (message,) = told(made(THREE), NIGHT)
+    assert (message.not_before, len(message.payload["alerts"])) == (None, 3)
+    (day,) = told(made({"dest": ("warning", 0.02)}), NIGHT, now=MORNING)
+    assert (day.not_before, day.payload["held"]) == (None, None)
+
+
+def test_a_route_named_again_without_quiet_hours_does_not_wait() -> None:
+    """What one of them asks for at once goes out at once."""
+    (message,) = told(made({"dest": ("warning", 0.02)}), NIGHT, Route(to="mail", features=["dest"]))
+    assert message.not_before is None
+
+
+def test_what_waited_together_is_one_message() -> None:
+    """Of each alert the newest that was not told meanwhile, with the figures of all; nothing where all was told."""
+    first = told(made({"dest": ("warning", 0.02), "carrier": ("warning", 0.03)}), NIGHT)[0].payload
+    known = advance([], observations(made({"dest": ("warning", 0.02)})), monitor="flights", now=NOW)
+    second = told(made({"origin": ("warning", 0.04), "dest": ("none", 0.001)}, day=9), NIGHT, before=known)[0].payload
+    content = merge([first, second], {}, now=MORNING)
+    assert content is not None
+    said = [(a["feature"], a["transition"]) for a in content["alerts"]]
+    assert said == [("carrier", "opened"), ("origin", "opened"), ("dest", "resolved")]
+    assert {"carrier", "dest", "origin"} <= content["features"].keys()
+    assert (content["urgency"], content["held"]["messages"], content["window"]) == ("warning", 2, second["window"])
+    assert title(content) == "flights 2013-02-09: WARNING carrier KL 0.03 nats (+2 more)"
+    assert "2 messages in one" in to_text(content)
+    seen = newest([first, second])
+    assert merge([first, second], seen, now=MORNING) is None
+    (left,) = (merge([first, second], {**seen, known.alerts[0].id: 0}, now=MORNING) or {})["alerts"]
+    assert left["feature"] == "dest"
+
+
+def test_a_failed_run_says_that_nothing_is_known() -> None:
+    """Its message has the error and no figures."""
+    report = made({}, calm=[], n_current=0, n_reference=0)
+    assert report.window is not None
+    done = advance([], [run_observation(report.window, "no route to host")], monitor="flights", now=NOW)
+    (message,) = sent(report, done)
+    assert message.title == "flights 2013-02-08: CRITICAL the run"
+    assert message.body == (
+        "The run failed: nothing is known of this window.\n\nCRITICAL the run\n  run failed: no route to host"
+    )
+
+
+def test_a_reminder_says_that_it_is_one() -> None:
+    """What is told later, or again, has the reason beside the figures."""
+    report = made({"dest": ("critical", 0.3)})
+    opened = advance([], observations(report), monitor="flights", now=NOW)
+    again = advance(opened.alerts, observations(report), monitor="flights", now=NOW.replace(day=10))
+    (message,) = sent(report, again)
+    assert "CRITICAL (repeated) dest\n  KL 0.3 nats" in message.body
+    assert "nobody has acknowledged it since 2013-02-09 06:00 UTC" in message.body

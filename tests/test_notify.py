@@ -8,6 +8,7 @@ import socket
 import socketserver
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 
 from drift.digest import Notification
 from drift.errors import MissingExtra, NotifyError
-from drift.notify import Delivered, Due, Retry, deliver, resolve_route, route_variable, send_to
+from drift.notify import Breaker, Delivered, Due, Retry, deliver, resolve_route, route_variable, send_to
+from drift.outbox import LEASE, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,8 @@ PAYLOAD: dict[str, Any] = {
     "window": {"start": "2013-02-08T05:00:00Z", "end": "2013-02-09T05:00:00Z", "label": "2013-02-08"},
     "reference": "trailing 28d", "direction": "current||reference", "unit": "nats", "n_reference": 23_000,
     "n_current": 930, "gate": "accepted", "status": "critical", "share_drifting": 0.1, "total_kl": 1.5, "findings": [],
-    "failures": [], "n_drifting": 1, "n_scored": 10, "features": {}, "link": None,
+    "failures": [], "n_drifting": 1, "n_scored": 10, "features": {}, "link": None, "run_url": None, "held": None,
+    "notify_type": "failure",
     "alerts": [{
         "id": "a1", "key": "drift:dep<b>", "kind": "drift", "feature": "dep<b>", "transition": "opened",
         "state": "open", "severity": "critical", "reason": "KL 1.28", "since": "2013-02-08T05:00:00Z", "windows": 1,
@@ -63,12 +66,23 @@ class Outbox:
         self.sent: dict[str, datetime] = {}
         self.errors: dict[str, str] = {}
         self.dead: set[str] = set()
+        self.failures = 0
+        self.tried_at: datetime | None = None
 
-    def due_notifications(self, now: datetime, limit: int = 50) -> list[Row]:
-        """Take what is due."""
-        taken = [i for i, at in self.due_at.items() if at <= now and i not in self.dead | self.sent.keys()][:limit]
+    def waiting_routes(self, now: datetime) -> list[Waiting]:
+        """Name the routes on which something is due."""
+        routes = Counter(self.rows[i].route for i in self._due(now))
+        return [Waiting(route, n, self.failures, self.tried_at) for route, n in routes.items()]
+
+    def _due(self, now: datetime) -> list[str]:
+        return [i for i, at in self.due_at.items() if at <= now and i not in self.dead | self.sent.keys()]
+
+    def due_notifications(self, now: datetime, limit: int = 50, *, route: str | None = None) -> list[Row]:
+        """Take what is due, for the ten minutes of a lease."""
+        taken = [i for i in self._due(now) if route in {None, self.rows[i].route}][:limit]
         for i in taken:
             self.rows[i] = replace(self.rows[i], attempts=self.rows[i].attempts + 1)
+            self.due_at[i] = now + LEASE
         return [self.rows[i] for i in taken]
 
     def mark_sent(self, notification_id: str, now: datetime) -> None:
@@ -222,7 +236,7 @@ def test_a_death_after_sending_repeats_with_the_same_key(hook: Hook) -> None:
     outbox = Dies(Row())
     with pytest.raises(KeyboardInterrupt):
         run(outbox, hook.url)
-    assert run(outbox, hook.url) == Delivered(sent=1)
+    assert run(outbox, hook.url, now=NOW + LEASE) == Delivered(sent=1)
     assert (hook.calls, len(hook.taken)) == (2, 1)
 
 
@@ -313,6 +327,63 @@ def test_the_stores_outbox(hook: Hook, tmp_path: Path) -> None:
     assert hook.taken["n1"]["drift"] == PAYLOAD
 
 
+# -- routes apart -----------------------------------------------------------------------------------------------------
+
+
+def test_a_hanging_channel_holds_up_no_other(hook: Hook) -> None:
+    """Each route has a thread: while one hangs, the other's ten messages arrive."""
+    hook.mood = "hang"
+    outbox = Outbox(Row(id="stuck", route="stuck"), *(Row(id=f"n{i}", route="file") for i in range(10)))
+    done: list[str] = []
+    arrived = threading.Event()
+
+    def send(url: str, due: Due, timeout: float) -> None:
+        if due.route == "file":
+            done.append(due.id)
+            arrived.set()
+            return
+        assert arrived.wait(30)
+        send_to(url, due, timeout)
+
+    result = deliver(outbox, NOW, lambda _: hook.url, timeout=0.5, send=send)
+    assert result == Delivered(sent=10, postponed=1)
+    assert len(done) == 10
+
+
+def test_a_route_that_fails_in_a_row_is_left_alone(hook: Hook) -> None:
+    """After three failures the rest keep their attempts; after the pause one is tried, and if it arrives, all are."""
+    hook.mood = 503
+    outbox, breaker = Outbox(*(Row(id=f"n{i}") for i in range(6))), Breaker(failures=3)
+    assert run(outbox, hook.url, breaker=breaker) == Delivered(postponed=3)
+    assert [row.attempts for row in outbox.rows.values()] == [1, 1, 1, 0, 0, 0]
+    outbox.failures, outbox.tried_at = 3, NOW
+    assert run(outbox, hook.url, breaker=breaker, now=NOW + timedelta(minutes=4)) == Delivered(held=("chat",))
+    assert run(outbox, hook.url, breaker=breaker, now=NOW + breaker.pause) == Delivered(postponed=1)
+    assert hook.calls == 4
+    hook.mood, outbox.tried_at = 200, NOW + breaker.pause
+    assert run(outbox, hook.url, breaker=breaker, now=NOW + 4 * breaker.pause) == Delivered(sent=6)
+    assert str(Delivered(held=("chat",))).endswith("; out of order for now: chat")
+
+
+def test_a_message_that_a_receiver_dislikes_stops_no_other() -> None:
+    """One failure between successes is no row of failures."""
+    outbox = Outbox(*(Row(id=f"n{i}") for i in range(8)))
+
+    def send(_url: str, due: Due, _timeout: float) -> None:
+        if int(due.id[1:]) % 2:
+            raise NotifyError("no")
+
+    assert run(outbox, "any://", send=send, breaker=Breaker(failures=2)) == Delivered(sent=4, postponed=4)
+
+
+def test_a_routes_url_may_ask_for_its_own_time(hook: Hook) -> None:
+    """Apprise's `cto` and `rto` stand above ours."""
+    hook.mood = "hang"
+    outbox = Outbox(Row())
+    deliver(outbox, NOW, lambda _: f"json://127.0.0.1:{hook.server_port}/?cto=0.2&rto=0.2", timeout=30)
+    assert "no answer within 0.4 s" in outbox.errors["n1"]
+
+
 # -- mail -------------------------------------------------------------------------------------------------------------
 
 
@@ -366,7 +437,7 @@ def test_mail_is_html_with_text_beside_it() -> None:
     done, _, letters = post()
     assert done == Delivered(sent=1)
     letter = message_from_bytes(letters[0], policy=policy.default)
-    assert letter["Subject"] == Row().title
+    assert (letter["Subject"], letter["Idempotency-Key"]) == (Row().title, "n1")
     html, text = letter.get_body(("html",)), letter.get_body(("plain",))
     assert html is not None
     assert "<h3>CRITICAL dep&lt;b&gt;</h3>" in html.get_content()

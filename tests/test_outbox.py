@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from drift import alerts, tables
+from drift import lifecycle, tables
 from drift.digest import Notification
 from drift.errors import StoreError
+from drift.observations import Observation
 from drift.outbox import LEASE
 from drift.store import Store
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from drift.alerts import Transitions
 
 NOW = datetime(2013, 2, 9, 6, tzinfo=UTC)
 DAY = Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))
@@ -36,10 +39,10 @@ def store(database_url: str) -> Iterator[Store]:
         yield opened
 
 
-def observation(window: Window = DAY, status: str = "critical", feature: str = "dep_delay") -> alerts.Observation:
+def observation(window: Window = DAY, status: str = "critical", feature: str = "dep_delay") -> Observation:
     """What a window says of a feature."""
     severity: Any = "none" if status == "ok" else status
-    return alerts.Observation(window, f"drift:{feature}", "drift", feature, severity, status, "KL 1.28")  # type: ignore[arg-type]
+    return Observation(window, f"drift:{feature}", "drift", feature, severity, status, "KL 1.28")  # type: ignore[arg-type]
 
 
 def message(name: str, *, created_at: datetime = NOW) -> Notification:
@@ -56,39 +59,9 @@ def dump(store: Store) -> dict[str, list[Any]]:
         return {n: [tuple(r) for r in connection.execute(sa.select(tables.metadata.tables[n]))] for n in names}
 
 
-def advance(store: Store, *says: alerts.Observation, now: datetime = NOW) -> alerts.Transitions:
+def advance(store: Store, *says: Observation, now: datetime = NOW) -> Transitions:
     """Advance the stored alerts, without writing them."""
-    return alerts.advance(store.alerts("flights"), says, monitor="flights", now=now)
-
-
-def test_alerts_and_their_diaries_come_back(store: Store) -> None:
-    """Field for field, after each transition."""
-    days = [Window(DAY.start + timedelta(days=i), DAY.end + timedelta(days=i)) for i in range(4)]
-    for window, status in zip(days, ["warning", "critical", "ok", "ok"], strict=True):
-        done = advance(store, observation(window, status), now=window.end)
-        store.save_alerts(done.alerts, done.events)
-        assert store.alerts("flights") == list(done.alerts)
-    (alert,) = store.alerts(states=["resolved"])
-    assert [event.transition for event in store.alert_events(alert.id)] == [
-        "opened",
-        "escalated",
-        "updated",
-        "resolved",
-    ]
-    assert store.alerts(states=["open", "acknowledged"]) == []
-    assert store.alerts("another") == []
-
-
-def test_writing_the_same_again_changes_nothing(store: Store) -> None:
-    """A repeated stage, even where its clock has moved on; the first one's times stay."""
-    done = advance(store, observation())
-    store.save_alerts(done.alerts, done.events, [message("one")])
-    before = dump(store)
-    store.save_alerts(done.alerts, done.events, [message("one")])
-    assert dump(store) == before
-    late = alerts.advance([], [observation()], monitor="flights", now=NOW + timedelta(hours=1))
-    store.save_alerts(late.alerts, late.events, [message("one", created_at=NOW + timedelta(hours=1))])
-    assert dump(store) == before
+    return lifecycle.advance(store.alerts("flights"), says, monitor="flights", now=now)
 
 
 def test_a_sent_notification_is_not_owed_again(store: Store) -> None:
@@ -101,32 +74,6 @@ def test_a_sent_notification_is_not_owed_again(store: Store) -> None:
     assert store.outbox_counts() == {"pending": 0, "sent": 1, "dead": 0}
 
 
-def test_an_answer_given_in_between_is_not_overwritten(store: Store) -> None:
-    """Somebody acknowledges while a run is at work: the run is told to start again, and nothing of it is written."""
-    opened = advance(store, observation())
-    store.save_alerts(opened.alerts, opened.events)
-    tomorrow = Window(DAY.start + timedelta(days=1), DAY.end + timedelta(days=1))
-    stale = advance(store, observation(tomorrow), observation(tomorrow, feature="origin"), now=tomorrow.end)
-    acknowledged, event = alerts.answer(store.alerts("flights")[0], "acknowledge", by="ada", now=NOW)
-    store.save_alerts([acknowledged], [event])
-    before = dump(store)
-    with pytest.raises(StoreError, match="changed by somebody else"):
-        store.save_alerts(stale.alerts, stale.events, [message("stale")])
-    assert dump(store) == before
-    again = advance(store, observation(tomorrow), observation(tomorrow, feature="origin"), now=tomorrow.end)
-    store.save_alerts(again.alerts, again.events, [message("fresh")])
-    assert {alert.feature: alert.state for alert in store.alerts()} == {"dep_delay": "acknowledged", "origin": "open"}
-
-
-def test_the_diary_is_never_rewritten(store: Store) -> None:
-    """A line that is there stays as it is."""
-    done = advance(store, observation())
-    store.save_alerts(done.alerts, done.events)
-    forged = replace(done.events[0], reason="nothing happened")
-    store.save_alerts(done.alerts, [forged])
-    assert store.alert_events(done.alerts[0].id) == list(done.events)
-
-
 def test_a_notification_that_cannot_be_written_takes_the_alert_with_it(store: Store) -> None:
     """One transaction: no alert without its notification."""
     done = advance(store, observation())
@@ -134,13 +81,6 @@ def test_a_notification_that_cannot_be_written_takes_the_alert_with_it(store: St
     with pytest.raises(StoreError):
         store.save_alerts(done.alerts, done.events, [broken])
     assert dump(store) == {"alert": [], "alert_event": [], "notification": []}
-
-
-def test_a_diary_without_its_alert_is_refused(store: Store) -> None:
-    """It would never be shown."""
-    done = advance(store, observation())
-    with pytest.raises(StoreError, match="without the alert"):
-        store.save_alerts([], done.events)
 
 
 def test_a_failed_notification_waits_and_a_dead_one_stays(store: Store) -> None:
@@ -211,23 +151,120 @@ def test_concurrent_senders_share_the_work(store: Store, database_url: str) -> N
     assert store.outbox_counts() == {"pending": 0, "sent": 60, "dead": 0}
 
 
-def test_concurrent_writers_of_one_transition_agree(store: Store) -> None:
-    """Two evaluations of one window at the same time: one alert, one line, one notification."""
-    transitions = [
-        alerts.advance([], [observation()], monitor="flights", now=NOW + timedelta(seconds=i)) for i in range(4)
+# -- quiet hours ------------------------------------------------------------------------------------------------------
+
+
+def held(name: str, number: int, *alerts: tuple[str, int, str], urgent: bool = False) -> Notification:
+    """A notification of one night, and what it tells of some alerts: their ids, lines and severities."""
+    entries = [
+        {"id": alert, "seq": seq, "key": alert, "kind": "drift", "feature": alert, "team": None, "state": "open"}
+        | {
+            "severity": severity,
+            "transition": "opened",
+            "reason": f"line {seq}",
+            "since": "",
+            "windows": 1,
+            "link": None,
+        }
+        for alert, seq, severity in alerts
     ]
-    failures: list[BaseException] = []
+    content: dict[str, Any] = {
+        "id": name, "route": "mail", "urgency": "critical" if urgent else "warning", "notify_type": "warning",
+        "monitor": "flights", "window": None, "alerts": entries, "features": {}, "findings": [], "failures": [],
+        "held": None if urgent else {"until": "2013-02-09T07:00:00-05:00", "messages": 1}, "link": None,
+        "run_url": None, "gate": "accepted", "n_drifting": 1, "n_scored": 9, "share_drifting": 0.1, "total_kl": 1.0,
+        "n_current": 900, "n_reference": 9000, "reference": "trailing 28d",
+    }  # fmt: skip
+    at = NOW + timedelta(hours=number)
+    return Notification(name, "flights", DAY.start, "mail", name, name, content, at, None if urgent else MORNING)
 
-    def write(done: alerts.Transitions) -> None:
-        try:
-            store.save_alerts(done.alerts, done.events, [message("one")])
-        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
-            failures.append(error)
 
-    threads = [threading.Thread(target=write, args=(done,)) for done in transitions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    assert {name: len(rows) for name, rows in dump(store).items()} == {"alert": 1, "alert_event": 1, "notification": 1}
+MORNING = NOW + timedelta(hours=6)
+
+
+def test_what_waits_is_not_due_before(store: Store) -> None:
+    """One message that waited alone goes out as it is, at the end of the quiet hours."""
+    store.save_alerts([], [], [held("one", 0, ("a", 1, "warning"))])
+    assert store.due_notifications(MORNING - timedelta(seconds=1), 10) == []
+    (due,) = store.due_notifications(MORNING, 10)
+    assert (due.id, due.not_before) == ("one", MORNING)
+
+
+def test_what_waited_goes_out_in_one_digest(store: Store) -> None:
+    """The messages of a night are one in the morning; the outbox says what became of each."""
+    store.save_alerts([], [], [held("one", 0, ("a", 1, "warning")), held("two", 1, ("b", 1, "warning"))])
+    (due,) = store.due_notifications(MORNING, 10)
+    assert [alert["id"] for alert in due.payload["alerts"]] == ["a", "b"]
+    assert due.payload["held"]["messages"] == 2
+    assert due.id == due.payload["id"]
+    assert store.outbox_counts() == {"pending": 1, "sent": 0, "dead": 0, "merged": 2}
+    store.mark_sent(due.id, MORNING)
+    assert store.due_notifications(MORNING + timedelta(days=1), 10) == []
+
+
+def test_what_was_told_meanwhile_is_not_told_again(store: Store) -> None:
+    """An alert that grew critical in the night went out at once; the morning's digest has only the rest, if any."""
+    night = [
+        held("one", 0, ("a", 1, "warning"), ("b", 1, "warning")),
+        held("two", 1, ("a", 2, "critical"), urgent=True),
+    ]
+    store.save_alerts([], [], night)
+    (urgent,) = store.due_notifications(NOW + timedelta(hours=1), 10)
+    assert urgent.id == "two"
+    store.mark_sent("two", NOW + timedelta(hours=1))
+    (due,) = store.due_notifications(MORNING, 10)
+    assert [alert["id"] for alert in due.payload["alerts"]] == ["b"]
+
+
+def test_nothing_is_left_where_all_was_told(store: Store) -> None:
+    """Then there is no digest, and the outbox says why."""
+    night = [held("one", 0, ("a", 1, "warning")), held("two", 1, ("a", 2, "critical"), urgent=True)]
+    store.save_alerts([], [], night)
+    assert [due.id for due in store.due_notifications(MORNING, 10)] == ["two"]
+    assert store.outbox_counts() == {"pending": 1, "sent": 0, "dead": 0, "merged": 1}
+
+
+# -- the state of a route ---------------------------------------------------------------------------------------------
+
+
+def test_failures_in_a_row_are_counted_from_the_rows(store: Store) -> None:
+    """Those since the last success; of what was there before it only one each, so one bad message is no dead route."""
+    minute = timedelta(minutes=1)
+    store.save_alerts([], [], [message("bad")])
+    now = NOW
+    for failures in range(3):
+        (route,) = store.waiting_routes(now)
+        assert (route.route, route.due, route.failures) == ("ops-chat", 1, failures)
+        assert store.due_notifications(now, route="elsewhere") == []
+        assert store.due_notifications(now, route="ops-chat")
+        store.mark_failed("bad", "no answer", now + minute)
+        assert store.waiting_routes(now) == []
+        now += minute
+    store.save_alerts([], [], [message("good", created_at=now)])
+    assert [due.id for due in store.due_notifications(now, 1)] == ["bad"]
+    store.mark_failed("bad", "no answer", now + minute)
+    assert [due.id for due in store.due_notifications(now, 1)] == ["good"]
+    store.mark_sent("good", now)
+    now += minute
+    assert [route.failures for route in store.waiting_routes(now)] == [0]
+    assert store.due_notifications(now)
+    store.mark_failed("bad", "no answer", now + minute)
+    assert [(route.failures, route.tried_at) for route in store.waiting_routes(now + minute)] == [(1, now)]
+
+
+def test_what_was_given_up_can_be_seen_and_tried_again(store: Store) -> None:
+    """As if it were new, and without holding up its route."""
+    store.save_alerts([], [], [message("one"), message("two")])
+    for due in store.due_notifications(NOW):
+        store.mark_failed(due.id, "refused", None)
+    assert {(row["id"], row["last_error"]) for row in store.notifications(["dead"])} == {
+        ("one", "refused"),
+        ("two", "refused"),
+    }
+    later = NOW + timedelta(days=1)
+    assert store.retry_notifications(later, "one") == 1
+    assert store.retry_notifications(later, "one") == 0
+    assert [route.failures for route in store.waiting_routes(later)] == [1]
+    assert store.retry_notifications(later) == 1
+    assert [(route.due, route.failures) for route in store.waiting_routes(later)] == [(2, 0)]
+    assert [row["attempts"] for row in store.notifications(["pending"])] == [0, 0]

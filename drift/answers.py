@@ -1,0 +1,98 @@
+"""Answers: what a person does about an alert, as the alert afterwards and a line for its diary.
+
+Whoever answers an alert knows of it, so what was not told before is owed to nobody after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from drift.alerts import Alert, Event, Transition
+from drift.errors import DriftError
+from drift.scores import SEVERITY_RANK
+from drift.silences import check_until
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Answer = Literal["acknowledge", "snooze", "unsnooze", "resolve"]
+
+_TRANSITIONS: dict[Answer, Transition] = {
+    "acknowledge": "acknowledged",
+    "snooze": "snoozed",
+    "unsnooze": "unsnoozed",
+    "resolve": "resolved",
+}
+
+
+def answer(
+    alert: Alert, action: Answer, *, by: str, now: datetime, comment: str = "", until: datetime | None = None
+) -> tuple[Alert, Event]:
+    """Acknowledge, snooze or resolve an alert by hand.
+
+    Parameters
+    ----------
+    alert
+        Open or acknowledged.
+    action
+        ``acknowledge``: somebody is on it, so it is not repeated; an escalation still pages. ``snooze``: nothing is
+        told of it until then, unless it becomes worse than it is now; if it is still open then, that is told.
+        ``unsnooze`` takes that back. ``resolve``: it is over; the next window that drifts opens a new one.
+    by
+        Who.
+    now
+        Aware.
+    comment
+        Why, if they said so.
+    until
+        The end of a snooze, aware.
+
+    Returns
+    -------
+    Alert, Event
+        The alert afterwards and the line for its diary.
+
+    Raises
+    ------
+    DriftError
+        If the alert is resolved already, a snooze has no end to come, or there is none to take back.
+    """
+    if not alert.live:
+        raise DriftError(f"alert {alert.id} ({alert.key}) is resolved already: there is nothing to {action}")
+    who = by.strip() or "unknown"
+    seq = alert.events + 1
+    reason = f"{_TRANSITIONS[action]} by {who}"
+    untold = ""
+    after = replace(alert, events=seq)
+    match action:
+        case "acknowledge":
+            after = replace(_known(after), state="acknowledged", acknowledged_at=now, acknowledged_by=who)
+        case "snooze":
+            if until is None:
+                raise DriftError(f"alert {alert.id} ({alert.key}): until when is it to be snoozed?")
+            check_until(until, now)
+            after = replace(_known(after), snoozed_at=now, snoozed_by=who, snoozed_until=until)
+            reason = f"until {until:%Y-%m-%d %H:%M %Z}: {comment or reason}"
+            comment = ""
+        case "unsnooze":
+            if not alert.snoozed(now):
+                raise DriftError(f"alert {alert.id} ({alert.key}) is not snoozed")
+            after = replace(after, snoozed_at=now, snoozed_by=who, snoozed_until=None)
+        case "resolve":
+            after = replace(
+                after,
+                state="resolved",
+                resolved_at=now,
+                resolved_by=who,
+                resolved_window=alert.last_window,
+                told="none",
+                untold="",
+            )
+            untold = f"by hand: {who} knows"
+    return after, Event(alert.id, seq, now, None, _TRANSITIONS[action], comment or reason, who, untold)
+
+
+def _known(alert: Alert) -> Alert:
+    """Return the alert as one whose severity is known to whoever should know it."""
+    return replace(alert, told=max(alert.told, alert.severity, key=SEVERITY_RANK.__getitem__), untold="")

@@ -1,0 +1,352 @@
+"""The lifecycle of alerts: what one window more changes, which line of the diary says so, and who is to be told.
+
+A pure function of the alerts known, what windows say, the policy and the clock. What stands afterwards is a fold over
+all windows in the order of their time (`drift.alerts.fold`), whatever the order in which they came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from drift.alert_policy import Policy
+from drift.alerts import NEWS, Alert, Event, Page, Transition, Transitions, closes_after, fold
+from drift.scores import SEVERITY_RANK
+from drift.telling import BACKFILL, LATE, SUPERSEDED, UNHEARD, Hush, Moment, flaps, is_news, kept, owed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime, timedelta
+
+    from drift.observations import Observation
+    from drift.windows import Window
+
+Changes = list[tuple[Transition, str]]
+
+
+def history_start(alerts: Iterable[Alert], window: Window) -> datetime:
+    """Return from where `advance` needs earlier and later reports to put `window` in its place.
+
+    For a window newer than everything known that is its own start: no history is needed.
+
+    Parameters
+    ----------
+    alerts
+        Of the monitor.
+    window
+        About to be advanced by.
+    """
+    start = window.start
+    known = list(alerts)
+    while (earlier := min((a.opened_window for a in known if a.last_window >= start), default=start)) < start:
+        start = earlier
+    return start
+
+
+def advance(
+    alerts: Iterable[Alert],
+    observations: Iterable[Observation],
+    *,
+    monitor: str,
+    now: datetime,
+    policy: Policy | None = None,
+    history: Iterable[Observation] = (),
+    page: bool = True,
+    hush: Hush | None = None,
+) -> Transitions:
+    """Bring the alerts of a monitor up to date with what one or more windows say.
+
+    Windows are taken in the order of time. Opening obeys the status that detection gave (persistence included); a
+    window that says nothing (too few rows, not comparable, an error, no row at all) neither opens nor closes.
+
+    Parameters
+    ----------
+    alerts
+        All alerts known of this monitor.
+    observations
+        What the new windows say, as from `drift.observations`; of a window already known this replaces what it said.
+    monitor
+        Its name.
+    now
+        Time of the evaluation, aware.
+    policy
+        How alerts behave.
+    history
+        What the other windows since `history_start` said. Needed for a window that is repeated or late; without it
+        such a window changes nothing that is already known. A window newer than all others needs none.
+    page
+        Whether to tell anyone: not so for a backfill. A window with newer ones known is never told of either.
+    hush
+        What keeps people from being told now.
+
+    Returns
+    -------
+    Transitions
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from drift.observations import Observation
+    >>> from drift.windows import Calendar
+    >>> window = Calendar("1d").starting(datetime(2013, 2, 8))
+    >>> bad = Observation(window, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
+    >>> done = advance([], [bad], monitor="flights", now=datetime(2013, 2, 9, tzinfo=UTC))
+    >>> done.alerts[0].state, done.events[0].transition, len(done.pages)
+    ('open', 'opened', 1)
+    >>> advance(done.alerts, [bad], monitor="flights", now=datetime(2013, 2, 9, 1, tzinfo=UTC)).events
+    ()
+    """
+    windows: dict[datetime, dict[str, Observation]] = {}
+    for said in history:
+        windows.setdefault(said.window.start, {})[said.key] = said
+    fresh: dict[datetime, dict[str, Observation]] = {}
+    for said in observations:
+        fresh.setdefault(said.window.start, {})[said.key] = said
+    book = _Book(monitor, policy or Policy(), hush or Hush(), now, windows, {a.id: a for a in alerts})
+    for start in sorted(fresh):
+        windows[start] = fresh[start]
+        newest = max(start, *windows, *(a.last_window for a in book.alerts.values())) == start
+        book.take(start, "" if page and newest else LATE if page else BACKFILL)
+    return book.transitions
+
+
+def remind(
+    alerts: Iterable[Alert],
+    *,
+    monitor: str,
+    now: datetime,
+    every: timedelta,
+    policy: Policy | None = None,
+    hush: Hush | None = None,
+) -> Transitions:
+    """Find what has to be told by the clock alone: what was kept back and no longer is, and what nobody acknowledged.
+
+    Parameters
+    ----------
+    alerts
+        All alerts known of this monitor.
+    monitor, now
+    every
+        Length of its windows.
+    policy, hush
+    """
+    book = _Book(monitor, policy or Policy(), hush or Hush(), now, {}, {a.id: a for a in alerts})
+    book.tell_owed(Moment(now, now - every, every, book.policy, book.hush), None)
+    return book.transitions
+
+
+@dataclass
+class _Book:
+    """All that is known while windows are taken: what each said, and every alert; and what came of it."""
+
+    monitor: str
+    policy: Policy
+    hush: Hush
+    now: datetime
+    windows: dict[datetime, dict[str, Observation]]
+    alerts: dict[str, Alert]
+    events: list[Event] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+    changed: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def transitions(self) -> Transitions:
+        """What came of it."""
+        return Transitions(tuple(self.alerts[i] for i in self.changed), tuple(self.events), tuple(self.pages))
+
+    def take(self, start: datetime, untold: str) -> None:
+        """Put one window in its place; `untold` says why nobody is told of it, if so."""
+        says = self.windows[start]
+        window = next(iter(says.values())).window
+        moment = Moment(self.now, start, window.end - window.start, self.policy, self.hush)
+        first = min(self.windows)
+        keys = {a.key for a in self.alerts.values() if a.live or a.last_window >= first} | {
+            o.key for o in says.values() if o.effect == "bad"
+        }
+        for key in sorted(keys):
+            before, after = self._fold(key)
+            changed = [
+                (old, new, changes)
+                for old, new in self._chronicled(before, after)
+                if (changes := self._changes(old, new, window, says.get(key)))
+            ]
+            self.alerts |= {new.id: new for _, new, _ in changed}
+            for old, new, changes in changed:
+                self._write(new, changes, moment, untold, heir=_heir(old, after) if old else None)
+        if not untold:
+            self.tell_owed(moment, start)
+
+    # -- what is so
+
+    def _of_key(self, key: str) -> list[Observation]:
+        """What every window says of a key. A changed column that is no longer reported has changed back."""
+        found = []
+        for start in sorted(self.windows):
+            said = self.windows[start]
+            if key in said:
+                found.append(said[key])
+            elif key.startswith("schema:") and "schema" in said:
+                found.append(replace(said["schema"], key=key, feature=key.removeprefix("schema:"), reason="as before"))
+        return found
+
+    def _fold(self, key: str) -> tuple[list[Alert], list[Alert]]:
+        """Return the alerts of a key as they are known, and as they should be, from the first known window on."""
+        mine = [a for a in self.alerts.values() if a.key == key]
+        valid = [a for a in mine if not a.withdrawn]
+        first = min(self.windows)
+        seen = self._of_key(key)
+        touched = [a for a in valid if a.last_window >= first]
+        if all(a.opened_window >= first and a.last_window in self.windows for a in touched):
+            before = touched
+        else:
+            # The history given does not reach back far enough to fold again: only what is newer counts.
+            before, frontier = [], max(a.last_window for a in valid)
+            seen = [o for o in seen if o.window.start > frontier]
+        seed = next((a for a in valid if a.live and a not in before), None)
+        after = fold(seen, mine, seed, self.monitor, self.policy)
+        return [*before, *([seed] if seed else [])], after
+
+    def _chronicled(self, before: list[Alert], after: list[Alert]) -> list[tuple[Alert | None, Alert]]:
+        """Pair every alert as it was with itself as it is, with its chronicle; what went over into another hands on."""
+        there = {a.id for a in after}
+        pairs: list[tuple[Alert | None, Alert]] = []
+        beliefs: dict[str, Alert] = {}
+        for gone in (a for a in before if a.id not in there):
+            ended = replace(gone, state="resolved", resolved_window=None, resolved_at=self.now)
+            heir = _heir(gone, after)
+            if heir and gone.told != "none":
+                beliefs[heir] = gone
+                ended = replace(ended, told="none", untold="")
+            pairs.append((gone, ended))
+        for alert in after:
+            old, known = self.alerts.get(alert.id), beliefs.get(alert.id)
+            same = old is not None and not old.withdrawn
+            seen_at = old.last_seen_at if old and same and old.last_window == alert.last_window else self.now
+            new = replace(
+                alert,
+                events=old.events if old else 0,
+                opened_at=old.opened_at if old else self.now,
+                last_seen_at=seen_at,
+                resolved_at=_resolved_at(old, alert, self.now),
+                told=old.told if old else "none",
+                told_at=old.told_at if old else None,
+                untold=old.untold if old else "",
+            )
+            if known and SEVERITY_RANK[known.told] > SEVERITY_RANK[new.told]:
+                new = replace(new, told=known.told, told_at=known.told_at)
+            pairs.append((old, new))
+        return pairs
+
+    def _changes(self, old: Alert | None, new: Alert, window: Window, says: Observation | None) -> Changes:
+        """Name every transition between two states of an alert, each with its reason; none where nothing changed."""
+        same = old is not None and not old.withdrawn
+        if new == old:
+            return []
+        if same and old is not None and window.start != new.last_window and replace(new, reason=old.reason) == old:
+            # Words alone differ, and of another window: a stored report says less than a fresh one.
+            return []
+        return _name(old, new, says, self.policy)
+
+    # -- who is told
+
+    def _write(self, alert: Alert, changes: Changes, moment: Moment, untold: str, *, heir: str | None) -> None:
+        """Add lines to the diary; the last one that is news is told, unless something keeps it from that."""
+        news = [i for i, (transition, _) in enumerate(changes) if transition in NEWS]
+        others = self._others(alert)
+        for i, (transition, reason) in enumerate(changes):
+            if i not in news:
+                alert = self._line(alert, moment.window, transition, reason)
+            elif i != news[-1]:
+                alert = self._line(alert, moment.window, transition, reason, SUPERSEDED)
+            elif not is_news(alert):
+                alert = self._line(alert, moment.window, transition, reason, _no_news(alert, heir))
+            elif why := untold or kept(alert, others, moment):
+                alert = replace(self._line(alert, moment.window, transition, reason, why), untold=why)
+            elif transition in {"opened", "reopened"} and (words := flaps(alert, others, moment)):
+                alert = self._line(alert, moment.window, transition, reason, "flapping: that is what is told")
+                alert = self._told(alert, moment.window, "flapping", f"{words}; {reason}")
+            else:
+                alert = self._told(alert, moment.window, transition, reason)
+        self.alerts[alert.id] = alert
+        self.changed[alert.id] = None
+
+    def tell_owed(self, moment: Moment, window: datetime | None) -> None:
+        """Tell what was kept back and no longer is, and what is critical and nobody acknowledged."""
+        for alert in sorted(self.alerts.values(), key=lambda a: (a.key, a.opened_window, a.id)):
+            found = owed(alert, moment, live=window is not None)
+            if found and not kept(alert, self._others(alert), moment):
+                self.alerts[alert.id] = self._told(alert, window, *found)
+                self.changed[alert.id] = None
+
+    def _others(self, alert: Alert) -> list[Alert]:
+        return [a for a in self.alerts.values() if a.key == alert.key and a.id != alert.id]
+
+    def _told(self, alert: Alert, window: datetime | None, transition: Transition, reason: str) -> Alert:
+        """Add a line that people are told of, which is what they believe from then on."""
+        severity = alert.severity if alert.live else alert.told
+        broken = alert.snoozed(self.now) and alert.live
+        believed = max(alert.told, alert.severity, key=SEVERITY_RANK.__getitem__) if alert.live else "none"
+        alert = self._line(alert, window, transition, reason)
+        alert = replace(alert, told=believed, told_at=self.now, untold="")
+        told = self.events[-1]
+        if broken:
+            alert = self._line(alert, window, "unsnoozed", f"it became {alert.severity} since it was snoozed")
+            alert = replace(alert, snoozed_until=None)
+        self.pages.append(Page(alert, told, severity))
+        return alert
+
+    def _line(
+        self, alert: Alert, window: datetime | None, transition: Transition, reason: str, untold: str = ""
+    ) -> Alert:
+        seq = alert.events + 1
+        self.events.append(Event(alert.id, seq, self.now, window, transition, reason, untold=untold))
+        return replace(alert, events=seq)
+
+
+def _heir(gone: Alert, after: Iterable[Alert]) -> str | None:
+    """Return the id of the alert that an alert went over into, where a late window shows that it began earlier."""
+    return next(
+        (a.id for a in after if a.id != gone.id and a.opened_window <= gone.opened_window <= a.last_window), None
+    )
+
+
+def _no_news(alert: Alert, heir: str | None) -> str:
+    if alert.live:
+        return f"known: told as {alert.told} already"
+    return f"handed over: it went over into alert {heir}" if alert.withdrawn and heir else UNHEARD
+
+
+def _resolved_at(old: Alert | None, new: Alert, now: datetime) -> datetime | None:
+    if new.live:
+        return None
+    if new.resolved_by is not None:
+        return new.resolved_at
+    return old.resolved_at if old and old.resolved_window == new.resolved_window and not old.live else now
+
+
+def _name(old: Alert | None, new: Alert, says: Observation | None, policy: Policy) -> Changes:
+    bad = says is not None and says.effect == "bad" and says.window.start == new.last_window
+    why = says.words if says is not None and bad else new.reason
+    found: Changes = []
+    if new.withdrawn:
+        return [("withdrawn", "its windows were evaluated again and no longer ask for this alert")]
+    if old is None:
+        found.append(("opened", why))
+    elif not old.live and (new.live or old.withdrawn):
+        found.append(("reopened", f"windows were evaluated again: {why}"))
+    elif SEVERITY_RANK[new.severity] != SEVERITY_RANK[old.severity]:
+        up = SEVERITY_RANK[new.severity] > SEVERITY_RANK[old.severity]
+        found.append(("escalated" if up else "de-escalated", f"{old.severity} → {new.severity}: {why}"))
+    needed = closes_after(new, policy)
+    if not new.live and (old is None or old.live or old.withdrawn):
+        hand = f"resolved by {new.resolved_by}"
+        some = "1 quiet window" if needed == 1 else f"{needed} quiet windows in a row"
+        found.append(("resolved", hand if new.resolved_by else f"{some}: {says.words if says else 'no drift'}"))
+    if not found:
+        if new.quiet:
+            why = f"quiet: {new.quiet} of the {needed} windows in a row that resolve it"
+            why += f"; {says.standing}" if says is not None and says.standing else ""
+        elif says is not None:
+            why = says.words
+        found.append(("updated", why))
+    return found

@@ -1,0 +1,244 @@
+"""Observations: what one window says of each thing that an alert may be about.
+
+A window speaks of every feature, of the gate, of its number of rows, of its columns, of the table as a whole, and of
+the run itself. `drift.lifecycle` makes alerts of what windows say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from drift.alert_policy import Kind
+    from drift.reports import FindingKind, Report
+    from drift.scores import Severity, Status, Verdict
+    from drift.windows import Window
+
+TABLE_SHARE = 0.2
+"""Above this share of drifting features there is one alert for the table (STATISTICS: more than 20 % at once)."""
+TABLE_FEATURES = 5
+"""Fewer drifting features than this are told one by one."""
+
+SCHEMA_SEVERITY: dict[FindingKind, Severity] = {
+    "missing_column": "critical",
+    "new_column": "warning",
+    "retyped_column": "warning",
+}
+"""How bad a change of the schema is: a column that went takes its feature with it."""
+
+Effect = Literal["bad", "pending", "lingering", "quiet", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one window says of one key.
+
+    Parameters
+    ----------
+    window
+    key
+        Such as ``drift:dep_delay``, ``table``, ``gate``, ``rows``, ``volume``, ``schema:carrier``, ``run``.
+    kind
+    feature
+        The feature or column; None where the whole window is meant.
+    severity
+        What this window alone says, before persistence.
+    status
+        What a person is told: ``warning`` and ``critical`` open an alert.
+    reason
+        Why; never empty.
+    summary
+        What moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
+    standing
+        What stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline of
+        2013-01-01 … 01-28``.
+    lingering
+        Why the window, which would open nothing, is not quiet either; empty where it is.
+    """
+
+    window: Window
+    key: str
+    kind: Kind
+    feature: str | None
+    severity: Severity
+    status: Status
+    reason: str
+    summary: str = ""
+    standing: str = ""
+    lingering: str = ""
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to an alert.
+
+        ``bad`` opens one or keeps it open; ``pending`` (this window drifts, but not yet often enough) and ``lingering``
+        (it does not drift, and is not back to normal) keep it from closing; ``quiet`` brings its closing nearer;
+        ``silent`` (no answer: too few rows, nothing to compare, an error) does nothing at all.
+        """
+        if self.status in {"warning", "critical"}:
+            return "bad"
+        if self.status != "ok":
+            return "silent"
+        if self.severity != "none":
+            return "pending"
+        return "lingering" if self.lingering else "quiet"
+
+    @property
+    def words(self) -> str:
+        """Reason, summary, what lingers and what stays, in one line."""
+        return "; ".join(filter(None, (self.reason, self.summary, self.lingering, self.standing)))
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """When a feature counts as back to normal: hysteresis, so that what hovers about a threshold is one alert.
+
+    Parameters
+    ----------
+    below
+        Share of what opens an alert, in (0, 1]: of the warning floor, and of the robust standard deviations beyond its
+        own history.
+    fdr
+        A difference that is not significant at this false-discovery rate is none.
+    z
+        Robust standard deviations at which a window is unusual.
+    """
+
+    below: float
+    fdr: float
+    z: float
+
+    def lingers(self, verdict: Verdict) -> str:
+        """Say why a verdict that opens nothing is not quiet; empty where it is."""
+        score = verdict.score
+        if score is None or verdict.status != "ok" or verdict.severity != "none" or score.q > self.fdr:
+            return ""
+        if score.kl_corrected < self.below * verdict.warning:
+            return ""
+        if score.z is not None and score.z < self.below * self.z:
+            return ""
+        return f"not below {self.below:g} times what opens an alert"
+
+
+def observations(
+    report: Report,
+    *,
+    failures: Sequence[str] = (),
+    adapted: Mapping[str, str] | None = None,
+    closing: Closing | None = None,
+) -> list[Observation]:
+    """Turn a report into what it says of each key.
+
+    One observation a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one
+    for their number (``volume``), one for the schema and one more for each column that changed. Where at least five
+    features and more than 20 % of the scored ones drift, they are replaced by one for the ``table``.
+
+    Parameters
+    ----------
+    report
+        Of a window; a comparison of two tables (no window) says nothing to alerts.
+    failures
+        Messages of the expectations that failed, where there are any.
+    adapted
+        By key, what stays though the window is quiet, where it is only the reference that has moved.
+    closing
+        When a feature is back to normal; without it whatever does not drift is.
+
+    Returns
+    -------
+    list of Observation
+    """
+    window = report.window
+    if window is None:
+        return []
+
+    tell = partial(_tell, window)
+    found = [tell("gate", "data_quality", None, *_gate(report, failures))]
+    if report.gate == "rejected":
+        return found
+    found += _rows(report, window)
+    if report.n_reference and report.n_current:
+        found.append(tell("schema", "schema", None, "none", "compared"))
+    found.extend(
+        tell(f"schema:{finding.column}", "schema", finding.column, SCHEMA_SEVERITY[finding.kind], finding.message)
+        for finding in report.findings
+        if finding.kind in SCHEMA_SEVERITY
+    )
+    scored = sum(v.score is not None for v in report.verdicts)
+    drifting = report.drifting
+    together = len(drifting) >= TABLE_FEATURES and len(drifting) > TABLE_SHARE * scored
+    if scored:
+        names = ", ".join(v.feature for v in drifting[:3]) + (", …" if len(drifting) > 3 else "")
+        share = f"{len(drifting)} of {scored} scored features drift"
+        found.append(
+            tell("table", "table", None, report.severity, f"{share} ({len(drifting) / scored:.0%}): {names}")
+            if together
+            else tell("table", "table", None, "none", share)
+        )
+    found.extend(
+        Observation(
+            window,
+            f"drift:{v.feature}",
+            "drift",
+            v.feature,
+            v.severity,
+            v.status,
+            v.reason or v.status,
+            "; ".join(report.explain(v.feature)) if v.drifting else "",
+            lingering=closing.lingers(v) if closing else "",
+        )
+        for v in report.verdicts
+        if not (together and v.drifting)
+    )
+    return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
+
+
+def _tell(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Observation:
+    """Return an observation that persistence has no part in: what is bad is told at once."""
+    return Observation(window, key, kind, feature, severity, "ok" if severity == "none" else severity, reason)
+
+
+def _rows(report: Report, window: Window) -> list[Observation]:
+    """Say whether there are rows, and how many; a window without any says nothing of their number."""
+    said = {finding.kind: finding.message for finding in report.findings}
+    if "no_rows" in said:
+        return [_tell(window, "rows", "missing_data", None, "critical", said["no_rows"])]
+    if not report.n_current:
+        return []
+    odd: tuple[Severity, str] = ("warning", said["row_count"]) if "row_count" in said else ("none", "usual")
+    volume = _tell(window, "volume", "data_quality", None, *odd)
+    stays = "; ".join(finding.message for finding in report.findings if finding.kind == "adapted")
+    return [_tell(window, "rows", "missing_data", None, "none", "rows arrived"), replace(volume, standing=stays)]
+
+
+def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:
+    why = f": {'; '.join(failures)}" if failures else ""
+    match report.gate:
+        case "rejected":
+            return "critical", f"rejected by its expectations{why}"
+        case "warned":
+            return "warning", f"an expectation failed{why}"
+        case "accepted":
+            return "none", "accepted"
+        case _:
+            return "none", "not validated"
+
+
+def run_observation(window: Window, error: str | None) -> Observation:
+    """Return what a run says of itself: it failed with an error, or it ended as it should.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from drift.windows import Calendar
+    >>> day = Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))
+    >>> run_observation(day, "warehouse: no route to host").words
+    'run failed: warehouse: no route to host'
+    """
+    if error is None:
+        return _tell(window, "run", "run", None, "none", "the run succeeded")
+    return _tell(window, "run", "run", None, "critical", f"run failed: {error}")

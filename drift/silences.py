@@ -1,0 +1,136 @@
+"""Silences: features that a person muted in a monitor, for a time and a reason."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from drift.errors import DriftError
+from drift.features import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from drift.alerts import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts that nobody is told of while it lasts; it ends by itself, or when somebody ends it.
+
+    Parameters
+    ----------
+    id
+        Twelve hexadecimal digits.
+    monitor
+    features
+        Name or pattern of the features; an alert of no feature goes by its key: ``table``, ``gate``, ``rows``,
+        ``volume``, ``run``.
+    reason
+        Why; never empty.
+    created_at, created_by
+    until
+        When it ends by itself.
+    ended_at, ended_by, ended_why
+        Who ended it before that.
+    """
+
+    id: str
+    monitor: str
+    features: str
+    reason: str
+    created_at: datetime
+    created_by: str
+    until: datetime
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    ended_why: str | None = None
+
+    def active(self, now: datetime) -> bool:
+        """Whether it keeps anybody from being told now."""
+        return self.created_at <= now < min(self.until, self.ended_at or self.until)
+
+    def covers(self, alert: Alert) -> bool:
+        """Whether it is about an alert."""
+        return self.monitor == alert.monitor and matches(alert.feature or alert.key, [self.features])
+
+
+def mute(monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
+    """Mute features of a monitor.
+
+    Parameters
+    ----------
+    monitor
+    features
+        Name or pattern, such as ``dep_delay`` or ``*_delay``.
+    reason
+        Why.
+    until
+        Aware, after `now`.
+    by
+        Who.
+    now
+        Aware.
+
+    Raises
+    ------
+    DriftError
+        If the reason is missing, or the end is not to come.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> day = datetime(2013, 2, 8, tzinfo=UTC)
+    >>> one = mute("flights", "*_delay", reason="snow", until=day.replace(day=12), by="ada", now=day)
+    >>> one.active(day), one.active(one.until), unmute(one, by="bob", now=day.replace(day=9)).ended_by
+    (True, False, 'bob')
+    """
+    if not features.strip() or not reason.strip():
+        raise DriftError(f"muting features of {monitor} takes their name or a pattern, and a reason")
+    check_until(until, now)
+    who = by.strip() or "unknown"
+    text = f"{monitor}\0{features}\0{who}\0{now.isoformat()}\0{until.isoformat()}\0{reason}"
+    name = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return Silence(name, monitor, features, reason, now, who, until)
+
+
+def unmute(silence: Silence, *, by: str, now: datetime, comment: str = "") -> Silence:
+    """End a silence before its time.
+
+    Raises
+    ------
+    DriftError
+        If it is over already.
+    """
+    if silence.ended_at is not None or silence.until <= now:
+        raise DriftError(f"silence {silence.id} ({silence.features} of {silence.monitor}) is over already")
+    who = by.strip() or "unknown"
+    return replace(silence, ended_at=now, ended_by=who, ended_why=comment or f"ended by {who}")
+
+
+def muting(silences: Iterable[Silence], alert: Alert, now: datetime) -> str:
+    """Say by whom, until when and why an alert is muted now; empty where it is not."""
+    found = max(
+        (each for each in silences if each.active(now) and each.covers(alert)),
+        key=lambda each: each.until,
+        default=None,
+    )
+    return (
+        f"{found.features} by {found.created_by} until {found.until:%Y-%m-%d %H:%M %Z}: {found.reason}" if found else ""
+    )
+
+
+def check_until(until: datetime, now: datetime) -> None:
+    """Refuse an end that is not to come.
+
+    Raises
+    ------
+    DriftError
+        If it has no time zone, or is past.
+    """
+    if until.tzinfo is None:
+        raise DriftError(f"{until} has no time zone: give an aware time")
+    if until <= now:
+        raise DriftError(f"{until.isoformat()} is past: give a time to come")

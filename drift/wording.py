@@ -1,0 +1,203 @@
+"""Wording: a payload (`drift.digest`) as text and HTML for people.
+
+Names, labels and reasons come from data that anyone may have written: in text they are one line each, without control
+characters and without mentions that would wake a whole channel; in HTML they are escaped besides.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from drift.alert_settings import is_web_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MOST_SHOWN = 10
+"""Alerts, features and findings that a text shows of each, before it says how many more there are."""
+
+_MENTION = re.compile(r"@(?=everyone|here|channel|all\b|room\b)|<(?=[!@#])", re.IGNORECASE)
+_NAMES = {
+    "gate": "expectations",
+    "rows": "no rows",
+    "volume": "number of rows",
+    "table": "the table",
+    "run": "the run",
+}
+_AGAIN = {"told", "repeated", "flapping"}
+
+
+def plain(text: object, *, limit: int = 300) -> str:
+    r"""Return text of any origin as one harmless line.
+
+    Control and format characters (line breaks, escape codes, reversed writing) become spaces or vanish, mentions of a
+    whole channel lose their effect, and what is longer than `limit` characters is cut.
+
+    Examples
+    --------
+    >>> plain("delay\x1b[31m\nDROP\u202e")
+    'delay [31m DROP'
+    >>> plain("@everyone").isascii(), plain("ada@example.com")
+    (False, 'ada@example.com')
+    """
+    kept = "".join(
+        " "
+        if (kind := unicodedata.category(c)) in {"Cc", "Zl", "Zp"}
+        else ""
+        if kind in {"Cf", "Cs", "Co", "Cn"}
+        else c
+        for c in str(text)
+    )
+    line = _MENTION.sub(lambda m: f"{m[0]}\N{ZERO WIDTH SPACE}", " ".join(kept.split()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def title(content: Mapping[str, Any]) -> str:
+    """Return the one line that says what happened, how bad it is and where.
+
+    Returns
+    -------
+    str
+        Such as ``flights 2013-02-08: CRITICAL dep_delay KL 1.28 nats (+2 more)``.
+    """
+    if content["urgency"] == "test":
+        return f"{_when(content)}: TEST of route {plain(content['route'], limit=80)}"
+    first, more = content["alerts"][0], len(content["alerts"]) - 1
+    word = first["severity"].upper() if first["state"] != "resolved" else "RESOLVED"
+    kl = content["features"].get(first["feature"], {}).get("kl") if first["kind"] == "drift" else None
+    figure = f" KL {kl:.3g} nats" if kl is not None and first["state"] != "resolved" else ""
+    rest = f" (+{more} more)" if more else ""
+    return f"{_when(content)}: {word} {_name(first)}{figure}{rest}"
+
+
+def _when(content: Mapping[str, Any]) -> str:
+    window = content["window"]
+    label = plain(window["label"] or window["start"], limit=60) if window else ""
+    return f"{plain(content['monitor'], limit=60)} {label}".rstrip()
+
+
+def _name(alert: Mapping[str, Any]) -> str:
+    feature = plain(alert["feature"], limit=80) if alert["feature"] is not None else ""
+    if alert["kind"] == "schema":
+        return f"column {feature}"
+    return feature or _NAMES.get(alert["key"], plain(alert["key"], limit=80))
+
+
+def _overall(content: Mapping[str, Any]) -> list[str]:
+    if content["urgency"] == "test":
+        who = plain(content["tested_by"], limit=80)
+        return [f"{who} tried whether messages arrive here. Nothing has happened, and nothing is to be done."]
+    if any(alert["key"] == "run" and alert["state"] != "resolved" for alert in content["alerts"]):
+        return ["The run failed: nothing is known of this window."]
+    if content["gate"] == "rejected":
+        return ["The window was rejected by its expectations: it was not scored and is no reference for others."]
+    scores = (
+        f"{content['n_drifting']} of {content['n_scored']} scored features drift "
+        f"({content['share_drifting']:.0%}), {content['total_kl']:.3g} nats in all; "
+        f"{content['n_current']:,} rows against {content['n_reference']:,} of the reference "
+        f"({plain(content['reference'])}). KL is D(current‖reference), in nats."
+    )
+    warned = content["gate"] == "warned"
+    return [scores, *(["The window is accepted, although an expectation failed."] if warned else [])]
+
+
+def _figures(entry: Mapping[str, Any]) -> str:
+    limits = f"{entry['threshold']['warning']:g} / {entry['threshold']['critical']:g}"
+    if "kl" not in entry:
+        return f"no score, {entry['status'].replace('_', ' ')}"
+    interval = entry["interval"]
+    return (
+        f"KL {entry['kl']:.3g} nats, 95 % interval {interval['low']:.3g} … {interval['high']:.3g}, "
+        f"threshold {limits}, {entry['n_current']:,} rows against {entry['n_reference']:,}"
+    )
+
+
+def _heading(alert: Mapping[str, Any]) -> str:
+    over = alert["state"] == "resolved"
+    word = "RESOLVED" if over else alert["severity"].upper()
+    if alert["transition"] in {"resolved", "opened"}:
+        return word
+    late = "told late" if over else "still open"
+    return f"{word} ({late if alert['transition'] == 'told' else alert['transition']})"
+
+
+def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
+    """Say of one alert: its figures, what moved, why."""
+    entry = content["features"].get(alert["feature"]) if alert["kind"] == "drift" else None
+    if alert["key"] == "gate" and alert["state"] != "resolved" and content["failures"]:
+        return _some([plain(failure) for failure in content["failures"]])
+    if entry is None:
+        return [plain(alert["reason"])]
+    moved = [plain(line) for line in entry.get("explanation", [])] if alert["state"] != "resolved" else []
+    news = alert["state"] == "resolved" or alert["transition"] in _AGAIN
+    why = alert["reason"] if news else entry["reason"]
+    return [_figures(entry), *moved, plain(why)]
+
+
+def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the features that drift without being news: their alerts are known, or the table's stands for them."""
+    told = {a["feature"] for a in content["alerts"] if a["kind"] == "drift"}
+    entries = [(name, e) for name, e in content["features"].items() if name not in told]
+    return [
+        (
+            f"{entry['status'].upper()} {plain(name, limit=80)}",
+            "; ".join([_figures(entry), *map(plain, entry.get("explanation", []))]),
+        )
+        for name, entry in entries
+    ]
+
+
+def _some(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - MOST_SHOWN
+    return [*lines[:MOST_SHOWN], *([f"… and {more} more"] if more > 0 else [])]
+
+
+def to_text(content: Mapping[str, Any]) -> str:
+    """Render a payload as plain text, for chats and terminals."""
+    lines = _overall(content)
+    for alert in content["alerts"][:MOST_SHOWN]:
+        lines += ["", f"{_heading(alert)} {_name(alert)}", *(f"  {line}" for line in _details(content, alert))]
+    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
+        lines += ["", f"… and {more} more alerts"]
+    if also := _also(content):
+        lines += ["", "Also drifting", *_some([f"  {name}: {figures}" for name, figures in also])]
+    if content["findings"]:
+        lines += ["", "Findings", *_some([f"  {plain(finding['message'])}" for finding in content["findings"]])]
+    if content["held"]:
+        lines += ["", _held(content["held"])]
+    links = [plain(content[name], limit=2000) for name in ("link", "run_url") if content[name]]
+    if links:
+        lines += ["", *links]
+    return "\n".join(lines)
+
+
+def _held(held: Mapping[str, Any]) -> str:
+    some = "1 message" if held["messages"] == 1 else f"{held['messages']} messages in one"
+    return f"Held back in quiet hours until {plain(held['until'])}: {some}."
+
+
+def to_html(content: Mapping[str, Any]) -> str:
+    """Render a payload as HTML, for mail: no styles, scripts or images, everything escaped."""
+
+    def items(lines: Iterable[str]) -> str:
+        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+    parts = [f"<h2>{escape(title(content))}</h2>", *(f"<p>{escape(line)}</p>" for line in _overall(content))]
+    for alert in content["alerts"][:MOST_SHOWN]:
+        parts += [f"<h3>{escape(f'{_heading(alert)} {_name(alert)}')}</h3>", items(_details(content, alert))]
+    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
+        parts.append(f"<p>… and {more} more alerts</p>")
+    if also := _also(content):
+        parts += ["<h3>Also drifting</h3>", items(_some([f"{name}: {figures}" for name, figures in also]))]
+    if content["findings"]:
+        parts += ["<h3>Findings</h3>", items(_some([plain(finding["message"]) for finding in content["findings"]]))]
+    if content["held"]:
+        parts.append(f"<p>{escape(_held(content['held']))}</p>")
+    for name in ("link", "run_url"):
+        link = plain(content[name] or "", limit=2000)
+        if is_web_address(link):
+            parts.append(f'<p><a href="{escape(link)}">{escape(link)}</a></p>')
+    return "\n".join(parts)
