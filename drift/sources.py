@@ -47,6 +47,11 @@ class Source(Model):
     timezone: Text | None = Field(
         None, description="IANA time zone of times that carry none; by default the time zone of the window."
     )
+    engine: Literal["auto", "local", "warehouse"] = Field(
+        "auto",
+        description="Where rows are counted: local (here), warehouse (inside the database), auto (inside it where a "
+        "window has more than 5,000,000 rows and the database can).",
+    )
 
     @field_validator("connection")
     @classmethod
@@ -90,6 +95,8 @@ class Source(Model):
         elif places == ["files"]:
             unused = [key for key in ("connection", "schema") if key in keys]
             found += [((key,), "is not used with files", "remove it") for key in unused]
+            if data.get("engine") == "warehouse":
+                found.append((("engine",), "warehouse is not used with files", "remove it: files are counted here"))
         elif places and "connection" not in {*keys, *doubts}:
             found.append((("connection",), "is missing", f"add the id of the connection that has the {places[0]}"))
         if "schema" in keys and places == ["query"]:

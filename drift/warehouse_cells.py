@@ -1,0 +1,183 @@
+"""SQL that puts numbers and labels into cells, and the cells of what comes back.
+
+A number finds its cell by a balanced tree of CASE: as few comparisons a row as can be, and the same on every database
+(FILTER for each edge, or one wide aggregate, are slower by a hundred times somewhere). A label finds it here: the
+database counts labels, and where few are known puts the others together.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.types as t
+
+from drift.histograms import Histogram, Summary
+from drift.warehouse_sql import compiled
+from drift.warehouse_values import constant, is_below, is_nan, key_of, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from drift.binning import CategoricalBinning, NumericBinning
+
+PUSHED_LABELS = 1000
+"""With no more known labels than this the database puts all others together; with more, each label comes back."""
+
+_ELSE = "?"
+
+# The squares of smaller numbers can be summed, by whatever formula a database has; larger ones are scaled down, by a
+# power of two.
+_LARGE = 1e140
+_UP = 2.0**600
+_MAX = sys.float_info.max
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def fine_edges(binning: NumericBinning) -> tuple[tuple[float, ...], NDArray[np.intp]]:
+    """Return edges between which every value has one cell, and that cell for each place between them.
+
+    Zero has a place of its own, infinities have, and large numbers: so what a summary asks for is counted by the way.
+
+    Examples
+    --------
+    >>> from drift.binning import NumericBinning
+    >>> edges, place = fine_edges(NumericBinning([0, 10, 20]))
+    >>> edges[2:6], place.tolist()
+    ((0.0, 5e-324, 10.0, 20.0), [0, 0, 0, 1, 1, 2, 3, 3, 3])
+    """
+    edges = np.unique(
+        np.concatenate([binning.edges, _own_place([*binning.apart, 0.0]), [-_MAX, -_LARGE, _LARGE, np.inf]])
+    )
+    first_values = np.concatenate([[-np.inf], edges])
+    place = np.array([int(binning.count([value]).argmax()) for value in first_values], np.intp)
+    return tuple(edges.tolist()), place
+
+
+def _own_place(values: Sequence[float]) -> NDArray[np.float64]:
+    return np.concatenate([values, np.nextafter(values, np.inf)])
+
+
+@lru_cache(maxsize=4096)
+def numeric_branch(backend: str, i: int, edges: tuple[float, ...]) -> str:
+    """Return SQL that counts and summarises column ``x<i>`` of ``drift_rows`` in each place between edges."""
+    import ibis
+
+    rows = ibis.table({f"x{i}": "float64"}, name="drift_rows")
+    x = rows[f"x{i}"]
+    missing = ibis.literal(len(edges) + 1, "int32")
+    is_small, down = is_below(x, _LARGE, backend), x * constant(1 / _UP)
+    placed = rows.select(
+        cell=ibis.cases((x.isnull() | is_nan(x, backend), missing), else_=_tree(x, edges)),
+        value=x,
+        small=ibis.cases((is_small, x), (is_below(x, math.inf, backend), down), else_=ibis.null("float64")),
+    )
+    grouped = placed.group_by("cell").aggregate(
+        n_rows=placed.count(),
+        low=placed.value.min(),
+        high=placed.value.max(),
+        mean=placed.small.mean(),
+        variance=placed.small.var(how="pop"),
+    )
+    columns = ["cell", "n_rows", "low", "high", "mean", "variance"]
+    return compiled(backend, grouped.select(ibis.literal(i, "int32").name("feature"), *columns))
+
+
+def _tree(x: Any, edges: Sequence[float], first: int = 0) -> Any:
+    """Return in which place a value lies, by halving: as few comparisons for a row as can be."""
+    import ibis
+
+    if not edges:
+        return ibis.literal(first, "int32")
+    half = len(edges) // 2
+    below, above = _tree(x, edges[:half], first), _tree(x, edges[half + 1 :], first + half + 1)
+    return ibis.cases((x < constant(edges[half]), below), else_=above)
+
+
+def gathered(
+    binning: NumericBinning, rows: Sequence[Sequence[Any]], edges: Sequence[float], place: NDArray[np.intp]
+) -> tuple[Histogram, Summary]:
+    """Return what the rows of one `numeric_branch` come to; `edges` and `place` are those of `fine_edges`."""
+    counts = np.zeros(binning.n_cells, np.int64)
+    infinite = zeros = 0
+    filled = []
+    for cell, n_rows, *about in sorted(rows, key=lambda row: row[0]):
+        n = int(n_rows)
+        if cell == len(place):
+            counts[binning.missing] += n
+            continue
+        counts[place[int(cell)]] += n
+        first = edges[int(cell) - 1] if cell else -math.inf
+        if math.isinf(first):
+            infinite += n
+            continue
+        zeros += n if first == 0.0 else 0
+        filled.append([n, first < -_LARGE or first >= _LARGE, *map(float, about)])
+    if not filled:
+        return Histogram(binning, counts), Summary(infinite=infinite)
+    n, large, low, high, mean, variance = np.array(filled, np.float64).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = np.clip(np.where(large, mean * _UP, mean), low, high)
+        # In parts of the whole, so that no sum overflows.
+        middle = (means * (n / n.sum())).sum()
+        # Squares that float64 cannot hold sum to infinity; see `drift.histograms.Summary`.
+        within = np.where(large, np.inf, np.maximum(variance, 0.0) * n)
+        m2 = np.sum(within + np.square(means - middle) * n)
+    # Databases add up in parallel, in another order each time: what differs then is left out.
+    middle, m2 = (float(f"{each:.12g}") for each in (middle, m2))
+    middle = min(max(middle, low.min()), high.max())
+    summary = Summary(int(n.sum()), float(middle), m2, float(low.min()), float(high.max()), zeros, infinite)
+    return Histogram(binning, counts), summary
+
+
+# --- labels -----------------------------------------------------------------------------------------------------------
+
+
+def known_keys(binning: CategoricalBinning, arrow: pa.DataType) -> list[str] | None:
+    """Return the keys of all labels that have a cell, or None where every label has to come back."""
+    known = (*binning.levels, *(binning.rare or ()))
+    if binning.salt or len(known) > PUSHED_LABELS or not (t.is_string(arrow) or t.is_integer(arrow)):
+        return None
+    if binning.boolean:
+        return ["0", "1"] if t.is_integer(arrow) else None
+    # No whole number is called "JFK": no row has such a label.
+    return [each for each in (key_of(label, arrow) for label in known) if each is not None]
+
+
+def labels_branch(backend: str, i: int, known: Sequence[str] | None) -> str:
+    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, the unknown ones together."""
+    import ibis
+
+    rows = ibis.table({f"k{i}": "string"}, name="drift_rows")
+    each = rows[f"k{i}"]
+    if known is not None:
+        each = ibis.cases((each.isnull(), ibis.null("string")), (each.isin(known), each), else_=ibis.literal(_ELSE))
+    keyed = rows.select(key=each)
+    grouped = keyed.group_by("key").aggregate(n_rows=keyed.count())
+    return compiled(backend, grouped.select(ibis.literal(i, "int32").name("feature"), "key", "n_rows"))
+
+
+def count_keys(
+    binning: CategoricalBinning, found: Sequence[tuple[str | None, int]], arrow: pa.DataType
+) -> NDArray[np.int64]:
+    """Count keys, each with its rows, into cells; None is missing."""
+    missing = sum(rows for key, rows in found if key is None)
+    others = sum(rows for key, rows in found if key == _ELSE)
+    known = {key: rows for key, rows in found if key is not None and key != _ELSE}
+    named, counts = labels(list(known), list(known.values()), arrow)
+    if others:
+        named, counts = [*named, _unknown_label(binning)], [*counts, others]
+    return binning.count_labels(named, counts, missing)
+
+
+def _unknown_label(binning: CategoricalBinning) -> str:
+    known = {*binning.levels, *(binning.rare or ())}
+    return next(label for label in ("?" * n for n in range(1, len(known) + 2)) if label not in known)

@@ -1,0 +1,167 @@
+"""Fitting inside a warehouse: binnings from a bounded sample of numbers and from counts of labels.
+
+The rules are those of `drift.fitting`. Up to `drift.fitting.SAMPLE` rows all numbers are fetched, so the edges are the
+local engine's; of more rows the database picks about as many, always the same, and says how many there are and which
+are the least and the greatest. Labels are counted in the database, all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from drift import fitting
+from drift.binning import CategoricalBinning, NumericBinning
+from drift.errors import BinningError
+from drift.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical, fit_numeric
+from drift.warehouse import COLUMNS_AT_ONCE, groups
+from drift.warehouse_values import call, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from drift.binning import Binning
+    from drift.histograms import Summary
+    from drift.warehouse import Warehouse
+    from drift.warehouse_sql import Run
+
+# A row is picked by a multiple of its number modulo a prime: evenly spread, and in step with nothing that alternates.
+_PRIME, _STEP = 2**31 - 1, 1_327_217_885
+
+
+def fit(
+    warehouse: Warehouse, features: Mapping[str, FitOptions], *, expected_rows: int | None = None
+) -> tuple[dict[str, Binning], dict[str, str]]:
+    """Fit a binning for each feature inside a database.
+
+    Parameters
+    ----------
+    warehouse
+        The reference.
+    features
+        Name of each feature to fit, with its options.
+    expected_rows
+        Rows a current window is expected to have.
+
+    Returns
+    -------
+    binnings, problems : dict
+        As `drift.fitting.fit` returns them.
+
+    Raises
+    ------
+    SourceError
+        If the database refuses.
+    """
+    schema = warehouse.arrow_schema
+    present = [name for name in features if name in schema.names]
+    # What a type is fit for is judged where it always is; without a row every binning is empty.
+    nothing = pa.RecordBatch.from_arrays([pa.array([], schema.field(name).type) for name in present], names=present)
+    empty, problems = fitting.fit([nothing], features)
+    problems |= {name: why for name, why in warehouse.refused.items() if name in features}
+    n_rows = warehouse.count_rows()
+    fitted: dict[str, Binning] = {}
+    numeric = {name: b for name, b in empty.items() if isinstance(b, NumericBinning) and name not in problems}
+    seen = _summaries(warehouse, numeric) if n_rows > fitting.SAMPLE else {}
+    sample = _sample(warehouse, list(numeric), n_rows)
+    known = [
+        name
+        for name, b in empty.items()
+        if isinstance(b, CategoricalBinning) and name not in problems and not pa.types.is_null(schema.field(name).type)
+    ]
+    counted = _label_counts(warehouse, {name: features[name].levels for name in known})
+    for name in features:
+        if name in problems:
+            continue
+        binning = empty[name]
+        try:
+            if name in counted:
+                options = features[name]
+                fitted[name] = fit_categorical(
+                    counted[name], levels=options.levels, salt=options.salt, kind=binning.kind
+                )
+            elif isinstance(binning, NumericBinning):
+                values, n = _with_extremes(sample[name], seen.get(name))
+                fitted[name] = fit_numeric(
+                    values, expected_rows=expected_rows, n_rows=n, bins=features[name].bins, scale=binning.scale
+                )
+            else:
+                fitted[name] = binning
+        except BinningError as error:
+            problems[name] = str(error)
+    return fitted, problems
+
+
+def _summaries(warehouse: Warehouse, numeric: Mapping[str, NumericBinning]) -> Mapping[str, Summary]:
+    """Return how many finite numbers each feature has, the least and the greatest."""
+    anything = {name: NumericBinning(np.empty(0), binning.scale) for name, binning in numeric.items()}
+    return warehouse.profile(anything).summaries
+
+
+def _with_extremes(values: NDArray[np.float64], seen: Summary | None) -> tuple[NDArray[np.float64], int]:
+    if seen is None or seen.low is None or seen.high is None:
+        return values, len(values)
+    return np.concatenate([values, [seen.low, seen.high]]), seen.n
+
+
+def _sample(warehouse: Warehouse, names: Sequence[str], n_rows: int) -> dict[str, NDArray[np.float64]]:
+    """Return the finite numbers of all rows, or of about `drift.fitting.SAMPLE` of them."""
+    import ibis
+
+    found: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in names}
+    for some in groups(names, COLUMNS_AT_ONCE):
+        wanted = warehouse.rows({f"x{i}": warehouse.number(name) for i, name in enumerate(some)})
+        database = warehouse.database
+        rows = ibis.table(wanted.schema(), name="drift_rows")
+        if n_rows > fitting.SAMPLE:
+            spark = database.backend in {"pyspark", "databricks"}
+            numbered = rows.mutate(row=call("monotonically_increasing_id", "int64") if spark else ibis.row_number())
+            chosen = (numbered.row % _PRIME) * _STEP % _PRIME < fitting.SAMPLE * _PRIME // n_rows
+            rows = numbered.filter(chosen).drop("row")
+        with database.session() as run:
+            for part in run(database.statement(wanted, [database.compile(rows)])):
+                for name, values in zip(some, zip(*part, strict=True), strict=True):
+                    numbers = np.array(values, np.float64)
+                    found[name].append(numbers[np.isfinite(numbers)])
+    return {name: np.concatenate(parts) for name, parts in found.items()}
+
+
+def _label_counts(warehouse: Warehouse, levels: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Return the rows of each label: of all, or of more than any binning remembers."""
+    counted: dict[str, dict[str, int]] = {name: {} for name in levels}
+    with warehouse.database.session() as run:
+        for some in groups(list(levels), COLUMNS_AT_ONCE):
+            for i, keys, counts in _most_frequent(warehouse, run, some, levels):
+                arrow = warehouse.columns[some[i]].arrow
+                for label, rows in zip(*labels(keys, counts, arrow), strict=True):
+                    counted[some[i]][label] = counted[some[i]].get(label, 0) + rows
+    return counted
+
+
+def _most_frequent(
+    warehouse: Warehouse, run: Run, names: Sequence[str], levels: Mapping[str, int]
+) -> Iterator[tuple[int, list[str], list[int]]]:
+    import ibis
+
+    database = warehouse.database
+    wanted = warehouse.rows({f"k{i}": warehouse.key(name) for i, name in enumerate(names)})
+    branches = []
+    for i, name in enumerate(names):
+        rows = ibis.table({f"k{i}": "string"}, name="drift_rows").select(key=f"k{i}")
+        present = rows.filter(rows.key.notnull())
+        grouped: Any = present.group_by("key").aggregate(n_rows=present.count())
+        # In the order in which `fit_categorical` ranks them: text of UTF-8 in hexadecimal sorts by code points.
+        most = grouped.order_by([grouped.n_rows.desc(), grouped.key.asc()]).limit(levels[name] + MAX_KNOWN_LEVELS + 1)
+        branches.append(database.compile(most.select(ibis.literal(i, "int32").name("feature"), "key", "n_rows")))
+    for part in run(database.statement(wanted, branches)):
+        found: dict[int, tuple[list[str], list[int]]] = {}
+        for i, key, n_rows in part:
+            keys, counts = found.setdefault(int(i), ([], []))
+            keys.append(key)
+            counts.append(int(n_rows))
+        for i, (keys, counts) in found.items():
+            yield i, keys, counts

@@ -1,0 +1,387 @@
+# ruff: noqa: DTZ001 - naive times are one of the things that a source may hold
+"""Counting inside DuckDB and PostgreSQL: the same numbers in every cell as the local engine."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drift import monitoring, warehouse
+from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
+from drift.errors import MissingExtra, SourceError, SourceMissing
+from drift.time_bounds import WindowFilter
+from drift.warehouse import counts_inside, open_warehouse, reads_inside
+from drift.windows import Calendar, Window
+from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
+from tests.warehouses import (
+    KINDS,
+    MANY,
+    POSTGRES_KINDS,
+    Ducks,
+    Postgres,
+    assert_equal,
+    binnings_for,
+    frames,
+    locally,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from drift.watch import Watch
+
+NEW_YORK = Calendar("1d", "America/New_York")
+DAY = NEW_YORK.starting(date(2013, 2, 8))
+
+
+@pytest.fixture
+def ducks(tmp_path: Path) -> Ducks:
+    """A DuckDB database."""
+    return Ducks(tmp_path / "w.duckdb")
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Postgres]:
+    """A PostgreSQL database."""
+    database = Postgres(postgres_url)
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Ducks | Postgres:
+    """DuckDB, then PostgreSQL."""
+    found: Ducks | Postgres = request.getfixturevalue({"duckdb": "ducks", "postgresql": "postgres"}[request.param])
+    return found
+
+
+# --- the same cells ---------------------------------------------------------------------------------------------------
+
+
+@MANY
+@given(rows=frames(KINDS), data=st.data())
+def test_duckdb_counts_what_the_local_engine_counts(
+    ducks: Ducks, rows: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    """Every cell of every kind of column, whatever it holds."""
+    table = ducks.fill(KINDS, rows)
+    binnings = binnings_for(table, data) | {"gone": NumericBinning([0, 1])}
+    assert_equal(open_warehouse(ducks.url, table="t").profile(binnings), locally(table, binnings))
+
+
+@MANY
+@given(rows=frames(POSTGRES_KINDS), data=st.data())
+def test_postgres_counts_what_the_local_engine_counts(
+    postgres: Postgres, rows: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    """Every cell of every kind of column, whatever it holds and however it is collated."""
+    table = postgres.fill(POSTGRES_KINDS, rows)
+    binnings = binnings_for(table, data) | {"gone": NumericBinning([0, 1])}
+    assert_equal(open_warehouse(postgres.url, table="t").profile(binnings), locally(table, binnings))
+
+
+def test_many_rows_are_counted_alike(database: Ducks | Postgres) -> None:
+    """More rows than one batch holds, more labels than are pushed down, sums of many squares."""
+    rng = np.random.default_rng(7)
+    kinds = {name: KINDS[name] for name in ("f", "i", "s")}
+    n = 40_000
+    values = np.where(rng.random(n) < 0.05, np.nan, rng.lognormal(0, 2, n)).tolist()
+    labels = [f"id-{x}" for x in rng.zipf(1.3, n) % 20_000]
+    table = database.fill(kinds, list(zip(values, rng.integers(-50, 50, n).tolist(), labels, strict=True)))
+    known = sorted(set(labels))
+    binnings: dict[str, Binning] = {
+        "f": NumericBinning(np.quantile([v for v in values if not math.isnan(v)], np.arange(1, 60) / 60)),
+        "i": NumericBinning(range(-50, 50, 3), "integer"),
+        "s": CategoricalBinning(tuple(known[:50]), tuple(known[50:3000:2])),
+    }
+    assert_equal(open_warehouse(database.url, table="t").profile(binnings), locally(table, binnings))
+    few: dict[str, Binning] = {
+        "s": CategoricalBinning(tuple(known[:50]), None, "salt"),
+        "i": CategoricalBinning(("1", "-3"), ("7", "x")),
+    }
+    assert_equal(open_warehouse(database.url, table="t").profile(few), locally(table, few))
+
+
+def test_an_empty_table_has_empty_histograms(database: Ducks | Postgres) -> None:
+    """No rows are no problem; a column that is not there is one all the same."""
+    table = database.fill({"f": KINDS["f"], "s": KINDS["s"]}, [])
+    binnings: dict[str, Binning] = {"f": NumericBinning([0, 1]), "s": NumericBinning([0, 1]), "gone": BOOLEAN}
+    found = open_warehouse(database.url, table="t").profile(binnings, window=DAY)
+    assert_equal(found, locally(table, binnings))
+    assert (found.window, found.n_rows, dict(found.problems)) == (DAY, 0, {"gone": "column missing"})
+
+
+def test_a_column_of_another_type_is_a_problem(database: Ducks | Postgres) -> None:
+    """In the same words, and the others are counted."""
+    kinds = {name: KINDS[name] for name in ("f", "s", "day", "ts", "b", "i")}
+    table = database.fill(kinds, [(1.0, "a", date(2024, 1, 1), datetime(2024, 1, 1), True, 1)])
+    binnings: dict[str, Binning] = {
+        "f": CategoricalBinning(("1",)),
+        "s": NumericBinning([0, 1]),
+        "day": NumericBinning([0], "timestamp"),
+        "ts": NumericBinning([0], "date"),
+        "b": NumericBinning([0, 1]),
+        "i": BOOLEAN,
+    }
+    found = open_warehouse(database.url, table="t").profile(binnings)
+    assert_equal(found, locally(table, binnings))
+    assert found.problems.keys() == {"s", "day", "ts"}
+
+
+def test_nan_in_parquet_files_is_missing_to_duckdb(tmp_path: Path) -> None:
+    """A file's statistics leave NaN out, and DuckDB would answer from them; views and queries over files are safe."""
+    holes = [[1.0, math.nan, 3.0], [math.nan] * 3, [math.inf, math.nan, math.inf], [0.0, math.nan, -1.0]]
+    for i, values in enumerate(holes):
+        path = tmp_path / f"{i}.parquet"
+        pq.write_table(
+            pa.table({"x": values, "day": [date(2013, 2, 8)] * 3, "epoch": [1360299600.0, math.nan, 2e9]}), path
+        )
+        binnings = {"x": NumericBinning([-5.0, 0.5, 2.0, 10.0])}
+        expected = NumericBinning([-5.0, 0.5, 2.0, 10.0]).count(values).tolist()
+        query = f"SELECT * FROM read_parquet('{path}')"
+        opened = open_warehouse("duckdb:///:memory:", query=query)
+        assert opened.profile(binnings).histograms["x"].counts.tolist() == expected
+        labels = opened.profile({"x": CategoricalBinning(("1", "inf"))}).histograms["x"]
+        assert labels.n_missing == sum(math.isnan(value) for value in values)
+        late = [WindowFilter("epoch", Window(DAY.start, DAY.end + timedelta(days=10_000)), NEW_YORK)]
+        assert open_warehouse("duckdb:///:memory:", query=query, chosen=late).count_rows() == 2
+
+
+# --- windows ----------------------------------------------------------------------------------------------------------
+
+TIMES = [
+    ("timestamp with time zone", "2013-02-08 05:00:00+00", "2013-02-08 04:59:59.999999+00"),
+    ("timestamp", "2013-02-08 00:00:00", "2013-02-07 23:59:59.999999"),
+    ("date", "2013-02-08", "2013-02-09"),
+    ("text", "2013-02-08T05:00:00Z", "2013-02-09T05:00:00Z"),
+    ("varchar(40)", "2013-02-08 05:00:00.000+00:00", "2013-02-09 05:00:00.000+00:00"),
+    ("text", "2013-02-08 23:59", "2013-02-09 00:00"),
+    ("bigint", 1360299600, 1360386000),
+    ("bigint", 1360299600000, 1360386000000),
+    ("integer", 20130208, 20130209),
+    ("numeric(20,1)", 1360299600.5, 1360386000.5),
+    ("double precision", 1360299600.5, 1360386000.5),
+]
+
+
+@pytest.mark.parametrize(("declared", "inside", "outside"), TIMES)
+def test_windows_of_every_kind_of_time(
+    database: Ducks | Postgres, declared: str, inside: object, outside: object
+) -> None:
+    """The bounds speak the column's language, of tables and of queries; rows without a time are in no window."""
+    database.run(f"CREATE TABLE w (x int, day {declared})")
+    database.run(f"INSERT INTO w VALUES (0, NULL), (1, {inside!r}), (2, {outside!r})")
+    chosen = [WindowFilter("day", DAY, NEW_YORK)]
+    binnings = {"x": NumericBinning([0, 1, 2, 3])}
+    for place in ({"table": "w"}, {"query": "-- all\nSELECT * FROM w -- of them;"}):
+        found = open_warehouse(database.url, chosen=chosen, **place).profile(binnings)
+        assert found.histograms["x"].counts.tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_a_time_column_without_any_time_has_no_rows(database: Ducks | Postgres) -> None:
+    """All null: no window has a row; and one that is not there is named."""
+    database.run("CREATE TABLE w (day text, x int)")
+    database.run("INSERT INTO w VALUES (NULL, 1)")
+    assert open_warehouse(database.url, table="w", chosen=[WindowFilter("day", DAY, NEW_YORK)]).count_rows() == 0
+    with pytest.raises(SourceMissing, match="has no column 'dey': did you mean 'day'"):
+        open_warehouse(database.url, table="w", chosen=[WindowFilter("dey", DAY, NEW_YORK)])
+
+
+def test_windows_that_touch_are_one_condition() -> None:
+    """A year of days is asked for by two bounds, a hole by four."""
+    days = [NEW_YORK.starting(date(2013, 2, day)) for day in (3, 1, 2, 7)]
+    assert warehouse._merged(days) == [Window(days[1].start, days[0].end), days[3]]
+
+
+@pytest.mark.parametrize("name", ['quo"te', "it's 50% a:b", "x'; DROP TABLE t; --", "naïve 列", "%(x)s"])
+def test_names_are_quoted(database: Ducks | Postgres, name: str) -> None:
+    """A table and its columns may be called anything."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    database.run(f"CREATE TABLE {quoted} (day date, {quoted} int)")
+    database.run(f"INSERT INTO {quoted} VALUES ('2013-02-08', 1), ('2013-02-07', 2)")
+    chosen = [WindowFilter("day", DAY, NEW_YORK)]
+    found = open_warehouse(database.url, table=name, chosen=chosen)
+    assert found.profile({name: NumericBinning([1, 2])}).histograms[name].counts.tolist() == [0, 1, 0, 0]
+    assert [batch.to_pydict() for batch in found.read([name])] == [{name: [1]}]
+
+
+def test_a_schema_is_its_own_key(database: Ducks | Postgres) -> None:
+    """A table in another schema is found."""
+    database.run("CREATE SCHEMA s")
+    database.run("CREATE TABLE s.t (x int)")
+    assert open_warehouse(database.url, table="t", schema="s").count_rows() == 0
+
+
+def test_rows_that_change_meanwhile_are_an_error(ducks: Ducks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts that do not sum to the rows are never stored."""
+    ducks.fill({"f": KINDS["f"]}, [(1.0,)])
+    opened = open_warehouse(ducks.url, table="t")
+    monkeypatch.setattr(warehouse.Warehouse, "count_rows", lambda _self, _run=None: 2)
+    with pytest.raises(SourceError, match=r"rows changed while they were counted \(1 of f, 2 before\)"):
+        opened.profile({"f": NumericBinning([0])})
+
+
+# --- which engine -----------------------------------------------------------------------------------------------------
+
+
+def test_auto_counts_inside_only_what_is_large() -> None:
+    """Here up to five million rows; inside a database that can, beyond; what nothing else reads, always inside."""
+    large, small = (lambda: 5_000_001), (lambda: 5_000_000)
+    assert counts_inside("auto", "postgresql://h/d", large)
+    assert not counts_inside("auto", "postgresql://h/d", small)
+    assert not counts_inside("auto", "sqlite:///x.db", large)
+    assert not counts_inside("local", "postgresql://h/d", large)
+    assert counts_inside("warehouse", "postgresql://h/d", small)
+    assert counts_inside("auto", "duckdb:///x.duckdb", small)
+    assert [reads_inside(engine, "duckdb:///x") for engine in ("auto", "local", "warehouse")] == [True, False, True]
+    assert not reads_inside("warehouse", "postgresql://h/d")
+
+
+def test_without_ibis_auto_is_local_and_warehouse_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is made to install what was not asked for."""
+    monkeypatch.setattr("drift.warehouse_sql.find_spec", lambda _name: None)
+    assert not counts_inside("auto", "postgresql://h/d", lambda: 10**9)
+    with pytest.raises(MissingExtra, match=r"ibis is not installed: pip install 'drift-monitor\[warehouse\]'"):
+        open_warehouse("postgresql://h/d", table="t")
+
+
+def dump(watch: Watch) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the results, but for times, what names the engine, and atoms, which are not looked for inside."""
+    left_out = {"started_at", "finished_at", "timings", "config_hash", "config", "atoms", "digest"}
+    metadata = sa.MetaData()
+    metadata.reflect(watch.store.engine)
+    with watch.store.engine.connect() as connection:
+        return {
+            table.name: sorted(
+                (tuple(row) for row in connection.execute(sa.select(*[c for c in table.c if c.name not in left_out]))),
+                key=repr,
+            )
+            for table in metadata.sorted_tables
+        }
+
+
+def rounded(value: Any) -> Any:
+    """The same to nine digits, as means and sums of squares are."""
+    match value:
+        case float():
+            return float(f"{value:.9g}")
+        case dict():
+            return {key: rounded(each) for key, each in value.items()}
+        case list() | tuple():
+            return [rounded(each) for each in value]
+    return value
+
+
+def backfilled(folder: Path, url: str, engine: str) -> Watch:
+    """A monitor that has run two weeks."""
+    text = monitor_text(f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}")
+    watch = open_watch(f"sqlite:///{folder / engine}.db", url, text)
+    calendar = watch.monitor.window.calendar
+    days = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
+    monitoring.backfill(watch, days, clock=clock, page=True)
+    return watch
+
+
+def test_a_monitor_stores_the_same_rows_with_either_engine(tmp_path: Path, postgres_url: str) -> None:
+    """Bins, counts, scores, verdicts and alerts, row for row."""
+    frame = rows(14)
+    frame.loc[frame["day"] == FIRST + timedelta(days=13), "delay"] += 8
+    frame.loc[::50, "delay"] = None
+    write_sql(frame, postgres_url)
+    local, inside = (dump(backfilled(tmp_path, postgres_url, engine)) for engine in ("local", "warehouse"))
+    assert local["score"]
+    assert local["alert"]
+    assert {name: rounded(found) for name, found in inside.items()} == {
+        name: rounded(found) for name, found in local.items()
+    }
+
+
+def test_a_monitor_on_duckdb_needs_no_sqlalchemy(tmp_path: Path) -> None:
+    """Rows are gated, fitted and counted inside; the shifted day is found."""
+    frame = rows(14)
+    frame.loc[frame["day"] == FIRST + timedelta(days=13), "delay"] += 8
+    ducks = Ducks(tmp_path / "w.duckdb")
+    ducks.load("flights", pa.Table.from_pandas(frame, preserve_index=False))
+    text = monitor_text(
+        "{connection: warehouse, table: flights, time_column: day}",
+        expectations="[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]",
+    )
+    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", ducks.url, text)
+    calendar = watch.monitor.window.calendar
+    reports = monitoring.backfill(watch, [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)], clock=clock)
+    assert [v.feature for v in reports[-1].drifting] == ["delay"]
+    assert reports[-1].n_current == 400
+
+
+def test_what_cannot_be_counted_inside_is_counted_here(tmp_path: Path, postgres_url: str) -> None:
+    """With auto; asked for, it is a problem in words, and the other features are counted."""
+    frame = rows(3).assign(extra="{}")
+    write_sql(frame, postgres_url)
+    with sa.create_engine(postgres_url, poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE flights ALTER extra TYPE jsonb USING extra::jsonb")
+    opened = open_warehouse(postgres_url, table="flights")
+    found = opened.profile({"extra": CategoricalBinning(("{}",)), "late": BOOLEAN})
+    assert "type jsonb is not counted inside PostgreSQL: cast it to text" in found.problems["extra"]
+    assert found.histograms["late"].n == 1200
+    for engine, expected in (("auto", type(None)), ("warehouse", warehouse.Warehouse)):
+        source = f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}"
+        watch = open_watch(f"sqlite:///{tmp_path / engine}.db", postgres_url, monitor_text(source))
+        window = watch.monitor.window.calendar.starting(FIRST)
+        assert isinstance(watch.warehouse([window], ["extra", "late"], lambda: 10**9), expected)
+
+
+# --- Spark ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    bool(os.environ.get("CI")) or find_spec("pyspark") is None or shutil.which("java") is None,
+    reason="Spark needs Java 17 and pip install 'ibis-framework[pyspark]', and is left out of CI",
+)
+def test_spark_counts_what_the_local_engine_counts(tmp_path: Path) -> None:
+    """Every cell, of a Parquet file with nulls, NaN, infinities and odd labels."""
+    rng = np.random.default_rng(3)
+    n = 500
+    floats = rng.choice([0.1, 0.1 + 0.2, -0.0, math.nan, math.inf, -math.inf, 3.0, 5e-324, 1e300], n)
+    moments = [
+        datetime(1965, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(x)) for x in rng.integers(0, 4 * 10**15, n)
+    ]
+    table = pa.table(
+        {
+            "f": pa.array(floats, mask=rng.random(n) < 0.1),
+            "i": pa.array(rng.integers(-(2**63), 2**63 - 1, n), mask=rng.random(n) < 0.1),
+            "s": rng.choice(["", " ", "a", "A", "a ", "é", "日本", "'", "\\", "x\ny"], n).tolist(),
+            "b": rng.choice([True, False, None], n).tolist(),
+            "day": pa.array([moment.date() for moment in moments]),
+            "tz": pa.array(moments, pa.timestamp("us", "UTC")),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    query = f"SELECT * FROM parquet.`{tmp_path / 't.parquet'}`"
+    opened = open_warehouse(
+        "pyspark://?spark.master=local[2]&spark.ui.enabled=false&spark.ui.showConsoleProgress=false", query=query
+    )
+    binnings: dict[str, Binning] = {
+        "f": NumericBinning([0, 0.1, 0.1 + 0.2, 3]),
+        "i": NumericBinning([-(2.0**62), 0, 2.0**62]),
+        "s": CategoricalBinning(("a", "é"), ("A", "\\")),
+        "b": BOOLEAN,
+        "day": NumericBinning([-100, 0, 100], "date"),
+        "tz": NumericBinning([-1e6, 0, 1e8], "timestamp"),
+    }
+    assert_equal(opened.profile(binnings), locally(table, binnings))
+    labels = dict.fromkeys(["f", "i", "day", "tz", "s"], CategoricalBinning(("0.1", "a", "inf"), None, "salt"))
+    assert_equal(opened.profile(labels), locally(table, labels))
