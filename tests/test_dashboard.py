@@ -7,11 +7,8 @@ import re
 import socket
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
-import numpy as np
 import pytest
 from fastapi import HTTPException, Request
 from fastapi.testclient import TestClient
@@ -19,116 +16,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from drift import dashboard
-from drift.alerts import advance, answer, observations
-from drift.binning import CategoricalBinning, NumericBinning
 from drift.config import Detection
 from drift.dashboard import figures, server
 from drift.dashboard.access import COOKIE
 from drift.errors import DriftError, StoreError
-from drift.evidence import Evidence
-from drift.histograms import Histogram, Profile
-from drift.reports import Finding, Report
-from drift.scores import Score, Verdict
 from drift.store import Store
-from drift.validation import Outcome
-from drift.windows import Calendar, Window
+from tests.dashboard_samples import HOSTILE, MONITOR, NOW, NUMBERS, ODD, TOKEN, day, fill, report, save, url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-HOSTILE = "<script>alert(1)</script>/../a%2Fb\"'&\x1b[31m\u202e`ü✈ {{7*7}} =1+1"
-MONITOR = "flights"
-ODD = "odd/<b>monitor</b>"
-CALENDAR = Calendar("1d", "America/New_York")
-FIRST = date(2013, 2, 1)
-NOW = datetime(2013, 3, 1, tzinfo=UTC)
-TOKEN = "correct horse battery staple"
-LABELS = CategoricalBinning((HOSTILE, "JFK"))
-NUMBERS = NumericBinning(np.array([0.0, 10.0, 20.0]))
-BEFORE, AFTER = np.array([100, 200, 300, 200, 200]), np.array([30, 10, 10, 20, 30])
-
-KL = {"critical": 1.3, "warning": 0.03}
-
-
-def day(number: int) -> Window:
-    """The window of a day, counted from the first."""
-    return CALENDAR.starting(FIRST + timedelta(days=number))
-
-
-def verdict(feature: str, status: str, evidence: Evidence) -> Verdict:
-    """A verdict with a score where its status has one."""
-    if status in {"insufficient_data", "not_comparable", "error"}:
-        return Verdict(feature, status, "none", f"{status} because", 0.01, 0.1)  # type: ignore[arg-type]
-    kl = KL.get(status, 0.001)
-    n = evidence.current.binning.n_cells
-    score = Score(
-        feature=feature, kind=evidence.current.binning.kind, kl=kl, kl_reverse=kl, psi=2 * kl, js=kl / 4,
-        kl_corrected=kl, ci_low=kl / 2, ci_high=kl * 2, p=0.5, q=0.5, z=1.5, noise=0.002,
-        n_reference=1000, n_current=100, smoothing="pooled", fingerprint=evidence.current.binning.fingerprint,
-        contributions=np.full(n, kl / n),
-    )  # fmt: skip
-    severity: Any = status if status in KL else "none"
-    return Verdict(feature, status, severity, f"KL {kl}", 0.01, 0.1, score)  # type: ignore[arg-type]
-
-
-def report(monitor: str, window: Window, statuses: dict[str, str], gate: Any = "accepted") -> Report:
-    """A report with evidence for each feature."""
-    found = {}
-    for feature in statuses:
-        binning = LABELS if feature == HOSTILE else NUMBERS
-        found[feature] = Evidence(Histogram(binning, BEFORE), Histogram(binning, AFTER))
-    verdicts = [verdict(feature, status, found[feature]) for feature, status in statuses.items()]
-    evidence = {v.feature: found[v.feature] for v in verdicts if v.status != "not_comparable"}
-    return Report(
-        monitor, window, "trailing 28d: 28 of 28 windows", verdicts, 1000, 100, gate,
-        [Finding("missing_column", f"column {HOSTILE}: missing", HOSTILE)],
-        evidence, CALENDAR.label(window),
-    )  # fmt: skip
-
-
-def save(store: Store, made: Report, *, config_hash: str = "c0ffee") -> None:
-    """Store a report as a run would, its counts too."""
-    window = made.window
-    assert window is not None
-    store.save_run_started(made.monitor, window, config_hash, NOW, url="javascript:alert(1)")
-    store.save_gate(made.monitor, window, made.gate, [], NOW)
-    profile = Profile(window, made.n_current, {f: e.current for f, e in made.evidence.items()})
-    store.save_profile(made.monitor, profile, gate=made.gate, binning_key="k", now=NOW)
-    store.save_report(made.monitor, made, NOW)
-    status = "rejected" if made.gate == "rejected" else made.status
-    store.save_run_finished(made.monitor, window, status, NOW + timedelta(seconds=2), reference=made.reference)
-
-
-def fill(store: Store) -> None:
-    """Two monitors: a week with one window of every kind, and one with a name that wants to be markup."""
-    config = {
-        "name": MONITOR,
-        "description": "Departures <i>today</i>",
-        "window": {"every": "1d", "timezone": "America/New_York"},
-        "source": {"connection": "s3cret-connection", "query": "SELECT 's3cret'"},
-    }
-    store.save_monitor(MONITOR, "c0ffee", config, NOW)
-    store.save_monitor(ODD, "0dd", {"window": {"every": "nonsense"}}, NOW)
-    week = ["ok", "insufficient_data", "not_comparable", "error", "warning", "critical"]
-    for number, status in enumerate(week):
-        made = report(MONITOR, day(number), {"dep_delay": status, HOSTILE: "ok", "origin": "ok"})
-        save(store, made)
-        changes = advance(store.alerts(MONITOR), observations(made), monitor=MONITOR, now=NOW)
-        store.save_alerts(changes.alerts, changes.events)
-    rejected = Report(MONITOR, day(6), "none: rejected by its expectations", [], 0, 0, "rejected", label="x")
-    save(store, rejected)
-    outcomes = [
-        Outcome("k1", "expect_a", HOSTILE, "reject", False, '{"n": 3}', "3 rows are null", False),
-        Outcome("k2", "expect_b", None, "warn", True, None, "930 rows", False),
-    ]
-    store.save_gate(MONITOR, day(6), "rejected", outcomes, NOW)
-    store.save_run_started(MONITOR, day(7), "c0ffee", NOW, url="https://airflow.example/log")
-    store.save_run_finished(MONITOR, day(7), "error", NOW, error=f"the warehouse does not answer {HOSTILE}")
-    save(store, report(ODD, Calendar("1d").starting(FIRST), {"x": "ok"}))
-    opened = next(alert for alert in store.alerts(MONITOR) if alert.live)
-    after, event = answer(opened, "acknowledge", by=HOSTILE, now=NOW)
-    store.save_alerts([after], [event])
 
 
 @pytest.fixture(scope="module")
@@ -159,27 +56,28 @@ def client(store: Store) -> TestClient:
     return TestClient(dashboard.create_app(store), raise_server_exceptions=True)
 
 
-def url(page: str, /, **parameters: object) -> str:
-    """An address with its parameters."""
-    return f"/{page}?{urlencode(parameters)}"
-
-
 PAGES = [
     "/",
     "/alerts",
     "/alerts?state=all",
     "/runs",
     "/docs",
+    "/notifications",
+    "/notifications?state=all",
     url("monitor", name=MONITOR),
     url("monitor", name=MONITOR, order="name", windows=3),
     url("monitor", name=MONITOR, order="recent", q="ORI"),
     url("monitor", name=MONITOR, q="no such feature"),
+    url("monitor", name=MONITOR, having="critical"),
+    url("monitor", name=MONITOR, page=99),
     url("monitor", name=MONITOR, until="1999-01-01"),
     url("monitor", name=ODD),
     url("feature", monitor=MONITOR, feature="dep_delay"),
     url("feature", monitor=MONITOR, feature="dep_delay", window="2013-02-03"),
     url("feature", monitor=MONITOR, feature="dep_delay", window="2031-02-03"),
     url("feature", monitor=MONITOR, feature=HOSTILE),
+    url("feature", monitor=MONITOR, feature=HOSTILE, window="2013-02-06", against="previous:1"),
+    url("feature", monitor=MONITOR, feature="dep_delay", window="2013-02-06", against="weekday:8"),
     url("runs", monitor=MONITOR, window="2013-02-07"),
     url("runs", monitor=MONITOR, window="2031-02-07"),
     url("runs", monitor=ODD),
@@ -194,6 +92,8 @@ API = [
     url("runs", monitor=MONITOR),
     url("validations", monitor=MONITOR, window="2013-02-07"),
     url("alerts", state="all"),
+    url("features", monitor=MONITOR, having="drifting"),
+    url("compare", monitor=MONITOR, feature=HOSTILE, window="2013-02-06"),
     url("figures/history", monitor=MONITOR, feature="dep_delay", scale="log"),
     url("figures/histogram", monitor=MONITOR, feature=HOSTILE, window="2013-02-06"),
 ]
@@ -382,9 +282,9 @@ def test_a_lost_page_leads_back_to_the_root(client: TestClient) -> None:
     assert 'href="../../../"' in client.get("/a/b%2Fc/d/e").text
 
 
-def test_the_dashboard_only_reads(client: TestClient) -> None:
-    """Nothing can be changed over HTTP."""
-    for page in ("/", "/alerts", "/api/v1/alerts", "/api/v1/monitors"):
+def test_only_alerts_can_be_answered(client: TestClient) -> None:
+    """Of everything else nothing can be changed over HTTP, and nothing at all over the API."""
+    for page in ("/", "/alerts", "/monitor", "/api/v1/alerts", "/api/v1/monitors", "/api/v1/alert"):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert client.request(method, page).status_code == 405
 
@@ -447,6 +347,7 @@ def test_openapi_describes_every_resource(client: TestClient) -> None:
     """The document names each path of the API, and the page lists the same."""
     document = client.get("/openapi.json").json()
     assert {f"/api/v1/{path.lstrip('/').split('?')[0]}" for path in API} <= document["paths"].keys()
+    assert {tuple(methods) for methods in document["paths"].values()} == {("get",)}
     page = client.get("/docs").text
     assert all(path in page for path in document["paths"])
 
@@ -568,7 +469,7 @@ def test_a_wrong_token_gets_no_cookie(guarded: TestClient) -> None:
     assert answer.status_code == 401
     assert "not the token" in answer.text
     assert "set-cookie" not in answer.headers
-    assert guarded.post("/login", content=b"x" * 5000).status_code == 413
+    assert guarded.post("/login", content=b"x" * 9000).status_code == 413
     for value in ("9999999999.", "9999999999.00", "x.y", "", "٣.x"):
         assert guarded.get("/", headers={"cookie": f"{COOKIE}={value}".encode()}).status_code == 401
 

@@ -1,12 +1,13 @@
 """The dashboard: what is stored, as pages and as a JSON API; alone with `serve`, or inside another application.
 
-Nothing here computes a score or writes to the database. Importing this package loads neither FastAPI nor Jinja.
+People answer alerts here; nothing else is changed. Importing this package loads neither FastAPI nor Jinja.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drift.dashboard.parties import Proxy
 from drift.errors import DriftError, MissingExtra
 
 if TYPE_CHECKING:
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from drift.reports import Report
     from drift.store import Store
 
     Message = MutableMapping[str, Any]
     Asgi = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-__all__ = ["create_app", "deferred", "serve"]
+__all__ = ["Proxy", "create_app", "deferred", "serve", "to_html"]
 
 
 def create_app(
@@ -28,7 +30,10 @@ def create_app(
     *,
     monitors: Path | None = None,
     token: str | None = None,
+    read_token: str | None = None,
+    proxy: Proxy | None = None,
     auth: Callable[..., Any] | None = None,
+    read_only: bool | Callable[[Any], bool] = False,
     root_path: str = "",
 ) -> FastAPI:
     """Return the dashboard as an ASGI application.
@@ -42,9 +47,17 @@ def create_app(
     monitors
         Folder of the monitor files, to show those too that never ran.
     token
-        What readers must present, as a bearer token or in the login form. None lets everybody read.
+        What people must present, as a bearer token or in the login form. Without this, `read_token`, `proxy` and `auth`
+        everybody may read, and answer alerts.
+    read_token
+        Another one, of those who may read and not answer.
+    proxy
+        A reverse proxy that says who is asking; those it names need no token.
     auth
-        A FastAPI dependency that refuses whoever may not read; in place of `token`.
+        A FastAPI dependency that refuses whoever may not read, and returns who it is (a name, or what has a
+        ``get_name()``); in place of tokens and proxy.
+    read_only
+        Nobody answers alerts here; or, of what `auth` returns, who may not.
     root_path
         The prefix that a proxy strips; only the OpenAPI document and the cookie's path need it.
 
@@ -57,15 +70,27 @@ def create_app(
         from drift.dashboard import app
     except ModuleNotFoundError as error:
         raise _missing(error) from error
-    return app.create_app(store, monitors=monitors, token=token, auth=auth, root_path=root_path)
+    return app.create_app(
+        store,
+        monitors=monitors,
+        token=token,
+        read_token=read_token,
+        proxy=proxy,
+        auth=auth,
+        read_only=read_only,
+        root_path=root_path,
+    )
 
 
-def serve(
+def serve(  # noqa: PLR0913 - what the command line asks for, each by name
     store: Store | Callable[[], Store],
     *,
     host: str = "127.0.0.1",
     port: int = 8090,
     token: str | None = None,
+    read_token: str | None = None,
+    proxy: Proxy | None = None,
+    read_only: bool = False,
     monitors: Path | None = None,
     root_path: str = "",
 ) -> None:
@@ -73,10 +98,10 @@ def serve(
 
     Parameters
     ----------
-    store, token, monitors, root_path
+    store, token, read_token, proxy, read_only, monitors, root_path
         As for `create_app`.
     host, port
-        Where to listen. Beyond this machine (anything but loopback) only with a token.
+        Where to listen. Beyond this machine (anything but loopback) only with a token or a proxy.
 
     Raises
     ------
@@ -89,7 +114,39 @@ def serve(
         from drift.dashboard import server
     except ModuleNotFoundError as error:
         raise _missing(error) from error
-    server.serve(store, host=host, port=port, token=token, monitors=monitors, root_path=root_path)
+    server.serve(
+        store,
+        host=host,
+        port=port,
+        token=token,
+        read_token=read_token,
+        proxy=proxy,
+        read_only=read_only,
+        monitors=monitors,
+        root_path=root_path,
+    )
+
+
+def to_html(report: Report, *, timezone: str = "UTC") -> str:
+    """Return a report as one HTML page that needs nothing else: to attach, to archive, to print.
+
+    Parameters
+    ----------
+    report
+        With its evidence, so that it can show the histograms.
+    timezone
+        In which the times of its window are shown.
+
+    Raises
+    ------
+    MissingExtra
+        If Jinja is not installed, which comes with the extra ``dashboard``.
+    """
+    try:
+        from drift.dashboard import static_report
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+    return static_report.to_html(report, timezone=timezone)
 
 
 def deferred(build: Callable[[], FastAPI]) -> Asgi:

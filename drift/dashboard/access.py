@@ -1,16 +1,20 @@
-"""Who may read: a token, as a bearer or behind a login form; and what a browser is told to refuse."""
+"""Who may read and who may answer alerts: a token, a proxy that knows its users, or the application around this one."""
 
 from __future__ import annotations
 
 import hmac
 import re
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
-from fastapi import HTTPException, Request, Response
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
+
+from drift.dashboard.parties import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +23,8 @@ if TYPE_CHECKING:
 
 COOKIE = "drift_session"
 SESSION_SECONDS = 30 * 24 * 3600
-_LARGEST_FORM = 4096
+_LARGEST_FORM = 8192
+_LONGEST_NAME = 80
 _PAGE = re.compile(r"[a-z]*(\?[^\s\\]*)?")
 
 # Plotly adds one empty <style> element and fills it through the object model: the hash is that of the empty text.
@@ -66,45 +71,177 @@ class SecurityHeaders:
         await self.app(scope, receive, answer)
 
 
-def session(token: str, now: float) -> str:
-    """Return a cookie's value: until when it is good, signed with the token, which is not in it."""
-    until = str(int(now) + SESSION_SECONDS)
-    return f"{until}.{_sign(token, until)}"
+# -- who is asking ----------------------------------------------------------------------------------------------------
 
 
-def good_session(token: str, value: str, now: float) -> bool:
-    """Say whether a cookie's value was signed with this token and is still good.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who is asking.
+
+    Parameters
+    ----------
+    name
+        Empty where nobody has said who they are.
+    may_answer
+        Whether they may answer alerts, or only read.
+    """
+
+    name: str = ""
+    may_answer: bool = True
+
+
+def known_to(auth: Callable[..., Any], read_only: Callable[[Any], bool]) -> Callable[..., None]:
+    """Return a dependency that asks the application around this one who is asking.
+
+    Parameters
+    ----------
+    auth
+        A FastAPI dependency that refuses whoever may not read, and returns a user.
+    read_only
+        Whether such a user may only read.
+    """
+
+    # As a default, since an annotation of a function within a function is text that nobody could look `auth` up for.
+    def check(request: Request, user: Any = Depends(auth)) -> None:  # noqa: B008 - how FastAPI takes it
+        request.state.reader = Reader(_name_of(user), not read_only(user))
+
+    return check
+
+
+def _name_of(user: Any) -> str:
+    """Return how a user is called, whatever the object: Airflow's have ``get_name()``.
 
     Examples
     --------
-    >>> value = session("secret", 0)
-    >>> good_session("secret", value, 60), good_session("other", value, 60), good_session("secret", value, 1e9)
-    (True, False, False)
+    >>> _name_of("ada"), _name_of({"username": "ada"}), _name_of(None)
+    ('ada', 'ada', '')
     """
-    until, _, signature = value.partition(".")
-    return _same(signature, _sign(token, until)) and until.isdecimal() and now < int(until)
+    if isinstance(user, str):
+        return _clean(user)
+    names = [user.get(key) for key in ("name", "username")] if isinstance(user, dict) else []
+    get_name = getattr(user, "get_name", None)
+    names += [get_name() if callable(get_name) else None, getattr(user, "username", None), getattr(user, "name", None)]
+    return _clean(next((name for name in names if isinstance(name, str) and name), ""))
 
 
-def _sign(token: str, until: str) -> str:
-    return hmac.new(token.encode(), b"drift session " + until.encode(), "sha256").hexdigest()
+def _clean(name: str) -> str:
+    return " ".join(name.replace("\0", " ").split())[:_LONGEST_NAME]
+
+
+def present(tokens: dict[str, bool], proxy: Proxy | None, *, read_only: bool) -> Callable[..., None]:
+    """Return a dependency that lets those pass who present a token, or whom the proxy names.
+
+    Parameters
+    ----------
+    tokens
+        Each with whether it is good for answering alerts. None at all, and no proxy: everybody may read and answer.
+    proxy
+    read_only
+        Nobody answers alerts here.
+    """
+
+    def check(request: Request) -> None:
+        reader = _through(proxy, request) if proxy else None
+        if reader is None and tokens:
+            reader = _bearer(tokens, request) or _session(tokens, request)
+        if reader is None and (tokens or proxy):
+            raise HTTPException(401, "present the token" if tokens else "sign in at the proxy", _challenge(tokens))
+        reader = reader or Reader()
+        request.state.reader = Reader(reader.name, reader.may_answer and not read_only)
+
+    return check
+
+
+def _challenge(tokens: dict[str, bool]) -> dict[str, str] | None:
+    return {"WWW-Authenticate": "Bearer"} if tokens else None
+
+
+def _through(proxy: Proxy, request: Request) -> Reader | None:
+    name = _clean(request.headers.get(proxy.header, ""))
+    peer = request.client.host if request.client else ""
+    return Reader(name) if name and proxy.is_at(peer) else None
+
+
+def _bearer(tokens: dict[str, bool], request: Request) -> Reader | None:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    found = [may for token, may in tokens.items() if _same(given.strip(), token)]
+    return Reader("", found[0]) if found else None
+
+
+def _session(tokens: dict[str, bool], request: Request) -> Reader | None:
+    value = request.cookies.get(COOKIE, "")
+    for token, may_answer in tokens.items():
+        name = session_name(token, value, time.time())
+        if name is not None:
+            return Reader(name, may_answer)
+    return None
+
+
+def may_answer(request: Request) -> Reader:
+    """Return who is asking, for a request that changes something.
+
+    Raises
+    ------
+    HTTPException
+        403 where they may only read, or another site's page sent the request.
+    """
+    reader: Reader = request.state.reader
+    if not reader.may_answer:
+        raise HTTPException(403, "you may read here, and not answer alerts")
+    if not from_here(request):
+        raise HTTPException(403, "another site's page sent this: open the alert here and answer it there")
+    return reader
+
+
+def from_here(request: Request) -> bool:
+    """Whether a request that changes something comes from a page of ours, or from no browser at all.
+
+    Browsers say where a request comes from, and no page can make them say otherwise: in `Sec-Fetch-Site`, and where
+    they do not send that (plain HTTP), in `Origin`.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    ours = {request.headers.get(name, "").lower() for name in ("host", "x-forwarded-host")} - {""}
+    return urlsplit(origin).netloc.lower() in ours
+
+
+# -- the token's session ----------------------------------------------------------------------------------------------
+
+
+def session(token: str, now: float, name: str = "") -> str:
+    """Return a cookie's value: until when it is good and for whom, signed with the token, which is not in it."""
+    said = f"{int(now) + SESSION_SECONDS}.{urlsafe_b64encode(name.encode()).decode()}"
+    return f"{said}.{_sign(token, said)}"
+
+
+def session_name(token: str, value: str, now: float) -> str | None:
+    """Return for whom a cookie's value was signed with this token; None where it was not, or is no longer good.
+
+    Examples
+    --------
+    >>> value = session("secret", 0, "ada")
+    >>> session_name("secret", value, 60), session_name("other", value, 60), session_name("secret", value, 1e9)
+    ('ada', None, None)
+    """
+    said, _, signature = value.rpartition(".")
+    if not _same(signature, _sign(token, said)):
+        return None
+    until, _, name = said.partition(".")
+    return urlsafe_b64decode(name).decode() if now < int(until) else None
+
+
+def _sign(token: str, said: str) -> str:
+    return hmac.new(token.encode(), b"drift session " + said.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
 
 
 def _same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))
-
-
-def token_required(token: str) -> Callable[..., None]:
-    """Return a dependency that lets those pass who present the token."""
-
-    def check(request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(given.strip(), token):
-            return
-        if good_session(token, request.cookies.get(COOKIE, ""), time.time()):
-            return
-        raise HTTPException(401, "present the token", {"WWW-Authenticate": "Bearer"})
-
-    return check
 
 
 def safe_next(page: str) -> str:
@@ -118,20 +255,35 @@ def safe_next(page: str) -> str:
     return f"./{page}" if _PAGE.fullmatch(page) else "./"
 
 
-async def log_in(request: Request, token: str) -> Response | None:
-    """Take the login form; None where the token is wrong."""
-    if int(request.headers.get("content-length") or 0) > _LARGEST_FORM:
-        raise HTTPException(413)
+async def read_form(request: Request) -> dict[str, str]:
+    """Read the fields of a form; small ones only.
+
+    Raises
+    ------
+    HTTPException
+        413 where it is too large.
+    """
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > _LARGEST_FORM:
+        raise HTTPException(413, "the form is too large")
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > _LARGEST_FORM:
-            raise HTTPException(413)
-    fields = parse_qs(body.decode("utf-8", "replace"))
-    if not _same(fields.get("token", [""])[0].strip(), token):
+            raise HTTPException(413, "the form is too large")
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
+    return {name: values[0].replace("\0", "\N{REPLACEMENT CHARACTER}").strip() for name, values in fields.items()}
+
+
+async def log_in(request: Request, tokens: dict[str, bool]) -> Response | None:
+    """Take the login form; None where the token is wrong."""
+    fields = await read_form(request)
+    token = next((token for token in tokens if _same(fields.get("token", ""), token)), None)
+    if token is None:
         return None
-    answer = RedirectResponse(safe_next(fields.get("next", [""])[0]), 303)
-    answer.set_cookie(COOKIE, session(token, time.time()), max_age=SESSION_SECONDS, **_cookie(request))
+    answer = RedirectResponse(safe_next(fields.get("next", "")), 303)
+    value = session(token, time.time(), _clean(fields.get("name", "")))
+    answer.set_cookie(COOKIE, value, max_age=SESSION_SECONDS, **_cookie(request))
     return answer
 
 

@@ -3,170 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 
-from drift.dashboard import figures, queries
-from drift.dashboard.formatting import Place, place_of
-from drift.dashboard.parameters import Maybe, Moment, Name, Opened, Windows, instant, known_monitor
+from drift.dashboard import alert_queries, events, exports, feature_page, feature_queries, figures, queries
+from drift.dashboard.api_models import (
+    AlertOut,
+    Alerts,
+    AlertWithDiary,
+    CellOut,
+    ComparisonOut,
+    EventOut,
+    Features,
+    MonitorOut,
+    OutcomeOut,
+    Problem,
+    RunOut,
+    Runs,
+    ScoreOut,
+    Scores,
+)
+from drift.dashboard.cells import cells
+from drift.dashboard.formatting import Place, place_of, web_address
+from drift.dashboard.parameters import (
+    AgainstText,
+    Maybe,
+    Moment,
+    Name,
+    Opened,
+    State,
+    Windows,
+    instant,
+    known_monitor,
+    states_of,
+)
 from drift.store import Store
 
 router = APIRouter()
-v1 = APIRouter(prefix="/api/v1")
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "That was no HTTP, or an address of more than 64 kB; said in plain text."},
+    401: {"model": Problem, "description": "The token is missing or wrong."},
+    404: {"model": Problem, "description": "There is no such thing."},
+    422: {"model": Problem, "description": "A parameter was not understood."},
+    503: {"model": Problem, "description": "The results database does not answer."},
+}
+v1 = APIRouter(prefix="/api/v1", responses=_REFUSALS)
 
 ALL_FEATURES_WINDOWS = 31
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="Leave out so many.")]
-
-
-class MonitorOut(BaseModel):
-    """A monitor and how its newest window stands."""
-
-    monitor: str
-    description: str
-    timezone: str
-    window: datetime | None = Field(description="Start of the newest window.")
-    status: str
-    n_scored: int | None
-    n_drifting: int | None
-    open_alerts: dict[str, int] = Field(description="Open and acknowledged alerts, by severity.")
-    config_hash: str
-
-
-class ScoreOut(BaseModel):
-    """What is made of one feature in one window. Divergences in nats; null where there is no score."""
-
-    feature: str
-    window_start: datetime
-    window_end: datetime
-    status: str
-    severity: str
-    reason: str
-    warning: float
-    critical: float
-    kind: str | None
-    kl: float | None
-    kl_reverse: float | None
-    psi: float | None
-    js: float | None
-    kl_corrected: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p: float | None
-    q: float | None
-    z: float | None
-    noise: float | None
-    n_reference: int | None
-    n_current: int | None
-    null_rate_reference: float | None
-    null_rate_current: float | None
-    smoothing: str | None
-    fingerprint: str | None = Field(description="Of the binning.")
-
-
-class Scores(BaseModel):
-    """Scores, oldest window first; those before `earlier` come by asking for `until` it; null where there are none."""
-
-    monitor: str
-    direction: Literal["current||reference"] = "current||reference"
-    unit: Literal["nats"] = "nats"
-    scores: list[ScoreOut]
-    earlier: datetime | None
-
-
-class RunOut(BaseModel):
-    """A window of a monitor: its run and the head of its report."""
-
-    window_start: datetime
-    window_end: datetime
-    status: str
-    gate: str | None
-    reference: str | None
-    n_reference: int | None
-    n_current: int | None
-    n_scored: int | None
-    n_drifting: int | None
-    total_kl: float | None
-    findings: list[str]
-    config_hash: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    error: str | None
-
-
-class Runs(BaseModel):
-    """Runs, newest window first."""
-
-    monitor: str
-    runs: list[RunOut]
-    earlier: datetime | None
-
-
-class OutcomeOut(BaseModel):
-    """What one expectation observed in one window."""
-
-    key: str
-    expectation: str
-    column_name: str | None
-    severity: str
-    success: bool
-    error: bool
-    observed: str | None
-    message: str
-
-
-class AlertOut(BaseModel):
-    """An alert."""
-
-    id: str
-    monitor: str
-    key: str
-    kind: str
-    feature: str | None
-    state: str
-    severity: str
-    worst: str
-    reason: str
-    opened_window: datetime
-    last_window: datetime
-    opened_at: datetime
-    last_seen_at: datetime
-    windows: int
-    quiet: int
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    resolved_at: datetime | None
-    resolved_window: datetime | None
-    resolved_by: str | None
-
-
-class Alerts(BaseModel):
-    """One page of alerts, the newest opening first."""
-
-    total: int
-    alerts: list[AlertOut]
-
-
-class EventOut(BaseModel):
-    """One line of an alert's diary."""
-
-    seq: int
-    at: datetime
-    window_start: datetime | None
-    transition: str
-    reason: str
-    actor: str
-
-
-class AlertWithDiary(AlertOut):
-    """An alert and everything that happened to it."""
-
-    diary: list[EventOut]
 
 
 def _place(store: Store, monitor: str) -> Place:
@@ -176,7 +64,7 @@ def _place(store: Store, monitor: str) -> Place:
 @v1.get("/monitors")
 def monitors(store: Opened) -> list[MonitorOut]:
     """Every monitor that ever ran, and how it stands."""
-    timelines, alerts = queries.timelines(store, windows=1), queries.alert_counts(store)
+    timelines, alerts = queries.timelines(store, windows=1), alert_queries.counts(store)
     found = []
     for row in store.monitors():
         name = row["monitor"]
@@ -240,11 +128,13 @@ def _run(moment: queries.Moment) -> RunOut:
     report, run = moment.report, moment.run
     heads = ("gate", "reference", "n_reference", "n_current", "n_scored", "n_drifting", "total_kl")
     times = ("config_hash", "started_at", "finished_at", "error")
+    url = web_address(run.get("url")) or None
     return RunOut(
         window_start=moment.start,
         window_end=moment.end,
         status=moment.status,
         findings=[finding["message"] for finding in report.get("findings", [])],
+        url=url,
         **{name: report.get(name) for name in heads},
         **{name: run.get(name) for name in times},
     )
@@ -267,24 +157,91 @@ def validations(store: Opened, monitor: Name, window: Moment = None) -> list[Out
 def alerts(
     store: Opened,
     monitor: Maybe = None,
-    state: Literal["live", "open", "acknowledged", "resolved", "all"] = "live",
+    feature: Maybe = None,
+    state: State = "live",
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Alerts:
     """Alerts, the newest opening first; `live` is open or acknowledged."""
-    states = {"live": ("open", "acknowledged"), "all": ("open", "acknowledged", "resolved")}.get(state, (state,))
-    found, total = queries.alerts(store, monitor=monitor, states=states, limit=limit, offset=offset)
+    states = states_of(state)
+    found, total = alert_queries.page(
+        store, monitor=monitor, feature=feature, states=states, limit=limit, offset=offset
+    )
     return Alerts(total=total, alerts=[AlertOut(**asdict(alert)) for alert in found])
 
 
 @v1.get("/alert")
 def alert(store: Opened, id: Name) -> AlertWithDiary:  # noqa: A002 - the name readers type
     """One alert, with its diary."""
-    found = queries.alert(store, id)
+    found = alert_queries.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert")
     diary = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
     return AlertWithDiary(**asdict(found), diary=diary)
+
+
+@v1.get("/features")
+def features(
+    store: Opened,
+    monitor: Name,
+    windows: Windows = 30,
+    order: queries.Order = "worst",
+    having: queries.Having = "any",
+    q: Annotated[Name, Query(description="Part of a name, whatever its case.")] = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Features:
+    """The features of a monitor in its newest windows, worst first, by newest drift or by name."""
+    known_monitor(store, monitor)
+    moments = queries.timelines(store, monitor, windows=windows).get(monitor, [])
+    names: list[str] = []
+    total = 0
+    if moments:
+        since, last = moments[0].start, moments[-1].start
+        wanted = queries.Wanted(order, q, having)
+        names, total = queries.features(store, monitor, wanted, since=since, until=last, limit=limit, offset=offset)
+    return Features(monitor=monitor, total=total, features=names)
+
+
+@v1.get("/compare")
+def compare(
+    store: Opened, monitor: Name, feature: Name, against: AgainstText = "previous:1", window: Moment = None
+) -> ComparisonOut:
+    """Hold one window of a feature (the newest by default) against any other reference, from stored counts."""
+    place = _place(store, monitor)
+    at = instant(place, window)
+    if at is None:
+        newest = store.scores(monitor, feature=feature, windows=1)
+        at = newest[-1]["window_start"] if newest else None
+    found = feature_queries.detail(store, monitor, feature, at) if at is not None else None
+    compared = feature_page.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
+    if at is None or found is None or compared is None:
+        raise HTTPException(404, "nothing was stored of this feature in this window")
+    numbers = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "psi", "js", "n_reference", "n_current")
+    return ComparisonOut(
+        monitor=monitor,
+        feature=feature,
+        window_start=at,
+        against=compared.against.text,
+        reference=compared.against.words,
+        windows=compared.windows,
+        windows_asked=len(compared.against.windows),
+        warning=found.verdict.warning,
+        critical=found.verdict.critical,
+        explanation=list(compared.words),
+        cells=[
+            CellOut(
+                cell=row["cell"],
+                reference=row["before"],
+                current=row["after"],
+                reference_share=row["share_before"],
+                current_share=row["share_after"],
+                contribution=row["part"],
+            )
+            for row in cells(compared.evidence, compared.score)
+        ],
+        **{name: getattr(compared.score, name, None) for name in numbers},
+    )
 
 
 @v1.get("/figures/history")
@@ -298,25 +255,29 @@ def history_figure(
 ) -> JSONResponse:
     """The chart of a feature over time, as a Plotly figure."""
     place = _place(store, monitor)
-    rows = store.scores(monitor, feature=feature, windows=windows)
-    if not rows:
-        raise HTTPException(404, "this monitor has no score of such a feature")
-    moments = queries.timelines(store, monitor, windows=windows).get(monitor, [])
-    seen = [moment for moment in moments if moment.start >= rows[0]["window_start"]]
-    return JSONResponse(figures.history(rows, seen, place, chosen=instant(place, window), log=scale == "log"))
+    at = instant(place, window)
+    rows, seen = feature_page.course(store, monitor, feature, windows, at, place)
+    happened = events.events(seen, events.fits(store, monitor), place)
+    figure = figures.history(rows, seen, place, happened, chosen=at, log=scale == "log")
+    return JSONResponse(figure)
 
 
 @v1.get("/figures/histogram")
-def histogram_figure(store: Opened, monitor: Name, feature: Name, window: Moment) -> JSONResponse:
+def histogram_figure(
+    store: Opened, monitor: Name, feature: Name, window: Moment, against: AgainstText = None
+) -> JSONResponse:
     """The chart of a feature's cells in one window, reference beside current, as a Plotly figure."""
-    at = instant(_place(store, monitor), window)
-    found = store.load_report(monitor, at) if at is not None else None
-    evidence = found.evidence.get(feature) if found else None
-    if found is None or evidence is None:
+    place = _place(store, monitor)
+    at = instant(place, window)
+    found = feature_queries.detail(store, monitor, feature, at) if at is not None else None
+    compared = feature_page.compare(store, monitor, feature, found, place, against) if found else None
+    shown = compared or found
+    if found is None or shown is None or shown.evidence is None:
         raise HTTPException(404, "no counts are stored of this feature in this window")
-    return JSONResponse(figures.histogram(evidence, found[feature].score))
+    return JSONResponse(figures.histogram(shown.evidence, compared.score if compared else found.verdict.score))
 
 
+v1.include_router(exports.router)
 router.include_router(v1)
 
 

@@ -15,11 +15,27 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 import drift
-from drift.dashboard import access, api, assets, pages, queries
+from drift.dashboard import (
+    access,
+    alert_pages,
+    answering,
+    api,
+    assets,
+    docs_page,
+    feature_page,
+    monitor_page,
+    overview_page,
+    queries,
+    rendering,
+    run_page,
+)
+from drift.dashboard.parties import Proxy
 from drift.errors import DriftError
 from drift.store import Store
 
 log = logging.getLogger(__name__)
+
+_PAGES = (overview_page, monitor_page, feature_page, alert_pages, answering, run_page, docs_page)
 
 
 def create_app(
@@ -27,14 +43,20 @@ def create_app(
     *,
     monitors: Path | None = None,
     token: str | None = None,
+    read_token: str | None = None,
+    proxy: Proxy | None = None,
     auth: Callable[..., Any] | None = None,
+    read_only: bool | Callable[[Any], bool] = False,
     root_path: str = "",
 ) -> FastAPI:
     """Return the dashboard as an ASGI application: `drift.dashboard.create_app`."""
+    # The token that may more comes first, should both be the same.
+    tokens = {} if auth else {**({read_token: False} if read_token else {}), **({token: True} if token else {})}
     app = FastAPI(
         title="Drift",
         version=drift.__version__,
-        description="What the monitors found: scores in nats, D(current‖reference). Read only.",
+        description="What the monitors found: scores in nats, D(current‖reference). Reads only; pages back in time, or "
+        "by limit and offset; refuses with a `detail`.",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -42,15 +64,19 @@ def create_app(
     )
     app.state.open_store = (lambda: store) if isinstance(store, Store) else store
     app.state.monitors = monitors
-    app.state.has_login = bool(token) and auth is None
-    guard = auth or (access.token_required(token) if token else None)
-    guards = [Depends(guard)] if guard else []
-    app.include_router(pages.router, dependencies=guards)
+    app.state.has_login = bool(tokens)
+    if auth:
+        guard = access.known_to(auth, read_only if callable(read_only) else lambda _: bool(read_only))
+    else:
+        guard = access.present(tokens, proxy, read_only=bool(read_only))
+    guards = [Depends(guard)]
+    for page in _PAGES:
+        app.include_router(page.router, dependencies=guards)
     app.include_router(api.router, dependencies=guards)
     app.include_router(assets.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
-    if token and auth is None:
-        _add_login(app, token)
+    if tokens:
+        _add_login(app, tokens)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(DriftError, _unavailable)
@@ -70,13 +96,13 @@ def _health(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _add_login(app: FastAPI, token: str) -> None:
+def _add_login(app: FastAPI, tokens: dict[str, bool]) -> None:
     def form(request: Request) -> Response:
-        return pages.login(request)
+        return rendering.login(request)
 
     async def enter(request: Request) -> Response:
-        answer = await access.log_in(request, token)
-        return answer or pages.login(request, wrong=True)
+        answer = await access.log_in(request, tokens)
+        return answer or rendering.login(request, wrong=True)
 
     def leave(request: Request) -> Response:
         return access.log_out(request)
@@ -87,7 +113,7 @@ def _add_login(app: FastAPI, token: str) -> None:
 
 
 def _wants_json(request: Request) -> bool:
-    return pages.local_path(request).startswith("/api/")
+    return rendering.local_path(request).startswith("/api/")
 
 
 def _http_error(request: Request, error: Exception) -> Response:
@@ -96,8 +122,8 @@ def _http_error(request: Request, error: Exception) -> Response:
     if _wants_json(request):
         return JSONResponse({"detail": error.detail}, error.status_code, headers)
     if error.status_code == HTTPStatus.UNAUTHORIZED and request.app.state.has_login:
-        return pages.login(request, headers=headers)
-    return pages.message(request, error.status_code, str(error.detail), headers)
+        return rendering.login(request, headers=headers)
+    return rendering.message(request, error.status_code, str(error.detail), headers)
 
 
 def _bad_request(request: Request, error: Exception) -> Response:
@@ -105,7 +131,7 @@ def _bad_request(request: Request, error: Exception) -> Response:
     problems = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors())
     if _wants_json(request):
         return JSONResponse({"detail": problems}, 422)
-    return pages.message(request, 422, problems)
+    return rendering.message(request, 422, problems)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
@@ -113,7 +139,7 @@ def _unavailable(request: Request, error: Exception) -> Response:
     if _wants_json(request):
         return JSONResponse({"detail": str(error)}, 503)
     try:
-        return pages.message(request, 503, str(error))
+        return rendering.message(request, 503, str(error))
     except DriftError:
         return PlainTextResponse(str(error), 503)
 

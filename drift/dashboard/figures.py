@@ -5,12 +5,14 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from drift.dashboard.events import MARKS
 from drift.dashboard.formatting import STATUSES, clipped, count, iso, link, nats, percent, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from drift.dashboard.events import Event
     from drift.dashboard.formatting import Place
     from drift.dashboard.queries import Moment
     from drift.evidence import Evidence
@@ -51,15 +53,15 @@ def words(text: object) -> str:
     return escape(shown(text), quote=False)
 
 
-def status_of(row: Mapping[str, Any]) -> str:
-    """Return the status of a score's row, with ``pending`` for a drift that has not lasted yet.
+def status_of(status: str, severity: str) -> str:
+    """Return the status to show of a verdict, ``pending`` for a drift that has not lasted yet.
 
     Examples
     --------
-    >>> status_of({"status": "ok", "severity": "warning"})
+    >>> status_of("ok", "warning")
     'pending'
     """
-    return "pending" if row["status"] == "ok" and row["severity"] != "none" else str(row["status"])
+    return "pending" if status == "ok" and severity != "none" else status
 
 
 def gap_of(moment: Moment) -> str:
@@ -71,6 +73,7 @@ def history(
     rows: Sequence[Mapping[str, Any]],
     moments: Iterable[Moment],
     place: Place,
+    events: Iterable[Event] = (),
     *,
     chosen: datetime | None = None,
     log: bool = False,
@@ -84,12 +87,15 @@ def history(
     moments
         The monitor's windows: those without a score are marked below.
     place
+    events
+        What happened beside the scores; new baselines and configurations are marked.
     chosen
         Start of the window to mark.
     log
         A logarithmic axis.
     """
-    gaps = [moment for moment in moments if moment.start not in {row["window_start"] for row in rows}]
+    told = {row["window_start"] for row in rows}
+    gaps = [moment for moment in moments if moment.start not in told]
     # A line breaks where a window has no score, also where it was rejected and no feature has a row.
     unscored: list[Mapping[str, Any]] = [{"window_start": gap.start, "kl": None} for gap in gaps]
     line = sorted([*rows, *unscored], key=lambda row: row["window_start"])
@@ -99,7 +105,7 @@ def history(
         return {
             "name": name,
             "x": [place.local(row["window_start"]) for row in line],
-            "y": [None if row["kl"] is None else max(row[of], floor) for row in line],
+            "y": [None if row.get(of) is None else max(row[of], floor) for row in line],
             "mode": "lines",
             "line": style,
             "hoverinfo": "skip",
@@ -108,6 +114,7 @@ def history(
     data: list[dict[str, Any]] = [
         _band(line, place, floor),
         curve("KL as shown (smoothed)", "kl", {"color": "var(--muted)", "width": 1, "dash": "dot"}),
+        curve("KL from the fixed baseline", "kl_fixed", {"color": "var(--fixed)", "width": 1.5, "dash": "dashdot"}),
         curve("KL, bias-corrected", "kl_corrected", {"color": "var(--current)", "width": 1.5}),
     ]
     data += [
@@ -131,27 +138,39 @@ def history(
         | {"domain": [0.44, 1], "type": low, "title": {"text": "D(current‖reference), nats"}, "rangemode": "tozero"}
         | ({"dtick": 1, "tickformat": "~g"} if log else {}),
         "yaxis2": _GRID
-        | {"domain": [0.22, 0.37], "title": {"text": "null rate"}, "tickformat": ".0%", "rangemode": "tozero"},
-        "yaxis3": _GRID | {"domain": [0, 0.15], "title": {"text": "rows"}, "rangemode": "tozero"},
+        | {
+            "domain": [0.22, 0.37],
+            "title": {"text": "null rate"},
+            "nticks": 4,
+            "tickformat": ".0%",
+            "rangemode": "tozero",
+        },
+        "yaxis3": _GRID | {"domain": [0, 0.15], "title": {"text": "rows"}, "nticks": 4, "rangemode": "tozero"},
         "hovermode": "closest",
     }
-    if chosen is not None:
-        at = place.local(chosen)
-        style = {"color": "var(--text)", "width": 1}
-        layout["shapes"] = [
-            {
-                "type": "line",
-                "xref": "x",
-                "yref": "paper",
-                "x0": at,
-                "x1": at,
-                "y0": 0,
-                "y1": 1,
-                "line": style,
-                "layer": "below",
-            }
-        ]
+    lines = [] if chosen is None else [_upright(place.local(chosen), {"color": "var(--text)", "width": 1})]
+    marked = [event for event in events if event.kind in {"baseline", "config"}]
+    dotted = {"color": "var(--muted)", "width": 1, "dash": "dot"}
+    layout["shapes"] = lines + [_upright(place.local(event.start), dotted) for event in marked]
+    layout["annotations"] = [
+        {
+            "x": place.local(event.start),
+            "y": 1,
+            "xref": "x",
+            "yref": "paper",
+            "yanchor": "bottom",
+            "text": MARKS[event.kind][0],
+            "hovertext": words(event.words),
+            "showarrow": False,
+        }
+        for event in marked
+    ]
     return {"data": data, "layout": layout}
+
+
+def _upright(at: str, style: dict[str, Any]) -> dict[str, Any]:
+    ends = {"x0": at, "x1": at, "y0": 0, "y1": 1}
+    return {"type": "line", "xref": "x", "yref": "paper", **ends, "line": style, "layer": "below"}
 
 
 def _band(rows: Sequence[Mapping[str, Any]], place: Place, floor: float) -> dict[str, Any]:
@@ -188,7 +207,7 @@ def _points(
     marks: dict[str, list[tuple[str, float, str, str]]] = {}
     for row in rows:
         label = place.label(row["window_start"], row["window_end"])
-        status = status_of(row)
+        status = status_of(row["status"], row["severity"])
         lines = [f"{label}: {STATUSES[status][1]}", clipped(row["reason"], 90)]
         height = floor
         if row["kl"] is not None:
@@ -198,6 +217,7 @@ def _points(
                 f"95 % {nats(row['ci_low'])} … {nats(row['ci_high'])}",
                 f"thresholds {row['warning']:g} / {row['critical']:g}",
                 f"n {count(row['n_current'])} against {count(row['n_reference'])}",
+                *([f"from the baseline {nats(row['kl_fixed'])}"] if row.get("kl_fixed") is not None else []),
             ]
         where = link("feature", monitor=row["monitor"], feature=row["feature"], window=iso(row["window_start"]))
         text = "<br>".join(map(words, lines))
@@ -217,7 +237,7 @@ def _points(
             "mode": "markers",
             "marker": {
                 "symbol": _SYMBOLS.get(status, "circle-open"),
-                "size": 7 if status == "ok" else 11,
+                "size": (7 if len(rows) <= 120 else 4) if status == "ok" else 11,
                 "color": f"var(--{status.replace('_', '-')})",
                 "line": {"width": 1.5, "color": f"var(--{status.replace('_', '-')})"},
             },
@@ -335,7 +355,7 @@ def _layout(height: int) -> dict[str, Any]:
     return {
         "height": height,
         "showlegend": False,
-        "margin": {"l": 70, "r": 15, "t": 10, "b": 60},
+        "margin": {"l": 70, "r": 15, "t": 22, "b": 60},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"color": "var(--text)", "family": "system-ui, sans-serif", "size": 12},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STATUSES: dict[str, tuple[str, str]] = {
     "critical": ("◆", "critical"),
     "warning": ("▲", "warning"),
-    "pending": ("△", "drifts, but not yet often enough"),
+    "pending": ("△", "drifts, not lasting yet"),
     "ok": ("·", "ok"),
     "insufficient_data": ("○", "insufficient data"),
     "not_comparable": ("≠", "not comparable"),
@@ -33,6 +33,8 @@ STATUSES: dict[str, tuple[str, str]] = {
     "resolved": ("✓", "resolved"),
     "accepted": ("✓", "accepted"),
     "warned": ("▲", "warned"),
+    "snoozed": ("☾", "snoozed"),
+    "late": ("⏱", "late"),
     "not_validated": ("–", "not validated"),
 }
 """The glyph and the words of every status."""
@@ -51,6 +53,9 @@ def shown(name: object) -> str:
     text = str(name)
     if not text:
         return "(empty)"
+    if text.isprintable():
+        # What turns the direction of text is not printable either.
+        return text
     return "".join(
         c.encode("unicode_escape").decode() if c in _BIDI or unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} else c
         for c in text
@@ -144,6 +149,40 @@ def duration(start: datetime | None, end: datetime | None) -> str:
         return "–"
     seconds = max(0.0, (end - start).total_seconds())
     return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
+
+
+def web_address(url: object) -> str:
+    """Return a stored address where it can be a link and nothing else; else empty.
+
+    Examples
+    --------
+    >>> web_address("https://airflow.example/log"), web_address("javascript:alert(1)"), web_address(None)
+    ('https://airflow.example/log', '', '')
+    """
+    text = str(url or "")
+    return text if text.startswith(("https://", "http://")) else ""
+
+
+def spoken(kind: str) -> str:
+    """Return a word of ours without its underscores.
+
+    Examples
+    --------
+    >>> spoken("missing_column")
+    'missing column'
+    """
+    return kind.replace("_", " ")
+
+
+def many(n: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> many(1, "window"), many(1200, "window")
+    ('1 window', '1,200 windows')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def link(page: str, /, **parameters: object) -> str:

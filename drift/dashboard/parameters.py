@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import AfterValidator
 
+from drift.dashboard.against import SYNTAX
 from drift.dashboard.formatting import Place
 from drift.store import Store
 
@@ -31,6 +32,30 @@ Moment = Annotated[
     str | None,
     Query(max_length=40, description="Start of a window: an instant in ISO 8601, or the monitor's local date."),
 ]
+
+AgainstText = Annotated[
+    str | None,
+    Query(
+        max_length=90,
+        description=f"Another reference for the window, from stored counts: {SYNTAX} (both days included).",
+    ),
+    AfterValidator(lambda text: text and _storable(text)),
+]
+State = Literal["live", "open", "acknowledged", "resolved", "all"]
+
+LIVE = ("open", "acknowledged")
+ALL = ("open", "acknowledged", "resolved")
+
+
+def states_of(state: State) -> tuple[str, ...]:
+    """Return the states that a reader asks for by one word; ``live`` is open or acknowledged.
+
+    Examples
+    --------
+    >>> states_of("live"), states_of("open")
+    (('open', 'acknowledged'), ('open',))
+    """
+    return {"live": LIVE, "all": ALL}.get(state, (state,))
 
 
 def known_monitor(store: Store, name: str) -> dict[str, Any]:

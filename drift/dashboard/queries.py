@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from drift import database, tables
-from drift.alerts import Alert
 from drift.scores import STATUS_ORDER
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from drift.store import Store
 
     Row = dict[str, Any]
 
 Order = Literal["worst", "recent", "name"]
+Having = Literal["any", "drifting", "critical", "unscored"]
+
+_HAVING: dict[str, tuple[str, ...]] = {
+    "drifting": ("warning", "critical"),
+    "critical": ("critical",),
+    "unscored": ("insufficient_data", "not_comparable", "error"),
+}
 
 _REPORT = (
     *("label", "reference", "gate", "status", "n_reference", "n_current"),
     *("n_features", "n_scored", "n_drifting", "total_kl", "findings"),
 )
-_RUN = ("status", "config_hash", "started_at", "finished_at", "timings", "error", "url")
+_RUN = ("status", "config_hash", "started_at", "finished_at", "error", "url")
 _CELL = (
-    *("feature", "window_start", "window_end", "status", "severity", "reason", "warning", "critical"),
+    *("feature", "window_start", "status", "severity", "reason", "warning", "critical"),
     *("kl", "kl_corrected", "ci_low", "ci_high", "n_reference", "n_current"),
 )
 
@@ -141,95 +147,82 @@ def _newest(
     return {(row["monitor"], row["window_start"]): row for row in rows}
 
 
-def alert_counts(store: Store) -> dict[str, dict[str, int]]:
-    """Return how many alerts of each monitor are open or acknowledged, by severity."""
-    alert = tables.alert
-    query = (
-        sa.select(alert.c.monitor, alert.c.severity, sa.func.count())
-        .where(alert.c.state != "resolved")
-        .group_by(alert.c.monitor, alert.c.severity)
-    )
-    found: dict[str, dict[str, int]] = {}
-    with database.reading(store.engine) as connection:
-        for monitor, severity, n in connection.execute(query):
-            found.setdefault(monitor, {})[severity] = n
-    return found
-
-
-def alerts(
-    store: Store, *, monitor: str | None, states: Collection[str], limit: int, offset: int = 0
-) -> tuple[list[Alert], int]:
-    """Return one page of alerts, the newest opening first, and how many there are."""
-    alert = tables.alert
-    chosen: sa.ColumnElement[bool] = alert.c.state.in_(states)
-    if monitor is not None:
-        chosen &= alert.c.monitor == monitor
-    query = sa.select(alert).where(chosen).order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
-    with database.reading(store.engine) as connection:
-        total = connection.execute(sa.select(sa.func.count()).select_from(alert).where(chosen)).scalar_one()
-        rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
-    return [Alert(**row) for row in rows], total
-
-
-def alert(store: Store, alert_id: str) -> Alert | None:
-    """Return one alert; None where there is none."""
-    with database.reading(store.engine) as connection:
-        row = connection.execute(sa.select(tables.alert).where(tables.alert.c.id == alert_id)).mappings().first()
-    return None if row is None else Alert(**row)
-
-
-def features(
-    store: Store,
-    monitor: str,
-    *,
-    since: datetime,
-    until: datetime,
-    order: Order = "worst",
-    match: str = "",
-    limit: int,
-    offset: int = 0,
-) -> tuple[list[str], int]:
-    """Return one page of a monitor's features, in the order asked for, and how many there are.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which features of a monitor a reader wants to see, and in what order.
 
     Parameters
     ----------
-    store, monitor
-    since, until
-        Start of the first and of the last window that counts.
     order
         ``worst``: by status, then by the divergence over its threshold; ``recent``: by the last window that drifted;
         ``name``.
     match
         Only features whose name contains this, whatever its case.
+    having
+        Only features that are so in at least one of the windows: ``drifting``, ``critical``, ``unscored``.
+    """
+
+    order: Order = "worst"
+    match: str = ""
+    having: Having = "any"
+
+
+EVERY = Wanted()
+
+
+def features(
+    store: Store,
+    monitor: str,
+    wanted: Wanted = EVERY,
+    *,
+    since: datetime,
+    until: datetime,
+    limit: int,
+    offset: int = 0,
+) -> tuple[list[str], int]:
+    """Return one page of a monitor's features, in the order asked for, and how many there are.
+
+    Everything it looks at stands in one index, so that a thousand features over months are no thousand pages of rows.
+
+    Parameters
+    ----------
+    store, monitor, wanted
+    since, until
+        Start of the first and of the last window that counts.
     limit, offset
     """
     score = tables.score
     worst = sa.func.min(sa.case(STATUS_ORDER, value=score.c.status, else_=len(STATUS_ORDER)))
     ratio = sa.func.coalesce(sa.func.max(score.c.kl_corrected / score.c.critical), -1.0)
-    drifted = sa.func.max(sa.case((score.c.status.in_(("warning", "critical")), score.c.window_start)))
+    drifted = sa.func.max(sa.case((score.c.status.in_(_HAVING["drifting"]), score.c.window_start)))
     chosen = (
         (score.c.monitor == monitor)
         & (score.c.segment == WHOLE)
         & (score.c.window_start >= since)
         & (score.c.window_start <= until)
     )
-    if match:
-        chosen &= score.c.feature.icontains(match, autoescape=True)
+    if wanted.match:
+        chosen &= score.c.feature.icontains(wanted.match, autoescape=True)
     orders: dict[Order, list[Any]] = {
         "worst": [worst, ratio.desc()],
         "recent": [drifted.is_(None), drifted.desc(), worst, ratio.desc()],
         "name": [],
     }
-    query = sa.select(score.c.feature).where(chosen).group_by(score.c.feature)
-    names = query.order_by(*orders[order], score.c.feature).limit(limit).offset(offset)
+    query = sa.select(score.c.feature, sa.func.count().over().label("total")).where(chosen).group_by(score.c.feature)
+    if wanted.having != "any":
+        query = query.having(sa.func.max(sa.case((score.c.status.in_(_HAVING[wanted.having]), 1), else_=0)) == 1)
+    page = query.order_by(*orders[wanted.order], score.c.feature).limit(limit).offset(offset)
     with database.reading(store.engine) as connection:
-        total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
-        return list(connection.execute(names).scalars()), total
+        rows = connection.execute(page).all()
+    if not rows and offset:
+        # A page beyond the last: the first one says how many there are.
+        return [], features(store, monitor, wanted, since=since, until=until, limit=1)[1]
+    return [row.feature for row in rows], rows[0].total if rows else 0
 
 
 def cells(
     store: Store, monitor: str, names: Sequence[str], *, since: datetime, until: datetime
-) -> dict[tuple[str, datetime], Row]:
+) -> dict[tuple[str, datetime], sa.Row[Any]]:
     """Return what the heatmap shows of some features, by feature and start of the window."""
     score = tables.score
     query = sa.select(*(score.c[name] for name in _CELL)).where(
@@ -240,7 +233,7 @@ def cells(
         score.c.window_start <= until,
     )
     with database.reading(store.engine) as connection:
-        return {(row["feature"], row["window_start"]): dict(row) for row in connection.execute(query).mappings()}
+        return {(row.feature, row.window_start): row for row in connection.execute(query)}
 
 
 def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:

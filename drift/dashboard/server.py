@@ -12,6 +12,7 @@ import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from drift.dashboard.app import create_app
+from drift.dashboard.parties import Proxy
 from drift.errors import DriftError
 from drift.store import Store
 
@@ -32,28 +33,42 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(
+def serve(  # noqa: PLR0913 - as in the package
     store: Store | Callable[[], Store],
     *,
     host: str = "127.0.0.1",
     port: int = 8090,
     token: str | None = None,
+    read_token: str | None = None,
+    proxy: Proxy | None = None,
+    read_only: bool = False,
     monitors: Path | None = None,
     root_path: str = "",
 ) -> None:
     """Serve the dashboard until it is interrupted: `drift.dashboard.serve`."""
-    token = (token or "").strip() or None
-    if not token and not is_loopback(host):
+    token, read_token = ((given or "").strip() or None for given in (token, read_token))
+    if not (token or read_token or proxy) and not is_loopback(host):
         raise DriftError(
             f"on {host} anybody who reaches this machine could read the dashboard: give --token (or DRIFT_TOKEN), "
             "or stay on 127.0.0.1"
         )
-    app = create_app(store, monitors=monitors, token=token, root_path=root_path)
-    if not token:
+    app = create_app(
+        store,
+        monitors=monitors,
+        token=token,
+        read_token=read_token,
+        proxy=proxy,
+        read_only=read_only,
+        root_path=root_path,
+    )
+    if not (token or read_token or proxy):
         # A web page elsewhere that lets its own name point to this machine must not read what is here.
         names = [host, "localhost", "127.0.0.1", "[::1]", "::1"]
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
-    config = uvicorn.Config(app, log_level="warning", server_header=False, lifespan="off", access_log=False)
+    # Behind a proxy that says who is asking, the address of a request is the proxy's own, whatever that says.
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, lifespan="off", access_log=False, proxy_headers=proxy is None
+    )
     with listen(host, port) as listening:
         where = f"[{host}]" if ":" in host else host
         log.warning("the dashboard is on http://%s:%d/ (Ctrl-C stops it)", where, listening.getsockname()[1])

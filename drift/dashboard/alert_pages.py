@@ -1,0 +1,102 @@
+"""Alerts, silences and notifications as pages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from drift import alerting
+from drift.dashboard import alert_queries
+from drift.dashboard.formatting import Place, place_of
+from drift.dashboard.parameters import Maybe, Name, Opened, Page, State, states_of
+from drift.dashboard.rendering import render
+from drift.store import Store
+
+router = APIRouter(include_in_schema=False)
+
+A_PAGE = 50
+SPANS = (
+    *(("4h", "4 hours"), ("1d", "1 day"), ("3d", "3 days"), ("7d", "1 week"), ("14d", "2 weeks"), ("28d", "4 weeks")),
+)
+"""For how long an alert may be snoozed, or features muted, without naming a day."""
+
+
+def places_of(store: Store) -> dict[str, Place]:
+    """Return where each monitor is at home."""
+    return {row["monitor"]: place_of(row["config"]) for row in store.monitors()}
+
+
+@router.get("/alerts")
+def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State = "live", page: Page = 1) -> Response:
+    """Alerts: those that wait for somebody first."""
+    places, now = places_of(store), datetime.now(UTC)
+    states = states_of(state)
+    found, total = alert_queries.page(
+        store, monitor=monitor or None, states=states, limit=A_PAGE, offset=(page - 1) * A_PAGE
+    )
+    silences = alerting.muted(store, monitor or None, now=now)
+    return render(
+        request,
+        "alerts.html",
+        alerts=[{"alert": a, "place": places.get(a.monitor, place_of({})), "snoozed": a.snoozed(now)} for a in found],
+        silences=[{"silence": s, "place": places.get(s.monitor, place_of({}))} for s in silences],
+        total=total,
+        page=page,
+        pages=max(1, -(-total // A_PAGE)),
+        monitor=monitor,
+        monitors=sorted(places),
+        state=state,
+        spans=SPANS,
+        outbox=store.outbox_counts(),
+    )
+
+
+@router.get("/alert")
+def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 - the name readers type
+    """One alert and its diary."""
+    found = alert_queries.one(store, id)
+    if found is None:
+        raise HTTPException(404, "there is no such alert; it may have been pruned")
+    place, now = places_of(store).get(found.monitor, place_of({})), datetime.now(UTC)
+    muting = [s for s in alerting.muted(store, found.monitor, now=now) if s.covers(found)]
+    return render(
+        request,
+        "alert.html",
+        alert=found,
+        place=place,
+        snoozed=found.snoozed(now),
+        silences=[{"silence": silence, "place": place} for silence in muting],
+        events=store.alert_events(found.id),
+        spans=SPANS,
+    )
+
+
+@router.get("/notifications")
+def notifications(
+    request: Request,
+    store: Opened,
+    state: Literal["undelivered", "dead", "pending", "all"] = "undelivered",
+    page: Page = 1,
+) -> Response:
+    """What was not delivered yet, and what was given up."""
+    states: dict[str, tuple[str, ...]] = {
+        "undelivered": ("dead", "pending"),
+        "all": ("dead", "pending", "sent", "merged"),
+    }
+    rows, total = alert_queries.notifications(
+        store, states.get(state, (state,)), limit=A_PAGE, offset=(page - 1) * A_PAGE
+    )
+    places = places_of(store)
+    shown: list[dict[str, Any]] = [row | {"place": places.get(row["monitor"], place_of({}))} for row in rows]
+    return render(
+        request,
+        "notifications.html",
+        rows=shown,
+        total=total,
+        page=page,
+        pages=max(1, -(-total // A_PAGE)),
+        state=state,
+        outbox=store.outbox_counts(),
+    )

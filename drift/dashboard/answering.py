@@ -1,0 +1,121 @@
+"""What people do here: they answer alerts, mute features, and have undelivered messages tried again.
+
+Each is a form, sent by a page of ours, by somebody who may; the answer leads back to the page, where it then stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi.responses import RedirectResponse
+
+from drift import alerting
+from drift.answers import Answer
+from drift.dashboard import access, alert_queries
+from drift.dashboard.alert_pages import places_of
+from drift.dashboard.formatting import Place, link, place_of
+from drift.dashboard.parameters import Opened
+from drift.errors import DriftError, StoreConflict, StoreError
+
+router = APIRouter(include_in_schema=False)
+
+ANSWERS: tuple[Answer, ...] = ("acknowledge", "snooze", "unsnooze", "resolve")
+_SPAN = re.compile(r"([0-9]{1,3})([hd])")
+_LONGEST = 1000
+
+Fields = Annotated[dict[str, str], Depends(access.read_form)]
+Answerer = Annotated[access.Reader, Depends(access.may_answer)]
+
+
+@router.post("/alert")
+def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
+    """Acknowledge, snooze or resolve an alert."""
+    found = alert_queries.one(store, fields.get("id", ""))
+    if found is None:
+        raise HTTPException(404, "there is no such alert; it may have been pruned")
+    action = next((each for each in ANSWERS if each == fields.get("action")), None)
+    if action is None:
+        raise HTTPException(422, f"action: write one of {', '.join(ANSWERS)}")
+    now = datetime.now(UTC)
+    until = _until(fields, places_of(store).get(found.monitor, place_of({})), now) if action == "snooze" else None
+    if fields.get("events") not in {None, str(found.events)}:
+        raise HTTPException(409, "somebody else answered this alert meanwhile: look at it again")
+    by, comment = _who(reader, fields), _text(fields, "comment")
+    _done(lambda: alerting.answer(store, found, action, by=by, now=now, comment=comment, until=until))
+    return _back(link("alert", id=found.id))
+
+
+@router.post("/silences")
+def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
+    """Mute features of a monitor, or end that."""
+    now, by = datetime.now(UTC), _who(reader, fields)
+    if fields.get("action") == "unmute":
+        comment = _text(fields, "comment")
+        _done(lambda: alerting.unmute(store, fields.get("id", ""), by=by, now=now, comment=comment))
+        return _back(_next(fields))
+    places = places_of(store)
+    monitor = fields.get("monitor", "")
+    if monitor not in places:
+        raise HTTPException(404, "there is no such monitor")
+    until = _until(fields, places[monitor], now)
+    features, reason = _text(fields, "features"), _text(fields, "reason")
+    _done(lambda: alerting.mute(store, monitor, features, reason=reason, until=until, by=by, now=now))
+    return _back(_next(fields))
+
+
+@router.post("/notifications")
+def retry(store: Opened, reader: Answerer, fields: Fields) -> Response:  # noqa: ARG001 - whoever may answer
+    """Have what was given up tried again, by the next run or by `drift alerts deliver`."""
+    which = fields.get("id", "")
+    if not which and fields.get("all") != "yes":
+        raise HTTPException(422, "id: which notification?")
+    if not alert_queries.revive(store, which or None, datetime.now(UTC)):
+        raise HTTPException(409, "no such notification was given up; it may have been sent meanwhile")
+    return _back("notifications")
+
+
+def _done(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except StoreConflict as error:
+        raise HTTPException(409, f"{error}: look at it again") from error
+    except StoreError:
+        raise
+    except DriftError as error:
+        raise HTTPException(409, str(error)) from error
+
+
+def _who(reader: access.Reader, fields: dict[str, str]) -> str:
+    """Return who answers: whoever signed in, or else who they say they are."""
+    return reader.name or _text(fields, "by")[:80] or "somebody at the dashboard"
+
+
+def _text(fields: dict[str, str], name: str) -> str:
+    return fields.get(name, "")[:_LONGEST]
+
+
+def _until(fields: dict[str, str], place: Place, now: datetime) -> datetime:
+    """Return until when: the end of a local day where one is named, else so long from now."""
+    day = fields.get("until", "")
+    if day:
+        try:
+            wanted = date.fromisoformat(day[:10]) + timedelta(days=1)
+            return place.calendar.midnight(wanted)
+        except (ValueError, OverflowError) as error:
+            raise HTTPException(422, "until: that is no date, write 2013-02-08") from error
+    span = _SPAN.fullmatch(fields.get("for", ""))
+    if span is None or not int(span[1]):
+        raise HTTPException(422, "for how long? write 4h or 3d, or until which date")
+    return now + timedelta(**{{"h": "hours", "d": "days"}[span[2]]: int(span[1])})
+
+
+def _next(fields: dict[str, str]) -> str:
+    return access.safe_next(fields.get("next", "")).removeprefix("./") or "alerts"
+
+
+def _back(page: str) -> Response:
+    return RedirectResponse(f"./{page}", 303)

@@ -1,0 +1,219 @@
+"""What the JSON API answers, field by field: these are the schemas of its OpenAPI document."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class MonitorOut(BaseModel):
+    """A monitor and how its newest window stands."""
+
+    monitor: str
+    description: str
+    timezone: str
+    window: datetime | None = Field(description="Start of the newest window.")
+    status: str
+    n_scored: int | None
+    n_drifting: int | None
+    open_alerts: dict[str, int] = Field(description="Open and acknowledged alerts, by severity.")
+    config_hash: str
+
+
+class ScoreOut(BaseModel):
+    """What is made of one feature in one window. Divergences in nats; null where there is no score."""
+
+    feature: str
+    window_start: datetime
+    window_end: datetime
+    status: str
+    severity: str
+    reason: str
+    warning: float
+    critical: float
+    kind: str | None
+    kl: float | None
+    kl_reverse: float | None
+    psi: float | None
+    js: float | None
+    kl_corrected: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    q: float | None
+    z: float | None
+    noise: float | None
+    n_reference: int | None
+    n_current: int | None
+    null_rate_reference: float | None
+    null_rate_current: float | None
+    smoothing: str | None
+    fingerprint: str | None = Field(description="Of the binning.")
+    kl_fixed: float | None = Field(
+        description="Bias-corrected divergence from the fixed baseline, which adapts to nothing."
+    )
+    wasserstein: float | None = Field(description="Distance in the feature's own unit.")
+    reference: str | None = Field(description="Which reference this score was held against.")
+    role: str
+    weight: float
+
+
+class Scores(BaseModel):
+    """Scores, oldest window first; those before `earlier` come by asking for `until` it; null where there are none."""
+
+    monitor: str
+    direction: Literal["current||reference"] = "current||reference"
+    unit: Literal["nats"] = "nats"
+    scores: list[ScoreOut]
+    earlier: datetime | None
+
+
+class RunOut(BaseModel):
+    """A window of a monitor: its run and the head of its report."""
+
+    window_start: datetime
+    window_end: datetime
+    status: str
+    gate: str | None
+    reference: str | None
+    n_reference: int | None
+    n_current: int | None
+    n_scored: int | None
+    n_drifting: int | None
+    total_kl: float | None
+    findings: list[str]
+    config_hash: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+    url: str | None = Field(description="Where the run's log is.")
+
+
+class Runs(BaseModel):
+    """Runs, newest window first."""
+
+    monitor: str
+    runs: list[RunOut]
+    earlier: datetime | None
+
+
+class OutcomeOut(BaseModel):
+    """What one expectation observed in one window."""
+
+    key: str
+    expectation: str
+    column_name: str | None
+    severity: str
+    success: bool
+    error: bool
+    observed: str | None
+    message: str
+
+
+class AlertOut(BaseModel):
+    """An alert."""
+
+    id: str
+    monitor: str
+    key: str
+    kind: str
+    feature: str | None
+    state: str
+    severity: str
+    worst: str
+    reason: str
+    opened_window: datetime
+    last_window: datetime
+    opened_at: datetime
+    last_seen_at: datetime
+    windows: int
+    quiet: int
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    snoozed_by: str | None
+    snoozed_until: datetime | None
+    resolved_at: datetime | None
+    resolved_window: datetime | None
+    resolved_by: str | None
+    told: str = Field(description="The severity that people were told last.")
+    told_at: datetime | None
+    untold: str = Field(description="Why people were not told of what is so; empty where they were.")
+
+
+class Alerts(BaseModel):
+    """One page of alerts, the newest opening first."""
+
+    total: int
+    alerts: list[AlertOut]
+
+
+class EventOut(BaseModel):
+    """One line of an alert's diary."""
+
+    seq: int
+    at: datetime
+    window_start: datetime | None
+    transition: str
+    reason: str
+    actor: str
+    untold: str
+
+
+class AlertWithDiary(AlertOut):
+    """An alert and everything that happened to it."""
+
+    diary: list[EventOut]
+
+
+class Features(BaseModel):
+    """One page of a monitor's features, in the order asked for."""
+
+    monitor: str
+    total: int
+    features: list[str]
+
+
+class CellOut(BaseModel):
+    """A cell of a binning: rows, shares and what it adds to the KL."""
+
+    cell: str
+    reference: int
+    current: int
+    reference_share: float
+    current_share: float
+    contribution: float | None = Field(description="Nats; the contributions add up to `kl`.")
+
+
+class ComparisonOut(BaseModel):
+    """One window of a feature held against other windows than its report was, from stored counts."""
+
+    monitor: str
+    feature: str
+    window_start: datetime
+    direction: Literal["current||reference"] = "current||reference"
+    unit: Literal["nats"] = "nats"
+    against: str
+    reference: str = Field(description="The same in words.")
+    windows: int = Field(description="How many windows of the reference are stored and passed the gate.")
+    windows_asked: int
+    kl: float | None
+    kl_corrected: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    psi: float | None
+    js: float | None
+    n_reference: int | None
+    n_current: int | None
+    warning: float = Field(description="The thresholds that were in force for the window.")
+    critical: float
+    explanation: list[str]
+    cells: list[CellOut]
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str

@@ -1,0 +1,28 @@
+"""The cells of a histogram as rows of a table: what pages, the API and the report of its own show alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from drift.evidence import Evidence
+    from drift.scores import Score
+
+
+def cells(evidence: Evidence | None, score: Score | None) -> list[dict[str, Any]]:
+    """Return the cells that hold rows on either side, in order, with what each adds to the KL."""
+    parts: Sequence[float] | None = score.contributions.tolist() if score is not None else None
+    return [
+        {
+            "cell": cell,
+            "before": before,
+            "after": after,
+            "share_before": share_before,
+            "share_after": share_after,
+            "part": parts[i] if parts else None,
+        }
+        for i, (cell, before, after, share_before, share_after) in enumerate(evidence.cells() if evidence else [])
+        if before or after
+    ]

@@ -1,0 +1,113 @@
+"""The first page: every monitor, those that need somebody first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from drift.dashboard import alert_queries, queries
+from drift.dashboard.formatting import Place, place_of
+from drift.dashboard.parameters import Opened
+from drift.dashboard.rendering import render
+from drift.errors import ConfigError
+
+router = APIRouter(include_in_schema=False)
+
+WINDOWS = 30
+_URGENCY = (
+    *("failed", "late", "critical", "error", "rejected", "warning", "not_comparable"),
+    *("insufficient_data", "running", "ok"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One monitor on the overview."""
+
+    name: str
+    description: str
+    place: Place
+    moments: Sequence[queries.Moment]
+    alerts: Mapping[str, int]
+    late: int
+
+    @property
+    def last(self) -> queries.Moment | None:
+        """The newest window, where there is one."""
+        return self.moments[-1] if self.moments else None
+
+    @property
+    def status(self) -> str:
+        """How the newest window ended."""
+        return self.last.status if self.last else "never"
+
+    @property
+    def urgency(self) -> tuple[int, str]:
+        """Where it stands: failed runs, late ones, then by status; then by name."""
+        words = {self.status, "late"} if self.late else {self.status}
+        return min((_URGENCY.index(word) for word in words if word in _URGENCY), default=len(_URGENCY)), self.name
+
+
+@router.get("/")
+def overview(request: Request, store: Opened) -> Response:
+    """Every monitor: how it stands, what is open, and its last thirty windows."""
+    timelines = queries.timelines(store, windows=WINDOWS)
+    open_alerts = alert_queries.counts(store)
+    now = datetime.now(UTC)
+    lines = []
+    for version in store.monitors():
+        name, place = version["monitor"], place_of(version["config"])
+        moments = timelines.get(name, [])
+        description = str(version["config"].get("description") or "")
+        late = late_windows(version["config"], place, moments[-1] if moments else None, now)
+        lines.append(Line(name, description, place, moments, open_alerts.get(name, {}), late))
+    lines.sort(key=lambda line: line.urgency)
+    waiting, problems = _configured(request.app.state.monitors)
+    return render(
+        request,
+        "overview.html",
+        lines=lines,
+        missing=[name for name in waiting if name not in {line.name for line in lines}],
+        problems=problems,
+        undelivered=store.outbox_counts()["dead"],
+    )
+
+
+def late_windows(config: Mapping[str, Any], place: Place, last: queries.Moment | None, now: datetime) -> int:
+    """Return how many whole windows have passed unseen since the newest that was run; a single one is no delay.
+
+    Where the monitor's schedule has an end, nothing after it is late.
+    """
+    if last is None:
+        return 0
+    calendar = place.calendar
+    due = calendar.last_complete(now)
+    end = place.instant(str(config.get("end") or ""))
+    if end is not None:
+        due = min(due, calendar.containing(end))
+    missing = round((due.start - calendar.containing(last.start).start) / calendar.span.nominal)
+    return missing if missing > 1 else 0
+
+
+def _configured(folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the monitors in a folder, and the problems of its files."""
+    if folder is None or not folder.is_dir():
+        return (), ()
+    files = sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"} and path.is_file())
+    return _read_monitors(folder, tuple((path.name, path.stat().st_mtime_ns) for path in files))
+
+
+@lru_cache(maxsize=1)
+def _read_monitors(folder: Path, _as_of: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    from drift.config import load_monitors
+
+    try:
+        return tuple(monitor.name for monitor in load_monitors(folder)), ()
+    except ConfigError as error:
+        return (), tuple(error.problems)

@@ -1,0 +1,67 @@
+"""From what a page shows to an answer; every link is relative to where the browser asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from starlette._utils import get_route_path
+
+from drift.dashboard import assets
+from drift.dashboard.access import Reader
+from drift.dashboard.templating import environment
+
+
+def local_path(request: Request) -> str:
+    """Return the path below the dashboard's root."""
+    return get_route_path(request.scope)
+
+
+def base(request: Request) -> str:
+    """Return the way from the page a browser has asked for to the dashboard's root, such as ``./``."""
+    raw = request.scope.get("raw_path") or request.scope["path"].encode()
+    root = str(request.scope.get("root_path", "")).encode()
+    below = raw.removeprefix(root)
+    return "../" * (below.count(b"/") - 1) or "./"
+
+
+def render(
+    request: Request, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **context: Any
+) -> Response:
+    """Return a page."""
+    page = environment(assets.address).get_template(template)
+    text = page.render(
+        base=base(request),
+        here=local_path(request).lstrip("/"),
+        has_login=request.app.state.has_login,
+        reader=getattr(request.state, "reader", Reader("", may_answer=False)),
+        **context,
+    )
+    return HTMLResponse(text, status, dict(headers or {}))
+
+
+def message(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a page that says what went wrong and where to go on."""
+    titles = {
+        401: "Sign in first",
+        403: "Not allowed",
+        404: "Not here",
+        409: "Nothing was changed",
+        413: "Too much",
+        422: "That was not understood",
+        503: "Not available",
+    }
+    return render(
+        request, "message.html", status=status, headers=headers, title=titles.get(status, f"Error {status}"), text=text
+    )
+
+
+def login(request: Request, *, wrong: bool = False, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the login form, which leads back to where the reader wanted to go."""
+    query = request.url.query
+    here = local_path(request).lstrip("/")
+    wanted = "" if here in {"login", "logout"} else here + (f"?{query}" if query else "")
+    status = 401 if wrong or headers else 200
+    return render(request, "login.html", status=status, headers=headers, wrong=wrong, next=wanted)

@@ -1,0 +1,127 @@
+"""A report as one HTML page: style inside, charts as SVG, no script, nothing fetched; opens from a file, prints."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from drift.dashboard.cells import cells
+from drift.dashboard.templating import environment
+from drift.scores import STATUS_ORDER
+from drift.windows import load_timezone
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from drift.reports import Report
+    from drift.scores import Verdict
+
+HEIGHT, GAP, WIDEST = 120, 2, 640
+SECTIONS = 60
+"""Features of which every cell is shown, the worst first: a thousand of them would be a page nobody can open."""
+
+
+def to_html(report: Report, *, timezone: str = "UTC") -> str:
+    """Return the page: `drift.dashboard.to_html`."""
+    zone = load_timezone(timezone)
+    style = _style()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    ranked = sorted(report.verdicts, key=_worst_first)
+    shown = [(f"f{i}", v) for i, v in enumerate(ranked) if v.feature in report.evidence][:SECTIONS]
+    anchors = {v.feature: anchor for anchor, v in shown}
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            rollup=report.rollup(),
+            window=_window(report, zone),
+            timezone=timezone,
+            style=Markup(style),  # noqa: S704 - the package's own style sheet
+            style_hash=f"sha256-{digest}",
+            verdicts=[{"verdict": v, "status": _status(v), "anchor": anchors.get(v.feature)} for v in ranked],
+            sections=[_section(report, v, anchor) for anchor, v in shown],
+            left_out=sum(v.feature in report.evidence for v in ranked) - len(shown),
+        )
+    )
+
+
+def _worst_first(verdict: Verdict) -> tuple[int, float]:
+    return STATUS_ORDER[verdict.status], -(verdict.score.kl if verdict.score else 0.0)
+
+
+def _status(verdict: Verdict) -> str:
+    return "pending" if verdict.status == "ok" and verdict.severity != "none" else verdict.status
+
+
+def _window(report: Report, zone: ZoneInfo) -> str:
+    if report.window is None:
+        return ""
+
+    def local(instant: datetime) -> str:
+        return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+    return f"{local(report.window.start)} … {local(report.window.end)}"
+
+
+def _section(report: Report, verdict: Verdict, anchor: str) -> dict[str, Any]:
+    found = cells(report.evidence[verdict.feature], verdict.score)
+    widest = max((row["part"] or 0.0 for row in found), default=0.0) or 1.0
+    return {
+        "verdict": verdict,
+        "status": _status(verdict),
+        "anchor": anchor,
+        "words": report.explain(verdict.feature, most=5),
+        "cells": found,
+        "widest": widest,
+        "bars": bars(found),
+    }
+
+
+def bars(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return where the bars of a histogram stand, reference beside current, and those of the contributions below.
+
+    Parameters
+    ----------
+    found
+        Of `drift.dashboard.cells.cells`.
+
+    Returns
+    -------
+    dict
+        ``width``, ``height``, and ``pairs``: of each cell its ``x`` and the heights ``before``, ``after`` and ``part``.
+    """
+    each = max(6.0, min(28.0, WIDEST / max(1, len(found))))
+    most = max((max(row["share_before"], row["share_after"]) for row in found), default=0.0) or 1.0
+    largest = max((row["part"] or 0.0 for row in found), default=0.0) or 1.0
+    return {
+        "width": each * len(found) + GAP,
+        "bar": (each - GAP) / 2,
+        "height": HEIGHT,
+        "most": most,
+        "pairs": [
+            {
+                "x": i * each + GAP,
+                "before": HEIGHT * row["share_before"] / most,
+                "after": HEIGHT * row["share_after"] / most,
+                "part": 40 * max(row["part"] or 0.0, 0.0) / largest,
+                "rose": row["share_after"] > row["share_before"],
+                "cell": row["cell"],
+                "row": row,
+            }
+            for i, row in enumerate(found)
+        ],
+    }
+
+
+@cache
+def _style() -> str:
+    folder = Path(__file__).parent / "static"
+    # As it stands between the tags, so that its hash is that of what the browser reads.
+    return "".join((folder / name).read_text("utf-8") for name in ("drift.css", "report.css"))

@@ -1,0 +1,42 @@
+"""The templates, and what each of them may use; no web framework here."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import drift
+from drift.dashboard import formatting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FILTERS = (
+    *("shown", "clipped", "nats", "percent", "count", "number", "probability", "duration", "iso"),
+    *("spoken", "many"),
+)
+
+
+@cache
+def environment(asset: Callable[[str], str] | None = None) -> Environment:
+    """Return the templates' environment.
+
+    Parameters
+    ----------
+    asset
+        Gives the address of a style sheet or a script; None for pages that carry their own.
+    """
+    env = Environment(
+        loader=PackageLoader("drift.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {name: getattr(formatting, name) for name in _FILTERS}
+    env.globals |= {"statuses": formatting.STATUSES, "link": formatting.link, "version": drift.__version__}
+    if asset is not None:
+        env.globals["asset"] = asset
+    return env
