@@ -8,22 +8,21 @@ feature wins: its exact name first, then the pattern with the most fixed charact
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from drift import cron, yaml_lines
+from drift.alert_settings import Alerts, Route
 from drift.errors import ConfigError
 from drift.expectations import Expectation, canonical
 from drift.features import Features, Kind, matches, most_specific
 from drift.references import Reference, WindowSpec, default_reference, with_min_windows
 from drift.refusals import Model, Refusal, Text, check, explain, in_doubt, refuse, refuse_value
-from drift.sources import IDENTIFIER, SECRET, Source
+from drift.sources import Source
 from drift.yaml_lines import shorten
 
 if TYPE_CHECKING:
@@ -85,6 +84,11 @@ class Persistence(Model):
     of: int = Field(3, ge=1, le=100, description="Windows looked at, the current one included.")
     at_least: int = Field(2, ge=1, le=100, description="Windows of these that must have drifted.")
 
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """Windows looked at, and how many of them must have drifted; the current one alone where one is enough."""
+        return (self.of, self.at_least) if self.at_least > 1 else (1, 1)
+
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.at_least > self.of:
@@ -109,6 +113,13 @@ class Detection(Model):
     )
     z: float = Field(
         4.0, gt=0, le=1000, description="Robust standard deviations beyond its own history at which it is unusual."
+    )
+    cell_z: float = Field(
+        5.0,
+        gt=0,
+        le=1000,
+        description="Robust standard deviations beyond its own history at which the share of one cell (missing, "
+        "unseen, a value, a bin) is unusual, though the feature as a whole is not.",
     )
     seasonal: bool = Field(
         True,  # noqa: FBT003 - pydantic's own way to write a default
@@ -138,6 +149,11 @@ class Detection(Model):
             self.effect.critical if override.critical is None else override.critical,
         )
 
+    @property
+    def remembered(self) -> int:
+        """How many windows before one are looked back at: what is usual, and what persistence counts."""
+        return self.history + self.persistence.of - 1
+
     def effect_for(self, feature: str) -> Effect:
         """Return the thresholds of a feature.
 
@@ -151,46 +167,6 @@ class Detection(Model):
             return self.effect
         warning, critical = self._merged(override)
         return Effect(warning=warning, critical=critical)
-
-
-class Route(Model):
-    """Who is told of which alerts."""
-
-    to: Text = Field(
-        description="Airflow connection id, or the <NAME> of DRIFT_ROUTE_<NAME>, which holds the Apprise URL."
-    )
-    severity: list[Literal["warning", "critical"]] | None = Field(None, description="Only these severities.")
-    features: list[Text] | None = Field(None, description="Only features with these names or patterns.")
-
-    @field_validator("to")
-    @classmethod
-    def _check_to(cls, value: str) -> str:
-        # The value is never shown: it may be a token.
-        if not (IDENTIFIER.fullmatch(value) or _is_harmless(value)):
-            refuse_value(
-                "is a URL, which may hold a token" if "://" in value else "is no name of a route",
-                "write a name, such as ops-chat, and set DRIFT_ROUTE_OPS_CHAT or Airflow's connection to the URL",
-            )
-        return value
-
-
-def _is_harmless(url: str) -> bool:
-    """Whether a URL leads nowhere but to this machine and holds no secret."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        local = host == "localhost" or (bool(host) and ipaddress.ip_address(host).is_loopback)
-    except ValueError:
-        return False
-    if "@" in url or SECRET.search(url):
-        return False
-    return parts.scheme == "file" or (parts.scheme in {"json", "jsons"} and local)
-
-
-class Alerts(Model):
-    """What happens when features drift."""
-
-    routes: list[Route] = Field([], description="Who is told of which alerts; nobody by default.")
 
 
 def _read_day(value: Any) -> Any:
@@ -389,16 +365,16 @@ def load_monitor(path: str | Path) -> Monitor:
     return monitor
 
 
-def load_monitors(folder: str | Path) -> list[Monitor]:
-    """Read every ``*.yaml`` and ``*.yml`` of a folder, in the order of their names; hidden files are left out.
+def monitor_files(folder: str | Path) -> list[Path]:
+    """Return every ``*.yaml`` and ``*.yml`` of a folder, in the order of their names; hidden files are left out.
 
     Raises
     ------
     ConfigError
-        Every problem of every file at once, also where two monitors have one name.
+        If the folder cannot be read.
     """
     try:
-        paths = sorted(
+        return sorted(
             path
             for path in Path(folder).iterdir()
             if path.suffix in {".yaml", ".yml"} and not path.name.startswith(".") and not path.is_dir()
@@ -408,10 +384,20 @@ def load_monitors(folder: str | Path) -> list[Monitor]:
         raise ConfigError(
             [f"{folder}:1: (file): cannot be read: {why}; fix: name the folder of the monitors"]
         ) from None
+
+
+def load_monitors(folder: str | Path) -> list[Monitor]:
+    """Read every monitor file of a folder (`monitor_files`).
+
+    Raises
+    ------
+    ConfigError
+        Every problem of every file at once, also where two monitors have one name.
+    """
     monitors: list[Monitor] = []
     lines: list[str] = []
     named: dict[str, Path] = {}
-    for path in paths:
+    for path in monitor_files(folder):
         document = _read(path)
         monitor, problems = check(Monitor, document, os.environ)
         name = (document.data or {}).get("name")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +160,11 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     StoreError
         If the database does not take it.
     """
-    with explained(engine.url), engine.execution_options(**{_WRITES: True}).begin() as connection:
+    with (
+        explained(engine.url),
+        engine.connect() as connection,
+        connection.execution_options(**{_WRITES: True}).begin(),
+    ):
         yield connection
 
 
@@ -192,16 +196,15 @@ def _reason(error: Exception, url: sa.URL) -> str:
     return text
 
 
-def insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an insert of the connection's dialect, which knows ``ON CONFLICT``."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def insert(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an insert of the dialect, ``sqlite`` or ``postgresql``, which knows ``ON CONFLICT``."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert the rows whose key is not there yet; the others stay as they are: the first one wins."""
     if rows:
-        statement = insert(connection, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
-        connection.execute(statement, _ordered(table, rows))
+        connection.execute(_insert_missing(connection.dialect.name, table), _ordered(table, rows))
 
 
 def upsert(
@@ -217,16 +220,27 @@ def upsert(
     keep
         Columns that stay as they were first written.
     """
-    if not rows:
-        return
-    statement = insert(connection, table)
+    if rows:
+        statement = _upsert(connection.dialect.name, table, tuple(rows[0]), frozenset(keep))
+        connection.execute(statement, _ordered(table, rows))
+
+
+# A statement that is made once is compiled once; made anew each time it costs more than the database takes to run it.
+
+
+@lru_cache(maxsize=128)
+def _insert_missing(dialect: str, table: sa.Table) -> sa.Insert:
+    return insert(dialect, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+@lru_cache(maxsize=128)
+def _upsert(dialect: str, table: sa.Table, columns: tuple[str, ...], keep: frozenset[str]) -> sa.Insert:
+    statement = insert(dialect, table)
     fixed = {*table.primary_key.columns.keys(), *keep}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in fixed}
+    changed = {name: statement.excluded[name] for name in columns if name not in fixed}
     if not changed:
-        insert_missing(connection, table, rows)
-        return
-    statement = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-    connection.execute(statement, _ordered(table, rows))
+        return _insert_missing(dialect, table)
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
 
 
 def _ordered(table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -243,8 +257,14 @@ def matches(table: sa.Table, key: Mapping[str, Any]) -> sa.ColumnElement[bool]:
 def delete_others(
     connection: sa.Connection, table: sa.Table, key: Mapping[str, Any], name: str, kept: Collection[str]
 ) -> None:
-    """Delete the rows under a key whose column `name` has none of the values that are kept."""
-    stored = set(connection.execute(sa.select(table.c[name]).where(matches(table, key))).scalars())
-    if gone := sorted(stored - set(kept)):
-        statement = sa.delete(table).where(matches(table, key), table.c[name] == sa.bindparam("gone"))
-        connection.execute(statement, [{"gone": value} for value in gone])
+    """Delete the rows under a key whose column `name` has none of the values that are kept.
+
+    Call it while the row they hang on is locked: two writers of one key then take turns.
+    """
+    connection.execute(_delete_others(table, tuple(key), name), {**key, "kept": sorted(kept)})
+
+
+@lru_cache(maxsize=128)
+def _delete_others(table: sa.Table, key: tuple[str, ...], name: str) -> sa.Delete:
+    mine = sa.and_(*(table.c[column] == sa.bindparam(column) for column in key))
+    return sa.delete(table).where(mine, table.c[name].not_in(sa.bindparam("kept", expanding=True)))

@@ -42,7 +42,7 @@ _CSV_CONVERSION = re.compile(r"CSV column #(\d+)")
 
 
 def open_files(
-    files: str, file_format: Format | None, chosen: WindowFilter | None
+    files: str, file_format: Format | None, chosen: WindowFilter | None, known: Opened | None = None
 ) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
@@ -54,6 +54,9 @@ def open_files(
         None to tell by the extension.
     chosen
         The window; None is everything.
+    known
+        Files that were opened before, and are again those opened now, as they were: what has changed in size or time
+        since is opened anew. It is brought up to date, so that window after window can be read.
 
     Returns
     -------
@@ -80,18 +83,20 @@ def open_files(
     by_partition = chosen is not None and chosen.column in keys
     rows = _prune(keys, chosen, place.files) if chosen and by_partition else list(range(len(infos)))
     # A window without any file has the columns of the newest one.
-    opened = _open(place, shape, [(infos[i], {name: keys[name][i] for name in keys}) for i in rows or [-1]])
+    wanted = [(infos[i], {name: keys[name][i] for name in keys}) for i in rows or [-1]]
+    opened = _open(place, shape, wanted, {} if known is None else known)
     schema = _unify(opened, shape)
+    holding = opened if rows else []
     condition: _Condition | None = None
     if chosen and not by_partition:
         if chosen.column not in schema.names:
             raise missing_column(chosen.column, [*schema.names, *keys], place.files)
         condition = _window_condition(place, opened, schema, chosen)
-        opened = _holding(place, opened, schema, condition) or opened
-        schema = _unify(opened, shape)
+        holding = _holding(place, opened, schema, condition)
+        schema = _unify(holding or opened, shape)
     new = [(name, partition_type(values)) for name, values in keys.items() if name not in schema.names]
     schema = pa.schema([*schema, *pa.schema(new)])
-    return schema, place.files, partial(_read, place, opened if rows else [], schema, condition)
+    return schema, place.files, partial(_read, place, holding, schema, condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,7 @@ def _read(
     for file in files:
         with place.reading(file.path):
             is_csv = isinstance(file.fragment.format, ds.CsvFileFormat)
-            raw = (
-                _csv_batches(file, schema, wanted)
-                if is_csv
-                else _parquet_batches(place, file, schema, wanted, condition)
-            )
-            for batch in raw:
+            for batch in _csv_batches(file, schema, wanted) if is_csv else _parquet_batches(place, file, wanted):
                 if condition is None:
                     yield _fit(batch, file, schema, columns)
                     continue
@@ -138,15 +138,12 @@ def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequenc
     return pa.RecordBatch.from_arrays(fitted, schema=pa.schema([schema.field(name) for name in columns]))
 
 
-def _parquet_batches(
-    place: Place, file: _File, schema: pa.Schema, columns: Sequence[str], condition: _Condition | None
-) -> Iterator[pa.RecordBatch]:
+def _parquet_batches(place: Place, file: _File, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Decode a file page by page: a scan by `pyarrow.dataset` would hold whole row groups, ten times the memory."""
-    part = file.fragment.subset(filter=condition.expression, schema=schema) if condition else file.fragment
-    groups = [group.id for group in part.row_groups]
+    groups = [group.id for group in file.fragment.row_groups]
     present = [name for name in columns if name in file.schema.names]
     if not present:
-        n_rows = sum(group.num_rows for group in part.row_groups)
+        n_rows = sum(group.num_rows for group in file.fragment.row_groups)
         yield from pa.table({"": pa.nulls(n_rows)}).to_batches(max_chunksize=_BATCH_ROWS)
         return
     with place.filesystem.open_input_file(file.path) as source:
@@ -199,18 +196,37 @@ class _File:
         return str(self.fragment.path)
 
 
-def _open(place: Place, shape: Format, infos: Sequence[tuple[pafs.FileInfo, dict[str, PartitionValue]]]) -> list[_File]:
+Opened = dict[tuple[Any, ...], _File]
+"""Files by their path, size and time of change."""
+
+
+def _open(
+    place: Place, shape: Format, infos: Sequence[tuple[pafs.FileInfo, dict[str, PartitionValue]]], known: Opened
+) -> list[_File]:
     """Read the schema of every file, several at a time."""
+    names = [(info.path, info.size, info.mtime_ns, shape) for info, _ in infos]
+    new = [info for name, (info, _) in zip(names, infos, strict=True) if name not in known]
+    fresh = iter(_open_new(place, shape, new))
+    opened = [
+        replace(known[name] if name in known else next(fresh), keys=keys)
+        for name, (_, keys) in zip(names, infos, strict=True)
+    ]
+    known.clear()
+    known.update({name: file for name, file in zip(names, opened, strict=True) if name[2] is not None})
+    return opened
+
+
+def _open_new(place: Place, shape: Format, infos: Sequence[pafs.FileInfo]) -> list[_File]:
     arrow_format: Any = (
         ds.ParquetFileFormat()
         if shape == "parquet"
         else ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK))
     )
 
-    def one(info: pafs.FileInfo, keys: dict[str, PartitionValue]) -> _File:
+    def one(info: pafs.FileInfo) -> _File:
         with place.reading(info.path, f"be read as {shape}"):
             fragment = arrow_format.make_fragment(info.path, place.filesystem)
-            file = _File(fragment, fragment.physical_schema.remove_metadata(), keys)
+            file = _File(fragment, fragment.physical_schema.remove_metadata(), {})
             names = file.schema.names
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
@@ -218,10 +234,10 @@ def _open(place: Place, shape: Format, infos: Sequence[tuple[pafs.FileInfo, dict
             size = (info.size or 0) * (20 if info.path.endswith(COMPRESSED) else 1)
             return _settle(file) if shape == "csv" and size > _CSV_BLOCK else file
 
-    if len(infos) == 1:
-        return [one(*infos[0])]
+    if len(infos) < 2:
+        return list(map(one, infos))
     with ThreadPoolExecutor(8, thread_name_prefix="drift-schemas") as pool:
-        return list(pool.map(one, *zip(*infos, strict=True)))
+        return list(pool.map(one, infos))
 
 
 def _settle(file: _File) -> _File:
@@ -307,16 +323,17 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
 
 
 def _holding(place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition) -> list[_File]:
-    """Return the files that may hold rows of the window, by the statistics of their row groups."""
-
-    def may_hold(fragment: Any) -> bool:
-        if not isinstance(fragment, ds.ParquetFileFragment):
-            return True
-        part: Any = fragment.subset(filter=condition.expression, schema=schema)
-        return bool(part.row_groups)
-
+    """Return the files that may hold rows of the window, and of each only the row groups that may, by statistics."""
+    found = []
     with place.reading(place.files):
-        return [file for file in files if may_hold(file.fragment)]
+        for file in files:
+            if not isinstance(file.fragment, ds.ParquetFileFragment):
+                found.append(file)
+                continue
+            part: Any = file.fragment.subset(filter=condition.expression, schema=schema)
+            if part.row_groups:
+                found.append(replace(file, fragment=part))
+    return found
 
 
 def _literal(bound: Bound, kind: pa.DataType) -> pa.Scalar[Any]:

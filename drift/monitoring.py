@@ -9,24 +9,27 @@ each may be repeated, retried or run on another machine, and Airflow's tasks pas
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
 
-from drift import alerting, alerts, comparison, evaluation, validation
+from drift import alerting, alerts, comparison, evaluation, reading
 from drift.errors import DriftError, SourceError
 from drift.fitting import fit
-from drift.histograms import Profile, count
+from drift.session import Session
 from drift.watch import Watch, binning_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import pyarrow as pa
 
     from drift.binning import Binning
+    from drift.histograms import Profile
+    from drift.outcomes import Outcome as Observed
     from drift.reports import Gate, Report
     from drift.snapshots import Snapshot
+    from drift.store import Store
     from drift.windows import Window
 
 
@@ -73,6 +76,8 @@ def validate(
         if window in watch.empty and window not in current:
             continue
         snapshot = watch.snapshot(window)
+        if window in current:
+            watch.opened[window] = snapshot
         if window in current or snapshot.count_rows():
             decided[window] = _validate_one(watch, window, snapshot, now=now)
         else:
@@ -81,18 +86,16 @@ def validate(
 
 
 def _validate_one(watch: Watch, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
-    expectations = watch.monitor.expectations
-    if not expectations:
-        watch.store.save_gate(watch.name, window, "not_validated", [], now)
-        return "not_validated"
-    frame = snapshot.to_pandas(validation.columns_needed(expectations, list(snapshot.schema)))
-    outcomes = validation.validate(frame, expectations)
-    decision = validation.decide(outcomes)
+    decision, outcomes = reading.examine(watch, snapshot)
+    _save_gate(watch, window, decision, outcomes, now=now)
+    return decision
+
+
+def _save_gate(watch: Watch, window: Window, decision: Gate, outcomes: Sequence[Observed], *, now: datetime) -> None:
     watch.store.save_gate(watch.name, window, decision, outcomes, now)
     for outcome in outcomes:
         if not outcome.success:
             log.warning("%s %s: %s: %s", watch.name, watch.label(window), outcome.severity, outcome.message)
-    return decision
 
 
 def usable(watch: Watch, windows: Sequence[Window], current: Window | None = None) -> list[Window]:
@@ -156,7 +159,13 @@ def fit_bins(
             yield from snapshot.batches([f for f in features if f in snapshot.schema])
 
     options = comparison.fit_options(features, watch.monitor.features, salt=watch.name)
-    binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
+    inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
+    if inside is not None:
+        from drift import warehouse_fit
+
+        binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
+    else:
+        binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", watch.name, feature, problem)
     watch.store.save_baseline(
@@ -191,14 +200,19 @@ def uncounted(watch: Watch, windows: Sequence[Window]) -> list[Window]:
 def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
     """Read one window once, count it into cells, and store the counts."""
     binnings = watch.store.active_baseline(watch.name)
-    snapshot = watch.snapshot(window)
-    features = [feature for feature in binnings if feature in snapshot.schema]
-    profile = count(snapshot.batches(features), binnings, window=window, schema=snapshot.schema)
+    snapshot = watch.opened.pop(window) if window in watch.opened else watch.snapshot(window)
+    profile = reading.count_window(watch, window, binnings, snapshot)
     gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
+    _save_profile(watch, window, profile, binnings, gate=gate, now=now)
+    return profile
+
+
+def _save_profile(
+    watch: Watch, window: Window, profile: Profile, binnings: Mapping[str, Binning], *, gate: Gate, now: datetime
+) -> None:
     kept = watch.store.save_profile(watch.name, profile, gate=gate, binning_key=binning_key(binnings), now=now)
     if not kept:
         log.warning("%s %s: the source has no rows left; the stored counts stay", watch.name, watch.label(window))
-    return profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +240,15 @@ def run_window(
     DriftError
         If a stage fails; the run is then recorded as failed, with the error.
     """
+    at_work = replace(watch, store=cast("Store", Session(watch.store)))
+    return _run(at_work, window, clock=clock, force=force, page=page, url=url)
+
+
+def _run(
+    watch: Watch, window: Window, *, clock: Callable[[], datetime], force: bool, page: bool, url: str = ""
+) -> Outcome:
     started = clock()
+    watch.opened.clear()
     watch.store.save_run_started(watch.name, window, watch.monitor.config_hash, started, url=url)
     try:
         todo = plan(watch, window, now=started, force=force)
@@ -236,9 +258,10 @@ def run_window(
         for each in missing:
             profile_window(watch, each, now=started)
         report = evaluation.evaluate_window(watch, window, now=started)
-        transitions = alerting.notify_window(watch, report, now=started, page=page)
+        transitions = alerting.notify_window(watch, report, now=started, page=page, run_url=url)
     except DriftError as error:
         watch.store.save_run_finished(watch.name, window, "error", clock(), error=str(error))
+        alerting.run_failed(watch, window, str(error), now=started, page=page, run_url=url)
         raise
     watch.store.save_run_finished(watch.name, window, run_status(report), clock(), reference=report.reference)
     return Outcome(report, transitions, len(missing))
@@ -256,33 +279,92 @@ def backfill(
     clock: Callable[[], datetime],
     force: bool = False,
     page: bool = False,
+    jobs: int = 1,
     progress: Callable[[Window, Report | DriftError], None] = lambda _window, _report: None,
 ) -> list[Report]:
     """Run many windows, oldest first; each row is read once, and nobody is paged unless asked.
 
     A window whose source fails is recorded as failed and the rest go on; if none succeeds the last error is raised.
+
+    Parameters
+    ----------
+    watch, windows, clock
+    force
+        Read windows again although they are stored.
+    page
+        Tell people of alerts.
+    jobs
+        Processes that read; they are spawned, so the caller's main module must be importable.
+    progress
+        Told of each window, and what came of it.
     """
     reports: list[Report] = []
     failure: SourceError | None = None
+    session = Session(watch.store)
+    watch = replace(watch, store=cast("Store", session))
     prepare(watch, windows, now=clock())
-    for window in sorted(windows):
-        try:
-            report = run_window(watch, window, clock=clock, force=force, page=page).report
-        except SourceError as error:
-            failure = error
-            progress(window, error)
-            continue
-        reports.append(report)
-        progress(window, report)
+    ordered, binnings = sorted(windows), watch.store.active_baseline(watch.name)
+    tasks = _to_read(watch, ordered, force=force) if jobs > 1 else []
+    with reading.read_ahead(watch, tasks, binnings, jobs=jobs) as read:
+        for window in ordered:
+            session.begin()
+            try:
+                stored = _store(watch, window, read(window), binnings, now=clock())
+                report = _run(watch, window, clock=clock, force=force and not stored, page=page).report
+            except SourceError as error:
+                failure = error
+                progress(window, error)
+                continue
+            reports.append(report)
+            progress(window, report)
     if failure is not None and not reports:
         raise failure
     return reports
 
 
+def _to_read(watch: Watch, windows: Sequence[Window], *, force: bool) -> list[reading.Task]:
+    """Return what a backfill has to read of its own windows."""
+    gates = {} if force else watch.store.gates(watch.name, windows)
+    missing = windows if force else uncounted(watch, windows)
+    return [reading.Task(w, gates.get(w.start)) for w in missing if gates.get(w.start) != "rejected"]
+
+
+def _store(
+    watch: Watch, window: Window, found: reading.Read | None, binnings: Mapping[str, Binning], *, now: datetime
+) -> bool:
+    """Store what was read ahead of a window, and say whether there was anything."""
+    if found is None:
+        return False
+    if found.outcomes is not None:
+        _save_gate(watch, window, found.gate, found.outcomes, now=now)
+    if found.profile is not None:
+        _save_profile(watch, window, found.profile, binnings, gate=found.gate, now=now)
+    return True
+
+
 def prepare(watch: Watch, windows: Sequence[Window], *, now: datetime) -> None:
-    """Fit the first baseline on the earliest of `windows` that has references enough: all are counted under it."""
-    for window in sorted(windows):
+    """Fit the first baseline before anything is counted: on the earliest whole reference that these windows have.
+
+    A reference is whole where its oldest window holds rows. What is fitted on the first week of the data stands on
+    whatever that week was, and a backfill need not: the weeks after it are there. Where none is whole, the latest
+    window that has references enough decides. The windows it is fitted on are counted at once: how far the very first
+    windows are from it does not depend on when they are asked.
+    """
+    ordered = sorted(windows)
+    for window in ordered:
         if watch.store.active_baseline(watch.name):
             return
         validate(watch, plan(watch, window, now=now).to_validate, [window], now=now)
-        ensure_baseline(watch, window, now=now)
+        oldest = watch.reference_windows(window)[:1]
+        if usable(watch, oldest) and watch.snapshot(oldest[0]).count_rows():
+            _fit_and_count(watch, window, now=now)
+    for window in reversed(ordered):
+        if _fit_and_count(watch, window, now=now):
+            return
+
+
+def _fit_and_count(watch: Watch, window: Window, *, now: datetime) -> bool:
+    fitted = ensure_baseline(watch, window, now=now)
+    for each in uncounted(watch, usable(watch, watch.reference_windows(window))):
+        profile_window(watch, each, now=now)
+    return bool(fitted)

@@ -111,29 +111,34 @@ def stored_types(
     names = list(declared)
     # SQLite returns at most 2,000 columns.
     for some in (names[i : i + 200] for i in range(0, len(names), 200)):
-        wanted = {name: _flags(sa.column(name), declared[name]) for name in some}
-        flags = [sa.func.max(flag) for column in wanted.values() for flag in column.values()]
-        found = iter(connection.execute(relation.select(*flags, where=where)).one())
-        for name, column in wanted.items():
-            types[name] = _stored_type(
-                declared[name], {flag for flag, seen in zip(column, found, strict=False) if seen}
-            )
+        asked = {name: _questions(sa.column(name), declared[name]) for name in some}
+        answers = [answer for column in asked.values() for answer in column.values()]
+        found = iter(connection.execute(relation.select(*answers, where=where)).one())
+        for name, column in asked.items():
+            types[name] = _stored_type(declared[name], {word: next(found) for word in column})
     return types
 
 
-def _flags(column: sa.ColumnClause[Any], declared: pa.DataType | None) -> dict[str, Any]:
-    """Return what to ask of each value of a SQLite column, as SQL conditions."""
-    flags: dict[str, Any] = {word: sa.func.typeof(column) == word for word in ("integer", "real", "text", "blob")}
+def _questions(column: sa.ColumnClause[Any], declared: pa.DataType | None) -> dict[str, Any]:
+    """Return what to ask of a SQLite column, as aggregates; each word costs a pass over the values, so few are asked.
+
+    SQLite sorts numbers before text and text before blobs: the types of the extremes tell whether there are several.
+    """
+    asked: dict[str, Any] = {"low": sa.func.typeof(sa.func.min(column)), "high": sa.func.typeof(sa.func.max(column))}
+    if declared not in {pa.float64(), pa.string()}:
+        asked["real"] = sa.func.max(sa.func.typeof(column) == "real")
     if declared == pa.bool_():
-        flags["misfit"] = column.not_in([0, 1])
+        asked["misfit"] = sa.func.max(column.not_in([0, 1]))
     elif declared == pa.date32():
-        flags["misfit"] = sa.and_(column.is_not(None), _calendar_day(column).is_distinct_from(column))
+        asked["misfit"] = sa.func.max(sa.and_(column.is_not(None), _calendar_day(column).is_distinct_from(column)))
     elif declared is not None and t.is_timestamp(declared):
         day = sa.func.substr(column, 1, 10)
         real = sa.and_(sa.func.julianday(column).is_not(None), _calendar_day(day).is_not_distinct_from(day))
-        zoned = sa.or_(column.like("%Z"), column.op("GLOB")("*[+-][0-9][0-9]:[0-9][0-9]"))
-        flags |= {"misfit": sa.and_(column.is_not(None), sa.not_(real)), "zoned": zoned, "local": sa.not_(zoned)}
-    return flags
+        asked["misfit"] = sa.func.max(sa.and_(column.is_not(None), sa.not_(real)))
+        offset = sa.func.substr(column, -6).op("GLOB")("[+-][0-9][0-9]:[0-9][0-9]")
+        asked["zoned"] = sa.func.total(sa.or_(sa.func.substr(column, -1).in_(["Z", "z"]), offset))
+        asked["present"] = sa.func.count(column)
+    return asked
 
 
 def _calendar_day(text: Any) -> Any:
@@ -141,21 +146,28 @@ def _calendar_day(text: Any) -> Any:
     return sa.func.date(text, "+0 days")
 
 
-def _stored_type(declared: pa.DataType | None, seen: set[str]) -> pa.DataType:
-    """Return the type for a SQLite column in which these of the `_flags` were seen."""
-    number, text, blob = not seen.isdisjoint({"integer", "real"}), "text" in seen, "blob" in seen
-    if number + text + blob > 1:
+def _stored_type(declared: pa.DataType | None, seen: dict[str, Any]) -> pa.DataType:
+    """Return the type for a SQLite column that answered the `_questions` like this."""
+    low, high = (_SQLITE_CLASSES.get(seen[word]) for word in ("low", "high"))
+    if low != high:
         return pa.string()
-    if number:
-        if declared == pa.bool_() and seen.isdisjoint({"misfit", "real"}):
+    if low == "number":
+        if declared == pa.bool_() and not seen["misfit"] and not seen["real"]:
             return pa.bool_()
-        return pa.float64() if "real" in seen or declared == pa.float64() else pa.int64()
-    if text:
-        temporal = declared is not None and (t.is_date(declared) or t.is_timestamp(declared))
-        if declared is None or not temporal or "misfit" in seen or seen >= {"zoned", "local"}:
-            return pa.string()
-        return _INSTANT if "zoned" in seen else declared
-    return pa.binary() if blob else declared or pa.null()
+        return pa.float64() if declared == pa.float64() or seen.get("real") else pa.int64()
+    if low == "text":
+        return _text_type(declared, seen)
+    return pa.binary() if low == "blob" else declared or pa.null()
+
+
+def _text_type(declared: pa.DataType | None, seen: dict[str, Any]) -> pa.DataType:
+    temporal = declared is not None and (t.is_date(declared) or t.is_timestamp(declared))
+    if declared is None or not temporal or seen["misfit"] or seen.get("zoned", 0) not in {0, seen.get("present", 0)}:
+        return pa.string()
+    return _INSTANT if seen.get("zoned") else declared
+
+
+_SQLITE_CLASSES = {"integer": "number", "real": "number", "text": "text", "blob": "blob"}
 
 
 def sampled_types(

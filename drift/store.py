@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 
-from drift import database, migrate, outbox, stored_counts, stored_verdicts, tables
+from drift import database, migrate, outbox, stored_alerts, stored_counts, stored_verdicts, tables
 from drift.database import upsert
 from drift.errors import StoreError
+from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from drift.alerts import Alert, Event
     from drift.binning import Binning
     from drift.histograms import Profile
+    from drift.outbox import Waiting
     from drift.outcomes import Outcome
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Past
-    from drift.windows import Window
+    from drift.silences import Silence
+    from drift.stored_counts import Head
 
 
 _BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")
@@ -233,6 +236,11 @@ class Store:
                 connection, monitor, profile, window, gate=gate, binning_key=binning_key, now=now
             )
 
+    def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
+        """Return what is known of the counted ones among some windows without their counts, by their start."""
+        with database.reading(self.engine) as connection:
+            return stored_counts.heads(connection, monitor, windows)
+
     def profiled(self, monitor: str, windows: Sequence[Window], binning_key: str) -> dict[datetime, Gate]:
         """Return which windows are counted under a set of binnings, by start, each with its gate."""
         with database.reading(self.engine) as connection:
@@ -303,6 +311,14 @@ class Store:
         query = sa.select(table).where(table.c.monitor == monitor).order_by(table.c.window_start.desc()).limit(limit)
         return self._rows(query)
 
+    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
+        """Return how the runs ended for the windows that start from `since` on, oldest first: their errors, or None."""
+        table = tables.run
+        ended = (table.c.monitor == monitor) & (table.c.window_start >= since) & (table.c.status != "running")
+        columns = (table.c.window_start, table.c.window_end, table.c.error)
+        rows = self._rows(sa.select(*columns).where(ended).order_by(table.c.window_start))
+        return [(Window(row["window_start"], row["window_end"]), row["error"]) for row in rows]
+
     # -- reports and scores -------------------------------------------------------------------------------------------
 
     def save_report(self, monitor: str, report: Report, now: datetime) -> None:  # noqa: ARG002 - no time is stored: a repeated report is the same report
@@ -328,6 +344,11 @@ class Store:
         """
         with database.reading(self.engine) as connection:
             return stored_verdicts.load(connection, monitor, since, until)
+
+    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
+        """Return where the windows start of which `load_reports` would return the reports."""
+        with database.reading(self.engine) as connection:
+            return stored_verdicts.starts(connection, monitor, since, until)
 
     def reports(self, monitor: str, limit: int = 100) -> list[Row]:
         """Return the heads of the newest reports of a monitor, without their scores, newest first."""
@@ -385,12 +406,12 @@ class Store:
     def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]:
         """Return alerts, the newest opening first, of one monitor and in some states only where given."""
         with database.reading(self.engine) as connection:
-            return outbox.alerts(connection, monitor, states)
+            return stored_alerts.alerts(connection, monitor, states)
 
     def alert_events(self, alert_id: str) -> list[Event]:
         """Return the diary of an alert, in order."""
         with database.reading(self.engine) as connection:
-            return outbox.events(connection, alert_id)
+            return stored_alerts.events(connection, alert_id)
 
     def save_alerts(self, alerts: Iterable[Alert], events: Iterable[Event], notifications: Iterable[Any] = ()) -> None:
         """Write changed alerts, the new lines of their diaries and the notifications owed, together or not at all.
@@ -403,12 +424,34 @@ class Store:
             If somebody else changed one of the alerts in between; nothing is written then.
         """
         with database.writing(self.engine) as connection:
-            outbox.save(connection, alerts, events, notifications)
+            stored_alerts.save(connection, alerts, events)
+            outbox.add(connection, notifications)
 
-    def due_notifications(self, now: datetime, limit: int = 50) -> list[sa.Row[Any]]:
+    def silences(self, monitor: str | None = None) -> list[Silence]:
+        """Return what people muted, over or not, the newest first."""
+        with database.reading(self.engine) as connection:
+            return stored_alerts.silences(connection, monitor)
+
+    def save_silence(self, silence: Silence) -> None:
+        """Write a silence, or the end of one, which is written once.
+
+        Raises
+        ------
+        StoreConflict
+            If somebody else ended it before.
+        """
+        with database.writing(self.engine) as connection:
+            stored_alerts.save_silence(connection, silence)
+
+    def waiting_routes(self, now: datetime) -> list[Waiting]:
+        """Return the routes on which something is due, and how their channels have done of late."""
+        with database.writing(self.engine) as connection:
+            return outbox.waiting(connection, now)
+
+    def due_notifications(self, now: datetime, limit: int = 50, *, route: str | None = None) -> list[sa.Row[Any]]:
         """Take notifications that are due, oldest first; for some minutes no other sender gets them."""
         with database.writing(self.engine) as connection:
-            return list(outbox.claim(connection, now, limit))
+            return list(outbox.claim(connection, now, limit, route))
 
     def mark_sent(self, notification_id: str, now: datetime) -> None:
         """Record that a notification was delivered."""
@@ -421,6 +464,16 @@ class Store:
         values |= {"state": "dead"} if next_attempt_at is None else {"next_attempt_at": next_attempt_at}
         with database.writing(self.engine) as connection:
             outbox.mark(connection, notification_id, **values)
+
+    def notifications(self, states: Collection[str], limit: int = 100) -> list[Row]:
+        """Return notifications in some states, the newest first, without their payload."""
+        with database.reading(self.engine) as connection:
+            return outbox.rows(connection, states, limit)
+
+    def retry_notifications(self, now: datetime, notification_id: str | None = None) -> int:
+        """Have what was given up tried again as if it were new, all of it or one; return how many."""
+        with database.writing(self.engine) as connection:
+            return outbox.revive(connection, notification_id, now)
 
     def outbox_counts(self) -> dict[str, int]:
         """Return how many notifications are pending, sent and dead."""

@@ -7,17 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drift import snapshots
+from drift.histograms import Profile
 from drift.references import describe_span, fixed_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from drift.binning import Binning
     from drift.config import Monitor
+    from drift.file_source import Opened
     from drift.snapshots import Snapshot
     from drift.store import Store
+    from drift.warehouse import Warehouse
     from drift.windows import Window
+
+
+MOST_TOTALS = 4
+"""Sums that are kept: features may have baselines of different windows, but seldom of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,14 @@ class Watch:
     connect: Callable[[str], str]
     empty: set[Window] = field(default_factory=set, init=False, repr=False, compare=False)
     """Reference windows found without a row, so that a backfill that starts before the data does not ask again."""
+    opened: dict[Window, Snapshot] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Windows that passed the gate and are about to be counted, so that they are opened once."""
+    files: Opened = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Files of the last window that was opened: the next one's are often the same."""
+    totals: dict[tuple[int, ...], tuple[Sequence[Profile], Profile]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Sums of windows, by the identities of the summands, which are held so that these stay theirs."""
 
     @property
     def name(self) -> str:
@@ -54,9 +69,32 @@ class Watch:
 
     def snapshot(self, window: Window) -> Snapshot:
         """Open one window of the source."""
-        source = self.monitor.source
+        source, calendar = self.monitor.source, self.monitor.window.calendar
         url = self.connect(source.connection) if source.connection else None
-        return snapshots.open_snapshot(source, window, calendar=self.monitor.window.calendar, url=url)
+        if url is not None and source.engine != "local":
+            from drift import warehouse
+
+            if warehouse.reads_inside(source.engine, url):
+                opened = warehouse.open_source(source, [window], calendar=calendar, url=url)
+                return snapshots.Snapshot(opened.arrow_schema, opened.database.origin, opened.read)
+        return snapshots.open_snapshot(source, window, calendar=calendar, url=url, known=self.files)
+
+    def warehouse(
+        self, windows: Sequence[Window], features: Iterable[str], n_rows: Callable[[], int]
+    ) -> Warehouse | None:
+        """Open windows where they are counted inside their database, by the source's `engine`; else None."""
+        source = self.monitor.source
+        if source.connection is None or source.engine == "local":
+            return None
+        from drift import warehouse
+
+        url = self.connect(source.connection)
+        if not warehouse.counts_inside(source.engine, url, n_rows):
+            return None
+        opened = warehouse.open_source(source, windows, calendar=self.monitor.window.calendar, url=url)
+        # What it cannot count, and nobody asked it to, is counted here.
+        refused = source.engine == "auto" and not opened.refused.keys().isdisjoint(features)
+        return None if refused and not warehouse.reads_inside(source.engine, url) else opened
 
     def reference_windows(self, window: Window) -> list[Window]:
         """Return the windows of the main reference of `window`, oldest first."""
@@ -79,12 +117,26 @@ class Watch:
         """Return the windows of all its references and `window` itself, oldest first."""
         return sorted({window, *(each for windows in self.held_against(window).values() for each in windows)})
 
+    def remembered(self, window: Window) -> list[Window]:
+        """Return the windows before `window` whose counts, where they are stored, tell what is usual; oldest first."""
+        detection = self.monitor.detection
+        return self.monitor.window.calendar.before(window, detection.remembered if detection.history else 0)
+
     def baselines(self) -> dict[str, Baseline]:
         """Return of each feature the baseline in force."""
         return {
             feature: Baseline(row["version"], row["fitted_from"], row["fitted_to"])
             for feature, row in self.store.baselines(self.name).items()
         }
+
+    def total(self, profiles: Sequence[Profile]) -> Profile:
+        """Add windows up; those of a baseline, which are the same from run to run, only once."""
+        key = tuple(map(id, profiles))
+        if key not in self.totals:
+            if len(self.totals) >= MOST_TOTALS:
+                self.totals.clear()
+            self.totals[key] = profiles, Profile.total(profiles)
+        return self.totals[key][1]
 
     def span(self, baseline: Baseline) -> str:
         """Name the windows of a baseline as their readers would."""

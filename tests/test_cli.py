@@ -192,6 +192,70 @@ def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
     assert monitored("alerts").stdout.strip() == "no open alerts"
 
 
+def test_alerts_are_snoozed_muted_and_their_routes_tried(monitored: Drift, tmp_path: Path) -> None:
+    """Each answer says what it did and stands in the diary; what is over cannot be ended again."""
+    file = tmp_path / "monitors" / "flights.yaml"
+    file.write_text(file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: 'file:out.jsonl'}]}"))
+    monitored("run", "flights", "--date", "2024-01-13")
+    (alert,) = json.loads(monitored("alerts", "list", "--monitor", "flights", "--json").stdout)
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
+    name = alert["id"][:8]
+    assert "until when?" in monitored("alerts", "snooze", name).stderr
+    snoozed = monitored("alerts", "snooze", name, "--for", "2d", "--by", "ada", "--comment", "known").stdout
+    assert "snoozed until" in snoozed
+    assert "(snoozed)" in monitored("alerts").stdout
+    assert monitored("alerts", "unsnooze", name, "--by", "ada").returncode == 0
+    assert "is past" in monitored("alerts", "snooze", name, "--until", "2013-02-12").stderr
+    shown = monitored("alerts", "show", name).stdout
+    assert "snoozed: until" in shown
+    assert "unsnoozed: " in shown
+
+    assert "until when?" in monitored("alerts", "mute", "flights", "dep_*", "--reason", "snow").stderr
+    assert "no monitor 'nope'" in monitored("alerts", "mute", "nope", "*", "--reason", "x", "--for", "1d").stderr
+    done = monitored("alerts", "mute", "flights", "de*", "--reason", "snow", "--until", "2100-01-01", "--by", "ada")
+    assert "muted until 2100-01-01 00:00 EST" in done.stdout
+    (silence,) = json.loads(monitored("alerts", "muted", "--json").stdout)
+    assert (silence["features"], silence["created_by"], silence["reason"]) == ("de*", "ada", "snow")
+    assert monitored("alerts", "unmute", silence["id"][:6], "--by", "bob").returncode == 0
+    assert "over already" in monitored("alerts", "unmute", silence["id"]).stderr
+    assert monitored("alerts", "muted").stdout.strip() == "nothing is muted"
+    assert "by bob" in monitored("alerts", "muted", "--all").stdout
+
+    assert monitored("alerts", "test", "file:out.jsonl", "--by", "ada").returncode == 0
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])["tested_by"] == "ada"
+    assert "no monitor in" in monitored("alerts", "test", "nowhere").stderr
+
+
+def test_what_could_not_be_delivered_is_seen_and_tried_again(monitored: Drift, tmp_path: Path) -> None:
+    """A route that nobody knows keeps its messages; given up, they are listed with the reason and can be revived."""
+    from drift.store import Store
+
+    file = tmp_path / "monitors" / "flights.yaml"
+    file.write_text(file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: ops}]}"))
+    assert monitored("run", "flights", "--date", "2024-01-13").returncode == 0
+    assert monitored("alerts", "undelivered").stdout.strip() == "nothing was given up"
+    (waiting,) = json.loads(monitored("alerts", "undelivered", "--waiting", "--json").stdout)
+    assert (waiting["state"], "DRIFT_ROUTE_OPS" in waiting["last_error"]) == ("pending", True)
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}") as store:
+        store.mark_failed(waiting["id"], waiting["last_error"], None)
+    assert "DRIFT_ROUTE_OPS" in monitored("alerts", "undelivered").stdout
+    assert "which message?" in monitored("alerts", "retry").stderr
+    assert "no message that was given up begins" in monitored("alerts", "retry", "zzz").stderr
+    assert monitored("alerts", "retry", waiting["id"][:8]).stdout.startswith("1 message to be tried again")
+    done = monitored("alerts", "deliver", "--json")
+    assert json.loads(done.stdout) == {"sent": 0, "postponed": 1, "dead": 0, "held": []}
+
+
+def test_a_failed_run_is_an_alert_that_is_sent(monitored: Drift, tmp_path: Path) -> None:
+    """The command fails, and whoever the route leads to knows."""
+    file = tmp_path / "monitors" / "flights.yaml"
+    text = file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: 'file:out.jsonl'}]}")
+    file.write_text(text.replace("table: flights", "table: gone"))
+    assert monitored("run", "flights", "--date", "2024-01-13").returncode == 2
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [alert["key"] for alert in json.loads(line)["alerts"]] == ["run"]
+
+
 def test_explaining_an_unknown_feature_lists_the_known(monitored: Drift) -> None:
     """The message helps."""
     done = monitored("explain", "flights", "nope", "--date", "2024-01-10")
@@ -204,6 +268,26 @@ def test_backfill_json_counts_statuses(monitored: Drift) -> None:
     done = monitored("backfill", "flights", "--from", "2024-01-10", "--to", "2024-01-13", "--json")
     assert json.loads(done.stdout)["statuses"] == {"ok": 3, "critical": 1}
     assert done.stderr == ""
+
+
+def test_a_backfill_by_several_processes_says_the_same(template: Path, tmp_path: Path) -> None:
+    """Counts and verdicts do not depend on who read the rows, read again or not."""
+    found = []
+    for name, options in {"one": ["--force"], "many": ["--force", "--jobs", "2"]}.items():
+        shutil.copytree(template, tmp_path / name)
+        drift = runner(tmp_path / name)
+        done = drift("backfill", "flights", "--from", "2024-01-01", "--to", "2024-01-13", "--json", *options)
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append((done.stdout, drift("history", "flights", "--json").stdout))
+    assert found[0] == found[1]
+    assert json.loads(found[0][0])["statuses"]["critical"] == 1
+
+
+def test_hidden_files_are_no_monitors(monitored: Drift, tmp_path: Path) -> None:
+    """An editor's leftovers are in nobody's way."""
+    (tmp_path / "monitors" / ".flights.yaml").write_text("name: ]")
+    assert monitored("check", "monitors").stdout.strip() == "1 monitor file, no problems"
+    assert monitored("history", "flights").returncode == 0
 
 
 def test_schema_is_json(drift: Drift) -> None:

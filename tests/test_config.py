@@ -26,6 +26,7 @@ from drift.config import (
     json_schema,
     load_monitor,
     load_monitors,
+    monitor_files,
     parse_monitor,
     parse_options,
 )
@@ -315,6 +316,7 @@ def test_a_folder_of_monitors(tmp_path: Path) -> None:
     for file, name in [("b.yaml", "bb"), ("a.yml", "aa"), (".c.yaml", "cc"), ("d.txt", "dd")]:
         (tmp_path / file).write_text(SHORTEST.replace("name: m", f"name: {name}"))
     (tmp_path / "e.yaml").mkdir()
+    assert [path.name for path in monitor_files(tmp_path)] == ["a.yml", "b.yaml"]
     assert [monitor.name for monitor in load_monitors(tmp_path)] == ["aa", "bb"]
     assert load_monitors(tmp_path / "e.yaml") == []
 
@@ -354,7 +356,7 @@ def test_variables_are_checked_when_a_file_is_loaded(monkeypatch: pytest.MonkeyP
 
 def test_the_hash_does_not_change_from_version_to_version() -> None:
     """Results are stored under it: a change here is a change of every stored monitor, and must be meant."""
-    assert parse_monitor(SHORTEST).config_hash == "3f1ac6d1ab43cf94"
+    assert parse_monitor(SHORTEST).config_hash == "b8acdf080be56bfa"
 
 
 def test_the_hash_is_that_of_the_meaning() -> None:

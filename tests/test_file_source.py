@@ -23,6 +23,8 @@ from drift.windows import Calendar, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from drift.file_source import Opened
+
 NEW_YORK = Calendar("1d", "America/New_York")
 UTC_DAYS = Calendar("1d", "UTC")
 DAY = UTC_DAYS.starting(date(2013, 2, 8))
@@ -447,3 +449,19 @@ def test_a_store_that_breaks_while_reading_is_worth_a_retry(bucket: Any, monkeyp
     monkeypatch.setattr(type(bucket), "_open", fail)
     with pytest.raises(SourceUnreachable, match="503 slow down"):
         list(snapshot.batches(["x"]))
+
+
+def test_a_file_is_opened_once_for_many_windows_and_anew_when_it_changed(write: Callable[..., Path]) -> None:
+    """What is known of a file holds until its size or its time says otherwise."""
+    path = write("a.parquet", x=[1, 2, 3])
+    known: Opened = {}
+    first, _, _ = file_source.open_files(str(path), None, None, known)
+    (file,) = known.values()
+    file_source.open_files(str(path), None, None, known)
+    assert [each.schema for each in known.values()] == [file.schema]
+    assert next(iter(known.values())).fragment is file.fragment
+    write("a.parquet", x=[1, 2, 3], y=["a", "b", "c"])
+    schema, _, read = file_source.open_files(str(path), None, None, known)
+    assert (first.names, schema.names) == (["x"], ["x", "y"])
+    assert [batch.num_rows for batch in read(["y"])] == [3]
+    assert len(known) == 1

@@ -194,7 +194,7 @@ def test_nulls_do_not_vanish(tmp_path: Path) -> None:
     write_sql(frame, url)
     report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", url))[-1]
     assert report["delay"].status == "critical"
-    assert "missing rose from 0.0 % to 50 %" in "; ".join(report.explain("delay"))
+    assert "missing rose from 0 % to 50 %" in "; ".join(report.explain("delay"))
 
 
 def test_a_rejected_window_is_recorded_and_never_a_reference(tmp_path: Path) -> None:

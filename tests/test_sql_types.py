@@ -39,6 +39,18 @@ def typed(rows: list[tuple[Any, ...]], declared: str) -> pa.DataType | None:
         (["2024-01-01T00:00:00Z"], "DATETIME", pa.timestamp("us", "UTC")),
         (["2024-01-01 00:00:00"], "DATETIME", pa.timestamp("us")),
         ([None], "INTEGER", pa.int64()),
+        ([None, 0, 1.5], "BOOLEAN", pa.float64()),
+        ([1, 2], "REAL", pa.float64()),
+        ([b"a", b"b"], "BLOB", pa.binary()),
+        ([b"a", 1], "BLOB", pa.string()),
+        ([b"a", "b"], "TEXT", pa.string()),
+        ([1.5, 2, None], "", pa.float64()),
+        ([-1, "", b""], "", pa.string()),
+        ([20240101], "DATE", pa.int64()),
+        (["2024-01-01", 20240101], "DATE", pa.string()),
+        (["2024-01-01T00:00:00z", "2024-01-01 00:00:00+01:00", None], "DATETIME", pa.timestamp("us", "UTC")),
+        (["2024-01-01T00:00:00Z", "2024-01-01T00:00:00"], "DATETIME", pa.string()),
+        (["2024-02-30 00:00:00"], "DATETIME", pa.string()),
     ],
 )
 def test_sqlite_columns_have_the_type_that_all_their_values_fit(

@@ -418,3 +418,12 @@ def test_labels(every: str, when: date, label: str) -> None:
     """A window is called by its local date, and by its time where it is shorter than a day."""
     calendar = Calendar(every, NEW_YORK)
     assert calendar.label(calendar.starting(when)) == label
+
+
+def test_an_hour_that_comes_twice_has_two_windows() -> None:
+    """Two local times that differ in their fold alone are an hour apart, whichever is asked for first."""
+    calendar = Calendar("1h", "America/New_York")
+    first = datetime(2013, 11, 3, 1, 30, tzinfo=calendar.zone)
+    windows = [calendar.containing(when) for when in (first, first.replace(fold=1), first)]
+    assert windows[0] == windows[2]
+    assert windows[1].start - windows[0].start == timedelta(hours=1)

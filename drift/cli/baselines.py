@@ -1,0 +1,114 @@
+"""`drift baseline`: the frozen bins that windows are counted into, and the windows they stand for."""
+
+from __future__ import annotations
+
+import typer
+
+from drift.cli.shared import (
+    DATABASE,
+    MONITORS,
+    By,
+    Database,
+    Day,
+    Folder,
+    From,
+    Json,
+    MonitorName,
+    Reason,
+    To,
+    now,
+    open_watch,
+    print_json,
+    window_of,
+    windows_between,
+)
+
+baseline_app = typer.Typer(
+    help="The frozen bins that windows are counted into, and the windows they stand for.", no_args_is_help=True
+)
+
+
+@baseline_app.command("show")
+def baseline_show(
+    monitor: MonitorName, as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE
+) -> None:
+    """Show the binnings of a monitor: of each feature every version, what it was fitted on, who asked and why."""
+    from drift.rendering import baseline_table
+
+    watch = open_watch(monitor, folder, database)
+    rows = watch.store.baseline_rows(watch.name)
+    if as_json:
+        print_json({"monitor": watch.name, "baseline": rows})
+    elif not rows:
+        print(f"{watch.name} has no baseline yet: the first run with references enough fits one")
+    else:
+        baseline_table(watch, rows)
+
+
+@baseline_app.command("fit")
+def baseline_fit(
+    monitor: MonitorName,
+    day: Day = None,
+    by: By = "unknown",
+    reason: Reason = "asked for",
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Fit new bins on the references of a window; what was scored under the old ones stays as it is."""
+    from drift import baselines
+
+    watch = open_watch(monitor, folder, database)
+    window = window_of(watch, day)
+    binnings = baselines.fit(watch, window, now=now(), by=by, reason=reason)
+    print(f"{watch.name}: bins of {len(binnings)} features, fitted for {watch.label(window)}")
+
+
+@baseline_app.command("promote")
+def baseline_promote(
+    monitor: MonitorName,
+    start: From,
+    end: To,
+    reason: Reason,
+    by: By = "unknown",
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Make the windows from one date to another the baseline, with the bins as they are."""
+    from dataclasses import asdict
+
+    from drift import baselines
+
+    watch = open_watch(monitor, folder, database)
+    done = baselines.promote(watch, windows_between(watch, start, end), now=now(), by=by, reason=reason)
+    if as_json:
+        print_json({"monitor": watch.name, **asdict(done)})
+        return
+    state = f"of {done.features} features" if done.features else "already, nothing to do"
+    print(f"{watch.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
+    fixed = watch.monitor.reference.fixed
+    if fixed and fixed != "baseline":
+        print(f"windows are judged against {watch.monitor.reference} still: write reference: {{fixed: baseline}}")
+
+
+@baseline_app.command("rescore")
+def baseline_rescore(
+    monitor: MonitorName,
+    start: From,
+    end: To,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Score stored windows against the references now in force, from stored counts; says which it could not."""
+    from drift import baselines
+
+    watch = open_watch(monitor, folder, database)
+    done = baselines.rescore(watch, windows_between(watch, start, end), now=now())
+    kept = {watch.label(window): why for window, why in done.kept.items()}
+    if as_json:
+        print_json({"monitor": watch.name, "rescored": [report.label for report in done.reports], "kept": kept})
+        return
+    print(f"{watch.name}: {len(done.reports)} windows scored again, {len(kept)} left as they were")
+    for label, why in kept.items():
+        print(f"  {label}: {why}")

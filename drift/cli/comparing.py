@@ -1,0 +1,61 @@
+"""`drift compare`: two tables, no configuration, no database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from drift.cli.shared import Fail, Html, Json, exit_on, show, write_html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def compare(
+    reference: Annotated[str, typer.Argument(help="Parquet or CSV: a file, a folder or a glob.")],
+    current: Annotated[str, typer.Argument(help="The same, to hold against it.")],
+    include: Annotated[list[str] | None, typer.Option("--include", "-i", help="Only these columns (pattern).")] = None,
+    exclude: Annotated[list[str] | None, typer.Option("--exclude", "-x", help="Not these columns (pattern).")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="COLUMN=numeric|categorical|boolean|datetime.")
+    ] = None,
+    warning: Annotated[float, typer.Option(help="Effect floor for a warning, in nats.")] = 0.01,
+    critical: Annotated[float, typer.Option(help="Effect floor for critical, in nats.")] = 0.1,
+    min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 200,
+    fail_on: Fail = None,
+    as_json: Json = False,
+    html: Html = None,
+) -> None:
+    """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
+
+    Needs no configuration and no database. Example:
+    [bold]drift compare train.parquet today.parquet --fail-on critical[/]
+    """
+    from drift.comparison import compare as compare_tables
+    from drift.config import Detection, Effect, Features, Persistence, parse_options
+
+    features, detection = parse_options(
+        lambda: (
+            Features(include=include or ["*"], exclude=exclude or [], kinds=_pairs(kind or [], "--kind")),
+            Detection(
+                min_rows=min_rows,
+                effect=Effect(warning=warning, critical=critical),
+                persistence=Persistence(of=1, at_least=1),
+            ),
+        )
+    )
+    report = compare_tables(reference, current, features=features, detection=detection)
+    write_html(report, html)
+    show(report, as_json=as_json)
+    exit_on(report, fail_on)
+
+
+def _pairs(texts: Sequence[str], option: str) -> dict[str, Any]:
+    pairs = {}
+    for text in texts:
+        name, sign, value = text.rpartition("=")
+        if not sign or not name:
+            raise typer.BadParameter(f"{text!r} is not COLUMN=KIND", param_hint=option)
+        pairs[name] = value
+    return pairs

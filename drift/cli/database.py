@@ -1,0 +1,45 @@
+"""`drift db`: create the results database, migrate it, look at it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from drift.cli.shared import DATABASE, Database
+
+db_app = typer.Typer(help="The results database: create, migrate, look.", no_args_is_help=True)
+
+
+@db_app.command("upgrade")
+def db_upgrade(database: Database = DATABASE) -> None:
+    """Create the results database, or bring it up to this version."""
+    from drift import migrate
+
+    migrate.upgrade(database)
+    print(f"{_safe(database)} is at revision {migrate.current(database)}")
+
+
+@db_app.command("downgrade")
+def db_downgrade(
+    revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = DATABASE
+) -> None:
+    """Take the results database back to a revision."""
+    from drift import migrate
+
+    migrate.downgrade(database, revision)
+    print(f"{_safe(database)} is at revision {migrate.current(database)}")
+
+
+@db_app.command("current")
+def db_current(database: Database = DATABASE) -> None:
+    """Print the revision the results database is at."""
+    from drift import migrate
+
+    print(migrate.current(database) or "not created: drift db upgrade")
+
+
+def _safe(url: str) -> str:
+    from drift.database import hidden
+
+    return hidden(url)

@@ -1,0 +1,211 @@
+"""The commands of a monitor: check it, run it, fill it up, look at what it found."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.cli.shared import (
+    DATABASE,
+    MONITORS,
+    Database,
+    Day,
+    Fail,
+    Feature,
+    Folder,
+    From,
+    Html,
+    Json,
+    MonitorName,
+    To,
+    exit_on,
+    now,
+    open_watch,
+    print_error,
+    print_json,
+    route,
+    show,
+    window_of,
+    windows_between,
+    write_html,
+)
+from drift.errors import ConfigError, DriftError
+
+if TYPE_CHECKING:
+    from drift.config import Monitor
+    from drift.reports import Report
+    from drift.watch import Watch
+    from drift.windows import Window
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Monitor files, or folders of them.")],
+    as_json: Json = False,
+) -> None:
+    """Check monitor files and print every problem: file, line, key, and what to do. Exits with 1 if there are any."""
+    from drift.config import load_monitor, monitor_files
+
+    paths = [path for file in files for path in (monitor_files(file) if file.is_dir() else [file])]
+    problems: list[str] = []
+    for path in paths:
+        try:
+            monitor = load_monitor(path)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if monitor.expectations:
+            problems += [f"{path}: {problem}" for problem in _expectation_problems(monitor)]
+    if as_json:
+        print_json({"files": [str(p) for p in paths], "problems": problems})
+    else:
+        for problem in problems:
+            print_error(problem)
+        if not problems:
+            print(f"{len(paths)} monitor file{'s' * (len(paths) != 1)}, no problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _expectation_problems(monitor: Monitor) -> list[str]:
+    from drift.errors import MissingExtra
+    from drift.validation import check_expectations
+
+    try:
+        return check_expectations(monitor.expectations)
+    except MissingExtra as error:
+        return [str(error)]
+
+
+def schema() -> None:
+    """Print the JSON Schema of a monitor file, for editors."""
+    from drift.config import json_schema
+
+    print_json(json_schema())
+
+
+def run(
+    monitor: MonitorName,
+    day: Day = None,
+    force: Annotated[bool, typer.Option(help="Read the window again although it is stored.")] = False,
+    fail_on: Fail = None,
+    as_json: Json = False,
+    html: Html = None,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Run a monitor for one window: gate, count, score, alert, notify."""
+    from drift import monitoring
+
+    watch = open_watch(monitor, folder, database)
+    try:
+        outcome = monitoring.run_window(watch, window_of(watch, day), clock=now, force=force)
+    except DriftError:
+        # A run that failed has an alert, too.
+        with suppress(DriftError):
+            _deliver(watch)
+        raise
+    _deliver(watch)
+    write_html(outcome.report, html, timezone=watch.monitor.window.timezone)
+    show(outcome.report, as_json=as_json)
+    exit_on(outcome.report, fail_on)
+
+
+def _deliver(watch: Watch) -> None:
+    """Send what is owed: of this monitor also what is no longer kept back."""
+    from drift import alerting
+
+    alerting.remind(watch, now=now())
+    alerting.deliver(watch.store, route, now=now())
+
+
+def backfill(
+    monitor: MonitorName,
+    start: From,
+    end: To,
+    force: Annotated[bool, typer.Option(help="Read windows again although they are stored.")] = False,
+    page: Annotated[bool, typer.Option(help="Send the alerts too: by default a backfill tells nobody.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that read the source.")] = 1,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Run a monitor for every window from one date to another, oldest first."""
+    from drift import monitoring
+    from drift.rendering import progress as progress_bar
+
+    watch = open_watch(monitor, folder, database)
+    windows = windows_between(watch, start, end)
+    failed = []
+    with progress_bar(len(windows), f"backfill {watch.name}", quiet=as_json) as advance:
+
+        def progress(window: Window, result: Report | DriftError) -> None:
+            if isinstance(result, DriftError):
+                failed.append(f"{watch.label(window)}: {result}")
+            advance(watch.label(window))
+
+        reports = monitoring.backfill(watch, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
+    if page:
+        _deliver(watch)
+    counts: dict[str, int] = {}
+    for report in reports:
+        status = monitoring.run_status(report)
+        counts[status] = counts.get(status, 0) + 1
+    if as_json:
+        print_json({"monitor": watch.name, "windows": len(windows), "statuses": counts, "failed": failed})
+    else:
+        print(f"{watch.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+        for line in failed:
+            print_error(line)
+    if failed:
+        raise typer.Exit(2)
+
+
+def history(
+    monitor: MonitorName,
+    feature: Annotated[str | None, typer.Argument(help="Only this feature.")] = None,
+    last: Annotated[int, typer.Option(help="How many windows back.")] = 30,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Show the stored scores of a monitor, newest window last."""
+    from drift.rendering import history_table
+
+    watch = open_watch(monitor, folder, database)
+    rows = watch.store.scores(watch.name, feature=feature, windows=last)
+    if as_json:
+        print_json({"monitor": watch.name, "direction": "current||reference", "unit": "nats", "scores": rows})
+    elif not rows:
+        print(f"{watch.name} has no scores yet: drift backfill {watch.name} --from DATE --to DATE")
+    else:
+        history_table(watch, rows, feature)
+
+
+def explain(
+    monitor: MonitorName,
+    feature: Feature,
+    day: Day = None,
+    as_json: Json = False,
+    html: Html = None,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Show which cells of a feature moved in one window, and what each adds to its KL."""
+    from drift import evaluation
+    from drift.rendering import explanation
+
+    watch = open_watch(monitor, folder, database)
+    report = evaluation.recall(watch, window_of(watch, day))
+    if feature not in {v.feature for v in report.verdicts}:
+        known = ", ".join(v.feature for v in report.verdicts) or "none"
+        raise DriftError(f"{watch.name} has no score for {feature!r} in {report.label}; it has: {known}")
+    mine = replace(report, verdicts=[v for v in report.verdicts if v.feature == feature])
+    write_html(mine, html, timezone=watch.monitor.window.timezone)
+    if as_json:
+        print_json(report.to_dict() | {"features": {feature: report.to_dict()["features"][feature]}})
+    else:
+        explanation(report, feature)

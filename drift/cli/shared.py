@@ -1,0 +1,172 @@
+"""What the commands share: their options, and how a name becomes a monitor, a date a window, a report an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from drift.errors import ConfigError, DriftError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from drift.config import Monitor
+    from drift.reports import Report
+    from drift.store import Store
+    from drift.watch import Watch
+    from drift.windows import Window
+
+DATABASE = "sqlite:///drift.db"
+MONITORS = Path("dags/monitors")
+
+FailOn = Literal["warning", "critical"]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON (docs/report.md) instead of tables.")]
+Database = Annotated[
+    str, typer.Option("--database", "-d", envvar="DRIFT_DATABASE", help="URL of the results database.")
+]
+Folder = Annotated[Path, typer.Option("--monitors", envvar="DRIFT_MONITORS", help="Folder of the monitor files.")]
+MonitorName = Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or the path of its file.")]
+Feature = Annotated[str, typer.Argument(help="Name of a feature.")]
+Day = Annotated[
+    str | None,
+    typer.Option(
+        "--date", help="A local date or time of the monitor; the window that holds it. Default: the last one."
+    ),
+]
+Fail = Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 1 if any feature reaches this severity.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write the report as one HTML page too, which needs nothing else.")
+]
+By = Annotated[str, typer.Option(envvar="USER", help="Who.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
+From = Annotated[str, typer.Option("--from", help="First local date.")]
+To = Annotated[str, typer.Option("--to", help="Last local date, included.")]
+
+
+def now() -> datetime:
+    """Return the time, aware."""
+    return datetime.now(UTC)
+
+
+def open_store(database: str) -> Store:
+    """Open the results database."""
+    from drift.store import Store
+
+    return Store.open(database)
+
+
+def open_watch(name: str, folder: Path, database: str) -> Watch:
+    """Open a monitor, by its name or the path of its file, on the results database."""
+    from drift.config import load_monitor
+    from drift.connections import resolve_url
+    from drift.watch import Watch
+
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        monitor = load_monitor(path)
+    else:
+        if not folder.is_dir():
+            raise DriftError(f"{folder} is no folder: name the monitor's file, or its folder with --monitors")
+        monitor = find_monitor(name, folder)
+    return Watch(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
+
+
+def find_monitor(name: str, folder: Path) -> Monitor:
+    """Return a monitor by name; a broken file beside it is in its way only where it may be the one that is meant."""
+    from drift.config import load_monitor, monitor_files
+
+    known, problems = {}, []
+    for path in monitor_files(folder):
+        try:
+            monitor = load_monitor(path)
+        except ConfigError as error:
+            problems += error.problems
+        else:
+            known[monitor.name] = monitor
+    if name in known:
+        return known[name]
+    if problems:
+        raise ConfigError(problems)
+    raise DriftError(f"{folder} has no monitor {name!r}; it has: {', '.join(sorted(known)) or 'none'}")
+
+
+def route(name: str) -> str:
+    """Return the Apprise URL behind a route's name, from the environment."""
+    from drift.notify import resolve_route
+
+    return resolve_route(name, os.environ)
+
+
+def moment(text: str) -> date | datetime:
+    """Read a local date or time."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DriftError(f"{text!r} is no date: write 2013-02-08, or 2013-02-08T17:00 for windows of hours") from error
+
+
+def window_of(watch: Watch, day: str | None) -> Window:
+    """Return the window that holds a date, or the last complete one."""
+    calendar = watch.monitor.window.calendar
+    return calendar.starting(moment(day)) if day else calendar.last_complete(now())
+
+
+def windows_between(watch: Watch, start: str, end: str) -> list[Window]:
+    """Return the windows from one date to another, both included."""
+    calendar = watch.monitor.window.calendar
+    first, last = calendar.starting(moment(start)), calendar.starting(moment(end))
+    if last < first:
+        raise DriftError(f"--to {end} is before --from {start}")
+    return list(calendar.between(first.start, last.end))
+
+
+def show(report: Report, *, as_json: bool) -> None:
+    """Print a report."""
+    if as_json:
+        print(report.to_json(indent=2))
+        return
+    from drift.rendering import report_table
+
+    report_table(report)
+
+
+def write_html(report: Report, path: Path | None, *, timezone: str = "UTC") -> None:
+    """Write a report as one HTML page, where a file is named."""
+    if path is None:
+        return
+    from drift.dashboard import to_html
+
+    text = to_html(report, timezone=timezone)
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise DriftError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def exit_on(report: Report, fail_on: FailOn | None) -> None:
+    """Leave with 1 if a feature reaches a severity."""
+    told = {"warning": {"warning", "critical"}, "critical": {"critical"}}
+    if fail_on and any(v.status in told[fail_on] for v in report.verdicts):
+        raise typer.Exit(1)
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any] | Iterable[Any]) -> None:
+    """Print JSON; times in UTC."""
+
+    def plain(thing: object) -> object:
+        if isinstance(thing, datetime):
+            return thing.isoformat().replace("+00:00", "Z")
+        return str(thing)
+
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
+
+
+def print_error(message: str) -> None:
+    """Print one line of what went wrong."""
+    print(f"error: {message}", file=sys.stderr)

@@ -1,0 +1,140 @@
+"""Reading windows, here and in processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drift import monitoring, reading
+from drift.reports import Report
+from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drift.binning import Binning
+    from drift.errors import DriftError
+    from drift.watch import Watch
+    from drift.windows import Window
+
+DAYS = 16
+GATE = "[{expect_table_row_count_to_be_between: {min_value: 50}, severity: reject}]"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> str:
+    """Days of 100 rows; of the last one, 25."""
+    frame = rows(DAYS, 100)
+    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
+    write_sql(frame[:-75], url)
+    return url
+
+
+@pytest.fixture
+def watch(tmp_path: Path, warehouse: str) -> Watch:
+    """A monitor with bins, and a gate that rejects the last day."""
+    return open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, expectations=GATE))
+
+
+@pytest.fixture
+def windows(watch: Watch) -> list[Window]:
+    """All days."""
+    calendar = watch.monitor.window.calendar
+    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
+
+
+@pytest.fixture
+def binnings(watch: Watch, windows: list[Window]) -> dict[str, Binning]:
+    """Bins fitted on the first days."""
+    monitoring.validate(watch, windows[:4], windows[:4], now=clock())
+    return monitoring.fit_bins(watch, windows[:4], now=clock(), by="ada", reason="a test")
+
+
+def test_examining_and_counting_store_nothing(
+    watch: Watch, windows: list[Window], binnings: dict[str, Binning]
+) -> None:
+    """What comes back is all there is."""
+    gate, outcomes = reading.examine(watch, watch.snapshot(windows[-1]))
+    assert (gate, [outcome.success for outcome in outcomes]) == ("rejected", [False])
+    profile = reading.count_window(watch, windows[-2], binnings, watch.snapshot(windows[-2]))
+    assert (profile.n_rows, {h.n for h in profile.histograms.values()}) == (100, {100})
+    assert watch.store.gates(watch.name, windows[4:]) == {}
+    assert watch.store.load_profiles(watch.name, windows, binnings) == []
+
+
+def test_without_expectations_nothing_is_asked(tmp_path: Path, warehouse: str, windows: list[Window]) -> None:
+    """The gate says so."""
+    watch = open_watch(f"sqlite:///{tmp_path / 'other.db'}", warehouse)
+    assert reading.examine(watch, watch.snapshot(windows[-1])) == ("not_validated", [])
+
+
+def test_processes_read_what_this_one_would(watch: Watch, windows: list[Window], binnings: dict[str, Binning]) -> None:
+    """Decisions, outcomes and counts; what the gate rejects is not counted, what it knows it is not asked again."""
+    tasks = [reading.Task(windows[4], None), reading.Task(windows[5], "accepted"), reading.Task(windows[-1], None)]
+    with reading.read_ahead(watch, tasks, binnings, jobs=2) as read:
+        found = [read(task.window) for task in tasks]
+        assert read(windows[6]) is None
+    fresh, known, rejected = found
+    assert fresh is not None
+    assert known is not None
+    assert rejected is not None
+    assert (fresh.gate, fresh.outcomes) == reading.examine(watch, watch.snapshot(windows[4]))
+    assert fresh.profile == reading.count_window(watch, windows[4], binnings, watch.snapshot(windows[4]))
+    assert (known.gate, known.outcomes, known.profile and known.profile.n_rows) == ("accepted", None, 100)
+    assert (rejected.gate, rejected.profile) == ("rejected", None)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_with_nothing_to_read_no_process_is_started(
+    watch: Watch, windows: list[Window], binnings: dict[str, Binning], jobs: int
+) -> None:
+    """With one job neither."""
+    tasks = [reading.Task(windows[4], None)] if jobs == 1 else []
+    with reading.read_ahead(watch, tasks, binnings, jobs=jobs) as read:
+        assert read(windows[4]) is None
+        assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_dies_takes_nothing_with_it(
+    watch: Watch, windows: list[Window], binnings: dict[str, Binning]
+) -> None:
+    """The windows it would have read are left for whoever asked."""
+    tasks = [reading.Task(window, "accepted") for window in windows]
+    with reading.read_ahead(watch, tasks, binnings, jobs=2) as read:
+        assert read(windows[0]) is not None
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        assert [read(window) for window in windows[1:]][-1] is None
+
+
+def test_a_source_that_fails_is_told_by_the_run_itself(tmp_path: Path) -> None:
+    """Window by window, in the words of the one that reads it in order."""
+    frame = rows(DAYS, 100)
+    for name in ("one", "many"):
+        (tmp_path / name).mkdir()
+        folder = tmp_path / name / "lake"
+        for day, part in frame.groupby("day"):
+            (folder / f"date={day}").mkdir(parents=True)
+            part.drop(columns="day").to_parquet(folder / f"date={day}" / "part.parquet")
+    told: dict[str, list[str]] = {}
+    for name, jobs in {"one": 1, "many": 2}.items():
+        source = f"{{files: '{tmp_path}/{name}/lake/date=*/*.parquet', time_column: date}}"
+        watch = open_watch(f"sqlite:///{tmp_path / name / 'drift.db'}", "", monitor_text(source))
+        calendar = watch.monitor.window.calendar
+        windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
+        monitoring.backfill(watch, windows[:10], clock=clock)
+        (tmp_path / name / "lake" / f"date={FIRST + timedelta(days=12)}" / "part.parquet").write_bytes(b"no parquet")
+        said = told[name] = []
+
+        def note(window: Window, result: Report | DriftError, name: str = name, said: list[str] = said) -> None:
+            outcome = result.status if isinstance(result, Report) else str(result).replace(f"/{name}/", "/")
+            said.append(f"{window.key} {outcome}")
+
+        monitoring.backfill(watch, windows[10:], clock=clock, jobs=jobs, progress=note)
+    assert told["one"] == told["many"]
+    assert [line.split(" ", 1)[1] for line in told["one"][:2]] == ["ok", "ok"]
+    assert "part.parquet cannot be read as parquet" in told["one"][2]

@@ -1,0 +1,176 @@
+"""A session: what a run has read or written is not asked again, and is never out of date where it matters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drift.session import Session
+from drift.store import Store
+from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Counting:
+    """A store that counts what it is asked."""
+
+    store: Store
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked[name] += 1
+        return getattr(self.store, name)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A store with bins in force."""
+    with Store.open(database_url, create=True) as opened:
+        fit(opened, BINNINGS)
+        yield opened
+
+
+@pytest.fixture
+def counting(store: Store) -> Counting:
+    """The same, counting."""
+    return Counting(store)
+
+
+@pytest.fixture
+def session(counting: Counting) -> Session:
+    """A session on it."""
+    return Session(counting)  # type: ignore[arg-type]
+
+
+def write(session: Session | Store, *days: int, seed: int = 0) -> None:
+    """Gate and count some days."""
+    for i in days:
+        session.save_gate("flights", nth(i), "accepted", [], NOW)
+        profile = counted(BINNINGS, nth(i), seed=i + seed)
+        session.save_profile("flights", profile, gate="accepted", binning_key=KEY, now=NOW)
+
+
+def test_bins_in_force_are_read_once_a_run(session: Session, counting: Counting) -> None:
+    """However often they are asked for; another run asks again, and reads them only where they have changed."""
+    for _ in range(3):
+        assert session.active_baseline("flights") == BINNINGS
+    assert (counting.asked["baselines"], counting.asked["active_baseline"]) == (1, 1)
+    session.begin()
+    session.active_baseline("flights")
+    assert (counting.asked["baselines"], counting.asked["active_baseline"]) == (2, 1)
+    new = BINNINGS | {"late": numeric(1.0)}
+    fit(counting.store, new)
+    assert session.active_baseline("flights") == BINNINGS
+    session.begin()
+    assert session.active_baseline("flights") == new
+
+
+def test_what_a_session_fits_is_in_force_at_once(session: Session) -> None:
+    """The next stage sees it."""
+    assert session.active_baseline("flights") == BINNINGS
+    fit(session, {"late": numeric(1.0)})  # type: ignore[arg-type]
+    assert "late" in session.active_baseline("flights")
+
+
+def test_a_session_tells_what_the_store_tells(session: Session, store: Store) -> None:
+    """Of windows it wrote, of windows it read, and of windows there are none of."""
+    binnings = session.active_baseline("flights")
+    write(store, 0, 1)
+    write(session, 2, 3)
+    session.save_gate("flights", nth(4), "rejected", [], NOW)
+    session.save_gate("flights", nth(0), "warned", [], LATER)
+    windows = [nth(i) for i in range(-1, 6)]
+    for _ in range(2):
+        assert session.gates("flights", windows) == store.gates("flights", windows)
+        assert session.profiled("flights", windows, KEY) == store.profiled("flights", windows, KEY)
+        assert session.profiled("flights", windows, "another") == {}
+        assert session.load_profiles("flights", windows, binnings) == store.load_profiles("flights", windows, BINNINGS)
+        session.begin()
+        session.active_baseline("flights")
+
+
+def test_counts_are_read_once_from_run_to_run(session: Session, counting: Counting) -> None:
+    """A trailing reference moves by a window, and one window is read."""
+    write(counting.store, *range(6))
+    for last in range(3, 6):
+        session.begin()
+        binnings = session.active_baseline("flights")
+        windows = [nth(i) for i in range(last - 3, last + 1)]
+        assert [profile.window for profile, _ in session.load_profiles("flights", windows, binnings)] == windows
+    assert counting.asked["load_profiles"] == 3
+    write(session, 6)
+    session.begin()
+    session.load_profiles("flights", [nth(i) for i in range(3, 7)], session.active_baseline("flights"))
+    assert counting.asked["load_profiles"] == 3
+
+
+def test_counts_that_somebody_else_replaced_are_read_again(session: Session, store: Store) -> None:
+    """The store remains the truth: its digest says that what is remembered is old."""
+    binnings = session.active_baseline("flights")
+    write(session, 0, 1)
+    before = session.load_profiles("flights", [nth(0), nth(1)], binnings)
+    write(store, 1, seed=99)
+    session.begin()
+    after = session.load_profiles("flights", [nth(0), nth(1)], session.active_baseline("flights"))
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert after == store.load_profiles("flights", [nth(0), nth(1)], BINNINGS)
+
+
+def test_the_memory_is_bounded(session: Session, counting: Counting) -> None:
+    """By what a run needs, however many runs there are."""
+    write(counting.store, *range(20))
+    for last in range(2, 20):
+        session.begin()
+        binnings = session.active_baseline("flights")
+        session.load_profiles("flights", [nth(i) for i in range(last - 2, last + 1)], binnings)
+        assert len(session.profiles) <= 6
+
+
+def test_other_bins_are_not_remembered(session: Session, store: Store) -> None:
+    """Counts under bins that are not in force come from the store."""
+    session.active_baseline("flights")
+    write(session, 0)
+    only = {"carrier": BINNINGS["carrier"]}
+    assert session.load_profiles("flights", [nth(0)], only) == store.load_profiles("flights", [nth(0)], only)
+
+
+def test_rows_that_were_counted_do_not_give_way_to_none(session: Session, store: Store) -> None:
+    """What the store keeps is what the session tells."""
+    binnings = session.active_baseline("flights")
+    write(session, 0)
+    emptied = counted(BINNINGS, nth(0), rows=0)
+    assert not session.save_profile("flights", emptied, gate="accepted", binning_key=KEY, now=LATER)
+    assert session.load_profiles("flights", [nth(0)], binnings) == store.load_profiles("flights", [nth(0)], BINNINGS)
+
+
+def test_the_run_s_own_report_is_not_read_back(session: Session, counting: Counting) -> None:
+    """Later ones that are stored are."""
+    report = judged(BINNINGS)
+    session.save_report("flights", report, NOW)
+    assert session.load_reports("flights", since=DAY.start) == [report]
+    assert counting.asked["load_reports"] == 0
+    counting.store.save_report("flights", judged(BINNINGS, window=nth(1)), NOW)
+    found = session.load_reports("flights", since=DAY.start)
+    assert [each.window for each in found] == [DAY, nth(1)]
+    assert session.load_reports("flights", since=DAY.start, until=DAY.start) == [report]
+
+
+def test_a_configuration_is_recorded_once(session: Session, counting: Counting) -> None:
+    """And another one too."""
+    for key in ("one", "one", "two"):
+        session.save_monitor("flights", key, {}, NOW)
+    assert counting.asked["save_monitor"] == 2
+
+
+def test_nothing_to_say_of_alerts_is_nothing_to_write(session: Session, counting: Counting) -> None:
+    """A quiet window costs no transaction."""
+    session.save_alerts([], [])
+    assert counting.asked["save_alerts"] == 0
+    assert session.alerts("flights") == []
