@@ -11,22 +11,27 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
-from drift import divergence
+from drift import comparison, divergence, evaluation
 from drift.binning import NumericBinning
-from drift.config import Detection
-from drift.detection import judge
+from drift.config import Detection, parse_monitor
+from drift.counting import count_numbers
 from drift.fitting import fit_categorical, fit_numeric
-from drift.histograms import Histogram
+from drift.histograms import Histogram, Profile
 from drift.measurement import measure
+from drift.refinement import refined
+from drift.replay import Memory, offline
+from drift.reports import Report
 from drift.scores import Past
 from drift.significance import confidence_interval
+from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
 
     from drift.binning import Binning
     from drift.scores import Score
+    from drift.store import Store
+    from drift.watch import Watch
 
     Floats = NDArray[np.float64]
     Sampler = Callable[[np.random.Generator, int], Floats]
@@ -43,9 +50,9 @@ FEATURES = 200
 DAYS = 30
 
 
-def zipf(levels: int) -> Floats:
-    """Return the shares of so many categories, the i-th proportional to 1/i."""
-    weights = 1 / np.arange(1, levels + 1)
+def zipf(levels: int, power: float = 1.0) -> Floats:
+    """Return the shares of so many categories, the i-th proportional to 1/i, or to another power of it."""
+    weights = np.arange(1, levels + 1) ** -power
     return np.asarray(weights / weights.sum())
 
 
@@ -84,7 +91,7 @@ def fit(values: Floats, *, numeric: bool, expected_rows: int) -> Binning:
 def histogram(binning: Binning, values: Floats) -> Histogram:
     """Count values as Drift would."""
     if isinstance(binning, NumericBinning):
-        return Histogram(binning, binning.count(values))
+        return count_numbers(binning, values)
     labels, counts = np.unique(values, return_counts=True)
     return Histogram(binning, binning.count_labels([str(int(label)) for label in labels], counts))
 
@@ -104,35 +111,117 @@ def table(title: str, heading: Sequence[str], rows: Sequence[Sequence[object]]) 
 
 # --- §3: do p-values mean what they say?
 
+LEVELS = (0.05, 0.01, 0.001)
+BANDS = (0.2, 0.5, 0.5)
+"""How far a rate may be from nominal, as a share of it."""
+
+LABELS: dict[str, Floats] = {
+    "100 even": np.full(100, 1 / 100),
+    "300 even": np.full(300, 1 / 300),
+    "5,000 even": np.full(5000, 1 / 5000),
+    "100,000 even": np.full(100_000, 1e-5),
+    "500 Zipf": zipf(500),
+    "5,000 Zipf": zipf(5000),
+    "100,000 Zipf": zipf(100_000),
+    "2,000 by 1/√i": zipf(2000, 0.5),
+    "10,000 by i^-1.5": zipf(10_000, 1.5),
+}
+
 
 def calibration(*, quick: bool) -> None:
     """Print false-alarm rates over nominal, from raw values, bins fitted on each reference."""
-    repeats = 2000 if quick else 10_000
-    sizes = [(100, 100), (500, 500), (5000, 500), (28_000, 1000), (5000, 5000)] + ([] if quick else [(50_000, 5000)])
-    rows: list[list[object]] = []
-    worst = Counter[str]()
-    for n, m in sizes:
-        for name, sampler in {**NUMERIC, **CATEGORICAL}.items():
-            rng = np.random.default_rng([3, n, m, len(rows)])
-            p: list[float] = []
-            for _ in range(repeats // FEATURES):
-                pairs = {}
-                for i in range(FEATURES):
-                    before = sampler(rng, n)
-                    binning = fit(before, numeric=name in NUMERIC, expected_rows=m)
-                    pairs[str(i)] = histogram(binning, before), histogram(binning, sampler(rng, m))
-                p += [score.p for score in measure(pairs, seed=int(rng.integers(1 << 30))).values()]
-            rates = [float((np.array(p) <= level).mean() / level) for level in (0.05, 0.01, 0.001)]
-            worst[".05 within ±20 %"] += abs(rates[0] - 1) <= 0.2
-            worst[".01 within ±50 %"] += abs(rates[1] - 1) <= 0.5
-            rows.append([f"{n:,} / {m:,} {name}", *rates])
-    table(
-        f"False alarms over nominal, nothing changed, {repeats:,} tests each "
-        f"(two standard errors: {2 / np.sqrt(repeats * 0.05):.2f}, {2 / np.sqrt(repeats * 0.01):.2f})",
-        ["rows, feature", "at .05", "at .01", "at .001"],
-        rows,
+    sizes = [(100, 100), (500, 500), (5000, 500), (28_000, 1000), (5000, 5000), (500, 5000)]
+    samplers = NUMERIC | CATEGORICAL
+    grid = {
+        f"{n:,} / {m:,} {name}": _fitted(sampler, n, m, numeric=name in NUMERIC)
+        for n, m in sizes
+        for name, sampler in samplers.items()
+    }
+    calibrated("False alarms over nominal, nothing changed", "rows, feature", grid, 2000 if quick else 40_000, 31)
+    sizes = [(200, 200), (2000, 200), (200, 2000), (2000, 2000), (20_000, 2000)] + ([] if quick else [(50_000, 50_000)])
+    grid = {f"{n:,} / {m:,} {name}": _labelled(shares, n, m) for n, m in sizes for name, shares in LABELS.items()}
+    calibrated("The same, many labels", "rows, labels", grid, 1000 if quick else 10_000, 32)
+    grid = {
+        f"{name}, {kind}": _rolling(sampler, 20, kept, numeric=name in NUMERIC)
+        for name, sampler in samplers.items()
+        for kind, kept in {"the fit's windows": 20, "half of them": 10, "other windows": 0}.items()
+    }
+    calibrated(
+        "The same, 20 windows of 500 rows against one", "feature, reference", grid, 1000 if quick else 20_000, 33
     )
-    print("; ".join(f"{what}: {count} of {len(rows)}" for what, count in worst.items()))
+
+
+Pair = tuple[Histogram, Histogram]
+
+
+def calibrated(
+    title: str, what: str, settings: Mapping[str, Callable[[np.random.Generator], Pair]], repeats: int, seed: int
+) -> None:
+    """Print how often each setting is called at each level, over the level, and how many keep within the bands."""
+    rates: list[list[float]] = []
+    for i, draw in enumerate(settings.values()):
+        rng = np.random.default_rng([seed, i])
+        p: list[float] = []
+        while len(p) < repeats:
+            p += [s.p for s in measure({str(j): draw(rng) for j in range(min(500, repeats - len(p)))}).values()]
+        rates.append([float((np.array(p) <= level).mean() / level) for level in LEVELS])
+    errors = ", ".join(f"{2 * np.sqrt(1 / (repeats * level)):.2f}" for level in LEVELS)
+    heading = [what, *(f"at {level:g}" for level in LEVELS)]
+    rows = [[name, *found] for name, found in zip(settings, rates, strict=True)]
+    table(f"{title}, {repeats:,} tests each (two standard errors: {errors})", heading, rows)
+    for level, band, column in zip(LEVELS, BANDS, list(zip(*rates, strict=True)), strict=True):
+        within = sum(abs(rate - 1) <= band for rate in column)
+        (low, where_low), (high, where_high) = (pick(zip(column, settings, strict=True)) for pick in (min, max))
+        print(
+            f"at {level:g}: {within} of {len(column)} within ±{band:.0%}, all together {np.mean(column):.2f}, "
+            f"lowest {low:.2f} ({where_low}), highest {high:.2f} ({where_high})",
+            flush=True,
+        )
+
+
+def _fitted(sampler: Sampler, n: int, m: int, *, numeric: bool) -> Callable[[np.random.Generator], Pair]:
+    """Return what draws a reference and a window, with bins fitted on the reference."""
+
+    def draw(rng: np.random.Generator) -> Pair:
+        before = sampler(rng, n)
+        binning = fit(before, numeric=numeric, expected_rows=m)
+        return refined(histogram(binning, before), histogram(binning, sampler(rng, m)))
+
+    return draw
+
+
+def _labelled(shares: Floats, n: int, m: int) -> Callable[[np.random.Generator], Pair]:
+    """Return what draws the counts of a reference's and a window's labels, with levels fitted on the reference."""
+    names = np.array([str(label) for label in range(len(shares))])
+    cuts = np.cumsum(shares)[:-1]
+
+    def counts(rng: np.random.Generator, size: int) -> tuple[list[str], NDArray[np.int64]]:
+        if len(shares) < size:
+            rows = rng.multinomial(size, shares)
+        else:
+            rows = np.bincount(np.searchsorted(cuts, rng.random(size), "right"), minlength=len(shares))
+        held = np.flatnonzero(rows)
+        return names[held].tolist(), rows[held]
+
+    def draw(rng: np.random.Generator) -> Pair:
+        before, after = counts(rng, n), counts(rng, m)
+        binning = fit_categorical(dict(zip(before[0], before[1].tolist(), strict=True)))
+        return Histogram(binning, binning.count_labels(*before)), Histogram(binning, binning.count_labels(*after))
+
+    return draw
+
+
+def _rolling(sampler: Sampler, windows: int, kept: int, *, numeric: bool) -> Callable[[np.random.Generator], Pair]:
+    """Return what draws windows of 500 rows, fits on the first ones, and keeps some of these in the reference."""
+    m = 500
+
+    def draw(rng: np.random.Generator) -> Pair:
+        first = sampler(rng, windows * m)
+        binning = fit(first, numeric=numeric, expected_rows=m)
+        reference = np.concatenate([first[: kept * m], sampler(rng, (windows - kept) * m)])
+        return refined(histogram(binning, reference), histogram(binning, sampler(rng, m)))
+
+    return draw
 
 
 # --- §1: is the estimate right?
@@ -246,12 +335,12 @@ def power(*, quick: bool) -> None:
             rng = np.random.default_rng([9, n, m, len(rows)])
             tries = repeats if n <= 5000 else max(20, repeats // (1 if n <= 50_000 else 10))
             hits = Counter[str]()
-            for i in range(tries):
+            for _ in range(tries):
                 before = old(rng, n)
                 binning = fit(before, numeric=numeric, expected_rows=m)
-                pair = histogram(binning, before), histogram(binning, new(rng, m))
+                pair = refined(histogram(binning, before), histogram(binning, new(rng, m)))
                 # Alone among 200 it is called where 200 p ≤ .01.
-                score = measure({"x": pair}, seed=i, fdr=detection.fdr / FEATURES)["x"]
+                score = measure({"x": pair})["x"]
                 significant = score.p * FEATURES <= detection.fdr
                 hits["significant"] += significant
                 hits["found"] += significant and score.kl_corrected >= detection.effect.warning
@@ -353,7 +442,8 @@ def _month(n: int) -> Counter[str]:
         ("Evidently KL ≥ .1", "PSI ≥ .2, deciles", "JS distance ≥ .1", "KS p < .05 (100 numeric)", "JS mean + 3 σ",
          "Drift: q ≤ .01", "Drift: + effect floor .01", "Drift: pages"), 0))  # fmt: skip
     history: dict[str, list[Past]] = {str(i): [] for i in range(FEATURES)}
-    detection = Detection()
+    detection, start = Detection(), datetime(2024, 1, 1, tzinfo=UTC)
+    reference, days = Profile(None, n, {str(i): one for i, one in enumerate(before)}), list[Profile]()
     for day in range(DAYS):
         today = [sampler(rng, n) for _, sampler in samplers]
         for i, (numeric, _) in enumerate(samplers):
@@ -367,9 +457,13 @@ def _month(n: int) -> Counter[str]:
             count["JS mean + 3 σ"] += bool(js_distance(shares, tens_before[i]) > limits[i])
             if numeric:
                 count["KS p < .05 (100 numeric)"] += ks_p(ordered[i], today[i]) < 0.05
-        pairs = {str(i): (before[i], histogram(binnings[i], today[i])) for i in range(FEATURES)}
-        scores = measure(pairs, seed=day, history=history)
-        verdicts = judge(list(pairs), scores, detection, history=history, n_reference=n, n_current=n)
+        now = Profile(None, n, {str(i): histogram(binnings[i], today[i]) for i in range(FEATURES)})
+        head = Report("pages", None, "fixed", [], 0, 0)
+        verdicts = comparison.assess(
+            head, reference, now, features=list(history), detection=detection, history=history, remembered=days
+        ).verdicts
+        days.append(replace(now, window=Window(start + timedelta(days=day), start + timedelta(days=day + 1))))
+        scores = {v.feature: v.score for v in verdicts if v.score}
         called = {s.feature for s in scores.values() if s.q <= detection.fdr}
         count["Drift: q ≤ .01"] += len(called)
         count["Drift: + effect floor .01"] += sum(v.severity != "none" for v in verdicts)
@@ -382,19 +476,25 @@ def _month(n: int) -> Counter[str]:
 
 
 def season(*, quick: bool) -> None:
-    """Print pages and finds where every day differs a little, and weekends more: 200 features, 28 trailing days."""
+    """Print pages and finds where every day differs a little, and weekends more: the stages a run uses, end to end."""
     months = 1 if quick else 4
     rows: list[list[object]] = []
-    for unrest in (0.0, 0.05, 0.1, 0.15):
+    for unrest in (0.0, 0.05, 0.075, 0.1, 0.15):
         total = Counter[str]()
         for month in range(months):
-            total += _seasonal_month(unrest, np.random.default_rng([8, month, int(100 * unrest)]))
-        shares = [total[f"{size} σ {when}"] / (20 * months) for size in SHIFTS for when in ("day 1", "day 3")]
-        rows.append([f"up to {unrest:g} σ", total["pages"] / months, *shares])
+            total += _seasonal_month(unrest, np.random.default_rng([8, month, int(1000 * unrest)]))
+        found = [
+            f"{total[f'{size} seen {when}'] / (20 * months):.2f} ({total[f'{size} told {when}'] / (20 * months):.2f})"
+            for size in SHIFTS
+            for when in (1, 3)
+        ]
+        early, false = (total[name] / months for name in ("early", "pages"))
+        rows.append([f"up to {unrest:g} σ", early, false, *found])
     table(
-        "Seasonal stream, 5,000 rows a day against 28 trailing days: false pages a month of 160 unchanged features, "
-        "and planted shifts found",
-        ["a day's own shift (sd)", "false pages", *(f"{s} σ {when}" for s in SHIFTS for when in ("day 1", "by day 3"))],
+        "Restless stream, 5,000 rows a day against 28 trailing days, weekends 1.5 times as restless: pages of 160 "
+        "unchanged features in the first 84 days and in 30 days after these, and planted shifts found (told)",
+        ["a day's own shift (sd)", "first 84 days", "30 days"]
+        + [f"{s} σ {when}" for s in SHIFTS for when in ("day 1", "by day 3")],
         rows,
     )
 
@@ -402,36 +502,60 @@ def season(*, quick: bool) -> None:
 SHIFTS = (0.25, 0.45)
 """Planted shifts: divergences of .031 and .10 nats."""
 
+WARM, WATCHED = 84, 30
+"""Days before anything is planted, and days after these."""
+
 
 def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
-    """Return false pages and finds of a month after twelve weeks, each feature's restlessness drawn up to `unrest`."""
-    rows, warm, watched, detection = 5000, 84, 30, Detection()
-    binning = fit_numeric(np.random.default_rng(0).normal(size=28 * rows), expected_rows=rows)
+    """Return pages and finds of a month after twelve weeks, each feature's restlessness drawn up to `unrest`."""
+    n_rows, planted = 5000, np.repeat([*SHIFTS, 0.0], [20, 20, FEATURES - 40])
+    binning = fit_numeric(np.random.default_rng(0).normal(size=28 * n_rows), expected_rows=n_rows)
     edges = np.concatenate([[-np.inf], binning.edges, [np.inf]])
     restless, weekend = rng.uniform(0, 1, (2, FEATURES)) * [[unrest], [1.5 * unrest]]
-    planted = np.repeat([*SHIFTS, 0.0], [20, 20, FEATURES - 40])
-    fault_day = warm + int(rng.integers(5, 20))
-    counts = np.zeros((warm + watched, FEATURES, binning.n_cells), np.int64)
-    history: dict[str, list[Past]] = {str(i): [] for i in range(FEATURES)}
-    tally = Counter[str]()
-    found: set[int] = set()
-    for day in range(warm + watched):
+    fault_day = WARM + int(rng.integers(5, 20))
+
+    def counted(day: int, window: Window) -> Profile:
         shift = restless * rng.standard_normal(FEATURES) + weekend * (day % 7 >= 5) + planted * (day >= fault_day)
-        counts[day, :, :-1] = rng.multinomial(rows, np.diff(ndtr(edges - shift[:, None])))
-        if day < 28:
-            continue
-        past = counts[day - 28 : day].sum(axis=0)
-        pairs = {str(i): (Histogram(binning, past[i]), Histogram(binning, counts[day, i])) for i in range(FEATURES)}
-        scores = measure(pairs, seed=day, history=history)
-        verdicts = judge(list(pairs), scores, detection, history=history, n_reference=28 * rows, n_current=rows)
-        remember(history, scores, {v.feature: v.severity for v in verdicts}, day)
-        if day < warm:
-            continue
-        tally["pages"] += sum(v.drifting for v in verdicts[40:])
-        found |= {i for i in range(40) if day >= fault_day and verdicts[i].severity != "none"}
+        cells = rng.multinomial(n_rows, np.diff(ndtr(edges - shift[:, None])))
+        histograms = {str(i): Histogram(binning, np.append(counts, 0)) for i, counts in enumerate(cells)}
+        return Profile(window, n_rows, histograms, {}, dict.fromkeys(histograms, "double"))
+
+    watch, windows = _stream(counted, [binning] * FEATURES)
+    tally = Counter[str]()
+    seen: set[str] = set()
+    told: set[str] = set()
+    before: set[str] = set()
+    for day, window in enumerate(windows):
+        verdicts = evaluation.evaluate_window(watch, window, now=window.end).verdicts
+        drifting = {v.feature for v in verdicts if v.drifting}
+        unchanged = {feature for feature in drifting if planted[int(feature)] == 0}
+        # A run of days is one page.
+        tally["early" if day < WARM else "pages"] += len(unchanged - before)
+        before = unchanged
+        if day >= fault_day:
+            told |= drifting
+            seen |= {v.feature for v in verdicts if v.severity != "none"}
         if day in {fault_day, fault_day + 2}:
-            tally.update(f"{planted[i]} σ day {day - fault_day + 1}" for i in found)
+            for word, features in (("seen", seen), ("told", told)):
+                tally.update(f"{planted[int(f)]} {word} {day - fault_day + 1}" for f in features)
     return tally
+
+
+def _stream(counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]) -> tuple[Watch, list[Window]]:
+    """Return a monitor with default settings on days that are counted and nowhere stored."""
+    monitor = parse_monitor("name: stream\nwindow: {every: 1d}\nsource: {files: none.csv, time_column: t}")
+    memory = Memory(cast("Store", None))
+    watch = offline(monitor, memory)
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    windows = list(monitor.window.calendar.between(start, start + timedelta(days=WARM + WATCHED)))
+    memory.binnings |= {str(i): binning for i, binning in enumerate(binnings)}
+    memory.fitted |= {f: {"version": 1, "fitted_from": start, "fitted_to": windows[28].start} for f in memory.binnings}
+    # Days before the first are known to hold nothing: nothing is left to be asked of a database.
+    asked = {each for window in windows for each in (*watch.needed(window), *watch.remembered(window))}
+    memory.decisions |= {window: "accepted" if window in windows else None for window in asked}
+    memory.counts |= dict.fromkeys(asked)
+    memory.counts |= {window: (counted(day, window), "accepted") for day, window in enumerate(windows)}
+    return watch, windows
 
 
 TABLES: dict[str, Callable[..., None]] = {
