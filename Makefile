@@ -3,13 +3,14 @@ BIN := .venv/bin
 export PYTHON
 # Two workers; tests that share an Airflow database stay together in one of them (xdist_group).
 PYTEST_ARGS ?= -n 2 --dist loadgroup
+CHROMIUM ?= /usr/bin/chromium
 # `make lock UPGRADE=1` takes the newest versions that fit; without it the locked ones stay.
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 	--custom-compile-command "make lock"$(if $(UPGRADE), --upgrade)
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test lint format types docs compose-check bench wheel lock up down clean
+.PHONY: help demo airflow test lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-faults test-browser wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +23,9 @@ airflow: .venv/.runtime ## The same demo inside a local Airflow
 
 test: .venv/.dev ## Run the tests (PYTEST_ARGS="-k windows" for some of them)
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+test-browser: .venv/.dev build/browser/.installed ## Click through the dashboard in Chromium, and take the pictures of the documents
+	@DRIFT_BROWSER=$(CHROMIUM) build/browser/bin/python -m pytest -q -m browser tests/browser $(BROWSER_ARGS)
 
 lint: .venv/.dev ## Check style and formatting
 	@$(BIN)/ruff check .
@@ -40,8 +44,23 @@ docs: .venv/.dev ## Run the examples in the documents and follow their links
 compose-check: .venv/.dev ## Check docker-compose.yml against the Compose specification
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: .venv/.dev ## Measure false-alarm rates, power and pages, with fixed seeds
-	@$(BIN)/python -m benchmarks.error_rates
+# Workloads are made by seed and kept in build/benchmarks: 2 GB, or 7 with `make bench-speed BENCH_ARGS="--rows 1M,10M"`.
+bench: bench-speed bench-scale ## Measure what comparing, scoring and a growing history cost (half an hour)
+
+bench-speed: .venv/.dev ## Measure `drift compare` beside merely reading the files: wall, CPU, memory, growth, imports
+	@$(BIN)/python -m benchmarks.speed $(BENCH_ARGS)
+
+bench-scale: .venv/.dev ## Measure daily runs, stored scores, the dashboard's queries and a year's backfill
+	@$(BIN)/python -m benchmarks.scale $(BENCH_ARGS)
+
+bench-peers: .venv/.dev ## Measure five other tools on the same files, each in an environment of its own (3 GB, an hour)
+	@$(BIN)/python -m benchmarks.peers $(BENCH_ARGS)
+
+bench-errors: .venv/.dev ## Measure false-alarm rates, power and pages, with fixed seeds
+	@$(BIN)/python -m benchmarks.error_rates $(BENCH_ARGS)
+
+bench-faults: .venv/.dev ## Measure nine faults planted on real days, and an ordinary month, beside the peers' rules
+	@$(BIN)/python -m benchmarks.planted_faults
 
 wheel: .venv/.dev ## Build the wheel into dist/
 	@$(BIN)/python -m hatchling build --target wheel
@@ -64,6 +83,13 @@ down: ## Stop the containers; their volumes stay
 clean: ## Remove what was built and what the demo made; .venv and .env stay
 	@rm -rf build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+# What drives the browser lives in an environment of its own, beside Drift's.
+build/browser/.installed: tests/browser/requirements.txt
+	@$(BIN)/python -m venv build/browser
+	@build/browser/bin/python -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
+	@npm install --silent --no-save --prefix build/browser axe-core@4
+	@touch $@
 
 # The dev lock holds the runtime lock, version for version.
 .venv/.runtime: requirements/install requirements/bootstrap.txt requirements/runtime.txt pyproject.toml

@@ -21,18 +21,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from airflow.sdk import DAG, Asset, BaseHook, CronDataIntervalTimetable, Param, get_current_context, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    BaseHook,
+    BaseNotifier,
+    CronDataIntervalTimetable,
+    Param,
+    get_current_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
 
-from drift.config import load_monitor
+from drift.config import load_monitor, monitor_files
 from drift.dashboard import deferred
 from drift.errors import ConfigError, DriftError, SourceUnreachable, StoreError
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from drift.alerts import Transitions
     from drift.config import Monitor
+    from drift.reports import Report
     from drift.watch import Watch
 
 log = logging.getLogger("drift")
@@ -159,16 +170,53 @@ def _recording(watch: Watch, windows: Sequence[Window]) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def monitor_dag(monitor: Monitor | str | Path, **dag_arguments: Any) -> DAG:
+class DriftNotifier(BaseNotifier):
+    """Says that a run failed: a failure callback that opens the monitor's `run` alert and sends what is owed.
+
+    Every DAG of `monitor_dag` has one; a DAG of your own that feeds a monitor, or runs it in another way, may have one
+    too. The next run that succeeds ends the alert. It knows the window from the run's data interval, or from the
+    parameter ``window``.
+
+    Parameters
+    ----------
+    monitor
+        A monitor, or the path of its file.
+    on_alert
+        As for `monitor_dag`.
+    """
+
+    def __init__(self, monitor: Monitor | str | Path, *, on_alert: Sequence[Callable[[Any], Any]] = ()) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.on_alert = tuple(on_alert)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render nothing: there are no templates here, and the DAG of `dag.test` could render none."""
+
+    def notify(self, context: Any) -> None:
+        """Open the alert of the windows of a run; the same run's second call changes nothing."""
+        spec = self.monitor if not isinstance(self.monitor, str | Path) else load_monitor(self.monitor)
+        _failed(spec, context, self.on_alert)
+
+
+def monitor_dag(
+    monitor: Monitor | str | Path, *, on_alert: Sequence[Callable[[Any], Any]] = (), **dag_arguments: Any
+) -> DAG:
     """Return the DAG of one monitor: plan → validate → baseline → profile (mapped) → evaluate → notify.
 
     Parameters
     ----------
     monitor
         A monitor, or the path of its file.
+    on_alert
+        Airflow notifiers or other callbacks, for teams that already route by those: called with the run's context when
+        people are to be told of something, whatever the monitor's routes. The context has ``drift`` besides, with
+        ``title``, ``body`` and ``payload`` (docs/alerts.md), so that ``SlackNotifier(text="{{ drift.title }}")`` says
+        it. They are called once and not again: routes are what never loses a message.
     **dag_arguments
         Whatever `airflow.sdk.DAG` takes: ``dag_id``, ``schedule``, ``start_date``, ``catchup``, ``tags``,
-        ``default_args`` (retries, pool, owner), … Each replaces our default.
+        ``default_args`` (retries, pool, owner), … Each replaces our default, but for ``on_failure_callback``, which
+        is called besides ours.
 
     Returns
     -------
@@ -183,6 +231,11 @@ def monitor_dag(monitor: Monitor | str | Path, **dag_arguments: Any) -> DAG:
     spec = monitor if not isinstance(monitor, str | Path) else load_monitor(monitor)
     asset = Asset(name=f"drift/{spec.name}", uri=f"drift://monitor/{spec.name}")
     arguments = _arguments(spec) | dag_arguments
+    theirs = arguments.get("on_failure_callback") or []
+    arguments["on_failure_callback"] = [
+        DriftNotifier(spec, on_alert=on_alert),
+        *(theirs if isinstance(theirs, list | tuple) else [theirs]),
+    ]
     with DAG(**arguments) as dag:  # noqa: AIR002 - the schedule is among the arguments
 
         @task
@@ -207,7 +260,7 @@ def monitor_dag(monitor: Monitor | str | Path, **dag_arguments: Any) -> DAG:
 
         @task(outlets=[asset])
         def notify(statuses: dict[str, str]) -> None:
-            _notify(spec, list(statuses), asset)
+            _notify(spec, list(statuses), asset, on_alert)
 
         # A task's call returns a reference to its result, which its annotation does not know.
         planned: Any = plan()
@@ -252,7 +305,7 @@ def _plan(spec: Monitor) -> dict[str, list[str]]:
     context = get_current_context()
     watch, now = _watch(spec), _clock()
     windows = _context_windows(spec, context)
-    url = getattr(context["task_instance"], "log_url", "") or ""
+    url = _log_url(context)
     todo: dict[str, None] = {}
     with _recording(watch, windows):
         for window in windows:
@@ -309,17 +362,17 @@ def _evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, 
     return statuses
 
 
-def _notify(spec: Monitor, keys: Sequence[str], asset: Asset) -> None:
+def _notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
     from drift import alerting, evaluation, monitoring
 
     context = get_current_context()
     watch, windows = _watch(spec), _windows(keys)
-    page = "backfill" not in str(getattr(context["dag_run"], "run_type", ""))
+    page, url = _pages(context), _log_url(context)
     with _recording(watch, windows):
         for window in windows:
             report = evaluation.recall(watch, window)
             status = monitoring.run_status(report)
-            alerting.notify_window(watch, report, now=_clock(), page=page)
+            told = alerting.notify_window(watch, report, now=_clock(), page=page, run_url=url)
             watch.store.save_run_finished(watch.name, window, status, _clock(), reference=report.reference)
             context["outlet_events"][asset].extra = {
                 "monitor": spec.name,
@@ -327,8 +380,77 @@ def _notify(spec: Monitor, keys: Sequence[str], asset: Asset) -> None:
                 "status": status,
                 "drifting": ", ".join(v.feature for v in report.drifting[:50]),
             }
+            _call(on_alert, context, watch, report, told, url)
+        if page:
+            alerting.remind(watch, now=_clock())
         sent = alerting.deliver(watch.store, route_url, now=_clock())
     log.info("%s", sent)
+
+
+def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callable[[Any], Any]]) -> None:
+    from drift import alerting
+    from drift.reports import Report
+
+    if "dag_run" not in context:
+        log.warning("%s: a run failed, and Airflow does not say for which window", spec.name)
+        return
+    watch, url = _watch(spec), _log_url(context)
+    for window in _context_windows(spec, context):
+        known = [error for each, error in watch.store.run_results(watch.name, window.start) if each == window]
+        error = known[0] if known else None
+        if not error:
+            # Killed, or failed by something that is no error of Drift's own.
+            failed = (
+                context.get("exception") or f"task {getattr(context.get('ti'), 'task_id', '?')} failed: see its log"
+            )
+            error = failed if isinstance(failed, str) else f"{type(failed).__name__} in a task: see its log"
+            watch.store.save_run_finished(watch.name, window, "error", _clock(), error=error)
+        told = alerting.run_failed(watch, window, error, now=_clock(), page=_pages(context), run_url=url)
+        report = Report(watch.name, window, "none: the run failed", [], 0, 0, label=watch.label(window))
+        _call(on_alert, context, watch, report, told, url)
+    if _pages(context):
+        alerting.remind(watch, now=_clock())
+    log.info("%s", alerting.deliver(watch.store, route_url, now=_clock()))
+
+
+def _call(
+    on_alert: Sequence[Callable[[Any], Any]],
+    context: Mapping[str, Any],
+    watch: Watch,
+    report: Report,
+    told: Transitions,
+    url: str,
+) -> None:
+    """Call what is to be called when people are told of something; one that fails hinders nothing else."""
+    from drift import digest
+    from drift.alert_settings import Route
+
+    if not on_alert or not told.pages:
+        return
+    settings = watch.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
+    links = digest.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
+    zone = watch.monitor.window.calendar.zone
+    for message in digest.notifications(report, told, settings, now=_clock(), zone=zone, links=links):
+        said = {"title": message.title, "body": message.body, "payload": dict(message.payload)}
+        for callback in on_alert:
+            try:
+                callback({**context, "drift": said})
+            except Exception:
+                log.exception("%s: a callback failed", watch.name)
+
+
+def _pages(context: Mapping[str, Any]) -> bool:
+    """Whether people are told: a backfill tells nobody."""
+    return "backfill" not in str(getattr(context["dag_run"], "run_type", ""))
+
+
+def _log_url(context: Mapping[str, Any]) -> str:
+    instance = context.get("task_instance") or context.get("ti")
+    try:
+        return str(getattr(instance, "log_url", "") or "")
+    except (AttributeError, TypeError):
+        # In a callback Airflow knows a task only in part.
+        return ""
 
 
 def _windows(keys: Sequence[str]) -> list[Window]:
@@ -345,16 +467,23 @@ def _doc(monitor: Monitor) -> str:
     )
 
 
-def load_monitors(folder: str | Path, **dag_arguments: Any) -> dict[str, DAG]:
+def load_monitors(
+    folder: str | Path, *, on_alert: Sequence[Callable[[Any], Any]] = (), **dag_arguments: Any
+) -> dict[str, DAG]:
     """Return one DAG for every monitor file in a folder, by DAG id: pass it to ``globals().update``.
 
     A file with problems never hides the others: in its place stands a DAG tagged ``broken configuration`` that says
     what is wrong, where a person looks for it.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be read.
     """
     dags: dict[str, DAG] = {}
-    for path in sorted([*Path(folder).glob("*.yaml"), *Path(folder).glob("*.yml")]):
+    for path in monitor_files(folder):
         try:
-            dag = monitor_dag(path, **dag_arguments)
+            dag = monitor_dag(path, on_alert=on_alert, **dag_arguments)
         except ConfigError as error:
             log.warning("%s", error)
             dag = _broken_dag(path, error)
@@ -384,12 +513,17 @@ def _broken_dag(path: Path, error: ConfigError) -> DAG:
 
 
 def _dashboard() -> Any:
+    from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.core_api.security import get_user
 
     from drift.dashboard import create_app
 
+    def only_reads(user: Any) -> bool:
+        # Whoever may change DAGs may answer what they raise.
+        return not get_auth_manager().is_authorized_dag(method="PUT", user=user)
+
     folder = os.environ.get("DRIFT_MONITORS")
-    return create_app(_store, monitors=Path(folder) if folder else None, auth=get_user)
+    return create_app(_store, monitors=Path(folder) if folder else None, auth=get_user, read_only=only_reads)
 
 
 class DriftPlugin(AirflowPlugin):

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -85,11 +85,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         '"""One DAG for every file in monitors/."""\n'
         "from pathlib import Path\n"
         "from drift.airflow import load_monitors\n"
-        "globals().update(load_monitors(Path(__file__).parent / 'monitors'))\n"
+        "def tell(context):\n"
+        "    with (Path(__file__).parent / 'told.txt').open('a') as file:\n"
+        "        file.write(context['drift']['title'] + '\\n')\n"
+        "globals().update(load_monitors(Path(__file__).parent / 'monitors', on_alert=[tell]))\n"
     )
     expectations = "[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"
     (folder / "dags" / "monitors" / "flights.yaml").write_text(
         monitor_text(SOURCE, expectations=expectations, end="2024-12-31")
+    )
+    (folder / "dags" / "monitors" / "failing.yaml").write_text(
+        monitor_text(
+            SOURCE.replace("table: flights", "table: gone"), name="failing", alerts="{routes: [{to: unknown}]}"
+        )
     )
     (folder / "dags" / "monitors" / "broken.yaml").write_text("name: broken\ncolour: red\n")
     # A manual logical date is where the interval ends: midnight in New York after the 13th, then after the 14th.
@@ -99,6 +107,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
         {"dag": "flights", "logical_date": "2024-01-15T05:00:00+00:00"},
         {"dag": "flights", "logical_date": "2025-01-15T05:00:00+00:00"},
         {"dag": "flights", "conf": {"window": "2024-01-12"}},
+        {"dag": "failing", "logical_date": "2024-01-14T05:00:00+00:00"},
+        {"dag": "failing", "logical_date": "2024-01-14T05:00:00+00:00"},
     ]
     return folder, run_airflow(folder, requests)
 
@@ -112,7 +122,7 @@ def store(folder: Path) -> Any:
 
 def test_every_run_succeeds(ran: tuple[Path, dict[str, Any]]) -> None:
     """Quiet, drifting, repeated, and by parameter: no task fails."""
-    assert [run["state"] for run in ran[1]["runs"]] == ["success"] * 5, ran[1]
+    assert [run["state"] for run in ran[1]["runs"][:5]] == ["success"] * 5, ran[1]
     assert ran[1]["errors"] == {}
 
 
@@ -136,7 +146,9 @@ def test_the_moved_day_is_critical_and_alerted(ran: tuple[Path, dict[str, Any]])
         (row,) = results.scores("flights", feature="delay", windows=1)
         assert row["status"] == "critical"
         assert [a.key for a in results.alerts("flights")] == ["drift:delay"]
-        assert results.outbox_counts()["pending"] == 1
+        (owed,) = [row for row in results.notifications(["pending"]) if row["monitor"] == "flights"]
+        assert owed["last_error"].startswith("json: no connection")
+        assert "/dags/flights/runs/" in owed["body"]
         assert {run["status"] for run in results.runs("flights")} == {"ok", "critical"}
 
 
@@ -157,7 +169,7 @@ def test_xcom_carries_no_data(ran: tuple[Path, dict[str, Any]]) -> None:
 
 def test_a_broken_file_is_a_dag_that_says_so(ran: tuple[Path, dict[str, Any]]) -> None:
     """It hides no other monitor."""
-    assert ran[1]["dags"] == ["broken", "flights"]
+    assert ran[1]["dags"] == ["broken", "failing", "flights"]
 
 
 def test_what_lies_outside_the_monitored_days_is_skipped(ran: tuple[Path, dict[str, Any]]) -> None:
@@ -165,6 +177,42 @@ def test_what_lies_outside_the_monitored_days_is_skipped(ran: tuple[Path, dict[s
     run = ran[1]["runs"][3]
     assert run["state"] == "success"
     assert {state for states in run["tasks"].values() for state in states} == {"skipped"}
+
+
+def test_a_failed_run_is_one_alert(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Whichever stage fails: one alert with the error and the log, and delivery was tried; again, it is the same."""
+    folder, result = ran
+    assert [run["state"] for run in result["runs"][5:]] == ["failed", "failed"]
+    with store(folder) as results:
+        (alert,) = results.alerts("failing")
+        assert (alert.key, alert.severity, alert.state) == ("run", "critical", "open")
+        assert "gone" in alert.reason
+        (owed,) = [row for row in results.notifications(["pending"]) if row["monitor"] == "failing"]
+        assert "DRIFT_ROUTE_UNKNOWN" in owed["last_error"]
+        assert "/dags/failing/runs/" in owed["body"]
+
+
+def test_callbacks_are_told_what_people_are(ran: tuple[Path, dict[str, Any]]) -> None:
+    """Airflow's own notifiers get the words of a message, once for each."""
+    told = (ran[0] / "dags" / "told.txt").read_text().splitlines()
+    assert [line.partition(" KL ")[0] for line in told] == [
+        "flights 2024-01-14: CRITICAL delay",
+        "failing 2024-01-13: CRITICAL the run",
+    ]
+
+
+def test_our_failure_callback_stands_beside_theirs() -> None:
+    """Whoever brings a callback keeps it, and our alert."""
+    from airflow.sdk import BaseNotifier
+
+    from drift.airflow import DriftNotifier, monitor_dag
+    from drift.config import parse_monitor
+
+    dag = monitor_dag(parse_monitor(monitor_text(SOURCE)), on_failure_callback=print)
+    ours, theirs = cast("list[Any]", dag.on_failure_callback)
+    assert isinstance(ours, DriftNotifier)
+    assert isinstance(ours, BaseNotifier)
+    assert theirs is print
 
 
 def test_windows_of_an_interval() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from drift.atoms import Atoms
 from drift.histograms import Histogram, Profile
 from drift.store import Store
 from drift.windows import Window
@@ -66,6 +67,21 @@ def test_profiles_come_back_bit_for_bit(store: Store) -> None:
     }
     assert store.load_profiles("flights", [], binnings) == []
     assert store.load_profiles("others", windows, binnings) == []
+
+
+def test_what_recurs_comes_back_bit_for_bit(store: Store) -> None:
+    """Exact lists, ranges, an empty list, and that nobody looked."""
+    binning, counts = numeric(0.0, 1.0, 2.0), np.array([1, 40, 50, 0, 9])
+    known = [
+        Atoms(np.array([1e-300, 0.1 + 0.2]), np.array([30, 2]), np.array([30, 2]), 0, 1),
+        Atoms(np.array([0.5]), np.array([30]), np.array([37]), 3, 10),
+        Atoms.none(),
+        None,
+    ]
+    histograms = {str(i): Histogram(binning, counts, atoms) for i, atoms in enumerate(known)}
+    store.save_profile("flights", Profile(DAY, 100, histograms), gate="accepted", binning_key=KEY, now=NOW)
+    ((read, _),) = store.load_profiles("flights", [DAY], dict.fromkeys(histograms, binning))
+    assert [histogram.atoms for histogram in read.histograms.values()] == known
 
 
 def test_profiles_of_another_calendar_are_not_taken_for_ours(store: Store) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from drift.comparison import assess
+from drift.config import Detection
+from drift.counting import count_numbers
 from drift.errors import StoreError
+from drift.fitting import fit_numeric
+from drift.histograms import Profile, Summary
+from drift.reports import Report
 from drift.store import Store
 
 if TYPE_CHECKING:
@@ -104,3 +110,25 @@ def test_a_feature_that_is_no_longer_watched_leaves_the_report(store: Store) -> 
     store.save_report("flights", judged(BINNINGS), NOW)
     store.save_report("flights", judged({"carrier": BINNINGS["carrier"]}), LATER)
     assert [row["feature"] for row in store.scores("flights")] == ["carrier", "zeta"]
+
+
+def test_a_value_set_apart_for_one_score_is_read_back_with_it(store: Store) -> None:
+    """The cells of that score are stored beside it, and the counts shown are the counts scored."""
+    rng = np.random.default_rng(0)
+    before, after = rng.normal(size=5000), np.where(rng.random(900) < 0.03, 0.3, rng.normal(size=900))
+    binning = fit_numeric(before, expected_rows=900)
+    reference, current = (
+        Profile(DAY, len(values), {"x": count_numbers(binning, values)}, {"x": Summary.of(values)})
+        for values in (before, after)
+    )
+    store.save_profile("flights", current, gate="accepted", binning_key=KEY, now=NOW)
+    head = Report("flights", DAY, "the days before", [], 0, 0, label="today")
+    written = assess(head, reference, current, features=["x"], detection=Detection())
+    store.save_report("flights", written, NOW)
+    read = store.load_report("flights", DAY.start)
+    assert read is not None
+    assert read.to_json() == written.to_json()
+    assert read.evidence["x"] == written.evidence["x"]
+    assert any(line.startswith("= 0.3 rose from 0 % to 3") for line in read.explain("x"))
+    (row,) = store.scores("flights")
+    assert (row["counted_as"], row["fingerprint"] != row["counted_as"]) == (binning.fingerprint, True)

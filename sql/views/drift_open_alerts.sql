@@ -2,8 +2,8 @@
 --
 -- id               sixteen hexadecimal digits: what `drift alerts show` takes
 -- monitor          name of the monitor
--- alert_key        what it is about: drift:<feature>, table, gate, volume, schema:<column>
--- kind             drift, table, data_quality, schema
+-- alert_key        what it is about: drift:<feature>, table, gate, rows, volume, schema:<column>, run
+-- kind             drift, table, data_quality, missing_data, schema, run
 -- feature          the feature or column; null where the whole window is meant
 -- state            open or acknowledged
 -- severity         of the newest window that was not quiet: warning, critical
@@ -16,6 +16,9 @@
 -- last_seen_at     when it was last evaluated, UTC
 -- acknowledged_at  when somebody took it, UTC
 -- acknowledged_by  who
+-- snoozed_until    until when nobody is told of it unless it becomes worse, UTC
+-- told             the severity people were told last; none where nobody was
+-- untold           why they were not told of what is so; empty where they were
 CREATE VIEW drift_open_alerts AS
 SELECT
     id,
@@ -33,6 +36,9 @@ SELECT
     opened_at,
     last_seen_at,
     acknowledged_at,
-    acknowledged_by
+    acknowledged_by,
+    snoozed_until,
+    told,
+    untold
 FROM alert
 WHERE state <> 'resolved';

@@ -7,6 +7,7 @@
 -- state            pending or dead
 -- attempts         how often it was tried
 -- next_attempt_at  when it is due, or how long the present sender may take, UTC
+-- not_before       end of the quiet hours it waits for, UTC; null where it does not
 -- last_error       why it was not delivered
 -- created_at       when it came to be owed, UTC
 CREATE VIEW drift_outbox AS
@@ -18,7 +19,8 @@ SELECT
     state,
     attempts,
     next_attempt_at,
+    not_before,
     last_error,
     created_at
 FROM notification
-WHERE state <> 'sent';
+WHERE state IN ('pending', 'dead');

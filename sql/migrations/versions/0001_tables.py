@@ -30,6 +30,7 @@ _TABLES = (
     "score",
     "alert",
     "alert_event",
+    "silence",
     "notification",
 )
 
@@ -108,6 +109,7 @@ def upgrade() -> None:
         sa.Column("n_rows", sa.BigInteger(), nullable=False),
         sa.Column("gate", sa.Text(), nullable=False),
         sa.Column("binning_key", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("schema", sa.JSON(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
         sa.Column("first_seen_at", _INSTANT, nullable=False),
@@ -123,6 +125,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("counts", sa.LargeBinary(), nullable=False),
         sa.Column("summary", sa.JSON()),
+        sa.Column("atoms", sa.JSON()),
         sa.ForeignKeyConstraint(["fingerprint"], ["binning.fingerprint"], name="fk_histogram_binning"),
         sa.ForeignKeyConstraint(
             ["monitor", "segment", "window_start"],
@@ -194,6 +197,7 @@ def upgrade() -> None:
         sa.Column("p", sa.Double()),
         sa.Column("q", sa.Double()),
         sa.Column("z", sa.Double()),
+        sa.Column("z_lasting", sa.Double()),
         sa.Column("noise", sa.Double()),
         sa.Column("kl_fixed", sa.Double()),
         sa.Column("wasserstein", sa.Double()),
@@ -205,9 +209,11 @@ def upgrade() -> None:
         sa.Column("null_rate_current", sa.Double()),
         sa.Column("smoothing", sa.Text()),
         sa.Column("fingerprint", sa.Text()),
+        sa.Column("counted_as", sa.Text()),
         sa.Column("contributions", sa.LargeBinary()),
         sa.Column("reference_counts", sa.LargeBinary()),
         sa.Column("reference_summary", sa.JSON()),
+        sa.Column("cell", sa.JSON()),
         sa.ForeignKeyConstraint(
             ["monitor", "segment", "window_start"],
             ["report.monitor", "report.segment", "report.window_start"],
@@ -217,7 +223,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("monitor", "segment", "feature", "window_start", name="pk_score"),
     )
     op.create_index(
-        "ix_score_monitor_segment_window_start_feature", "score", ["monitor", "segment", "window_start", "feature"]
+        "ix_score_heatmap",
+        "score",
+        ["monitor", "segment", "window_start", "feature", "status", "kl_corrected", "critical"],
     )
     op.create_table(
         "alert",
@@ -238,9 +246,15 @@ def upgrade() -> None:
         sa.Column("quiet", sa.Integer(), nullable=False),
         sa.Column("acknowledged_at", _INSTANT),
         sa.Column("acknowledged_by", sa.Text()),
+        sa.Column("snoozed_at", _INSTANT),
+        sa.Column("snoozed_by", sa.Text()),
+        sa.Column("snoozed_until", _INSTANT),
         sa.Column("resolved_at", _INSTANT),
         sa.Column("resolved_window", _INSTANT),
         sa.Column("resolved_by", sa.Text()),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("told_at", _INSTANT),
+        sa.Column("untold", sa.Text(), nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_alert_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
@@ -255,9 +269,25 @@ def upgrade() -> None:
         sa.Column("transition", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("untold", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["alert_id"], ["alert.id"], name="fk_alert_event_alert", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("alert_id", "seq", name="pk_alert_event"),
     )
+    op.create_table(
+        "silence",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("monitor", sa.Text(), nullable=False),
+        sa.Column("features", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("until", _INSTANT, nullable=False),
+        sa.Column("ended_at", _INSTANT),
+        sa.Column("ended_by", sa.Text()),
+        sa.Column("ended_why", sa.Text()),
+        sa.PrimaryKeyConstraint("id", name="pk_silence"),
+    )
+    op.create_index("ix_silence_monitor_until", "silence", ["monitor", "until"])
     op.create_table(
         "notification",
         sa.Column("id", sa.Text(), nullable=False),
@@ -272,8 +302,10 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", _INSTANT, nullable=False),
         sa.Column("last_error", sa.Text()),
         sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column("not_before", _INSTANT),
+        sa.Column("tried_at", _INSTANT),
         sa.Column("sent_at", _INSTANT),
-        sa.CheckConstraint("state IN ('pending', 'sent', 'dead')", name=op.f("ck_notification_state")),
+        sa.CheckConstraint("state IN ('pending', 'sent', 'dead', 'merged')", name=op.f("ck_notification_state")),
         sa.PrimaryKeyConstraint("id", name="pk_notification"),
     )
     op.create_index("ix_notification_state_next_attempt_at", "notification", ["state", "next_attempt_at"])
