@@ -56,7 +56,8 @@ class Alert:
     ----------
     id
         Sixteen hexadecimal digits made of monitor, key and opening window: the same alert on every machine.
-    monitor, key, kind, feature
+    monitor, key, kind, feature, segment
+        As in `drift.observations.Observation`.
     state
     severity
         Of the newest window that was not quiet.
@@ -119,6 +120,7 @@ class Alert:
     told_at: datetime | None = None
     untold: str = ""
     events: int = 0
+    segment: str = ""
 
     @property
     def live(self) -> bool:
@@ -231,7 +233,7 @@ def _step(alert: Alert | None, seen: Observation, monitor: str, policy: Policy) 
             name = alert_id(monitor, seen.key, start)
             return Alert(
                 name, monitor, seen.key, seen.kind, seen.feature,
-                "open", severity, severity, seen.reason, start, start, end, end,
+                "open", severity, severity, seen.reason, start, start, end, end, segment=seen.segment,
             )  # fmt: skip
         worst = max(alert.worst, severity, key=SEVERITY_RANK.__getitem__)
         return replace(

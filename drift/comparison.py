@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift import usual
+from drift import columnwise, usual
 from drift.config import Detection, Features, Persistence
 from drift.counting import count
 from drift.detection import judge
 from drift.evidence import Evidence
 from drift.fitting import FitOptions, fit
-from drift.measurement import measure
+from drift.measurement import measure, together
 from drift.refinement import refined
 from drift.reports import Finding, Report
 
@@ -104,32 +104,83 @@ def assess(
     watched
         Roles and weights of the features; all are inputs of equal weight by default.
     """
-    past, roles = history or {}, watched or Features()
-    reference, current = arrived(reference, roles), arrived(current, roles)
-    late = _late(reference, current, [f for f in features if roles.role_for(f) == "label"])
+    part = Part(head, reference, current, features, history or {}, remembered)
+    return assess_together([part], detection=detection, watched=watched)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is assessed by itself: a window, or one of its segments.
+
+    Parameters
+    ----------
+    head, reference, current, features, history, remembered
+        As for `assess`.
+    """
+
+    head: Report
+    reference: Profile
+    current: Profile
+    features: Sequence[str]
+    history: Mapping[str, Sequence[Past]] = field(default_factory=dict)
+    remembered: Sequence[Profile] = ()
+
+
+def assess_together(parts: Sequence[Part], *, detection: Detection, watched: Features | None = None) -> list[Report]:
+    """Turn parts into a report each; the share of false discoveries is controlled over all of them.
+
+    Parameters
+    ----------
+    parts
+    detection, watched
+        As for `assess`.
+    """
+    roles = watched or Features()
+    parts = [replace(p, reference=arrived(p.reference, roles), current=arrived(p.current, roles)) for p in parts]
     # With no rows on a side there is nothing to say of any feature, and that is no fault of theirs.
-    pairs, problems = _pairs(reference, current, features if reference.n_rows and current.n_rows else [])
-    scores = measure(
+    paired = [
+        _pairs(p.reference, p.current, p.features if p.reference.n_rows and p.current.n_rows else []) for p in parts
+    ]
+    scores = [_measured(part, pairs, detection) for part, (pairs, _) in zip(parts, paired, strict=True)]
+    if len(parts) > 1:
+        scores = together(scores, min_rows=detection.min_rows)
+    return [
+        _judged(part, pairs, problems, mine, detection, roles)
+        for part, (pairs, problems), mine in zip(parts, paired, scores, strict=True)
+    ]
+
+
+def _measured(part: Part, pairs: Mapping[str, tuple[Histogram, Histogram]], detection: Detection) -> dict[str, Score]:
+    return measure(
         pairs,
         smoothing=detection.smoothing,
         history=usual.with_stand_ins(
-            {feature: past.get(feature, ()) for feature in pairs},
-            remembered,
+            {feature: part.history.get(feature, ()) for feature in pairs},
+            part.remembered,
             windows=detection.history,
             smoothing=detection.smoothing,
         ),
         windows=detection.history,
         persistence=detection.persistence.stretch,
     )
-    scores = {
-        feature: replace(score, cell=_cell(score, remembered, current, detection)) for feature, score in scores.items()
-    }
+
+
+def _judged(
+    part: Part,
+    pairs: Mapping[str, tuple[Histogram, Histogram]],
+    problems: Mapping[str, str],
+    scores: Mapping[str, Score],
+    detection: Detection,
+    roles: Features,
+) -> Report:
+    reference, current = part.reference, part.current
+    late = _late(reference, current, [f for f in part.features if roles.role_for(f) == "label"])
     verdicts = judge(
-        features,
-        scores,
+        part.features,
+        {f: replace(score, cell=_cell(score, part.remembered, current, detection)) for f, score in scores.items()},
         detection,
-        history=past,
-        problems=problems | late,
+        history=part.history,
+        problems={**problems, **late},
         n_reference=reference.n_rows,
         n_current=current.n_rows,
     )
@@ -138,7 +189,7 @@ def assess(
         for feature, (before, after) in pairs.items()
     }
     return replace(
-        head,
+        part.head,
         verdicts=[
             replace(
                 verdict,
@@ -151,7 +202,7 @@ def assess(
         ],
         n_reference=reference.n_rows,
         n_current=current.n_rows,
-        findings=[*schema_findings(reference.schema, current.schema, features), *head.findings],
+        findings=[*schema_findings(reference.schema, current.schema, part.features), *part.head.findings],
         evidence=evidence,
     )
 
@@ -269,11 +320,18 @@ def compare(
     both = list(dict.fromkeys([*before.schema, *after.schema]))
     selected = wanted.select(both)
     shared = [column for column in selected if column in before.schema]
-    n_current = after.count_rows()
-    binnings, unfit = fit(before.batches(shared), fit_options(shared, wanted, salt=name), expected_rows=n_current)
-    reference_profile = count(before.batches(list(binnings)), binnings, schema=before.schema)
-    present = [column for column in binnings if column in after.schema]
-    current_profile = count(after.batches(present), binnings, schema=after.schema)
+    options = fit_options(shared, wanted, salt=name)
+    if before.columns and after.columns:
+        reference_profile, current_profile, unfit = columnwise.profiles(
+            columnwise.Table(before.count_rows(), before.schema, before.columns),
+            columnwise.Table(after.count_rows(), after.schema, after.columns),
+            options,
+        )
+    else:
+        binnings, unfit = fit(before.batches(shared), options, expected_rows=after.count_rows())
+        reference_profile = count(before.batches(list(binnings)), binnings, schema=before.schema)
+        present = [column for column in binnings if column in after.schema]
+        current_profile = count(after.batches(present), binnings, schema=after.schema)
     reference_profile = replace(reference_profile, problems={**reference_profile.problems, **unfit})
     head = Report(name, None, _describe(reference), [], 0, 0)
     return assess(head, reference_profile, current_profile, features=selected, detection=rules, watched=wanted)

@@ -169,6 +169,20 @@ class Detection(Model):
         return Effect(warning=warning, critical=critical)
 
 
+def _check_segment(value: Any) -> Any:
+    columns = value if isinstance(value, list) else [value]
+    if not all(isinstance(name, str) and name for name in columns) or not 1 <= len(columns) <= _MOST_COLUMNS:
+        fix = f"write a column, or a list of up to {_MOST_COLUMNS} columns"
+        refuse_value(f"should name columns, not {shorten(value)}", fix)
+    if len(set(columns)) < len(columns):
+        refuse_value(f"{shorten(value)} names a column twice", "name each column once")
+    return columns[0] if len(columns) == 1 else columns
+
+
+_MOST_COLUMNS = 4
+"""Columns whose combinations make segments."""
+
+
 def _read_day(value: Any) -> Any:
     if isinstance(value, str):
         try:
@@ -192,6 +206,20 @@ class Monitor(Model):
         description="What a window is held against; by default the 28 days before it (7 days for windows below a day).",
     )
     features: Features = Field(default_factory=Features, description="Which columns are watched, and as what.")
+    segments: list[Annotated[Text | list[Text], BeforeValidator(_check_segment)]] = Field(
+        [],
+        max_length=10,
+        description="Columns whose values cut every window into segments that are counted, scored and alerted like the "
+        "whole; a list of columns cuts by their combinations.",
+        examples=[["origin", ["country", "device"]]],
+    )
+    max_segments: int = Field(
+        20,
+        ge=1,
+        le=500,
+        description="Segments of each kind that are watched by themselves: those with the most rows; the rest is "
+        "`(other)`.",
+    )
     expectations: list[Expectation] = Field([], description="What every window must satisfy before it is compared.")
     detection: Detection = Field(default_factory=Detection, description="When a difference is drift.")
     alerts: Alerts = Field(default_factory=Alerts, description="Who is told.")
@@ -235,6 +263,26 @@ class Monitor(Model):
         refuse(*found)
         return value
 
+    @field_validator("segments")
+    @classmethod
+    def _check_segments(cls, value: list[str | list[str]], info: ValidationInfo) -> list[str | list[str]]:
+        source, features = info.data.get("source"), info.data.get("features")
+        cuts = [[one] if isinstance(one, str) else one for one in value]
+        found: list[Refusal] = []
+        for i, columns in enumerate(cuts):
+            if sorted(columns) in map(sorted, cuts[:i]):
+                found.append(((i,), "repeats earlier columns", "remove one of the two"))
+            for name in columns:
+                if source and name == source.time_column:
+                    found.append(((i,), "is the time column, which windows are cut by", "remove it here"))
+                if features and features.hashes(name):
+                    what = f"{shorten(name)} is among features.hashed, and segments are stored by name"
+                    found.append(((i,), what, "segment by another column, or do not hash this one"))
+        if value and source and source.engine == "warehouse":
+            found.append(((), "segments are counted row by row, not in a warehouse", "write source.engine: local"))
+        refuse(*found)
+        return value
+
     @field_validator("expectations")
     @classmethod
     def _check_expectations(cls, value: list[Expectation]) -> list[Expectation]:
@@ -274,6 +322,11 @@ class Monitor(Model):
         if self.start and window.start < calendar.midnight(self.start):
             return False
         return not self.end or window.start < calendar.midnight(self.end + timedelta(days=1))
+
+    @property
+    def segment_columns(self) -> list[tuple[str, ...]]:
+        """The columns whose values, or combinations of values, are segments."""
+        return [(one,) if isinstance(one, str) else tuple(one) for one in self.segments]
 
     @property
     def cron(self) -> str:

@@ -198,7 +198,13 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     """Return the message as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/alerts.md)."""
     figures = report.to_dict()
     worst = [v.feature for v in report.drifting]
-    paged = [p.alert.feature for p in pages if p.alert.kind == "drift" and p.alert.feature in figures["features"]]
+    drift = [p.alert for p in pages if p.alert.kind == "drift"]
+    paged = [a.feature for a in drift if a.feature in figures["features"] and not a.segment]
+    inside = {name: one["features"] for name, one in figures["segments"].items()}
+    segments: dict[str, dict[str, Any]] = {}
+    for segment, feature in [(a.segment, a.feature) for a in drift if a.feature in inside.get(a.segment, {})]:
+        if feature and sum(map(len, segments.values())) < MOST_FEATURES:
+            segments.setdefault(segment, {})[feature] = inside[segment][feature]
     shown = list(dict.fromkeys([*(f for f in worst if f in paged), *filter(None, paged), *worst]))[:MOST_FEATURES]
     order = {feature: place for place, feature in enumerate(worst)}
     ranked = sorted(
@@ -238,6 +244,10 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         "features": {
             name: {k: v for k, v in figures["features"][name].items() if k != "contributions"} for name in shown
         },
+        "segments": {
+            name: {feature: {k: v for k, v in each.items() if k != "contributions"} for feature, each in found.items()}
+            for name, found in segments.items()
+        },
         "held": held and {"until": held.isoformat(), "messages": 1},
         "link": links.page("monitor", name=report.monitor, **({"until": start} if start else {})),
         "run_url": links.run or None,
@@ -252,6 +262,7 @@ def _entry(page: Page, settings: Alerts, links: Links) -> dict[str, Any]:
         "key": alert.key,
         "kind": alert.kind,
         "feature": alert.feature,
+        "segment": alert.segment,
         "team": settings.owner_of(alert.feature),
         "transition": event.transition,
         "state": alert.state,
@@ -299,8 +310,11 @@ def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now
     """
     alerts: dict[str, Mapping[str, Any]] = {}
     features: dict[str, Any] = {}
+    segments: dict[str, dict[str, Any]] = {}
     for content in payloads:
         features = {**features, **content["features"]}
+        for name, found in content.get("segments", {}).items():
+            segments[name] = {**segments.get(name, {}), **found}
         alerts |= {a["id"]: a for a in content["alerts"] if a["seq"] > told.get(a["id"], 0)}
     if not alerts:
         return None
@@ -317,6 +331,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now
         "notify_type": types.get(urgency, last["notify_type"]),
         "alerts": ranked,
         "features": dict(list(features.items())[-MOST_FEATURES:]),
+        "segments": segments,
         "held": {"until": held[-1]["until"], "messages": len(payloads)} if held else None,
     }
 
@@ -346,6 +361,7 @@ def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: Noti
         "window": None,
         "alerts": [],
         "features": {},
+        "segments": {},
         "findings": [],
         "failures": [],
         "held": None,

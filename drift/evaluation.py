@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from drift import comparison, composition, standing
+from drift import comparison, composition, logs, standing
 from drift.errors import StoreError
 from drift.histograms import Profile
 from drift.kinds import is_comparable
 from drift.references import fixed_windows
 from drift.reports import Finding, Report
+from drift.tables import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from drift.binning import Binning
+    from drift.segments import Segmentation
     from drift.watch import Baseline, Watch
     from drift.windows import Window
 
 
+@logs.stage("evaluate")
 def evaluate_window(watch: Watch, window: Window, *, now: datetime) -> Report:
     """Score one window against its reference from stored counts alone, and store the verdicts."""
     report = _evaluate(watch, window)
@@ -50,14 +53,12 @@ def _evaluate(watch: Watch, window: Window) -> Report:
     if gate == "rejected":
         return Report(watch.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
     binnings = watch.store.active_baseline(watch.name)
-    known = _recorded(watch, window, binnings)
+    segmentations = watch.segmentations()
+    known = _recorded(watch, window, binnings, segmentations)
     current, needed = known.current, monitor.reference_min_windows
+    critical = _critical(watch, known.held_against, window)
     reference, names = composition.compose(
-        known.references,
-        current,
-        monitor.detection,
-        left_out=_critical(watch, known.held_against, window),
-        least=needed,
+        known.references, current, monitor.detection, left_out=critical.get(WHOLE, ()), least=needed
     )
     main = next(iter(known.references))
     used = known.references[main]
@@ -76,20 +77,25 @@ def _evaluate(watch: Watch, window: Window) -> Report:
         findings.append(Finding("no_rows", "the window holds no rows"))
     else:
         findings += _standing(watch, known, reference.n_rows / len(used))
+    head = Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label)
     history = watch.store.history(watch.name, features, before=window.start, limit=monitor.detection.remembered)
-    report = comparison.assess(
-        Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label),
-        reference,
-        current,
-        features=features,
-        detection=monitor.detection,
-        history=history,
-        remembered=known.remembered,
-        watched=monitor.features,
+    parts = [comparison.Part(head, reference, current, features, history, known.remembered)]
+    sides = [(known, names)]
+    for by in segmentations if current.n_rows and len(used) >= needed else ():
+        for segment in by.names if by.watched else ():
+            mine = known.of(segment)
+            if not (mine.current.n_rows or any(mine.references.values())):
+                continue
+            part, chosen = _segment_part(watch, window, replace(head, segment=segment, findings=[]), mine, critical)
+            parts.append(replace(part, features=[f for f in features if f in binnings and f not in by.columns]))
+            sides.append((mine, chosen))
+    assessed = comparison.assess_together(parts, detection=monitor.detection, watched=monitor.features)
+    report, *others = (
+        _beside_the_baseline(watch, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
     )
-    report = _beside_the_baseline(watch, report, known, names)
     slow = standing.moved_findings(report.verdicts, history)
-    return replace(report, findings=[*report.findings, *slow]) if slow else report
+    segments = {each.segment: replace(each, findings=[]) for each in others}
+    return replace(report, findings=[*report.findings, *slow], segments=segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +111,54 @@ class _Recorded:
     baselines: dict[str, Baseline]
     fixed: dict[Baseline, list[Profile]]
     remembered: list[Profile]
+    segment: str = WHOLE
+
+    def of(self, segment: str) -> _Recorded:
+        """Return the same of one segment; a window in which it had no rows is none of its references."""
+
+        def mine(profiles: Iterable[Profile]) -> list[Profile]:
+            return [one for each in profiles if (one := each.segments.get(segment)) and one.n_rows]
+
+        return replace(
+            self,
+            current=self.current.segments.get(segment) or Profile(self.current.window, 0, {}),
+            references={name: mine(profiles) for name, profiles in self.references.items()},
+            remembered=mine(self.remembered),
+            segment=segment,
+        )
 
 
-def _recorded(watch: Watch, window: Window, binnings: Mapping[str, Binning]) -> _Recorded:
+def _segment_part(
+    watch: Watch,
+    window: Window,
+    head: Report,
+    mine: _Recorded,
+    critical: Mapping[str, Collection[tuple[str, datetime]]],
+) -> tuple[comparison.Part, dict[str, str]]:
+    """Return what is to be assessed of one segment, and what some of its features are held against."""
+    detection = watch.monitor.detection
+    left_out = critical.get(mine.segment, ())
+    needed = watch.monitor.reference_min_windows
+    reference, names = composition.compose(mine.references, mine.current, detection, left_out=left_out, least=needed)
+    history = watch.store.history(
+        watch.name,
+        list(mine.current.histograms),
+        before=window.start,
+        limit=detection.remembered,
+        segment=mine.segment,
+    )
+    return comparison.Part(head, reference, mine.current, [], history, mine.remembered), names
+
+
+def _recorded(
+    watch: Watch, window: Window, binnings: Mapping[str, Binning], segmentations: Sequence[Segmentation]
+) -> _Recorded:
     held_against, baselines = watch.held_against(window), watch.baselines()
     calendar = watch.monitor.window.calendar
     fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
     remembered = watch.remembered(window)
     wanted = {window, *(w for some in (*held_against.values(), *fixed.values(), remembered) for w in some)}
-    loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings)
+    loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings, segmentations)
     stored = {p.window: (comparison.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
     rejected = "rejected" not in watch.monitor.reference.exclude
 
@@ -139,18 +184,21 @@ def _described(known: _Recorded) -> str:
     return "; ".join([f"{main} windows", *companions])
 
 
-def _critical(watch: Watch, held_against: Mapping[str, Sequence[Window]], window: Window) -> set[tuple[str, datetime]]:
-    """Return the features and windows that were critical, where the monitor keeps these out of its references."""
+def _critical(
+    watch: Watch, held_against: Mapping[str, Sequence[Window]], window: Window
+) -> dict[str, set[tuple[str, datetime]]]:
+    """Return by segment which features were critical when, where the monitor keeps these out of its references."""
     starts = [w.start for windows in held_against.values() for w in windows]
     if "critical" not in watch.monitor.reference.exclude or watch.monitor.reference.fixed or not starts:
-        return set()
-    reports = watch.store.load_reports(watch.name, since=min(starts), until=max(starts))
-    return {
-        (verdict.feature, report.window.start)
-        for report in reports
-        for verdict in report.verdicts
-        if report.window and report.window < window and verdict.status == "critical"
-    }
+        return {}
+    found: dict[str, set[tuple[str, datetime]]] = {}
+    for report in watch.store.load_reports(watch.name, since=min(starts), until=max(starts)):
+        if report.window and report.window < window:
+            for one in (report, *report.segments.values()):
+                found.setdefault(one.segment, set()).update(
+                    (v.feature, report.window.start) for v in one.verdicts if v.status == "critical"
+                )
+    return found
 
 
 def _standing(watch: Watch, known: _Recorded, usual: float) -> list[Finding]:
@@ -170,9 +218,7 @@ def _standing(watch: Watch, known: _Recorded, usual: float) -> list[Finding]:
 
 def _beside_the_baseline(watch: Watch, report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
     """Note with each score which reference it was held against, and how far the feature is from its baseline."""
-    away = {
-        each: composition.from_baseline(watch.total(profiles), known.current) for each, profiles in known.fixed.items()
-    }
+    away = {each: _away(watch.total(profiles), known) for each, profiles in known.fixed.items()}
     fixed = {feature: away[each].get(feature) for feature, each in known.baselines.items()}
     verdicts = [
         replace(v, score=replace(v.score, kl_fixed=fixed.get(v.feature), reference=names.get(v.feature, "")))
@@ -181,6 +227,11 @@ def _beside_the_baseline(watch: Watch, report: Report, known: _Recorded, names: 
         for v in report.verdicts
     ]
     return replace(report, verdicts=verdicts)
+
+
+def _away(baseline: Profile, known: _Recorded) -> dict[str, float]:
+    mine = baseline.segments.get(known.segment) if known.segment else baseline
+    return composition.from_baseline(mine, known.current) if mine else {}
 
 
 def _why_unbinned(arrow_type: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -124,6 +125,35 @@ def measure(
             contributions=own,
         )
     return scores
+
+
+def together(groups: Sequence[Mapping[str, Score]], *, min_rows: int) -> list[dict[str, Score]]:
+    """Control the share of false discoveries over several groups of scores at once, as over one.
+
+    Parameters
+    ----------
+    groups
+        Such as a window's features, and those of each of its segments.
+    min_rows
+        What has fewer rows on a side is never called, so it takes no part; its own q is that of all together.
+
+    Examples
+    --------
+    >>> from drift.binning import CategoricalBinning
+    >>> from drift.histograms import Histogram
+    >>> carriers = CategoricalBinning(("UA", "B6"))
+    >>> pair = (Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [560, 440, 0, 0, 0]))
+    >>> whole, segment = together([measure({"carrier": pair})] * 2, min_rows=200)
+    >>> whole["carrier"].q == whole["carrier"].p
+    True
+    """
+    scores = [score for group in groups for score in group.values()]
+    p = np.array([score.p for score in scores])
+    judged = np.array([min(score.n_reference, score.n_current) >= min_rows for score in scores], bool)
+    q = benjamini_hochberg(p)
+    q[judged] = benjamini_hochberg(p[judged])
+    found = iter(q.tolist())
+    return [{name: replace(score, q=next(found)) for name, score in group.items()} for group in groups]
 
 
 def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, float]:

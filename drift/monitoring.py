@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from drift import alerting, alerts, comparison, evaluation, reading
+from drift import alerting, alerts, comparison, evaluation, logs, reading, segments
 from drift.errors import DriftError, SourceError
 from drift.fitting import fit
 from drift.session import Session
@@ -44,6 +44,7 @@ class Plan:
     to_validate: list[Window] = field(default_factory=list)
 
 
+@logs.stage("plan")
 def plan(watch: Watch, window: Window, *, now: datetime, force: bool = False) -> Plan:
     """Record the monitor's version and list the windows that were never gated: `window` and its references.
 
@@ -62,6 +63,7 @@ def plan(watch: Watch, window: Window, *, now: datetime, force: bool = False) ->
     return Plan(window, [w for w in wanted if w.start not in known or (force and w == window)])
 
 
+@logs.stage("validate")
 def validate(
     watch: Watch, windows: Sequence[Window], current: Collection[Window], *, now: datetime
 ) -> dict[Window, Gate]:
@@ -112,6 +114,7 @@ def usable(watch: Watch, windows: Sequence[Window], current: Window | None = Non
     return [w for w in windows if (gate := gates.get(w.start)) and (gate != "rejected" or (rejected and w != current))]
 
 
+@logs.stage("baseline")
 def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
     """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
 
@@ -124,9 +127,11 @@ def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "d
         Who asks, for the record.
     """
     active = watch.store.active_baseline(watch.name)
-    if active:
-        return active
-    return fit_bins(watch, watch.reference_windows(window), now=now, by=by, reason="first reference")
+    if not active:
+        return fit_bins(watch, watch.reference_windows(window), now=now, by=by, reason="first reference")
+    if len(watch.segmentations()) < len(watch.monitor.segments):
+        _fit_new_segments(watch, watch.reference_windows(window), now=now, by=by)
+    return active
 
 
 def fit_bins(
@@ -144,9 +149,8 @@ def fit_bins(
     new
         Make a new version although there is one.
     """
-    opened = [(w, watch.snapshot(w)) for w in usable(watch, windows)]
-    filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
-    if len(filled) < watch.monitor.reference_min_windows:
+    filled = _filled(watch, windows)
+    if not filled:
         return {}
     columns: dict[str, str] = {}
     for _, snapshot, _ in filled:
@@ -171,6 +175,7 @@ def fit_bins(
     watch.store.save_baseline(
         watch.name,
         binnings,
+        _fit_segments(watch, [snapshot for _, snapshot, _ in filled]),
         types=columns,
         fitted_from=filled[0][0].start,
         fitted_to=filled[-1][0].end,
@@ -183,6 +188,46 @@ def fit_bins(
     return watch.store.active_baseline(watch.name)
 
 
+def _filled(watch: Watch, windows: Sequence[Window]) -> list[tuple[Window, Snapshot, int]]:
+    """Open those of some windows that may be used and hold rows; none where they are too few for a reference."""
+    opened = [(w, watch.snapshot(w)) for w in usable(watch, windows)]
+    filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
+    return filled if len(filled) >= watch.monitor.reference_min_windows else []
+
+
+def _fit_new_segments(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str) -> None:
+    """Find segments that the monitor did not ask for before; the bins stay as they are."""
+    filled = _filled(watch, windows)
+    if filled:
+        watch.store.save_baseline(
+            watch.name,
+            {},
+            _fit_segments(watch, [snapshot for _, snapshot, _ in filled]),
+            types={},
+            fitted_from=filled[0][0].start,
+            fitted_to=filled[-1][0].end,
+            n_rows=sum(rows for _, _, rows in filled),
+            now=now,
+            by=by,
+            reason="segments that the monitor did not ask for before",
+        )
+
+
+def _fit_segments(watch: Watch, snapshots: Sequence[Snapshot]) -> dict[str, Binning]:
+    """Find the segments to watch; those too small for a window to be compared are none."""
+    found: dict[str, Binning] = {}
+    for columns in watch.monitor.segment_columns:
+        batches = (batch for each in snapshots for batch in each.batches([c for c in columns if c in each.schema]))
+        rows_needed = watch.monitor.detection.min_rows * len(snapshots)
+        fitted, rows = segments.fit(batches, columns, most=watch.monitor.max_segments, least=rows_needed)
+        if not fitted.watched:
+            least = f"none of {len(rows):,} has min_rows ({watch.monitor.detection.min_rows:,}) a window"
+            why = least if len(rows) > 1 else f"every row is in {', '.join(rows)}"
+            log.warning("%s: no segments by %s: %s", watch.name, ", ".join(columns), why)
+        found[segments.key_of(columns)] = fitted.binning
+    return found
+
+
 def to_profile(watch: Watch, window: Window, *, force: bool = False) -> list[Window]:
     """Return the windows that still have to be counted: of `window` and its references, those that passed the gate."""
     wanted = usable(watch, watch.needed(window), window)
@@ -193,15 +238,16 @@ def to_profile(watch: Watch, window: Window, *, force: bool = False) -> list[Win
 def uncounted(watch: Watch, windows: Sequence[Window]) -> list[Window]:
     """Return those windows that are not counted under the binnings in force; none where there are no binnings."""
     binnings = watch.store.active_baseline(watch.name)
-    counted = watch.store.profiled(watch.name, windows, binning_key(binnings))
+    counted = watch.store.profiled(watch.name, windows, binning_key(binnings, watch.segmentations()))
     return [w for w in windows if binnings and w.start not in counted]
 
 
+@logs.stage("profile")
 def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
     """Read one window once, count it into cells, and store the counts."""
     binnings = watch.store.active_baseline(watch.name)
     snapshot = watch.opened.pop(window) if window in watch.opened else watch.snapshot(window)
-    profile = reading.count_window(watch, window, binnings, snapshot)
+    profile = reading.count_window(watch, window, binnings, snapshot, watch.segmentations())
     gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
     _save_profile(watch, window, profile, binnings, gate=gate, now=now)
     return profile
@@ -210,7 +256,9 @@ def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
 def _save_profile(
     watch: Watch, window: Window, profile: Profile, binnings: Mapping[str, Binning], *, gate: Gate, now: datetime
 ) -> None:
-    kept = watch.store.save_profile(watch.name, profile, gate=gate, binning_key=binning_key(binnings), now=now)
+    by = watch.segmentations()
+    key = binning_key(binnings, by)
+    kept = watch.store.save_profile(watch.name, profile, by, gate=gate, binning_key=key, now=now)
     if not kept:
         log.warning("%s %s: the source has no rows left; the stored counts stay", watch.name, watch.label(window))
 
@@ -305,7 +353,7 @@ def backfill(
     prepare(watch, windows, now=clock())
     ordered, binnings = sorted(windows), watch.store.active_baseline(watch.name)
     tasks = _to_read(watch, ordered, force=force) if jobs > 1 else []
-    with reading.read_ahead(watch, tasks, binnings, jobs=jobs) as read:
+    with reading.read_ahead(watch, tasks, binnings, watch.segmentations(), jobs=jobs) as read:
         for window in ordered:
             session.begin()
             try:

@@ -41,7 +41,8 @@ class Observation:
     ----------
     window
     key
-        Such as ``drift:dep_delay``, ``table``, ``gate``, ``rows``, ``volume``, ``schema:carrier``, ``run``.
+        Such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``, ``volume``,
+        ``schema:carrier``, ``run``.
     kind
     feature
         The feature or column; None where the whole window is meant.
@@ -58,6 +59,8 @@ class Observation:
         2013-01-01 … 01-28``.
     lingering
         Why the window, which would open nothing, is not quiet either; empty where it is.
+    segment
+        The segment it is about; empty for the whole window.
     """
 
     window: Window
@@ -70,6 +73,7 @@ class Observation:
     summary: str = ""
     standing: str = ""
     lingering: str = ""
+    segment: str = ""
 
     @property
     def effect(self) -> Effect:
@@ -135,7 +139,9 @@ def observations(
 
     One observation a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one
     for their number (``volume``), one for the schema and one more for each column that changed. Where at least five
-    features and more than 20 % of the scored ones drift, they are replaced by one for the ``table``.
+    features and more than 20 % of the scored ones drift, they are replaced by one for the ``table``. The same again for
+    each segment (``drift:<feature>@<segment>``); what drifts in the whole window is told of that, and opens nothing in
+    a segment.
 
     Parameters
     ----------
@@ -168,21 +174,38 @@ def observations(
         for finding in report.findings
         if finding.kind in SCHEMA_SEVERITY
     )
+    whole = _drift(report, window, closing)
+    found += whole
+    told = {one.feature for one in whole if one.effect == "bad"}
+    for segment in report.segments.values():
+        mine = _drift(segment, window, closing)
+        inhibited = None in told
+        found += [_inhibited(one) if inhibited or one.feature in told else one for one in mine]
+    return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
+
+
+def _drift(report: Report, window: Window, closing: Closing | None) -> list[Observation]:
+    """Say what drifts, feature by feature or all of them in one."""
+    at = f"@{report.segment}" if report.segment else ""
     scored = sum(v.score is not None for v in report.verdicts)
     drifting = report.drifting
     together = len(drifting) >= TABLE_FEATURES and len(drifting) > TABLE_SHARE * scored
+    found = []
     if scored:
         names = ", ".join(v.feature for v in drifting[:3]) + (", …" if len(drifting) > 3 else "")
         share = f"{len(drifting)} of {scored} scored features drift"
-        found.append(
-            tell("table", "table", None, report.severity, f"{share} ({len(drifting) / scored:.0%}): {names}")
+        table = (
+            _tell(
+                window, f"table{at}", "table", None, report.severity, f"{share} ({len(drifting) / scored:.0%}): {names}"
+            )
             if together
-            else tell("table", "table", None, "none", share)
+            else _tell(window, f"table{at}", "table", None, "none", share)
         )
+        found.append(replace(table, segment=report.segment))
     found.extend(
         Observation(
             window,
-            f"drift:{v.feature}",
+            f"drift:{v.feature}{at}",
             "drift",
             v.feature,
             v.severity,
@@ -190,11 +213,24 @@ def observations(
             v.reason or v.status,
             "; ".join(report.explain(v.feature)) if v.drifting else "",
             lingering=closing.lingers(v) if closing else "",
+            segment=report.segment,
         )
         for v in report.verdicts
         if not (together and v.drifting)
     )
-    return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
+    return found
+
+
+def _inhibited(one: Observation) -> Observation:
+    """Return what a segment says of what is told of the whole window: nothing opens, nothing closes."""
+    if one.effect != "bad":
+        return one
+    return replace(
+        one,
+        status="ok",
+        severity=one.severity if one.severity != "none" else "warning",
+        reason=(f"told of the whole window: {one.reason}"),
+    )
 
 
 def _tell(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Observation:

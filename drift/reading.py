@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from drift import validation
+from drift import segments, validation
 from drift.counting import count
 from drift.errors import DriftError
 from drift.watch import Watch
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drift.histograms import Profile
     from drift.outcomes import Outcome
     from drift.reports import Gate
+    from drift.segments import Segmentation
     from drift.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window
@@ -47,10 +48,20 @@ def examine(watch: Watch, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
     return validation.decide(outcomes), outcomes
 
 
-def count_window(watch: Watch, window: Window, binnings: Mapping[str, Binning], snapshot: Snapshot) -> Profile:
+def count_window(
+    watch: Watch,
+    window: Window,
+    binnings: Mapping[str, Binning],
+    snapshot: Snapshot,
+    segmentations: Sequence[Segmentation] = (),
+) -> Profile:
     """Read one window once, and count it into cells: here, or inside the database that holds it."""
     schema = snapshot.schema
     features = [feature for feature in binnings if feature in schema]
+    if segmentations:
+        cut_by = [column for by in segmentations for column in by.columns if column in schema]
+        batches = snapshot.batches(list(dict.fromkeys([*features, *cut_by])))
+        return segments.count(batches, binnings, segmentations, window=window, schema=schema)
     inside = watch.warehouse([window], features, snapshot.count_rows)
     if inside is not None:
         return inside.profile(binnings, window=window)
@@ -79,7 +90,12 @@ class Read:
 
 @contextmanager
 def read_ahead(
-    watch: Watch, tasks: Sequence[Task], binnings: Mapping[str, Binning], *, jobs: int
+    watch: Watch,
+    tasks: Sequence[Task],
+    binnings: Mapping[str, Binning],
+    segmentations: Sequence[Segmentation] = (),
+    *,
+    jobs: int,
 ) -> Iterator[Callable[[Window], Read | None]]:
     """Read windows in processes of their own, a few of them ahead.
 
@@ -88,7 +104,7 @@ def read_ahead(
     watch
     tasks
         In the order in which they will be asked for.
-    binnings
+    binnings, segmentations
     jobs
         Processes; with one, or nothing to read, none is started.
 
@@ -114,7 +130,7 @@ def read_ahead(
     def begin() -> None:
         while waiting and len(begun) < AHEAD * jobs:
             task = waiting.popleft()
-            begun[task.window] = pool.submit(_read, watch.monitor, url, task, dict(binnings))
+            begun[task.window] = pool.submit(_read, watch.monitor, url, task, dict(binnings), list(segmentations))
 
     def wait(window: Window) -> Read | None:
         try:
@@ -132,13 +148,15 @@ def read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _read(monitor: Monitor, url: str | None, task: Task, binnings: Mapping[str, Binning]) -> Read | None:
+def _read(
+    monitor: Monitor, url: str | None, task: Task, binnings: Mapping[str, Binning], by: Sequence[Segmentation]
+) -> Read | None:
     """Read one window, in a process that knows no store."""
     watch = Watch(monitor, cast("Store", None), lambda _name: url or "")
     try:
         snapshot = watch.snapshot(task.window)
         gate, outcomes = (task.gate, None) if task.gate else examine(watch, snapshot)
-        profile = None if gate == "rejected" else count_window(watch, task.window, binnings, snapshot)
+        profile = None if gate == "rejected" else count_window(watch, task.window, binnings, snapshot, by)
     except DriftError:
         return None
     return Read(gate, outcomes, profile)

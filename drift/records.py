@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from drift.atoms import Atoms
@@ -66,19 +66,20 @@ def histogram_from(binning: Binning, counts: NDArray[np.int64], atoms: Mapping[s
 
 
 def histogram_rows(monitor: str, profile: Profile, window: Window) -> list[Row]:
-    """Return one row a feature."""
+    """Return one row a feature, of the whole and of each segment."""
     return [
         {
             "monitor": monitor,
-            "segment": WHOLE,
+            "segment": segment,
             "feature": feature,
             "window_start": window.start,
             "fingerprint": histogram.binning.fingerprint,
             "counts": histogram.counts,
-            "summary": summary_to_dict(profile.summaries.get(feature)),
+            "summary": summary_to_dict(part.summaries.get(feature)),
             "atoms": None if histogram.atoms is None else histogram.atoms.to_dict(),
         }
-        for feature, histogram in profile.histograms.items()
+        for segment, part in {WHOLE: profile, **profile.segments}.items()
+        for feature, histogram in part.histograms.items()
     ]
 
 
@@ -90,15 +91,17 @@ def digest(profile: Profile) -> str:
         about = feature, histogram.binning.fingerprint, profile.summaries.get(feature), atoms
         found.update(repr(about).encode("utf-8", "replace"))
         found.update(histogram.counts.tobytes())
+    for segment, part in profile.segments.items():
+        found.update(f"{segment}={digest(part)}".encode("utf-8", "replace"))
     return found.hexdigest()[:16]
 
 
 def report_row(monitor: str, report: Report, window: Window) -> Row:
-    """Return the row of the whole report."""
+    """Return the row of a report, of the whole window or of one segment."""
     overall = report.rollup()
     return {
         "monitor": monitor,
-        "segment": WHOLE,
+        "segment": report.segment,
         "window_start": window.start,
         "window_end": window.end,
         "label": report.label,
@@ -125,15 +128,17 @@ def score_rows(monitor: str, report: Report, window: Window) -> list[Row]:
         If a number is infinite or NaN; the message says of which feature.
     """
     return [
-        _score_row(monitor, position, verdict, report.evidence.get(verdict.feature), window)
+        _score_row(monitor, report.segment, position, verdict, report.evidence.get(verdict.feature), window)
         for position, verdict in enumerate(report.verdicts)
     ]
 
 
-def _score_row(monitor: str, position: int, verdict: Verdict, evidence: Evidence | None, window: Window) -> Row:
+def _score_row(
+    monitor: str, segment: str, position: int, verdict: Verdict, evidence: Evidence | None, window: Window
+) -> Row:
     row: Row = {
         "monitor": monitor,
-        "segment": WHOLE,
+        "segment": segment,
         "window_start": window.start,
         "window_end": window.end,
         "position": position,
@@ -162,8 +167,9 @@ def _score_row(monitor: str, position: int, verdict: Verdict, evidence: Evidence
         row["reference_summary"] = summary_to_dict(evidence.reference_summary)
     for name in ("warning", "critical", "weight", *_NUMBERS):
         if row[name] is not None and not math.isfinite(row[name]):
+            of = f", segment {segment}" if segment else ""
             raise StoreError(
-                f"monitor {monitor}, window {window}, feature {verdict.feature!r}: {name} is {row[name]}, "
+                f"monitor {monitor}, window {window}{of}, feature {verdict.feature!r}: {name} is {row[name]}, "
                 "and infinity or NaN never stands for a score; nothing of this report was stored"
             )
     return row
@@ -194,6 +200,7 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
         findings=[Finding(**finding) for finding in row["findings"]],
         evidence=evidence,
         label=row["label"],
+        segment=row["segment"],
     )
 
 
@@ -201,6 +208,13 @@ def _verdict(row: RowMapping) -> Verdict:
     score = None
     if row["kl"] is not None:
         measures = {name: row[name] for name in _MEASURES}
-        cell = row["cell"] and CellShift(**row["cell"])
+        cell = _cell(row["cell"])
         score = Score(feature=row["feature"], contributions=row["contributions"], cell=cell, **measures)
     return Verdict(**{name: row[name] for name in _JUDGED}, score=score)
+
+
+def _cell(stored: Mapping[str, Any] | None) -> CellShift | None:
+    """Read back a cell's shift. One that another version wrote in another shape is left out: the verdict stands."""
+    if stored is None or stored.keys() != {field.name for field in fields(CellShift)}:
+        return None
+    return CellShift(**stored)

@@ -30,8 +30,6 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
 _M = TypeVar("_M", bound=BaseModel)
 
-_NOT_YET = {"segments": ("is not supported yet", "remove it; write a monitor for each segment, with a query")}
-
 _EXAMPLES = {
     "name": "name: flights",
     "source": "source: {files: data/*.parquet, time_column: day}",
@@ -172,6 +170,8 @@ class Model(BaseModel):
         strict=True,
         allow_inf_nan=False,
         serialize_by_alias=True,
+        # At first use: `drift compare` needs few of them.
+        defer_build=True,
     )
 
     @model_validator(mode="before")
@@ -179,13 +179,7 @@ class Model(BaseModel):
     def _know_every_key(cls, data: Any) -> Any:
         if isinstance(data, Mapping):
             names = [field.alias or name for name, field in cls.model_fields.items()]
-            refuse(
-                *(
-                    ((key,), *_NOT_YET.get(key, ("is not a known key", suggest(key, names))))
-                    for key in map(str, data)
-                    if key not in names
-                )
-            )
+            refuse(*(((key,), "is not a known key", suggest(key, names)) for key in map(str, data) if key not in names))
         return data
 
 

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from drift.scores import STATUS_ORDER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
@@ -30,6 +32,7 @@ COLOURS = {
     "resolved": "green",
 }
 SPARKS = "▁▂▃▄▅▆▇█"
+MOST_SEGMENTS = 20
 
 
 def console() -> Console:
@@ -41,6 +44,15 @@ def console() -> Console:
 def status(word: str) -> Text:
     """Return a status in its colour."""
     return Text(word, style=COLOURS.get(word, ""))
+
+
+def check_line(state: str, name: str, message: str, fix: str = "") -> None:
+    """Print what a look at an installation found, and beneath it what to do."""
+    out = console()
+    colour = {"ok": "green", "warn": "yellow", "fail": "bold red"}[state]
+    out.print(Text.assemble((f"{state:<5}", colour), (f"{name}: ", "bold"), message), soft_wrap=True)
+    if fix:
+        out.print(Text(f"      {fix}"), soft_wrap=True)
 
 
 def report_table(report: Report) -> None:
@@ -62,6 +74,29 @@ def report_table(report: Report) -> None:
             out.print(Text(f"  {verdict.feature}: {line}"))
     for finding in report.findings:
         out.print(Text(f"note: {finding}"))
+    if report.segments:
+        segment_table(report)
+
+
+def segment_table(report: Report) -> None:
+    """Print what drifts in segments, the worst first, and how many of them do not."""
+    out = console()
+    drifting = [(one, verdict) for one in report.segments.values() for verdict in one.drifting]
+    quiet = sum(not one.drifting for one in report.segments.values())
+    out.print(Text(f"{quiet} of {len(report.segments)} segments are quiet"))
+    if not drifting:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("segment", "feature", "KL (nats)", "n", "status", "why"):
+        table.add_column(name, justify="right" if name in {"KL (nats)", "n"} else "left", overflow="fold")
+    drifting.sort(key=lambda each: (STATUS_ORDER[each[1].status], -(each[1].score.kl if each[1].score else 0.0)))
+    for one, verdict in drifting[:MOST_SEGMENTS]:
+        figure = f"{verdict.score.kl:.4f}" if verdict.score else "-"
+        cells = escape(one.segment), escape(verdict.feature), figure, f"{one.n_current:,}"
+        table.add_row(*cells, status(verdict.status), escape(verdict.reason))
+    out.print(table)
+    if (more := len(drifting) - MOST_SEGMENTS) > 0:
+        out.print(Text(f"… and {more} more: drift explain {report.monitor} FEATURE --segment NAME"))
 
 
 def history_table(watch: Watch, rows: Sequence[Mapping[str, Any]], feature: str | None) -> None:

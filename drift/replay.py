@@ -16,6 +16,7 @@ from drift import alerting, evaluation, monitoring, records
 from drift.errors import DriftError, StoreError
 from drift.scores import Past
 from drift.settings import changes
+from drift.tables import WHOLE
 from drift.watch import Watch
 from drift.windows import Window
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Severity
+    from drift.segments import Segmentation
     from drift.silences import Silence
     from drift.store import Store
 
@@ -62,13 +64,15 @@ class Memory:
     decisions: dict[Window, Gate | None] = field(default_factory=dict)
     reports: list[Report] = field(default_factory=list)
     past: list[dict[str, Past]] = field(default_factory=list)
+    in_segments: list[dict[str, dict[str, Past]]] = field(default_factory=list)
     found: dict[str, Alert] = field(default_factory=dict)
     binnings: dict[str, Binning] = field(default_factory=dict)
     fitted: dict[str, Row] = field(default_factory=dict)
+    cuts: dict[str, Binning] | None = None
 
     def afresh(self) -> Memory:
         """Return a copy that has found nothing yet, and knows all counts."""
-        return replace(self, reports=[], past=[], found={})
+        return replace(self, reports=[], past=[], in_segments=[], found={})
 
     def branch(self, reports: int, counts: Mapping[Window, tuple[Profile, Gate] | None]) -> Memory:
         """Return a copy that has found the first so many reports, and in which some windows have other counts."""
@@ -77,6 +81,7 @@ class Memory:
             counts={**self.counts, **counts},
             reports=self.reports[:reports],
             past=self.past[:reports],
+            in_segments=self.in_segments[:reports],
             found=dict(self.found),
         )
 
@@ -94,6 +99,12 @@ class Memory:
             self.fitted = self.store.baselines(monitor)
         return self.fitted
 
+    def segmentations(self, monitor: str) -> dict[str, Binning]:
+        """As `Store.segmentations`."""
+        if self.cuts is None:
+            self.cuts = self.store.segmentations(monitor)
+        return self.cuts
+
     def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
         """As `Store.gates`."""
         if new := [window for window in windows if window not in self.decisions]:
@@ -107,11 +118,16 @@ class Memory:
         return self.store.validations(monitor, window) if amiss else []
 
     def load_profiles(
-        self, monitor: str, windows: Sequence[Window], binnings: Mapping[str, Binning]
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
     ) -> list[tuple[Profile, Gate]]:
-        """As `Store.load_profiles`, under the binnings in force."""
+        """As `Store.load_profiles`, under the binnings and with the segments in force."""
         if new := [window for window in windows if window not in self.counts]:
-            known = {one.window: (one, gate) for one, gate in self.store.load_profiles(monitor, new, binnings)}
+            stored = self.store.load_profiles(monitor, new, binnings, segmentations)
+            known = {one.window: (one, gate) for one, gate in stored}
             self.counts |= {window: known.get(window) for window in new}
         return [counted for window in sorted(windows) if (counted := self.counts[window]) is not None]
 
@@ -123,19 +139,18 @@ class Memory:
         window = _window(report)
         if self.reports and window <= _window(self.reports[-1]):
             raise StoreError(f"{monitor}: a replay goes through windows in order; {window} came late")
-        rows = records.score_rows(monitor, report, window)
         self.reports.append(report)
-        self.past.append(
-            {row["feature"]: Past(**{name: row[name] for name in _PAST}) for row in rows if row["kl"] is not None}
-        )
+        self.past.append(_past(monitor, report, window))
+        self.in_segments.append({name: _past(monitor, one, window) for name, one in report.segments.items()})
 
     def history(
-        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56
+        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
     ) -> dict[str, list[Past]]:
         """As `Store.history`."""
         del monitor
         end = self._since(before)
-        recent = self.past[max(end - limit, 0) : end]
+        start = max(end - limit, 0)
+        recent = [each.get(segment, {}) for each in self.in_segments[start:end]] if segment else self.past[start:end]
         return {feature: [past[feature] for past in recent if feature in past] for feature in features}
 
     def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
@@ -153,6 +168,11 @@ class Memory:
         del monitor
         return [alert for alert in reversed(self.found.values()) if states is None or alert.state in states]
 
+    def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
+        """As `Store.alerts_in_play`: all there are, which are few."""
+        del since, keys
+        return self.alerts(monitor)
+
     def silences(self, monitor: str | None = None) -> list[Silence]:
         """As `Store.silences`; what people mute is no part of a replay."""
         del monitor
@@ -167,6 +187,12 @@ class Memory:
         """Remember alerts; diaries and messages are dropped."""
         del events, notifications
         self.found |= {alert.id: alert for alert in changed}
+
+
+def _past(monitor: str, report: Report, window: Window) -> dict[str, Past]:
+    """Return what is remembered of each feature: what a store would give back."""
+    rows = records.score_rows(monitor, report, window)
+    return {row["feature"]: Past(**{name: row[name] for name in _PAST}) for row in rows if row["kl"] is not None}
 
 
 def _window(report: Report) -> Window:
@@ -207,7 +233,7 @@ class Call:
     @property
     def about_data(self) -> bool:
         """Whether it tells of drift, which detection decides; the gate, the rows and the schema tell of the rest."""
-        return self.key == "table" or self.key.startswith("drift:")
+        return self.key.startswith(("drift:", "table"))
 
 
 @dataclass(frozen=True)
@@ -406,7 +432,7 @@ def preload(watch: Watch, memory: Memory, windows: Sequence[Window]) -> None:
     ordered = sorted({each for window in windows for each in (*watch.needed(window), *watch.remembered(window))})
     for start in range(0, len(ordered), _AT_ONCE):
         part = ordered[start : start + _AT_ONCE]
-        memory.load_profiles(watch.name, part, memory.active_baseline(watch.name))
+        memory.load_profiles(watch.name, part, memory.active_baseline(watch.name), watch.segmentations())
         memory.gates(watch.name, part)
 
 

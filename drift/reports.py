@@ -82,6 +82,12 @@ class Report:
         Schema changes and other news that is no score, in words.
     evidence
         Histograms behind the verdicts, by feature.
+    label
+        The window, as its readers name it.
+    segment
+        Name of the segment it is about; empty for the whole window.
+    segments
+        Of a whole window: the report of each of its segments, by name.
     """
 
     monitor: str
@@ -94,6 +100,8 @@ class Report:
     findings: Sequence[Finding] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict, repr=False)
     label: str = ""
+    segment: str = ""
+    segments: Mapping[str, Report] = field(default_factory=dict, repr=False)
 
     def rollup(self) -> Rollup:
         """Return all verdicts in one, overall and by role, with the rule that made it."""
@@ -155,6 +163,15 @@ class Report:
             "overall": overall.to_dict(),
             "findings": [asdict(finding) for finding in self.findings],
             "features": {v.feature: self._feature(v) for v in self.verdicts},
+            "segments": {
+                name: {
+                    "n_reference": one.n_reference,
+                    "n_current": one.n_current,
+                    "status": one.status,
+                    "features": {v.feature: one._feature(v) for v in one.verdicts},  # noqa: SLF001 - its own kind
+                }
+                for name, one in self.segments.items()
+            },
         }
 
     def _feature(self, verdict: Verdict) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from drift.outcomes import Outcome
     from drift.records import Row
     from drift.reports import Gate, Report
+    from drift.segments import Segmentation
     from drift.store import Store
     from drift.windows import Window
 
@@ -43,6 +44,7 @@ class Session:
     hashes: set[str] = field(default_factory=set)
     fitted: dict[str, Row] | None = None
     binnings: dict[str, Binning] = field(default_factory=dict)
+    cuts: dict[str, Binning] | None = None
     decisions: dict[Window, Gate | None] = field(default_factory=dict)
     heads: dict[Window, Head | None] = field(default_factory=dict)
     profiles: dict[Window, tuple[str, Profile]] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Session:
 
     def begin(self) -> None:
         """Begin the next run: forget all but the counts."""
-        self.fitted = None
+        self.fitted, self.cuts = None, None
         self.decisions, self.heads, self.reports = {}, {}, {}
 
     # -- what is the same for all stages
@@ -78,10 +80,24 @@ class Session:
             self.profiles = {}
         return self.binnings
 
-    def save_baseline(self, monitor: str, binnings: Mapping[str, Binning], **options: Any) -> dict[str, Binning]:
+    def segmentations(self, monitor: str) -> dict[str, Binning]:
+        """As `Store.segmentations`."""
+        if self.cuts is None:
+            self.cuts = self.store.segmentations(monitor)
+        return self.cuts
+
+    def save_baseline(
+        self,
+        monitor: str,
+        binnings: Mapping[str, Binning],
+        segmentations: Mapping[str, Binning] | None = None,
+        **options: Any,
+    ) -> dict[str, Binning]:
         """As `Store.save_baseline`."""
-        self.fitted = None
-        return self.store.save_baseline(monitor, binnings, **options)
+        self.fitted, self.cuts = None, None
+        if segmentations:
+            self.profiles = {}
+        return self.store.save_baseline(monitor, binnings, segmentations, **options)
 
     # -- the gate and the counts
 
@@ -108,9 +124,18 @@ class Session:
         amiss = self.gates(monitor, [window]).get(window.start) in {"warned", "rejected"}
         return self.store.validations(monitor, window) if amiss else []
 
-    def save_profile(self, monitor: str, profile: Profile, *, gate: Gate, binning_key: str, now: datetime) -> bool:
+    def save_profile(
+        self,
+        monitor: str,
+        profile: Profile,
+        segmentations: Sequence[Segmentation] = (),
+        *,
+        gate: Gate,
+        binning_key: str,
+        now: datetime,
+    ) -> bool:
         """As `Store.save_profile`."""
-        kept = self.store.save_profile(monitor, profile, gate=gate, binning_key=binning_key, now=now)
+        kept = self.store.save_profile(monitor, profile, segmentations, gate=gate, binning_key=binning_key, now=now)
         window = profile.window
         if window is not None:
             self.heads.pop(window, None)
@@ -126,16 +151,21 @@ class Session:
         return {window.start: head.gate for window, head in heads.items() if head.binning_key == binning_key}
 
     def load_profiles(
-        self, monitor: str, windows: Sequence[Window], binnings: Mapping[str, Binning]
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
     ) -> list[tuple[Profile, Gate]]:
-        """As `Store.load_profiles`."""
+        """As `Store.load_profiles`; the segments are always those in force."""
         if binnings is not self.binnings:
-            return self.store.load_profiles(monitor, windows, binnings)
+            return self.store.load_profiles(monitor, windows, binnings, segmentations)
         heads = self._heads(monitor, windows)
         known = {window: self.profiles[window] for window in heads if window in self.profiles}
         known = {window: counted for window, counted in known.items() if counted[0] == heads[window].digest}
         if new := [window for window in heads if window not in known]:
-            loaded = {profile.window: profile for profile, _ in self.store.load_profiles(monitor, new, binnings)}
+            stored = self.store.load_profiles(monitor, new, binnings, segmentations)
+            loaded = {profile.window: profile for profile, _ in stored}
             known |= {window: (heads[window].digest, loaded[window]) for window in new if window in loaded}
         # The next window's references are mostly these; a weekday's come back after a week.
         others = [item for item in self.profiles.items() if item[0] not in known]

@@ -26,8 +26,8 @@ class Silence:
         Twelve hexadecimal digits.
     monitor
     features
-        Name or pattern of the features; an alert of no feature goes by its key: ``table``, ``gate``, ``rows``,
-        ``volume``, ``run``.
+        Name or pattern of the features, in all segments or in one (``dep_delay@origin=JFK``); an alert of no feature
+        goes by its key: ``table``, ``gate``, ``rows``, ``volume``, ``run``.
     reason
         Why; never empty.
     created_at, created_by
@@ -54,7 +54,9 @@ class Silence:
 
     def covers(self, alert: Alert) -> bool:
         """Whether it is about an alert."""
-        return self.monitor == alert.monitor and matches(alert.feature or alert.key, [self.features])
+        name = alert.feature or alert.key
+        names = {name, f"{name}@{alert.segment}"} if alert.segment else {name}
+        return self.monitor == alert.monitor and any(matches(each, [self.features]) for each in names)
 
 
 def mute(monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:

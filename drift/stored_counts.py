@@ -15,7 +15,8 @@ from drift import records
 from drift.binning import binning_from_dict
 from drift.database import delete_others, insert, insert_missing, upsert
 from drift.histograms import Profile
-from drift.tables import WHOLE, baseline, binning, gate, histogram, profile, validation
+from drift.segments import OTHER
+from drift.tables import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from drift.outcomes import Outcome
     from drift.records import Row
     from drift.reports import Gate
+    from drift.segments import Segmentation
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------
@@ -98,41 +100,47 @@ def load_binnings(connection: sa.Connection, fingerprints: Collection[str]) -> d
     return {row.fingerprint: binning_from_dict(row.spec) for row in connection.execute(query)}
 
 
-def active_rows(connection: sa.Connection, monitor: str) -> dict[str, Row]:
-    """Return the newest baseline of each feature."""
+def active_rows(connection: sa.Connection, monitor: str, segment: str = WHOLE) -> dict[str, Row]:
+    """Return the newest baseline of each feature, or of each way to cut a window."""
     # The later row, of the higher version, takes the place of the earlier one.
-    ordered = connection.execute(_BASELINES, {"monitor": monitor}).mappings()
+    ordered = connection.execute(_BASELINES, {"monitor": monitor, "segment": segment}).mappings()
     return {row["feature"]: dict(row) for row in ordered}
 
 
 _BASELINES = (
     sa.select(baseline)
-    .where(baseline.c.monitor == sa.bindparam("monitor"), baseline.c.segment == WHOLE)
+    .where(baseline.c.monitor == sa.bindparam("monitor"), baseline.c.segment == sa.bindparam("segment"))
     .order_by(baseline.c.version)
 )
 
 
-def of_a_baseline(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[bool]:
-    """Return the condition that a row is of a window that a baseline in force stands for."""
-    spans = {
+def baseline_spans(connection: sa.Connection) -> set[tuple[str, datetime, datetime]]:
+    """Return what the baselines in force stand for: a monitor, and from when to when the windows start."""
+    return {
         (monitor, row["fitted_from"], row["fitted_to"])
         for monitor in connection.scalars(sa.select(baseline.c.monitor).distinct()).all()
         for row in active_rows(connection, monitor).values()
     }
-    return sa.or_(
-        sa.false(),
-        *(
-            (table.c.monitor == monitor) & (table.c.window_start >= start) & (table.c.window_start < end)
-            for monitor, start, end in spans
-        ),
-    )
 
 
-def active(connection: sa.Connection, monitor: str) -> dict[str, Binning]:
-    """Return the binnings in force, by feature."""
-    fingerprints = {feature: row["fingerprint"] for feature, row in active_rows(connection, monitor).items()}
+def active(connection: sa.Connection, monitor: str, segment: str = WHOLE) -> dict[str, Binning]:
+    """Return the binnings in force, by feature; or the ways in force to cut a window into segments."""
+    fingerprints = {feature: row["fingerprint"] for feature, row in active_rows(connection, monitor, segment).items()}
     binnings = load_binnings(connection, set(fingerprints.values()))
     return {feature: binnings[fingerprints[feature]] for feature in sorted(fingerprints)}
+
+
+def segment_names(connection: sa.Connection, monitor: str) -> list[str]:
+    """Return the name of every segment there ever was, and of the whole."""
+    query = (
+        sa.select(baseline.c.feature, binning.c.spec)
+        .join(binning, binning.c.fingerprint == baseline.c.fingerprint)
+        .where(baseline.c.monitor == monitor, baseline.c.segment == CUTS)
+    )
+    found = {WHOLE: None}
+    for row in connection.execute(query):
+        found |= dict.fromkeys([*row.spec["levels"], f"{row.feature}={OTHER}"])
+    return list(found)
 
 
 def save_baseline(
@@ -143,10 +151,11 @@ def save_baseline(
     record: Mapping[str, Any],
     *,
     new: bool,
+    segment: str = WHOLE,
 ) -> None:
     """Write a first version of features that have none and, if asked, a new one of those whose fit is another."""
     save_binnings(connection, binnings.values())
-    known = active_rows(connection, monitor)
+    known = active_rows(connection, monitor, segment)
     version = max((row["version"] for row in known.values()), default=0) + 1
     fit = ("fitted_from", "fitted_to", "n_rows")
 
@@ -160,7 +169,7 @@ def save_baseline(
     rows = [
         {
             "monitor": monitor,
-            "segment": WHOLE,
+            "segment": segment,
             "feature": feature,
             "version": version if feature in known else 1,
             "fingerprint": one.fingerprint,
@@ -181,30 +190,41 @@ def save_profile(
     monitor: str,
     counted: Profile,
     window: Window,
+    segmentations: Sequence[Segmentation] = (),
     *,
     gate: Gate,
     binning_key: str,
     now: datetime,
 ) -> bool:
     """Write the counts of a window in place of those it had; say False where they are none and it had some."""
-    key = {"monitor": monitor, "segment": WHOLE, "window_start": window.start}
-    bodies = records.histogram_rows(monitor, counted, window)
-    row = {
-        **key,
-        "window_end": window.end,
-        "n_rows": counted.n_rows,
-        "gate": gate,
-        "binning_key": binning_key,
-        "digest": records.digest(counted),
-        "schema": dict(counted.schema),
-        "problems": dict(counted.problems),
-        "first_seen_at": now,
-    }
-    if connection.execute(_save_profile(connection.dialect.name), row).first() is None:
+    key = {"monitor": monitor, "window_start": window.start}
+
+    def head(segment: str, part: Profile, counted_under: str) -> Row:
+        return {
+            **key,
+            "segment": segment,
+            "window_end": window.end,
+            "n_rows": part.n_rows,
+            "gate": gate,
+            "binning_key": counted_under,
+            "digest": records.digest(part),
+            "schema": dict(part.schema) if segment == WHOLE else {},
+            "problems": dict(part.problems) if segment == WHOLE else {},
+            "first_seen_at": now,
+        }
+
+    whole = head(WHOLE, counted, binning_key)
+    if connection.execute(_save_profile(connection.dialect.name), whole).first() is None:
         return False
+    parts = {WHOLE: counted, **counted.segments}
+    cut_by = {name: by.fingerprint for by in segmentations for name in by.names}
+    heads = [head(name, part, cut_by[name]) for name, part in counted.segments.items()]
+    upsert(connection, profile, heads, keep={"first_seen_at"})
+    delete_others(connection, profile, key, "segment", parts.keys())
     save_binnings(connection, [one.binning for one in counted.histograms.values()])
-    delete_others(connection, histogram, key, "feature", counted.histograms.keys())
-    upsert(connection, histogram, bodies)
+    for segment, part in parts.items():
+        delete_others(connection, histogram, {**key, "segment": segment}, "feature", part.histograms.keys())
+    upsert(connection, histogram, records.histogram_rows(monitor, counted, window))
     return True
 
 
@@ -245,20 +265,38 @@ def heads(connection: sa.Connection, monitor: str, windows: Sequence[Window]) ->
 
 
 def load_profiles(
-    connection: sa.Connection, monitor: str, windows: Sequence[Window], binnings: Mapping[str, Binning]
+    connection: sa.Connection,
+    monitor: str,
+    windows: Sequence[Window],
+    binnings: Mapping[str, Binning],
+    segmentations: Sequence[Segmentation] = (),
 ) -> list[tuple[Profile, Gate]]:
-    """Return stored profiles, oldest first, with the counts under these binnings."""
-    names = tuple(column.name for column in histogram.c if column.name not in {"monitor", "segment"})
-    counted: dict[datetime, dict[str, Any]] = {}
-    for row in _rows(connection, histogram, names, monitor, windows):
+    """Return stored profiles, oldest first, with the counts under these binnings and of these segments."""
+    cut_by = {name: by.fingerprint for by in segmentations for name in by.names}
+    asked = (WHOLE, *cut_by)
+    names = tuple(column.name for column in histogram.c if column.name != "monitor")
+    counted: dict[tuple[datetime, str], dict[str, Any]] = {}
+    for row in _rows(connection, histogram, names, monitor, windows, asked):
         if row.feature in binnings and row.fingerprint == binnings[row.feature].fingerprint:
-            counted.setdefault(row.window_start, {})[row.feature] = row
-    names = ("window_start", "window_end", "n_rows", "gate", "schema", "problems")
-    found = sorted(_exactly(_rows(connection, profile, names, monitor, windows), windows))
-    return [(_profile(row, counted.get(row.window_start, {}), binnings), row.gate) for row in found]
+            counted.setdefault((row.window_start, row.segment), {})[row.feature] = row
+    names = ("window_start", "window_end", "segment", "n_rows", "gate", "binning_key", "schema", "problems")
+    wholes: dict[datetime, sa.Row[Any]] = {}
+    parts: dict[datetime, dict[str, Profile]] = {}
+    for row in _exactly(_rows(connection, profile, names, monitor, windows, asked), windows):
+        if row.segment == WHOLE:
+            wholes[row.window_start] = row
+        elif row.binning_key == cut_by[row.segment]:
+            part = _profile(row, counted.get((row.window_start, row.segment), {}), binnings, {})
+            parts.setdefault(row.window_start, {})[row.segment] = part
+    return [
+        (_profile(row, counted.get((start, WHOLE), {}), binnings, parts.get(start, {})), row.gate)
+        for start, row in sorted(wholes.items())
+    ]
 
 
-def _profile(head: sa.Row[Any], counted: Mapping[str, Any], binnings: Mapping[str, Binning]) -> Profile:
+def _profile(
+    head: sa.Row[Any], counted: Mapping[str, Any], binnings: Mapping[str, Binning], segments: Mapping[str, Profile]
+) -> Profile:
     ordered = [feature for feature in binnings if feature in counted]
     summaries = {feature: records.summary_from_dict(counted[feature].summary) for feature in ordered}
     return Profile(
@@ -271,22 +309,31 @@ def _profile(head: sa.Row[Any], counted: Mapping[str, Any], binnings: Mapping[st
         {feature: summary for feature, summary in summaries.items() if summary is not None},
         head.schema,
         head.problems,
+        segments,
     )
 
 
 def _rows(
-    connection: sa.Connection, table: sa.Table, names: tuple[str, ...], monitor: str, windows: Sequence[Window]
+    connection: sa.Connection,
+    table: sa.Table,
+    names: tuple[str, ...],
+    monitor: str,
+    windows: Sequence[Window],
+    segments: Sequence[str] = (WHOLE,),
 ) -> Sequence[sa.Row[Any]]:
-    """Return some columns of the rows of some windows."""
-    starts = [window.start for window in windows]
-    return connection.execute(_among(table, names), {"monitor": monitor, "starts": starts}).all()
+    """Return some columns of the rows of some windows, and of some segments."""
+    asked: dict[str, Any] = {"monitor": monitor, "starts": [window.start for window in windows]}
+    asked |= {"segments": list(segments)} if "segment" in table.c else {}
+    return connection.execute(_among(table, names), asked).all()
 
 
 @cache
 def _among(table: sa.Table, names: tuple[str, ...]) -> sa.Select[Any]:
     chosen = table.c.window_start.in_(sa.bindparam("starts", expanding=True))
     query = sa.select(*(table.c[name] for name in names)).where(table.c.monitor == sa.bindparam("monitor"), chosen)
-    return query.where(table.c.segment == WHOLE) if "segment" in table.c else query
+    if "segment" not in table.c:
+        return query
+    return query.where(table.c.segment.in_(sa.bindparam("segments", expanding=True)))
 
 
 def _exactly(rows: Iterable[sa.Row[Any]], windows: Sequence[Window]) -> Iterator[sa.Row[Any]]:

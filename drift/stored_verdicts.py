@@ -5,7 +5,7 @@ Functions over an open connection; `drift.store.Store` opens the transactions.
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from drift.evidence import Evidence
 from drift.histograms import Histogram
 from drift.refinement import under
 from drift.scores import Past
-from drift.stored_counts import load_binnings, save_binnings
+from drift.stored_counts import load_binnings, save_binnings, segment_names
 from drift.tables import WHOLE, histogram, report, score
 
 if TYPE_CHECKING:
@@ -33,31 +33,50 @@ _ARRAYS = {"contributions", "reference_counts", "reference_summary"}
 
 
 def save(connection: sa.Connection, monitor: str, found: Report, window: Window) -> None:
-    """Write a report and all its verdicts in place of those the window had."""
-    rows = records.score_rows(monitor, found, window)
-    key = {"monitor": monitor, "segment": WHOLE, "window_start": window.start}
-    upsert(connection, report, [records.report_row(monitor, found, window)])
-    delete_others(connection, score, key, "feature", {verdict.feature for verdict in found.verdicts})
+    """Write a report and all its verdicts, and those of its segments, in place of those the window had."""
+    parts = [found, *found.segments.values()]
+    rows = [row for part in parts for row in records.score_rows(monitor, part, window)]
+    key = {"monitor": monitor, "window_start": window.start}
+    upsert(connection, report, [records.report_row(monitor, part, window) for part in parts])
+    delete_others(connection, report, key, "segment", {part.segment for part in parts})
+    for part in parts:
+        features = {verdict.feature for verdict in part.verdicts}
+        delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
     upsert(connection, score, rows)
-    finer = [one for each in found.evidence.values() if (one := each.current.binning) != each.current.whole().binning]
+    pairs = [each.current for part in parts for each in part.evidence.values()]
+    finer = [current.binning for current in pairs if current.binning != current.whole().binning]
     if finer:
         save_binnings(connection, finer)
 
 
 def load(connection: sa.Connection, monitor: str, since: datetime, until: datetime | None) -> list[Report]:
     """Return the reports of windows that start from `since` to `until`, both included, oldest first."""
-    asked = {"monitor": monitor, "since": since, "until": until}
+    names = segment_names(connection, monitor)
+    asked = {"monitor": monitor, "since": since, "until": until, "segments": names}
     heads, bodies = (connection.execute(query, asked).mappings().all() for query in _reports(until is not None))
-    scores: dict[datetime, list[sa.RowMapping]] = {}
+    scores: dict[tuple[datetime, str], list[sa.RowMapping]] = {}
     fingerprints: set[str] = set()
     for row in bodies:
-        scores.setdefault(row["window_start"], []).append(row)
+        scores.setdefault((row["window_start"], row["segment"]), []).append(row)
         if row["counts"] is not None:
             fingerprints |= {row["fingerprint"], row["counted_as"]}
     binnings = load_binnings(connection, fingerprints)
-    verdicts = [scores.get(head["window_start"], []) for head in heads]
+    wholes: list[Report] = []
+    segments: dict[datetime, dict[str, Report]] = {}
+    for head in heads:
+        start, segment = head["window_start"], head["segment"]
+        body = scores.get((start, segment), [])
+        one = records.report_from(head, body, _evidence(body, binnings))
+        if segment == WHOLE:
+            wholes.append(one)
+        else:
+            segments.setdefault(start, {})[segment] = one
+    order = {name: place for place, name in enumerate(names)}
     return [
-        records.report_from(head, body, _evidence(body, binnings)) for head, body in zip(heads, verdicts, strict=True)
+        replace(one, segments=dict(sorted(segments[one.window.start].items(), key=lambda item: order[item[0]])))
+        if one.window and one.window.start in segments
+        else one
+        for one in wholes
     ]
 
 
@@ -66,7 +85,8 @@ def _reports(until: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:  # noqa: FBT
     """Return what asks for the heads of reports, and for their scores with the counts behind these."""
 
     def chosen(table: sa.Table) -> sa.ColumnElement[bool]:
-        mine = _of(table) & (table.c.window_start >= sa.bindparam("since"))
+        among = table.c.segment.in_(sa.bindparam("segments", expanding=True))
+        mine = (table.c.monitor == sa.bindparam("monitor")) & among & (table.c.window_start >= sa.bindparam("since"))
         return mine & (table.c.window_start <= sa.bindparam("until")) if until else mine
 
     keys = ("monitor", "segment", "feature", "window_start")
@@ -80,12 +100,12 @@ def _reports(until: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:  # noqa: FBT
 
 
 def _of(table: sa.Table) -> sa.ColumnElement[bool]:
-    return (table.c.monitor == sa.bindparam("monitor")) & (table.c.segment == WHOLE)
+    return (table.c.monitor == sa.bindparam("monitor")) & (table.c.segment == sa.bindparam("segment"))
 
 
 def starts(connection: sa.Connection, monitor: str, since: datetime, until: datetime | None) -> list[datetime]:
     """Return where the windows start that have a report, from `since` to `until`, both included, oldest first."""
-    asked = {"monitor": monitor, "since": since, "until": until or _NEVER}
+    asked = {"monitor": monitor, "segment": WHOLE, "since": since, "until": until or _NEVER}
     return list(connection.execute(_STARTS, asked).scalars())
 
 
@@ -120,13 +140,14 @@ def scores(
     monitor: str,
     *,
     feature: str | None,
+    segment: str,
     since: datetime | None,
     until: datetime | None,
     windows: int | None,
     limit: int | None,
 ) -> list[Row]:
     """Return scores without their arrays, oldest window first."""
-    chosen = (score.c.monitor == monitor) & (score.c.segment == WHOLE)
+    chosen = (score.c.monitor == monitor) & (score.c.segment == segment)
     if feature is not None:
         chosen &= score.c.feature == feature
     if since is not None:
@@ -145,11 +166,11 @@ def scores(
 
 
 def history(
-    connection: sa.Connection, monitor: str, features: Collection[str], before: datetime, limit: int
+    connection: sa.Connection, monitor: str, features: Collection[str], before: datetime, limit: int, segment: str
 ) -> dict[str, list[Past]]:
     """Return what is remembered of each feature in the newest `limit` windows before one, newest last."""
     found: dict[str, list[Past]] = {feature: [] for feature in features}
-    asked = {"monitor": monitor, "before": before, "newest": limit}
+    asked = {"monitor": monitor, "segment": segment, "before": before, "newest": limit}
     for feature, *values in connection.execute(_HISTORY, asked).all():
         if feature in found:
             found[feature].append(Past(*values))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WHOLE = ""
 """The segment that is no segment: the whole window."""
 
+CUTS = "*"
+"""Where baselines hold no bins of a feature, but a way to cut windows into segments."""
+
 
 class Instant(TypeDecorator[datetime]):
     """An aware point in time, kept and returned in UTC.
@@ -368,6 +371,7 @@ alert = sa.Table(
     _must("key"),
     _must("kind"),
     _may("feature"),
+    _must("segment"),
     _must("state"),
     _must("severity"),
     _must("worst"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from drift import snapshots
 from drift.histograms import Profile
 from drift.references import describe_span, fixed_windows
+from drift.segments import Segmentation, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,6 +37,10 @@ class Baseline:
     end: datetime
 
 
+def _nothing_opened() -> Opened:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Watch:
     """A monitor at work: what to watch, where results go, and how a connection id becomes a URL.
@@ -55,7 +60,7 @@ class Watch:
     """Reference windows found without a row, so that a backfill that starts before the data does not ask again."""
     opened: dict[Window, Snapshot] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Windows that passed the gate and are about to be counted, so that they are opened once."""
-    files: Opened = field(default_factory=dict, init=False, repr=False, compare=False)
+    files: Opened = field(default_factory=_nothing_opened, init=False, repr=False, compare=False)
     """Files of the last window that was opened: the next one's are often the same."""
     totals: dict[tuple[int, ...], tuple[Sequence[Profile], Profile]] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -71,7 +76,7 @@ class Watch:
         """Open one window of the source."""
         source, calendar = self.monitor.source, self.monitor.window.calendar
         url = self.connect(source.connection) if source.connection else None
-        if url is not None and source.engine != "local":
+        if url is not None and source.engine != "local" and not self.monitor.segments:
             from drift import warehouse
 
             if warehouse.reads_inside(source.engine, url):
@@ -84,7 +89,7 @@ class Watch:
     ) -> Warehouse | None:
         """Open windows where they are counted inside their database, by the source's `engine`; else None."""
         source = self.monitor.source
-        if source.connection is None or source.engine == "local":
+        if source.connection is None or source.engine == "local" or self.monitor.segments:
             return None
         from drift import warehouse
 
@@ -129,6 +134,14 @@ class Watch:
             for feature, row in self.store.baselines(self.name).items()
         }
 
+    def segmentations(self) -> list[Segmentation]:
+        """Return the ways in force to cut a window into segments, of those that the monitor asks for."""
+        if not self.monitor.segments:
+            return []
+        stored = self.store.segmentations(self.name)
+        by = {key_of(columns): columns for columns in self.monitor.segment_columns}
+        return [Segmentation.of(columns, stored[key]) for key, columns in by.items() if key in stored]
+
     def total(self, profiles: Sequence[Profile]) -> Profile:
         """Add windows up; those of a baseline, which are the same from run to run, only once."""
         key = tuple(map(id, profiles))
@@ -151,7 +164,9 @@ class Watch:
         return self.monitor.features.select([c for c in columns if c != self.monitor.source.time_column])
 
 
-def binning_key(binnings: Mapping[str, Binning]) -> str:
-    """Return sixteen hexadecimal digits that name a set of binnings."""
-    text = "\n".join(f"{feature}={binnings[feature].fingerprint}" for feature in sorted(binnings))
+def binning_key(binnings: Mapping[str, Binning], segmentations: Iterable[Segmentation] = ()) -> str:
+    """Return sixteen hexadecimal digits that name a set of binnings, and of ways to cut a window into segments."""
+    lines = [f"{feature}={binnings[feature].fingerprint}" for feature in sorted(binnings)]
+    lines += sorted(f"by {key_of(each.columns)}={each.fingerprint}" for each in segmentations)
+    text = "\n".join(lines)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

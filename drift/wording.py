@@ -67,7 +67,7 @@ def title(content: Mapping[str, Any]) -> str:
         return f"{_when(content)}: TEST of route {plain(content['route'], limit=80)}"
     first, more = content["alerts"][0], len(content["alerts"]) - 1
     word = first["severity"].upper() if first["state"] != "resolved" else "RESOLVED"
-    kl = content["features"].get(first["feature"], {}).get("kl") if first["kind"] == "drift" else None
+    kl = (_figures_of(content, first) or {}).get("kl")
     figure = f" KL {kl:.3g} nats" if kl is not None and first["state"] != "resolved" else ""
     rest = f" (+{more} more)" if more else ""
     return f"{_when(content)}: {word} {_name(first)}{figure}{rest}"
@@ -79,11 +79,37 @@ def _when(content: Mapping[str, Any]) -> str:
     return f"{plain(content['monitor'], limit=60)} {label}".rstrip()
 
 
+def named(kind: str, key: str, feature: str | None, segment: str = "") -> str:
+    """Say what an alert is of.
+
+    Examples
+    --------
+    >>> named("drift", "drift:delay", "delay"), named("schema", "schema:delay", "delay"), named("run", "run", None)
+    ('delay', 'column delay', 'the run')
+    >>> named("drift", "drift:delay@origin=JFK", "delay", "origin=JFK")
+    'delay in origin=JFK'
+    """
+    if segment:
+        return f"{named(kind, key.removesuffix(f'@{segment}'), feature)} in {plain(segment, limit=80)}"
+    shown = plain(feature, limit=80) if feature is not None else ""
+    if kind == "schema":
+        return f"column {shown}"
+    return shown or _NAMES.get(key, plain(key, limit=80))
+
+
 def _name(alert: Mapping[str, Any]) -> str:
-    feature = plain(alert["feature"], limit=80) if alert["feature"] is not None else ""
-    if alert["kind"] == "schema":
-        return f"column {feature}"
-    return feature or _NAMES.get(alert["key"], plain(alert["key"], limit=80))
+    return named(alert["kind"], alert["key"], alert["feature"], alert.get("segment", ""))
+
+
+def _figures_of(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a payload says of the feature that an alert is about, in its segment."""
+    if alert["kind"] != "drift":
+        return None
+    # A message of an earlier version that still waits knows of no segments.
+    segment = alert.get("segment", "")
+    features = content.get("segments", {}).get(segment, {}) if segment else content["features"]
+    found: Mapping[str, Any] | None = features.get(alert["feature"])
+    return found
 
 
 def _overall(content: Mapping[str, Any]) -> list[str]:
@@ -126,7 +152,7 @@ def _heading(alert: Mapping[str, Any]) -> str:
 
 def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
     """Say of one alert: its figures, what moved, why."""
-    entry = content["features"].get(alert["feature"]) if alert["kind"] == "drift" else None
+    entry = _figures_of(content, alert)
     if alert["key"] == "gate" and alert["state"] != "resolved" and content["failures"]:
         return _some([plain(failure) for failure in content["failures"]])
     if entry is None:
@@ -139,7 +165,7 @@ def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
 
 def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the features that drift without being news: their alerts are known, or the table's stands for them."""
-    told = {a["feature"] for a in content["alerts"] if a["kind"] == "drift"}
+    told = {a["feature"] for a in content["alerts"] if a["kind"] == "drift" and not a.get("segment", "")}
     entries = [(name, e) for name, e in content["features"].items() if name not in told]
     return [
         (

@@ -89,11 +89,47 @@ def test_the_sample_loads() -> None:
     assert [(r.to, r.severity) for r in monitor.alerts.routes] == [("ops-chat", ["critical"]), ("team-mail", None)]
 
 
-def test_segments_are_not_supported_yet() -> None:
-    """The one key of the design that is not there says so."""
-    assert told(SAMPLE + "segments: [origin]\n") == [
-        "m.yaml:25: segments: is not supported yet; fix: remove it; write a monitor for each segment, with a query"
-    ]
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("segments: [origin]", [("origin",)]),
+        ("segments: [origin, [carrier, origin]]", [("origin",), ("carrier", "origin")]),
+        ("segments: [[origin]]", [("origin",)]),
+    ],
+)
+def test_segments_are_columns_or_combinations(text: str, columns: list[tuple[str, ...]]) -> None:
+    """A column alone may stand in a list of its own."""
+    assert parse_monitor(SAMPLE + text).segment_columns == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "segments: origin",
+            "segments: should be a list, not text; fix: write [a, b], or one item a line after a dash",
+        ),
+        (
+            "segments: [[a, 7]]",
+            'segments[0]: should name columns, not ["a", 7]; fix: write a column, or a list of up to 4 columns',
+        ),
+        ("segments: [[a, a]]", 'segments[0]: ["a", "a"] names a column twice; fix: name each column once'),
+        ("segments: [[a, b], [b, a]]", "segments[1]: repeats earlier columns; fix: remove one of the two"),
+        (
+            "segments: [flight_date]",
+            "segments[0]: is the time column, which windows are cut by; fix: remove it here",
+        ),
+    ],
+)
+def test_segments_that_can_be_none(text: str, problem: str) -> None:
+    """Whoever asks for them is told what is wrong, and what to do."""
+    assert told(SAMPLE + text) == [f"m.yaml:25: {problem}"]
+
+
+def test_hashed_columns_make_no_segments() -> None:
+    """Segments are stored by name, and the labels of a hashed column never are."""
+    (problem,) = told(SHORTEST + "features: {hashed: [origin]}\nsegments: [origin]")
+    assert "is among features.hashed, and segments are stored by name" in problem
 
 
 def test_everything_but_three_keys_has_a_default() -> None:
@@ -356,7 +392,7 @@ def test_variables_are_checked_when_a_file_is_loaded(monkeypatch: pytest.MonkeyP
 
 def test_the_hash_does_not_change_from_version_to_version() -> None:
     """Results are stored under it: a change here is a change of every stored monitor, and must be meant."""
-    assert parse_monitor(SHORTEST).config_hash == "b8acdf080be56bfa"
+    assert parse_monitor(SHORTEST).config_hash == "6c9f184d49bf4e57"
 
 
 def test_the_hash_is_that_of_the_meaning() -> None:
@@ -534,7 +570,7 @@ def test_the_json_schema_takes_what_is_valid_and_nothing_else() -> None:
         parse_monitor(text)
     for text in [
         *examples("yaml broken"),
-        SAMPLE + "segments: [origin]",
+        SAMPLE + "segments: [7]",
         SAMPLE.replace("trailing: 28d", "trailing: 28d, previous: 1"),
         SAMPLE.replace("table: flights", "table: flights\n  query: select 1"),
         SAMPLE.replace("severity: warn", "severity: wran"),
@@ -568,7 +604,7 @@ def examples(language: str) -> list[str]:
 def test_the_examples_of_the_reference_load() -> None:
     """A reader can copy them."""
     texts = [*examples("yaml"), *(SHORTEST + text for text in examples("yaml fragment"))]
-    assert len(texts) == 3
+    assert len(texts) == 4
     for text in texts:
         parse_monitor(text)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from drift import records
+from drift import records, tables
 from drift.errors import StoreError
 from drift.histograms import Histogram, Profile, Summary
 from drift.reports import Report
+from drift.scores import CellShift
 from drift.store import Store
 
 if TYPE_CHECKING:
@@ -74,3 +75,18 @@ def test_the_rule_is_stored_beside_the_status() -> None:
     row = records.report_row("flights", judged(BINNINGS), DAY)
     assert row["status"] == "critical"
     assert row["rule"].startswith("critical: dep_delay (prediction, weight 0.4) is critical; 1 of 5 features drifts")
+
+
+def test_a_cell_of_another_version_is_left_out(store: Store) -> None:
+    """A row that an older version wrote is read without the cell, and not refused; one of this version comes back."""
+    shift = CellShift("missing", 0.01, 0.5, 1.2, 17.0, 9.0)
+    evidence = judged(BINNINGS).evidence["carrier"]
+    for written, read in ((asdict(shift), shift), ({"cell": "missing", "usual": 0.01, "share": 0.5}, None)):
+        verdict = scored("carrier", evidence, cell=shift)
+        store.save_report("flights", judged(BINNINGS, verdicts=[verdict]), NOW)
+        with store.engine.begin() as connection:
+            connection.execute(tables.score.update().values(cell=written))
+        found = store.load_report("flights", DAY.start)
+        assert found is not None
+        assert found.verdicts[0].score is not None
+        assert found.verdicts[0].score.cell == read

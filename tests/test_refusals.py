@@ -80,10 +80,6 @@ def told(text: str) -> list[str]:
             "f:2: inner.high: 0 should be more than 0; fix: write a number that is more than 0",
         ),
         ("name: a\nkind: tow", 'f:2: kind: "tow" is not known; fix: did you mean two? allowed: one, two'),
-        (
-            "name: a\nsegments: [b]",
-            "f:2: segments: is not supported yet; fix: remove it; write a monitor for each segment, with a query",
-        ),
     ],
 )
 def test_findings_in_words(text: str, problem: str) -> None:

@@ -21,6 +21,7 @@ from drift.cli.shared import (
     Html,
     Json,
     MonitorName,
+    Segment,
     To,
     exit_on,
     now,
@@ -189,6 +190,7 @@ def explain(
     monitor: MonitorName,
     feature: Feature,
     day: Day = None,
+    segment: Segment = "",
     as_json: Json = False,
     html: Html = None,
     folder: Folder = MONITORS,
@@ -200,6 +202,11 @@ def explain(
 
     watch = open_watch(monitor, folder, database)
     report = evaluation.recall(watch, window_of(watch, day))
+    if segment:
+        if segment not in report.segments:
+            named = ", ".join(report.segments) or "none"
+            raise DriftError(f"{watch.name} has no segment {segment!r} in {report.label}; it has: {named}")
+        report = replace(report.segments[segment], label=f"{report.label}, {segment}")
     if feature not in {v.feature for v in report.verdicts}:
         known = ", ".join(v.feature for v in report.verdicts) or "none"
         raise DriftError(f"{watch.name} has no score for {feature!r} in {report.label}; it has: {known}")

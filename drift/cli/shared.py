@@ -33,6 +33,9 @@ Database = Annotated[
 Folder = Annotated[Path, typer.Option("--monitors", envvar="DRIFT_MONITORS", help="Folder of the monitor files.")]
 MonitorName = Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or the path of its file.")]
 Feature = Annotated[str, typer.Argument(help="Name of a feature.")]
+Segment = Annotated[
+    str, typer.Option("--segment", help="In this segment, such as origin=JFK, not in the whole window.")
+]
 Day = Annotated[
     str | None,
     typer.Option(
@@ -98,7 +101,7 @@ def find_monitor(name: str, folder: Path) -> Monitor:
 
 def route(name: str) -> str:
     """Return the Apprise URL behind a route's name, from the environment."""
-    from drift.notify import resolve_route
+    from drift.channels import resolve_route
 
     return resolve_route(name, os.environ)
 

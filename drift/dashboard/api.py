@@ -33,6 +33,7 @@ from drift.dashboard.parameters import (
     Moment,
     Name,
     Opened,
+    Segment,
     State,
     Windows,
     instant,
@@ -86,16 +87,23 @@ def monitors(store: Opened) -> list[MonitorOut]:
 
 
 @v1.get("/scores")
-def scores(store: Opened, monitor: Name, feature: Maybe = None, windows: Windows = 30, until: Moment = None) -> Scores:
+def scores(
+    store: Opened,
+    monitor: Name,
+    feature: Maybe = None,
+    windows: Windows = 30,
+    until: Moment = None,
+    segment: Segment = "",
+) -> Scores:
     """Scores of one feature, or of all features in at most 31 windows; earlier ones by `until`."""
     if feature is None and windows > ALL_FEATURES_WINDOWS:
         raise HTTPException(
             422, f"of all features at most {ALL_FEATURES_WINDOWS} windows: name a feature, or page by until"
         )
     before = instant(_place(store, monitor), until)
-    rows = store.scores(monitor, feature=feature, until=before, windows=windows)
+    rows = store.scores(monitor, feature=feature, segment=segment, until=before, windows=windows)
     first = rows[0]["window_start"] if rows else None
-    more = first is not None and store.scores(monitor, feature=feature, until=first, limit=1)
+    more = first is not None and store.scores(monitor, feature=feature, segment=segment, until=first, limit=1)
     return Scores(
         monitor=monitor, scores=[ScoreOut.model_validate(row) for row in rows], earlier=first if more else None
     )
@@ -181,7 +189,7 @@ def alert(store: Opened, id: Name) -> AlertWithDiary:  # noqa: A002 - the name r
 
 
 @v1.get("/features")
-def features(
+def features(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     store: Opened,
     monitor: Name,
     windows: Windows = 30,
@@ -190,30 +198,32 @@ def features(
     q: Annotated[Name, Query(description="Part of a name, whatever its case.")] = "",
     limit: Limit = 100,
     offset: Offset = 0,
+    segment: Segment = "",
 ) -> Features:
     """The features of a monitor in its newest windows, worst first, by newest drift or by name."""
     known_monitor(store, monitor)
-    moments = queries.timelines(store, monitor, windows=windows).get(monitor, [])
-    names: list[str] = []
-    total = 0
-    if moments:
-        since, last = moments[0].start, moments[-1].start
-        wanted = queries.Wanted(order, q, having)
-        names, total = queries.features(store, monitor, wanted, since=since, until=last, limit=limit, offset=offset)
+    moments = queries.timelines(store, monitor, windows=windows, segment=segment).get(monitor, [])
+    wanted = queries.Wanted(order, q, having, segment)
+    names, total = queries.features(store, monitor, wanted, moments, limit=limit, offset=offset)
     return Features(monitor=monitor, total=total, features=names)
 
 
 @v1.get("/compare")
 def compare(
-    store: Opened, monitor: Name, feature: Name, against: AgainstText = "previous:1", window: Moment = None
+    store: Opened,
+    monitor: Name,
+    feature: Name,
+    against: AgainstText = "previous:1",
+    window: Moment = None,
+    segment: Segment = "",
 ) -> ComparisonOut:
     """Hold one window of a feature (the newest by default) against any other reference, from stored counts."""
     place = _place(store, monitor)
     at = instant(place, window)
     if at is None:
-        newest = store.scores(monitor, feature=feature, windows=1)
+        newest = store.scores(monitor, feature=feature, segment=segment, windows=1)
         at = newest[-1]["window_start"] if newest else None
-    found = feature_queries.detail(store, monitor, feature, at) if at is not None else None
+    found = feature_queries.detail(store, monitor, feature, at, segment) if at is not None else None
     compared = feature_page.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
     if at is None or found is None or compared is None:
         raise HTTPException(404, "nothing was stored of this feature in this window")
@@ -252,11 +262,12 @@ def history_figure(
     windows: Windows = 90,
     window: Moment = None,
     scale: Literal["linear", "log"] = "linear",
+    segment: Segment = "",
 ) -> JSONResponse:
     """The chart of a feature over time, as a Plotly figure."""
     place = _place(store, monitor)
     at = instant(place, window)
-    rows, seen = feature_page.course(store, monitor, feature, windows, at, place)
+    rows, seen = feature_page.course(store, monitor, feature, windows, at, place, segment)
     happened = events.events(seen, events.fits(store, monitor), place)
     figure = figures.history(rows, seen, place, happened, chosen=at, log=scale == "log")
     return JSONResponse(figure)
@@ -264,12 +275,12 @@ def history_figure(
 
 @v1.get("/figures/histogram")
 def histogram_figure(
-    store: Opened, monitor: Name, feature: Name, window: Moment, against: AgainstText = None
+    store: Opened, monitor: Name, feature: Name, window: Moment, against: AgainstText = None, segment: Segment = ""
 ) -> JSONResponse:
     """The chart of a feature's cells in one window, reference beside current, as a Plotly figure."""
     place = _place(store, monitor)
     at = instant(place, window)
-    found = feature_queries.detail(store, monitor, feature, at) if at is not None else None
+    found = feature_queries.detail(store, monitor, feature, at, segment) if at is not None else None
     compared = feature_page.compare(store, monitor, feature, found, place, against) if found else None
     shown = compared or found
     if found is None or shown is None or shown.evidence is None:

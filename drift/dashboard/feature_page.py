@@ -12,7 +12,7 @@ from drift.dashboard import alert_queries, events, feature_queries, figures, for
 from drift.dashboard.cells import cells
 from drift.dashboard.feature_queries import Comparison, Detail
 from drift.dashboard.formatting import Place, place_of
-from drift.dashboard.parameters import ALL, AgainstText, Moment, Name, Opened, Windows, instant, known_monitor
+from drift.dashboard.parameters import ALL, AgainstText, Moment, Name, Opened, Segment, Windows, instant, known_monitor
 from drift.dashboard.rendering import render
 from drift.errors import WindowError
 from drift.store import Store
@@ -23,7 +23,7 @@ Scale = Literal["linear", "log"]
 
 
 @router.get("/feature")
-def feature(
+def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     request: Request,
     store: Opened,
     monitor: Name,
@@ -32,15 +32,16 @@ def feature(
     windows: Windows = 90,
     scale: Scale = "linear",
     against: AgainstText = None,
+    segment: Segment = "",
 ) -> Response:
     """A feature over time, and one window of it cell by cell."""
     version = known_monitor(store, monitor)
     place = place_of(version["config"])
     at = instant(place, window)
-    rows, moments = course(store, monitor, feature, windows, at, place)
+    rows, moments = course(store, monitor, feature, windows, at, place, segment)
     if at is None:
         at = next((row["window_start"] for row in rows[::-1] if row["kl"] is not None), rows[-1]["window_start"])
-    found = feature_queries.detail(store, monitor, feature, at)
+    found = feature_queries.detail(store, monitor, feature, at, segment)
     compared = compare(store, monitor, feature, found, place, against) if found else None
     statuses = [figures.status_of(row["status"], row["severity"]) for row in rows]
     told = {row["window_start"] for row in rows}
@@ -55,7 +56,9 @@ def feature(
         feature=feature,
         place=place,
         rows=[{"row": row, "status": status} for row, status in zip(rows[::-1], statuses[::-1], strict=True)],
-        newest=store.scores(monitor, feature=feature, windows=1)[-1],
+        segment=segment,
+        segments=queries.segments(store, monitor),
+        newest=store.scores(monitor, feature=feature, segment=segment, windows=1)[-1],
         status_of=figures.status_of,
         shown_statuses=[status for status in formatting.STATUSES if status in seen],
         marks={kind: events.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},
@@ -74,7 +77,7 @@ def feature(
 
 
 def course(
-    store: Store, monitor: str, feature: str, windows: int, at: datetime | None, place: Place
+    store: Store, monitor: str, feature: str, windows: int, at: datetime | None, place: Place, segment: str = ""
 ) -> tuple[list[dict[str, Any]], list[queries.Moment]]:
     """Return the scores of a feature and the windows they are of: the newest ones, or those around an older one.
 
@@ -83,15 +86,15 @@ def course(
     HTTPException
         404 where there are none.
     """
-    rows = store.scores(monitor, feature=feature, windows=windows)
+    rows = store.scores(monitor, feature=feature, segment=segment, windows=windows)
     until = None
     if at is not None and rows and at < rows[0]["window_start"]:
         # The window that is asked for stands two thirds along.
         until = at + (windows // 3 + 1) * place.calendar.span.nominal
-        rows = store.scores(monitor, feature=feature, windows=windows, until=until) or rows
+        rows = store.scores(monitor, feature=feature, segment=segment, windows=windows, until=until) or rows
     if not rows:
         raise HTTPException(404, "this monitor has no score of such a feature")
-    moments = queries.timelines(store, monitor, windows=windows, until=until).get(monitor, [])
+    moments = queries.timelines(store, monitor, windows=windows, until=until, segment=segment).get(monitor, [])
     return rows, [moment for moment in moments if moment.start >= rows[0]["window_start"]]
 
 

@@ -56,10 +56,10 @@ class Detail:
         return explain(self.verdict, self.evidence, most=5)
 
 
-def detail(store: Store, monitor: str, feature: str, at: datetime) -> Detail | None:
-    """Return what is stored of a feature in the window that starts then; None where nothing is."""
+def detail(store: Store, monitor: str, feature: str, at: datetime, segment: str = WHOLE) -> Detail | None:
+    """Return what is stored of a feature in the window that starts then, or in a segment; None where nothing is."""
     score, report = tables.score, tables.report
-    of_window = (report.c.monitor == monitor) & (report.c.segment == WHOLE) & (report.c.window_start == at)
+    of_window = (report.c.monitor == monitor) & (report.c.segment == segment) & (report.c.window_start == at)
     same = [score.c[name] == tables.histogram.c[name] for name in ("monitor", "segment", "feature", "window_start")]
     both = score.outerjoin(tables.histogram, sa.and_(*same, score.c.counted_as == tables.histogram.c.fingerprint))
     counted = (tables.histogram.c.counts, tables.histogram.c.summary, tables.histogram.c.atoms)
@@ -68,7 +68,7 @@ def detail(store: Store, monitor: str, feature: str, at: datetime) -> Detail | N
         .select_from(both)
         .where(
             score.c.monitor == monitor,
-            score.c.segment == WHOLE,
+            score.c.segment == segment,
             score.c.feature == feature,
             score.c.window_start == at,
         )
@@ -136,7 +136,7 @@ def compare(store: Store, monitor: str, feature: str, found: Detail, against: Ag
         .select_from(table.join(profile, sa.and_(*same)))
         .where(
             table.c.monitor == monitor,
-            table.c.segment == WHOLE,
+            table.c.segment == found.report.segment,
             table.c.feature == feature,
             table.c.fingerprint == found.fingerprint,
             table.c.window_start.in_(wanted),

@@ -219,7 +219,13 @@ def _points(
                 f"n {count(row['n_current'])} against {count(row['n_reference'])}",
                 *([f"from the baseline {nats(row['kl_fixed'])}"] if row.get("kl_fixed") is not None else []),
             ]
-        where = link("feature", monitor=row["monitor"], feature=row["feature"], window=iso(row["window_start"]))
+        where = link(
+            "feature",
+            monitor=row["monitor"],
+            feature=row["feature"],
+            window=iso(row["window_start"]),
+            segment=row.get("segment") or None,
+        )
         text = "<br>".join(map(words, lines))
         marks.setdefault(status, []).append((place.local(row["window_start"]), height, text, f"{where}#window"))
     for gap in gaps:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from markupsafe import Markup
 
 from drift.dashboard import alert_queries, events, figures, formatting, queries
 from drift.dashboard.formatting import Place, iso, link, nats, place_of
-from drift.dashboard.parameters import LIVE, Moment, Name, Opened, Page, Windows, instant, known_monitor
-from drift.dashboard.rendering import render
+from drift.dashboard.parameters import LIVE, Moment, Name, Opened, Page, Segment, Windows, instant, known_monitor
+from drift.dashboard.rendering import base, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,22 +33,23 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     q: Annotated[Name, Query()] = "",
     page: Page = 1,
     until: Moment = None,
+    segment: Segment = "",
 ) -> Response:
     """A monitor's heatmap: features down, windows across."""
     version = known_monitor(store, name)
     place = place_of(version["config"])
-    moments = queries.timelines(store, name, windows=windows, until=instant(place, until)).get(name, [])
+    moments = queries.timelines(store, name, windows=windows, until=instant(place, until), segment=segment).get(
+        name, []
+    )
     size = max(15, min(50, CELLS_A_PAGE // windows))
     total = 0
     grid: list[dict[str, Any]] = []
     if moments:
-        since, last = moments[0].start, moments[-1].start
-        wanted = queries.Wanted(order, q, having)
-        offset = (page - 1) * size
-        names, total = queries.features(store, name, wanted, since=since, until=last, limit=size, offset=offset)
-        found = queries.cells(store, name, names, since=since, until=last)
-        columns = _columns(name, moments, place)
-        grid = [_row(name, feature, columns, found) for feature in names]
+        wanted = queries.Wanted(order, q, having, segment)
+        names, total = queries.features(store, name, wanted, moments, limit=size, offset=(page - 1) * size)
+        found = queries.cells(store, name, names, since=moments[0].start, until=moments[-1].start, segment=segment)
+        columns = _columns(base(request), name, moments, place)
+        grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
     happened = events.events(moments, events.fits(store, name), place)
     return render(
         request,
@@ -67,6 +70,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         windows=windows,
         q=q,
         until=until,
+        segment=segment,
+        segments=queries.segments(store, name),
         alerts=alert_queries.page(store, monitor=name, states=LIVE, limit=20)[0],
     )
 
@@ -93,7 +98,7 @@ def _heads(moments: Sequence[queries.Moment], happened: Sequence[events.Event], 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A window of the heatmap, with what every cell in it repeats."""
+    """A window of the heatmap, with what every cell in it repeats; all of it safe to stand in a page."""
 
     moment: queries.Moment
     label: str
@@ -101,40 +106,50 @@ class _Column:
     run: str
 
 
-def _columns(monitor: str, moments: Sequence[queries.Moment], place: Place) -> list[_Column]:
+def _columns(root: str, monitor: str, moments: Sequence[queries.Moment], place: Place) -> list[_Column]:
     return [
         _Column(
             moment,
-            place.label(moment.start, moment.end),
-            link("", window=iso(moment.start)).replace("?", "&") + "#window",
-            link("runs", monitor=monitor, window=iso(moment.start)) + "#window",
+            escape(place.label(moment.start, moment.end)),
+            escape(link("", window=iso(moment.start)).replace("?", "&") + "#window"),
+            escape(root + link("runs", monitor=monitor, window=iso(moment.start)) + "#window"),
         )
         for moment in moments
     ]
 
 
 def _row(
-    monitor: str, feature: str, columns: Sequence[_Column], found: Mapping[tuple[str, datetime], Any]
+    root: str,
+    monitor: str,
+    feature: str,
+    columns: Sequence[_Column],
+    found: Mapping[tuple[str, datetime], Any],
+    segment: str,
 ) -> dict[str, Any]:
-    shown, to = formatting.shown(feature), link("feature", monitor=monitor, feature=feature)
+    shown = escape(formatting.shown(feature))
+    to = escape(root + link("feature", monitor=monitor, feature=feature, segment=segment or None))
     scores = [found.get((feature, column.moment.start)) for column in columns]
     scored = [score for score in scores if score is not None and score.kl is not None]
+    # Thousands of cells: put together here, since a template takes three times as long for each.
+    cells = "".join(_cell(shown, to, column, score) for column, score in zip(columns, scores, strict=True))
     return {
         "feature": feature,
-        "cells": [_cell(shown, to, column, score) for column, score in zip(columns, scores, strict=True)],
+        "cells": Markup(cells),  # noqa: S704 - every part of it is escaped
         "last": scored[-1] if scored else None,
         "worst": max(scored, key=lambda score: score.kl, default=None),
     }
 
 
-def _cell(shown: str, to: str, column: _Column, score: Any) -> dict[str, str]:
+def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
+    """Return one cell of the heatmap as HTML; what is not escaped already is so here."""
     if score is None:
-        status = figures.gap_of(column.moment)
-        said = f"{shown}, {column.label}: {formatting.STATUSES[status][1]}"
-        return {"status": status, "level": "", "said": said, "to": column.run}
-    status = figures.status_of(score.status, score.severity)
-    said = f"{shown}, {column.label}: {formatting.STATUSES[status][1]}; {said_of(score)}"
-    return {"status": status, "level": _level(score, status), "said": said, "to": to + column.at}
+        status, level, said, to = figures.gap_of(column.moment), "", "", column.run
+    else:
+        status, to = figures.status_of(score.status, score.severity), to + column.at
+        level, said = _level(score, status), f"; {escape(said_of(score))}"
+    glyph, words = formatting.STATUSES[status][:2]
+    label = f"{shown}, {column.label}: {words}{said}"
+    return f'<td class="s-{status} {level}"><a href="{to}" aria-label="{label}">{glyph}</a></td>\n'
 
 
 def said_of(score: Any) -> str:

@@ -26,6 +26,11 @@ def _open(request: Request) -> Store:
 Opened = Annotated[Store, Depends(_open)]
 Name = Annotated[str, Query(max_length=4000), AfterValidator(_storable)]
 Maybe = Annotated[str | None, Query(max_length=4000), AfterValidator(lambda text: text and _storable(text))]
+Segment = Annotated[
+    str,
+    Query(max_length=4000, description="A segment such as origin=JFK; by default the whole window."),
+    AfterValidator(_storable),
+]
 Windows = Annotated[int, Query(ge=1, le=400, description="How many of the newest windows.")]
 Page = Annotated[int, Query(ge=1, le=10_000)]
 Moment = Annotated[

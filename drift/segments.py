@@ -1,0 +1,244 @@
+"""Segments: the rows of a window, cut by the values of a column or the combinations of several.
+
+Which segments are watched by themselves is frozen with the bins, on the same reference: those with the most rows. All
+others, new ones too, are one, ``(other)``; so every row is in exactly one segment, and the counts of the segments add
+up to those of the whole, cell by cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drift.binning import CategoricalBinning
+from drift.counting import Tally
+from drift.errors import BinningError
+from drift.kinds import to_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from drift.binning import Binning
+    from drift.histograms import Profile
+    from drift.windows import Window
+
+OTHER, MISSING = "(other)", "(missing)"
+
+HELD_ROWS = 1 << 13
+"""Rows of a column that each segment holds before it counts them."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A way to cut rows into segments.
+
+    Parameters
+    ----------
+    columns
+        Whose values, or combinations of values, are segments.
+    watched
+        Names of the segments that are watched by themselves, the one with the most rows of the reference first.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> rows = pa.record_batch({"origin": ["JFK", None, "EWR", "JFK"], "x": [1, 2, 3, 4]})
+    >>> by = Segmentation(("origin",), ("origin=JFK", "origin=(missing)"))
+    >>> {name: part["x"].to_pylist() for name, part in by.split(rows)}
+    {'origin=JFK': [1, 4], 'origin=(missing)': [2], 'origin=(other)': [3]}
+    """
+
+    columns: tuple[str, ...]
+    watched: tuple[str, ...]
+    _places: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_places", {name: place for place, name in enumerate(self.watched)})
+
+    @classmethod
+    def of(cls, columns: Sequence[str], binning: Binning) -> Segmentation:
+        """Read back what `binning` wrote."""
+        if not isinstance(binning, CategoricalBinning):
+            raise BinningError(f"segments by {key_of(columns)} are stored as a {binning.kind} binning: fit them again")
+        return cls(tuple(columns), binning.levels)
+
+    @cached_property
+    def binning(self) -> CategoricalBinning:
+        """The segments as a binning of labels, which is how they are stored."""
+        return CategoricalBinning(self.watched, rare=None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that name exactly these segments."""
+        return self.binning.fingerprint
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The name of every segment, the rest last."""
+        return (*self.watched, f"{key_of(self.columns)}={OTHER}")
+
+    def split(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Cut rows into segments, each in the order of the rows; segments without rows are left out."""
+        names, codes = _codes(batch, self.columns)
+        rest = len(self.watched)
+        places = np.array([self._places.get(name, rest) for name in names], np.intp)[codes]
+        counts = np.bincount(places, minlength=rest + 1)
+        if counts.max() == batch.num_rows:
+            if batch.num_rows:
+                yield self.names[int(counts.argmax())], batch
+            return
+        ordered = batch.take(_indices(np.argsort(places, kind="stable")))
+        start = 0
+        for name, rows in zip(self.names, counts.tolist(), strict=True):
+            if rows:
+                yield name, ordered.slice(start, rows)
+            start += rows
+
+
+def key_of(columns: Sequence[str]) -> str:
+    r"""Return what a way to cut is stored under.
+
+    Examples
+    --------
+    >>> key_of(["country", "device"]), key_of(["a,b"])
+    ('country,device', 'a\\,b')
+    """
+    return ",".join(map(_escaped, columns))
+
+
+def name_of(columns: Sequence[str], labels: Sequence[str | None]) -> str:
+    r"""Return the name of a segment: no two combinations of values have the same.
+
+    Examples
+    --------
+    >>> name_of(["country", "device"], ["DE", None])
+    'country=DE,device=(missing)'
+    >>> name_of(["x"], ["(missing)"]), name_of(["x"], ["a=b"])
+    ('x=\\(missing)', 'x=a\\=b')
+    """
+    return ",".join(
+        f"{_escaped(column)}={MISSING if label is None else _escaped(label)}"
+        for column, label in zip(columns, labels, strict=True)
+    )
+
+
+def _escaped(text: str) -> str:
+    for special in "\\,=":
+        text = text.replace(special, f"\\{special}")
+    return f"\\{text}" if text.startswith("(") else text
+
+
+def _codes(batch: pa.RecordBatch, columns: Sequence[str]) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the names of the combinations that occur, and of each row which of them it has.
+
+    Of a column that is not there, or whose values have no text form, every row is missing.
+    """
+    none: list[str | None] = [None]
+    codes = np.zeros(batch.num_rows, np.intp)
+    found: list[list[str | None]] = [[]]
+    for column in columns:
+        index = batch.schema.get_field_index(column)
+        try:
+            labels, mine = to_codes(batch.column(index)) if index >= 0 else (none, codes * 0)
+        except BinningError:
+            labels, mine = none, codes * 0
+        both, codes = np.unique(codes * len(labels) + mine, return_inverse=True)
+        found = [[*found[code // len(labels)], labels[code % len(labels)]] for code in both.tolist()]
+    return [name_of(columns, labels) for labels in found], codes
+
+
+def _indices(places: NDArray[np.intp]) -> pa.Array[pa.Int64Scalar]:
+    import pyarrow as pa
+
+    return pa.array(places, pa.int64())
+
+
+def fit(
+    batches: Iterable[pa.RecordBatch], columns: Sequence[str], *, most: int, least: float = 0
+) -> tuple[Segmentation, dict[str, int]]:
+    """Find the segments of a reference that are watched by themselves.
+
+    Parameters
+    ----------
+    batches
+        The reference, as a stream.
+    columns
+    most
+        How many: those with the most rows, ties broken by name.
+    least
+        Segments with fewer rows are never watched by themselves; nor is the only one there is, which is the whole.
+
+    Returns
+    -------
+    segmentation : Segmentation
+    rows : dict
+        Of every segment found, however small.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> rows = pa.record_batch({"origin": ["JFK", "LGA", "EWR", "JFK"]})
+    >>> fit([rows], ["origin"], most=2)[0].names
+    ('origin=JFK', 'origin=EWR', 'origin=(other)')
+    """
+    found: dict[str, int] = {}
+    for batch in batches:
+        names, codes = _codes(batch, columns)
+        for name, rows in zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True):
+            found[name] = found.get(name, 0) + rows
+    large = [name for name in found if found[name] >= least and len(found) > 1]
+    ranked = sorted(large, key=lambda name: (-found[name], name))
+    return Segmentation(tuple(columns), tuple(ranked[:most])), found
+
+
+def count(
+    batches: Iterable[pa.RecordBatch],
+    binnings: Mapping[str, Binning],
+    segmentations: Sequence[Segmentation],
+    *,
+    window: Window | None = None,
+    schema: Mapping[str, str] | None = None,
+) -> Profile:
+    """Count a stream of rows into cells, as a whole and by segment, in one pass.
+
+    Parameters
+    ----------
+    batches
+        The rows, with the columns that segments are cut by.
+    binnings
+        The frozen binning of every feature; the same for all segments.
+    segmentations
+        A row is in one segment of each.
+    window, schema
+        As for `drift.counting.count`.
+
+    Returns
+    -------
+    Profile
+        As from `drift.counting.count`, with one more for each segment: those of one segmentation add up to it.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from drift.binning import NumericBinning
+    >>> rows = pa.record_batch({"origin": ["JFK", None, "EWR", "JFK"], "x": [0.5, 2.0, None, 0.5]})
+    >>> counted = count([rows], {"x": NumericBinning([0, 1])}, [Segmentation(("origin",), ("origin=JFK",))])
+    >>> {name: part.histograms["x"].counts.tolist() for name, part in counted.segments.items()}
+    {'origin=JFK': [0, 2, 0, 0], 'origin=(other)': [0, 0, 1, 1]}
+    """
+    whole = Tally(binnings, window=window, schema=schema)
+    parts = {
+        name: Tally(binnings, window=window, schema=schema, held=HELD_ROWS) for by in segmentations for name in by.names
+    }
+    for batch in batches:
+        whole.add(batch)
+        for by in segmentations:
+            for name, part in by.split(batch):
+                parts[name].add(part)
+    return replace(whole.profile(), segments={name: part.profile() for name, part in parts.items()})
