@@ -1,7 +1,11 @@
 """What `drift compare` costs: beside merely reading the files, and as rows, columns, cells and categories grow.
 
-    python -m benchmarks.speed [--only compare,rows,columns,cells,categories,small,parsing,detector]
+    python -m benchmarks.speed [--only compare,rows,columns,cells,categories,small,parsing,detector,memory]
                                [--rows 100k,1M] [--repeats 5] [--folder build/benchmarks]
+
+Each table is a piece of its own, and takes less than five minutes on a quiet machine once its files are written
+(one size at a time where it is busy: `--only rows --rows 10M`, `--only memory --rows 30M`). `memory` is left out unless
+it is named: its sizes take 5 GB of disk.
 
 Every figure is the median of whole processes, imports included, run in turns with what they are held against: compare
 the ratios, as seconds are this machine's. The floor is one thread of PyArrow that decodes every column of both tables
@@ -105,7 +109,26 @@ def growth(title: str, name: str, workloads: Mapping[str, Workload], options: ar
 
 def rows(options: argparse.Namespace) -> None:
     """Print the cost against rows."""
-    growth("Rows of each table, 50 columns", "rows", {short(n): Workload(n) for n in options.rows}, options)
+    growth(
+        "Rows of each table, 50 columns",
+        "rows",
+        {short(n): Workload(n) for n in options.rows or (100_000, 1_000_000)},
+        options,
+    )
+
+
+def memory(options: argparse.Namespace) -> None:
+    """Print peak memory against rows, which depends neither on repeats nor on what else the machine does."""
+    found = []
+    for n in options.rows or (1_000_000, 10_000_000, 30_000_000):
+        paths = ready(Workload(n), options.folder)
+        found.append((short(n), run(python(FLOOR, *paths)).peak, run(compare(*paths)).peak))
+    first = found[0][2]
+    table(
+        "Peak resident memory, 50 columns, one run each",
+        ["rows of each table", "floor MB", "`drift compare` MB", "× the first"],
+        [[size, f"{floor:.0f}", f"{peak:.0f}", f"{peak / first:.2f}"] for size, floor, peak in found],
+    )
 
 
 def columns(options: argparse.Namespace) -> None:
@@ -249,18 +272,19 @@ TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "small": small,
     "parsing": parsing,
     "detector": detector,
+    "memory": memory,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", default=",".join(TABLES), help="tables, separated by commas")
+    usual = ",".join(name for name in TABLES if name != "memory")
+    parser.add_argument("--only", default=usual, help=f"of {', '.join(TABLES)}, separated by commas")
     parser.add_argument(
         "--rows",
         type=lambda text: [parse(part) for part in text.split(",")],
-        default=[100_000, 1_000_000],
-        help="sizes of the table of rows, such as 100k,1M,10M,30M (10M takes 5 GB of disk)",
+        help="sizes for the tables of rows and memory, such as 100k,1M,10M,30M (10M takes 5 GB of disk)",
     )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the workloads are kept")

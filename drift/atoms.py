@@ -39,7 +39,7 @@ class Atoms:
     values : float64, shape (k,)
         Increasing and finite.
     rows, most : int64, shape (k,)
-        Rows of each, and at most how many. Equal where the rows were sorted in one piece: then they are exact.
+        Rows of each, and at most how many. Equal where all rows were looked at: then they are exact.
     typical, bound : int
         The same two of any value that is not in the list.
 
@@ -134,6 +134,23 @@ class Atoms:
         stay, go = np.sort(ranked[:kept]), ranked[kept:]
         bound = max(self.bound, int(self.most[go].max()))
         return Atoms(self.values[stay], self.rows[stay], self.most[stay], self.typical, bound)
+
+    def scaled(self, stride: int) -> Atoms:
+        """Return the atoms of all rows, where these are of a sample of one in `stride` of them.
+
+        "At most" is then what so small a sample falls short of about once in a million times: a value with R rows has
+        at least a binomial's number of them in it, B(R, 1/stride).
+
+        Examples
+        --------
+        >>> Atoms([0.3], [400], [400], 0, 1).scaled(10)
+        Atoms({'values': [0.3], 'rows': [4000], 'most': [4996], 'typical': 0, 'bound': 176})
+        """
+        if stride == 1:
+            return self
+        seen = np.append(self.most, self.bound)
+        most = np.ceil(stride * (seen + 4 + 5 * np.sqrt((seen + 6) * (1 - 1 / stride)))).astype(np.int64)
+        return Atoms(self.values, self.rows * stride, most[:-1], self.typical * stride, int(most[-1]))
 
     def rows_of(self, values: ArrayLike) -> tuple[Counts, Counts]:
         """Return about how many rows each of some values has, and how many at most.

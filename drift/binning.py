@@ -177,21 +177,39 @@ class NumericBinning:
             They sum to n.
         """
         flat = np.asarray(values, np.float64).ravel()
-        chunks = (np.sort(flat[start : start + CHUNK]) for start in range(0, len(flat), CHUNK))
-        return sum(map(self.count_sorted, chunks), np.zeros(self.n_cells, np.int64))
-
-    def count_sorted(self, ordered: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Count sorted values, NaN last, into cells.
-
-        Sorting a chunk that fits the cache and looking the few edges up in it beats looking every value up.
-        """
-        present = int(np.searchsorted(ordered, np.inf, "right"))
-        cuts = np.searchsorted(ordered[:present], self.edges, "left")
-        counts = np.diff(cuts, prepend=0, append=[present, len(ordered)])
-        if len(self.apart):
-            first, last = (np.searchsorted(ordered, self.apart, side) for side in ("left", "right"))
-            return self.set_apart(counts, last - first)
+        counts = np.zeros(self.n_cells, np.int64)
+        for start in range(0, len(flat), CHUNK):
+            chunk = flat[start : start + CHUNK]
+            missing = np.isnan(chunk)
+            counts += self.count_present(chunk[~missing] if missing.any() else chunk)
+            counts[-1] += np.count_nonzero(missing)
         return counts
+
+    def count_present(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Count numbers in any order, none of them NaN, into cells.
+
+        Holding every edge against all of a chunk that fits the cache takes a fifth of a nanosecond an edge and number,
+        on any processor. Sorting costs as much as 20 to 200 edges, depending on which instructions NumPy may use and
+        how fast the processor is at them: it is left for many edges, and for so few numbers that each call counts.
+        """
+        at_least = np.zeros(len(self.edges) + 2, np.int64)
+        rows = np.zeros(len(self.apart), np.int64)
+        for start in range(0, len(values), CHUNK):
+            chunk = values[start : start + CHUNK]
+            if len(chunk) < FEW_NUMBERS or len(self.edges) + len(self.apart) > MANY_EDGES:
+                chunk = np.sort(chunk)
+                at_least[1:-1] += len(chunk) - np.searchsorted(chunk, self.edges, "left")
+                first, last = (np.searchsorted(chunk, self.apart, side) for side in ("left", "right"))
+                rows += last - first
+            else:
+                found = np.empty(len(chunk), np.bool_)
+                for i, edge in enumerate(self.edges):
+                    at_least[i + 1] += np.count_nonzero(np.greater_equal(chunk, edge, out=found))
+                for i, value in enumerate(self.apart):
+                    rows[i] += np.count_nonzero(np.equal(chunk, value, out=found))
+        at_least[0] = len(values)
+        whole = np.append(at_least[:-1] - at_least[1:], 0)
+        return self.set_apart(whole, rows) if len(self.apart) else whole
 
     def set_apart(self, counts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Move rows of the values that are set apart from the cells of `whole` to their own.
@@ -240,7 +258,10 @@ class NumericBinning:
 
 
 CHUNK = 1 << 16
-"""Rows sorted at once."""
+"""Numbers looked at at once: they fit the cache."""
+
+MANY_EDGES, FEW_NUMBERS = 64, 2048
+"""With more edges, or fewer numbers, a chunk is sorted."""
 
 _MOST_NAMED = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,21 +1,23 @@
 """Counting: a stream of rows into cells, in one pass and bounded memory.
 
-Numbers are sorted in chunks that fit the cache, and everything about them is read off there: counts, the values that
-recur, and the summary.
+Numbers are looked at in chunks that fit the cache: counts and summary there and then. The values that recur are told
+from a sample, the one that `drift.fitting` takes too; up to `SAMPLE` rows that is all of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from drift.atoms import Atoms
 from drift.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.errors import BinningError
+from drift.fitting import SAMPLE
 from drift.histograms import Histogram, Profile, Summary
 from drift.kinds import compatible, infer_scale, to_numbers
+from drift.sampling import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     from drift.binning import Binning
     from drift.windows import Window
-
-_MOST_LISTS = 64
 
 
 def count(
@@ -62,48 +62,111 @@ def count(
     >>> profile.histograms["x"].counts.tolist(), dict(profile.problems)
     ([0, 1, 1, 2], {'y': 'column missing'})
     """
-    buffer = np.empty(CHUNK)
-    tallies: dict[str, _Numbers | _Labels] = {
-        name: _Numbers(binning, buffer) if isinstance(binning, NumericBinning) else _Labels(binning)
-        for name, binning in binnings.items()
-    }
-    having = dict.fromkeys(binnings, 0)
-    seen: set[str] = set()
-    types = dict(schema or {})
-    problems: dict[str, str] = {}
-    n_rows = 0
+    tally = Tally(binnings, window=window, schema=schema)
     for batch in batches:
-        n_rows += batch.num_rows
-        for column_type in batch.schema:
-            types.setdefault(column_type.name, str(column_type.type))
-        for name, tally in tallies.items():
-            index = batch.schema.get_field_index(name)
-            if index < 0 or name in problems:
+        tally.add(batch)
+    return tally.profile()
+
+
+class Tally:
+    """A stream of rows on its way into a profile, pushed batch by batch: what `count` pulls.
+
+    One for each segment counts many segments in one pass over their rows. Batches may be small: what is too little to
+    be worth counting is copied, and counted with what comes next.
+
+    Parameters
+    ----------
+    binnings
+        The frozen binning of every feature to count.
+    window
+        The window the rows stand for.
+    schema
+        Arrow types of the source as text, where known beyond the batches.
+    held
+        So many numbers of each column are kept in memory, as the sample that tells which values recur. Of a whole
+        window as many as for a fit; less where there are many segments.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> tally = Tally({"x": NumericBinning([0, 1])})
+    >>> for batch in pa.table({"x": [0.5, None, 7.0]}).to_batches(max_chunksize=2):
+    ...     tally.add(batch)
+    >>> tally.profile().histograms["x"].counts.tolist()
+    [0, 1, 1, 1]
+    """
+
+    __slots__ = ("_columns", "_counted", "_known", "_layout", "_n_rows", "_problems", "_types", "_window")
+
+    def __init__(
+        self,
+        binnings: Mapping[str, Binning],
+        *,
+        window: Window | None = None,
+        schema: Mapping[str, str] | None = None,
+        held: int = SAMPLE,
+    ) -> None:
+        self._columns = {name: tally_of(binning, held) for name, binning in binnings.items()}
+        self._window = window
+        self._types = dict(schema or {})
+        self._n_rows = 0
+        # Rows of each column seen.
+        self._counted: dict[str, int] = {}
+        self._problems: dict[str, str] = {}
+        # Which columns to count in a batch of the schema known: most have that of the one before.
+        self._known: pa.Schema | None = None
+        self._layout: list[tuple[str, int, Numbers | Labels]] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take some rows into account; they may lack columns or change types, which is recorded, not raised."""
+        if self._known is None or not batch.schema.equals(self._known):
+            self._learn(batch.schema)
+        self._n_rows += batch.num_rows
+        for name, index, column in self._layout:
+            if name in self._problems:
                 continue
-            seen.add(name)
-            column = batch.column(index)
             try:
-                _check_type(tally.binning, column.type)
-                tally.add_arrow(column)
+                column.add_arrow(batch.column(index))
             except BinningError as error:
-                problems[name] = str(error)
+                self._problems[name] = str(error)
                 continue
-            having[name] += len(column)
-    for name in binnings.keys() - problems.keys():
-        if name not in seen and (n_rows or (types and name not in types)):
-            problems[name] = "column missing"
-        elif having[name] != n_rows:
-            problems[name] = f"column missing in part of the window: {having[name]:,} of {n_rows:,} rows have it"
-    histograms = {name: tally.histogram() for name, tally in tallies.items() if name not in problems}
-    summaries = {name: each.summary for name, each in tallies.items() if isinstance(each, _Numbers)}
-    return Profile(
-        window,
-        n_rows,
-        histograms,
-        {name: summaries[name] for name in histograms if name in summaries},
-        types,
-        problems,
-    )
+            self._counted[name] += batch.num_rows
+
+    def _learn(self, schema: pa.Schema) -> None:
+        self._known, self._layout = schema, []
+        kinds = schema.types
+        for name, kind in zip(schema.names, kinds, strict=True):
+            if name not in self._types:
+                self._types[name] = str(kind)
+        for name, column in self._columns.items():
+            index = schema.get_field_index(name)
+            if index < 0:
+                continue
+            self._counted.setdefault(name, 0)
+            try:
+                check_type(column.binning, kinds[index])
+            except BinningError as error:
+                self._problems.setdefault(name, str(error))
+            self._layout.append((name, index, column))
+
+    def profile(self) -> Profile:
+        """Return what was counted; nothing can be added any more."""
+        problems = dict(self._problems)
+        for name in self._columns.keys() - problems.keys():
+            having, n_rows = self._counted.get(name, 0), self._n_rows
+            if name not in self._counted and (n_rows or (self._types and name not in self._types)):
+                problems[name] = "column missing"
+            elif having != n_rows:
+                problems[name] = f"column missing in part of the window: {having:,} of {n_rows:,} rows have it"
+        counted = {name: column for name, column in self._columns.items() if name not in problems}
+        return Profile(
+            self._window,
+            self._n_rows,
+            {name: column.histogram() for name, column in counted.items()},
+            {name: column.summary for name, column in counted.items() if isinstance(column, Numbers)},
+            self._types,
+            problems,
+        )
 
 
 def count_numbers(binning: NumericBinning, values: ArrayLike) -> Histogram:
@@ -115,7 +178,7 @@ def count_numbers(binning: NumericBinning, values: ArrayLike) -> Histogram:
     >>> found.counts.tolist(), found.atoms.values.tolist()
     ([0, 2, 1, 0, 1], [0.5])
     """
-    numbers = _Numbers(binning)
+    numbers = Numbers(binning)
     flat = np.asarray(values, np.float64).ravel()
     for start in range(0, len(flat), CHUNK):
         numbers.add(flat[start : start + CHUNK], 0)
@@ -123,72 +186,123 @@ def count_numbers(binning: NumericBinning, values: ArrayLike) -> Histogram:
 
 
 @dataclass(slots=True)
-class _Numbers:
-    """A stream of numbers on its way into cells, sorted in chunks of so many rows wherever its batches are cut.
+class Numbers:
+    """A stream of numbers on its way into cells, in chunks of so many rows wherever its batches are cut.
 
-    So what is counted does not depend on the cuts, and up to one chunk not on the order of the rows either.
+    So what is counted does not depend on the cuts.
     """
 
     binning: NumericBinning
-    buffer: NDArray[np.float64] = field(default_factory=lambda: np.empty(CHUNK))
-    counts: NDArray[np.int64] = field(init=False)
+    held: int = SAMPLE
+    sample: Sample | None = None
+    """What recurs is told from it: a sample of these numbers from an earlier pass, else one of this."""
     summary: Summary = field(default_factory=Summary)
-    atoms: list[Atoms] = field(default_factory=list)
-    pending: list[NDArray[np.float64]] = field(default_factory=list)
-    rows: int = 0
+    counts: NDArray[np.int64] = field(init=False)
+    _sampling: Sample | None = field(init=False)
+    _pending: list[NDArray[np.float64]] = field(default_factory=list)
+    _rows: int = 0
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.binning.n_cells, np.int64)
+        self._sampling = None if self.sample else Sample(self.held)
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
-        start = 0
-        while start < len(column):
-            part = column.slice(start, CHUNK - self.rows)
-            self.add(*to_numbers(part))
-            start += len(part)
+        """Take a chunk of a column."""
+        self.add(*to_numbers(column))
 
     def add(self, values: NDArray[np.float64], n_null: int) -> None:
-        """Take no more rows than are missing in the chunk."""
+        """Take numbers, NaN among them, and so many nulls."""
         self.counts[-1] += n_null
-        self.rows += len(values) + n_null
-        self.pending.append(values)
-        if self.rows == CHUNK:
-            self.sort()
+        start, chunk = 0, min(self.held, CHUNK)
+        while start < len(values):
+            part = values[start : start + chunk - self._rows]
+            start += len(part)
+            if len(part) == chunk:
+                self._count(part)
+                continue
+            # A copy: a view would pin the batch it was cut from.
+            self._pending.append(part.copy())
+            self._rows += len(part)
+            if self._rows == chunk:
+                self._settle()
 
-    def sort(self) -> None:
-        size = sum(map(len, self.pending))
-        ordered = self.buffer[:size]
-        if size:
-            np.concatenate(self.pending, out=ordered)
-            ordered.sort()
-            self.counts += self.binning.count_sorted(ordered)
-            present = int(np.searchsorted(ordered, np.inf, "right"))
-            self.atoms.append(Atoms.of(ordered[:present], self.binning.shared))
-            self.summary += Summary.of_sorted(ordered)
-        self.pending, self.rows = [], 0
-        if len(self.atoms) == _MOST_LISTS:
-            self.atoms = [Atoms.total(self.atoms).pruned()]
+    def _settle(self) -> None:
+        pending, self._pending, self._rows = self._pending, [], 0
+        if pending:
+            self._count(pending[0] if len(pending) == 1 else np.concatenate(pending))
+
+    def _count(self, values: NDArray[np.float64]) -> None:
+        finite = np.isfinite(values)
+        if not finite.all():
+            infinite = values[np.isinf(values)]
+            if len(infinite):
+                self.counts += self.binning.count_present(infinite)
+                self.summary += Summary(infinite=len(infinite))
+            self.counts[-1] += len(values) - np.count_nonzero(finite) - len(infinite)
+            values = values[finite]
+        self.counts += self.binning.count_present(values)
+        self.summary += Summary.of(values)
+        if self._sampling:
+            self._sampling.add(values)
 
     def histogram(self) -> Histogram:
-        self.sort()
-        return Histogram(self.binning, self.counts, Atoms.total(self.atoms or [Atoms.none()]).pruned())
+        """Return what was counted; nothing can be added any more."""
+        self._settle()
+        sample = self.sample or self._sampling or Sample(0)
+        atoms = Atoms.of(sample.ordered, self.binning.shared).scaled(sample.stride)
+        return Histogram(self.binning, self.counts, atoms.pruned())
 
 
 @dataclass(slots=True)
-class _Labels:
-    """A stream of labels on its way into cells."""
+class Labels:
+    """A stream of labels on its way into cells; short chunks are joined until they are worth encoding."""
 
     binning: CategoricalBinning
     counts: NDArray[np.int64] = field(init=False)
+    _pending: list[pa.Array[Any]] = field(default_factory=list)
+    _rows: int = 0
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.binning.n_cells, np.int64)
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
-        self.counts += self.binning.count_arrow(column)
+        """Take a chunk of a column."""
+        import pyarrow as pa
+        import pyarrow.types as t
+
+        if len(column) > _SHORT:
+            self.counts += self.binning.count_arrow(column)
+            return
+        if t.is_dictionary(column.type):
+            column = cast("pa.DictionaryArray[Any, Any]", column).dictionary_decode()
+        if self._pending and self._pending[0].type != column.type:
+            self._settle()
+        # A copy: a view would pin the batch it was cut from.
+        self._pending.append(pa.concat_arrays([column]))
+        self._rows += len(column)
+        if self._rows >= CHUNK:
+            self._settle()
+
+    def _settle(self) -> None:
+        import pyarrow as pa
+
+        pending, self._pending, self._rows = self._pending, [], 0
+        if pending:
+            self.counts += self.binning.count_arrow(pa.concat_arrays(pending))
 
     def histogram(self) -> Histogram:
+        """Return what was counted."""
+        self._settle()
         return Histogram(self.binning, self.counts)
+
+
+_SHORT = 1 << 12
+"""Chunks of labels up to so many rows wait for more."""
+
+
+def tally_of(binning: Binning, held: int = SAMPLE) -> Numbers | Labels:
+    """Return what counts a stream of a column into cells, holding so many numbers of it at most."""
+    return Numbers(binning, held) if isinstance(binning, NumericBinning) else Labels(binning)
 
 
 def _same_clock(binning: Binning, arrow_type: pa.DataType) -> bool:
@@ -203,6 +317,12 @@ def _same_clock(binning: Binning, arrow_type: pa.DataType) -> bool:
     )
 
 
-def _check_type(binning: Binning, arrow_type: pa.DataType) -> None:
+def check_type(binning: Binning, arrow_type: pa.DataType) -> None:
+    """Refuse a column whose type cannot be counted under a binning.
+
+    Raises
+    ------
+    BinningError
+    """
     if not compatible(binning.kind, arrow_type) or not _same_clock(binning, arrow_type):
         raise BinningError(f"type changed: {binning.kind} in the reference, {arrow_type} now")

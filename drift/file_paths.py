@@ -7,7 +7,9 @@ that start with a dot or an underscore are left out, as Spark and Arrow do.
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -21,14 +23,19 @@ import pyarrow.fs as pafs
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 Format = Literal["parquet", "csv"]
 PartitionValue = int | date | str | None
 
 COMPRESSED = (".gz", ".bz2", ".zst", ".lz4")
 _STORE_SECONDS = 30
+_CLOCK_STEP = 2_000_000_000
+"""Nanoseconds: the coarsest clock that a file system keeps its times by."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+ROOT_VARIABLE = "DRIFT_FILES_ROOT"
+"""The environment's word for the folder that local files must lie in; by default any the user may read will do."""
+
 _MAGIC = re.compile(r"[*?\[]")
 _FORMATS: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -104,15 +111,76 @@ def _through_fsspec(uri: str, scheme: str) -> tuple[pafs.FileSystem, str]:
     return pafs.PyFileSystem(handler(filesystem)), base
 
 
-def expand(place: Place, path: str) -> list[pafs.FileInfo]:
-    """Return every file that a path, folder or glob stands for, sorted by path."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What files there are.
+
+    Parameters
+    ----------
+    asked
+        The path, folder or glob, and the format asked for.
+    shape
+    infos
+        Of the files that have it, sorted by path.
+    keys
+        Partition column → its value for each file.
+    folders
+        The local folders that say so, with the time of their last change; empty where that does not tell.
+    """
+
+    asked: tuple[str, Format | None]
+    shape: Format
+    infos: Sequence[pafs.FileInfo]
+    keys: dict[str, list[PartitionValue]]
+    folders: Mapping[str, int]
+
+    def holds(self) -> bool:
+        """Whether no file came or went since; the files themselves may have changed."""
+        try:
+            return bool(self.folders) and all(_changed(name) == at for name, at in self.folders.items())
+        except OSError:
+            return False
+
+
+def list_files(place: Place, path: str, file_format: Format | None) -> Listing:
+    """Find the files that a path, folder or glob stands for, and their format.
+
+    Raises
+    ------
+    SourceMissing
+        If there is none.
+    SourceError
+        If a folder cannot be listed, or the format is in doubt.
+    """
+    listed: set[str] = set()
+    begun = time.time_ns()
+    shape, infos = of_format(place.files, expand(place, path, listed), file_format)
+    folders = {} if place.remote else {name: _changed(name) for name in listed}
+    # A folder that changes once more before the clock moves on would look as it did: such a listing holds for once.
+    still = max(folders.values(), default=begun) < begun - _CLOCK_STEP
+    keys = partitions([info.path for info in infos])
+    return Listing((place.files, file_format), shape, infos, keys, folders if still else {})
+
+
+def _changed(folder: str) -> int:
+    return Path(folder).stat().st_mtime_ns
+
+
+def _children(place: Place, folder: str, *, recursive: bool, listed: set[str] | None) -> list[pafs.FileInfo]:
+    with place.reading(folder or ".", "be listed"):
+        infos = place.filesystem.get_file_info(pafs.FileSelector(folder, recursive=recursive))
+    if listed is not None:
+        listed.update([folder or ".", *(info.path for info in infos if recursive and not info.is_file)])
+    depth = len(folder.rstrip("/")) + 1 if folder else 0
+    return [i for i in infos if not any(part.startswith((".", "_")) for part in i.path[depth:].split("/"))]
+
+
+def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs.FileInfo]:
+    """Return every file that a path, folder or glob stands for, sorted by path; `listed` gathers folders asked."""
     filesystem = place.filesystem
 
     def children(folder: str, *, recursive: bool) -> list[pafs.FileInfo]:
-        with place.reading(folder or ".", "be listed"):
-            infos = filesystem.get_file_info(pafs.FileSelector(folder, recursive=recursive))
-        depth = len(folder.rstrip("/")) + 1 if folder else 0
-        return [i for i in infos if not any(part.startswith((".", "_")) for part in i.path[depth:].split("/"))]
+        return _children(place, folder, recursive=recursive, listed=listed)
 
     def everything(info: pafs.FileInfo) -> list[pafs.FileInfo]:
         return [info] if info.is_file else [c for c in children(info.path, recursive=True) if c.is_file]
@@ -139,7 +207,20 @@ def expand(place: Place, path: str) -> list[pafs.FileInfo]:
         raise SourceMissing(f"{place.files}: no such file or folder")
     if not infos:
         raise SourceMissing(f"{place.files}: no file there")
+    if not place.remote:
+        _check_root(place, [info.path for info in infos])
     return sorted({info.path: info for info in infos}.values(), key=lambda info: info.path)
+
+
+def _check_root(place: Place, paths: Sequence[str]) -> None:
+    """Refuse files outside the folder that ``DRIFT_FILES_ROOT`` names; links count as what they lead to."""
+    root = os.environ.get(ROOT_VARIABLE)
+    if not root:
+        return
+    allowed = Path(root).resolve()
+    for path in paths:
+        if not Path(path).resolve().is_relative_to(allowed):
+            raise SourceError(f"{place.files}: {path} leads outside {root}, and {ROOT_VARIABLE} allows no other files")
 
 
 def _format_of(path: str) -> Format | None:

@@ -11,31 +11,35 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from dataclasses import field as default
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.dataset as ds
 import pyarrow.types as t
 from pyarrow import parquet
 
 from drift.errors import SourceError
-from drift.file_paths import COMPRESSED, expand, locate, of_format, partition_type, partitions
+from drift.file_paths import COMPRESSED, list_files, locate, partition_type
 from drift.time_bounds import missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import pyarrow.fs as pafs
 
-    from drift.file_paths import Format, PartitionValue, Place
+    from drift.file_paths import Format, Listing, PartitionValue, Place
     from drift.time_bounds import Bound, WindowFilter
 
+    Read = Callable[[list[str]], Iterator[pa.RecordBatch]]
+    Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
+
 _BATCH_ROWS = 1 << 16
+_MOST_OPEN = 16
 _BUFFER_BYTES = 1 << 20
 _CSV_BLOCK = 1 << 24
 _CSV_CONVERSION = re.compile(r"CSV column #(\d+)")
@@ -43,7 +47,7 @@ _CSV_CONVERSION = re.compile(r"CSV column #(\d+)")
 
 def open_files(
     files: str, file_format: Format | None, chosen: WindowFilter | None, known: Opened | None = None
-) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
+) -> tuple[pa.Schema, str, Read, Columns | None]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
     Parameters
@@ -67,6 +71,8 @@ def open_files(
         `files`, without credentials.
     read
         Streams batches of at most 64 Ki rows.
+    columns
+        Opens the files to stream one column after another; None where rows have to be chosen, or files are many.
 
     Raises
     ------
@@ -78,13 +84,18 @@ def open_files(
         If an object store does not answer.
     """
     place, path = locate(files)
-    shape, infos = of_format(place.files, expand(place, path), file_format)
-    keys = partitions([info.path for info in infos])
+    known = {} if known is None else known
+    listing = known.get("listing")
+    if listing is None or listing.asked != (place.files, file_format) or not listing.holds():
+        listing = known["listing"] = list_files(place, path, file_format)
+    shape, infos, keys = listing.shape, listing.infos, listing.keys
     by_partition = chosen is not None and chosen.column in keys
     rows = _prune(keys, chosen, place.files) if chosen and by_partition else list(range(len(infos)))
     # A window without any file has the columns of the newest one.
-    wanted = [(infos[i], {name: keys[name][i] for name in keys}) for i in rows or [-1]]
-    opened = _open(place, shape, wanted, {} if known is None else known)
+    places = rows or [len(infos) - 1]
+    now = place.filesystem.get_file_info([infos[i].path for i in places])
+    wanted = [(info, {name: keys[name][i] for name in keys}) for i, info in zip(places, now, strict=True)]
+    opened = _open(place, shape, wanted, known.setdefault("files", {}))
     schema = _unify(opened, shape)
     holding = opened if rows else []
     condition: _Condition | None = None
@@ -96,7 +107,9 @@ def open_files(
         schema = _unify(holding or opened, shape)
     new = [(name, partition_type(values)) for name, values in keys.items() if name not in schema.names]
     schema = pa.schema([*schema, *pa.schema(new)])
-    return schema, place.files, partial(_read, place, holding, schema, condition)
+    read = partial(_read, place, holding, schema, condition)
+    by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
+    return schema, place.files, read, partial(_columns, place, holding, schema) if by_column else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +127,41 @@ def _read(
     wanted = list(dict.fromkeys([*columns, condition.column] if condition else columns))
     for file in files:
         with place.reading(file.path):
-            is_csv = isinstance(file.fragment.format, ds.CsvFileFormat)
-            for batch in _csv_batches(file, schema, wanted) if is_csv else _parquet_batches(place, file, wanted):
+            batches = _parquet_batches(place, file, wanted) if file.metadata else _csv_batches(file, schema, wanted)
+            for batch in batches:
                 if condition is None:
                     yield _fit(batch, file, schema, columns)
                     continue
                 table = pa.Table.from_batches([_fit(batch, file, schema, wanted)]).filter(condition.expression)
                 yield from (kept.select(columns) for kept in table.to_batches() if kept.num_rows)
+
+
+@contextmanager
+def _columns(
+    place: Place, files: Sequence[_File], schema: pa.Schema
+) -> Iterator[Callable[[str], Iterator[pa.Array[Any]]]]:
+    """Open the files, and yield what streams one column of them, in chunks; texts come as dictionaries."""
+    with ExitStack() as opened:
+        readers = []
+        for file in files:
+            with place.reading(file.path):
+                source = opened.enter_context(place.filesystem.open_input_file(file.path))
+                texts = [field.name for field in file.schema if t.is_string(field.type)]
+                readers.append(_parquet(place, file, source, texts))
+
+        def stream(name: str) -> Iterator[pa.Array[Any]]:
+            kind: Any = schema.field(name).type
+            for file, reader in zip(files, readers, strict=True):
+                with place.reading(file.path):
+                    if name not in file.schema.names:
+                        yield pa.repeat(pa.scalar(file.keys.get(name), kind), file.n_rows)
+                        continue
+                    for batch in reader.iter_batches(_BATCH_ROWS, file.groups, columns=[name], use_threads=False):
+                        column = batch.column(0)
+                        plain = column.type.value_type if t.is_dictionary(column.type) else column.type
+                        yield column if kind in {plain, column.type} else column.cast(kind)
+
+        yield stream
 
 
 def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequence[str]) -> pa.RecordBatch:
@@ -140,21 +181,24 @@ def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequenc
 
 def _parquet_batches(place: Place, file: _File, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Decode a file page by page: a scan by `pyarrow.dataset` would hold whole row groups, ten times the memory."""
-    groups = [group.id for group in file.fragment.row_groups]
     present = [name for name in columns if name in file.schema.names]
     if not present:
-        n_rows = sum(group.num_rows for group in file.fragment.row_groups)
-        yield from pa.table({"": pa.nulls(n_rows)}).to_batches(max_chunksize=_BATCH_ROWS)
+        for start in range(0, file.n_rows, _BATCH_ROWS):
+            yield pa.record_batch([pa.nulls(min(_BATCH_ROWS, file.n_rows - start))], names=[""])
         return
     with place.filesystem.open_input_file(file.path) as source:
-        # From a disk in small reads; from a store in few large ones.
-        reader = parquet.ParquetFile(
-            source,
-            metadata=file.fragment.metadata,
-            buffer_size=0 if place.remote else _BUFFER_BYTES,
-            pre_buffer=place.remote,
-        )
-        yield from reader.iter_batches(_BATCH_ROWS, row_groups=groups, columns=present)
+        yield from _parquet(place, file, source).iter_batches(_BATCH_ROWS, row_groups=file.groups, columns=present)
+
+
+def _parquet(place: Place, file: _File, source: Any, texts: Sequence[str] = ()) -> parquet.ParquetFile:
+    # From a disk in small reads; from a store in few large ones.
+    return parquet.ParquetFile(
+        source,
+        metadata=file.metadata,
+        read_dictionary=list(texts),
+        buffer_size=0 if place.remote else _BUFFER_BYTES,
+        pre_buffer=place.remote,
+    )
 
 
 def _csv_batches(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -167,6 +211,8 @@ def _csv_batches(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iter
 
 
 def _empty_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow.compute as pc
+
     blank: Any = pa.scalar("")
     for i, field in enumerate(batch.schema):
         if t.is_string(field.type):
@@ -176,6 +222,8 @@ def _empty_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _scan_csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow.dataset as ds
+
     dataset = ds.FileSystemDataset([file.fragment], schema, file.fragment.format, file.fragment.filesystem)
     # By expression, not by name: a list of names would read a dot as a path into a struct.
     wanted: Any = {name: ds.field(name) for name in columns}
@@ -185,23 +233,39 @@ def _scan_csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterato
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """An Arrow fragment (Any: its stubs do not know its path), its own schema, and what its path says of its rows."""
+    """A file, its own schema, and what its path says of its rows.
 
-    fragment: Any
+    Of Parquet its metadata and the row groups to read; of CSV an Arrow fragment (Any: its stubs do not know its path).
+    """
+
+    path: str
     schema: pa.Schema
     keys: dict[str, PartitionValue]
+    metadata: parquet.FileMetaData | None = None
+    groups: list[int] = default(default_factory=list)
+    fragment: Any = None
 
     @property
-    def path(self) -> str:
-        return str(self.fragment.path)
+    def n_rows(self) -> int:
+        """Rows of the row groups to read."""
+        return sum(self.metadata.row_group(i).num_rows for i in self.groups) if self.metadata else 0
 
 
-Opened = dict[tuple[Any, ...], _File]
+class Opened(TypedDict, total=False):
+    """What was found and opened for a window: for the next one only what has changed is looked up again."""
+
+    listing: Listing
+    files: dict[tuple[Any, ...], _File]
+
+
 """Files by their path, size and time of change."""
 
 
 def _open(
-    place: Place, shape: Format, infos: Sequence[tuple[pafs.FileInfo, dict[str, PartitionValue]]], known: Opened
+    place: Place,
+    shape: Format,
+    infos: Sequence[tuple[pafs.FileInfo, dict[str, PartitionValue]]],
+    known: dict[tuple[Any, ...], _File],
 ) -> list[_File]:
     """Read the schema of every file, several at a time."""
     names = [(info.path, info.size, info.mtime_ns, shape) for info, _ in infos]
@@ -217,16 +281,9 @@ def _open(
 
 
 def _open_new(place: Place, shape: Format, infos: Sequence[pafs.FileInfo]) -> list[_File]:
-    arrow_format: Any = (
-        ds.ParquetFileFormat()
-        if shape == "parquet"
-        else ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK))
-    )
-
     def one(info: pafs.FileInfo) -> _File:
         with place.reading(info.path, f"be read as {shape}"):
-            fragment = arrow_format.make_fragment(info.path, place.filesystem)
-            file = _File(fragment, fragment.physical_schema.remove_metadata(), {})
+            file = (_open_parquet if shape == "parquet" else _open_csv)(place, info.path)
             names = file.schema.names
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
@@ -238,6 +295,22 @@ def _open_new(place: Place, shape: Format, infos: Sequence[pafs.FileInfo]) -> li
         return list(map(one, infos))
     with ThreadPoolExecutor(8, thread_name_prefix="drift-schemas") as pool:
         return list(pool.map(one, infos))
+
+
+def _open_parquet(place: Place, path: str) -> _File:
+    with place.filesystem.open_input_file(path) as source:
+        reader = parquet.ParquetFile(source)
+        groups = list(range(reader.num_row_groups))
+        return _File(path, reader.schema_arrow.remove_metadata(), {}, reader.metadata, groups)
+
+
+def _open_csv(place: Place, path: str) -> _File:
+    import pyarrow.csv
+    import pyarrow.dataset as ds
+
+    shape = ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK))
+    fragment: Any = shape.make_fragment(path, place.filesystem)
+    return _File(path, fragment.physical_schema.remove_metadata(), {}, fragment=fragment)
 
 
 def _settle(file: _File) -> _File:
@@ -303,9 +376,11 @@ def _prune(keys: dict[str, list[PartitionValue]], chosen: WindowFilter, files: s
 
 
 def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, chosen: WindowFilter) -> _Condition:
+    import pyarrow.compute as pc
+
     kind: Any = schema.field(chosen.column).type
     value_type = kind.value_type if t.is_dictionary(kind) else kind
-    column: Any = ds.field(chosen.column)
+    column: Any = pc.field(chosen.column)
     sample: object
     if t.is_date(value_type):
         sample = date(1970, 1, 1)
@@ -324,15 +399,18 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
 
 def _holding(place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition) -> list[_File]:
     """Return the files that may hold rows of the window, and of each only the row groups that may, by statistics."""
+    import pyarrow.dataset as ds
+
     found = []
     with place.reading(place.files):
         for file in files:
-            if not isinstance(file.fragment, ds.ParquetFileFragment):
+            if not file.metadata:
                 found.append(file)
                 continue
-            part: Any = file.fragment.subset(filter=condition.expression, schema=schema)
-            if part.row_groups:
-                found.append(replace(file, fragment=part))
+            whole: Any = ds.ParquetFileFormat().make_fragment(file.path, place.filesystem)
+            groups = [group.id for group in whole.subset(filter=condition.expression, schema=schema).row_groups]
+            if groups:
+                found.append(replace(file, groups=groups))
     return found
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
 from drift.errors import BinningError
 from drift.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
+from drift.sampling import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +36,8 @@ MAX_KNOWN_LEVELS = 10_000
 """Rare levels remembered by name; a feature with more is an identifier and does not tell *unseen* from *other*."""
 
 SAMPLE = 1 << 17
-"""Edges come from all values up to this many, then from a systematic sample (rank error below 0.3 %)."""
+"""Edges, and the values that recur, come from all numbers up to this many, then from a systematic sample (rank error
+below 0.3 %)."""
 
 
 def bin_count(n_reference: int, n_current: int) -> int:
@@ -88,6 +90,12 @@ def fit_numeric(
         return NumericBinning(np.asarray(bins, np.float64), scale)
     flat = np.asarray(values, np.float64).ravel()
     ordered = np.sort(flat[np.isfinite(flat)])
+    return _fit_ordered(ordered, expected_rows, n_rows, bins, scale)
+
+
+def _fit_ordered(
+    ordered: NDArray[np.float64], expected_rows: int | None, n_rows: int | None, bins: int | None, scale: Scale
+) -> NumericBinning:
     n = len(ordered)
     if n == 0:
         return NumericBinning(np.empty(0), scale)
@@ -98,14 +106,20 @@ def fit_numeric(
     shares = np.array([i / k for i in range(1, k)] + tails + [1 - tail for tail in tails])
     ranks = np.minimum((shares * n).astype(np.intp), n - 1)
     step = max(1, int(TIE_SHARE * n))
-    candidates = np.unique(ordered[::step])
+    candidates = _distinct(ordered[::step])
     widths = np.searchsorted(ordered, candidates, "right") - np.searchsorted(ordered, candidates, "left")
     # Two rows are always a "large share" of fifty; a tie means the value really recurs.
     ties = candidates[(widths >= TIE_SHARE * n) & ((widths > 1) | (n == 1))]
     with np.errstate(over="ignore"):
         edges = np.concatenate([ordered[ranks], ties, _after(ties, scale), ordered[:1], _after(ordered[-1:], scale)])
-    edges = np.unique(edges)
+    edges = _distinct(np.sort(edges))
     return NumericBinning(edges[np.isfinite(edges)], scale)
+
+
+def _distinct(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each of sorted numbers once. `np.unique` would do, and load `numpy.ma`, which takes as long as a fit."""
+    first: NDArray[np.bool_] = np.append(True, ordered[1:] != ordered[:-1])
+    return ordered[first]
 
 
 def _after(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
@@ -165,55 +179,47 @@ class FitOptions:
 
 
 @dataclass
-class _Numbers:
-    """A bounded, deterministic sample of a stream of numbers: everything, then every 2nd, 4th, … value."""
+class Numbers:
+    """A bounded, deterministic sample of a stream of numbers."""
 
     scale: Scale
-    kept: list[NDArray[np.float64]] = field(default_factory=list)
-    n: int = 0
-    stride: int = 1
-    size: int = 0
-    random: np.random.Generator = field(default_factory=lambda: np.random.Generator(np.random.PCG64(0)))
+    sample: Sample = field(default_factory=lambda: Sample(SAMPLE))
 
     def add(self, array: pa.Array[Any]) -> None:
-        values, _ = to_numbers(array)
-        values = values[np.isfinite(values)]
-        first = -self.n % self.stride
-        self.n += len(values)
-        # A copy: a view would pin the whole row group it was cut from.
-        starts = np.arange(first, len(values), self.stride)
-        taken = values[np.minimum(starts + self.random.integers(0, self.stride, len(starts)), len(values) - 1)]
-        self.kept.append(taken)
-        self.size += len(taken)
-        while self.size > SAMPLE:
-            # One of each pair, drawn: a fixed one would see one of two sensors that report in turns.
-            joined = np.concatenate(self.kept)
-            pairs = np.arange(0, len(joined) - 1, 2)
-            joined = joined[pairs + self.random.integers(0, 2, len(pairs))]
-            self.kept, self.size, self.stride = [joined], len(joined), self.stride * 2
+        """Take a chunk of a column into account."""
+        self.take(to_numbers(array)[0])
+
+    def take(self, values: NDArray[np.float64]) -> None:
+        """Take numbers into account; NaN and infinities have no part in the fit."""
+        finite = np.isfinite(values)
+        self.sample.add(values if finite.all() else values[finite])
 
     def fitted(self, options: FitOptions, expected_rows: int | None) -> NumericBinning:
-        values = np.concatenate(self.kept) if self.kept else np.empty(0)
-        return fit_numeric(values, expected_rows=expected_rows, n_rows=self.n, bins=options.bins, scale=self.scale)
+        """Return the binning; nothing can be added any more."""
+        if options.bins is not None and not isinstance(options.bins, int):
+            return fit_numeric([], bins=options.bins, scale=self.scale)
+        return _fit_ordered(self.sample.ordered, expected_rows, self.sample.n, options.bins, self.scale)
 
 
 @dataclass
-class _Labels:
+class Labels:
     """How often each label occurs in a stream."""
 
     kind: Kind
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, array: pa.Array[Any]) -> None:
+        """Take a chunk of a column into account."""
         labels, counts, _ = to_labels(array)
         for label, count in zip(labels, counts.tolist(), strict=True):
             self.counts[label] = self.counts.get(label, 0) + count
 
     def fitted(self, options: FitOptions, _expected_rows: int | None) -> CategoricalBinning:
+        """Return the binning."""
         return fit_categorical(self.counts, levels=options.levels, salt=options.salt, kind=self.kind)
 
 
-def _sketch(arrow_type: pa.DataType, options: FitOptions) -> _Numbers | _Labels:
+def sketch(arrow_type: pa.DataType, options: FitOptions) -> Numbers | Labels:
     """Return an empty sketch for a column of this type.
 
     Raises
@@ -227,7 +233,7 @@ def _sketch(arrow_type: pa.DataType, options: FitOptions) -> _Numbers | _Labels:
     as_seconds = kind == "numeric" and infer_kind(arrow_type) == "datetime"
     if not (compatible(kind, arrow_type) or as_seconds):
         raise BinningError(f"type {arrow_type} cannot be read as {kind}: cast it in the query or leave kind")
-    return _Labels(kind) if kind in {"categorical", "boolean"} else _Numbers(infer_scale(arrow_type))
+    return Labels(kind) if kind in {"categorical", "boolean"} else Numbers(infer_scale(arrow_type))
 
 
 def fit(
@@ -264,7 +270,7 @@ def fit(
     """
     import pyarrow.types as t
 
-    sketches: dict[str, _Numbers | _Labels] = {}
+    sketches: dict[str, Numbers | Labels] = {}
     problems: dict[str, str] = {}
     nulls: set[str] = set()
     for batch in batches:
@@ -278,7 +284,7 @@ def fit(
                 continue
             try:
                 if name not in sketches:
-                    sketches[name] = _sketch(column.type, options)
+                    sketches[name] = sketch(column.type, options)
                 sketches[name].add(column)
             except BinningError as error:
                 problems[name] = str(error)
@@ -287,7 +293,7 @@ def fit(
 
 def _fitted(
     features: Mapping[str, FitOptions],
-    sketches: Mapping[str, _Numbers | _Labels],
+    sketches: Mapping[str, Numbers | Labels],
     nulls: set[str],
     problems: dict[str, str],
     expected_rows: int | None,

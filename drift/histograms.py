@@ -196,27 +196,24 @@ class Summary:
     @classmethod
     def of(cls, values: NDArray[np.float64] | list[float]) -> Summary:
         """Summarise numbers; NaN are left out."""
-        return cls.of_sorted(np.sort(np.asarray(values, np.float64).ravel()))
-
-    @classmethod
-    def of_sorted(cls, ordered: NDArray[np.float64]) -> Summary:
-        """Summarise sorted numbers, NaN last; the array is written over, as another would cost more than the sums."""
-        first, present = np.searchsorted(ordered, [-np.inf, np.inf], "right").tolist()
-        last = int(np.searchsorted(ordered, np.inf, "left"))
-        finite = ordered[first:last]
-        n, infinite = len(finite), first + present - last
+        flat = np.asarray(values, np.float64).ravel()
+        finite = np.isfinite(flat)
+        infinite = 0
+        if not finite.all():
+            infinite = int(np.count_nonzero(np.isinf(flat)))
+            flat = flat[finite]
+        n = len(flat)
         if not n:
             return cls(infinite=infinite)
-        low, high = float(finite[0]), float(finite[-1])
-        zeros = int(np.searchsorted(finite, 0.0, "right") - np.searchsorted(finite, 0.0, "left"))
         # Float64 overflows on values near its limit; infinity is then the honest sum, and it is not stored as one.
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(finite.mean())
+            mean = float(flat.mean())
             if not math.isfinite(mean):
-                mean = float((finite / n).sum())
-            finite -= mean
-            m2 = float(np.square(finite, out=finite).sum())
-        return cls(n, mean, m2, low, high, zeros, infinite)
+                mean = float((flat / n).sum())
+            squares = flat - mean
+            m2 = float(np.square(squares, out=squares).sum())
+        zeros = int(np.count_nonzero(flat == 0))
+        return cls(n, mean, m2, float(flat.min()), float(flat.max()), zeros, infinite)
 
     @property
     def std(self) -> float | None:
@@ -230,15 +227,14 @@ class Summary:
             return Summary(full.n, full.mean, full.m2, full.low, full.high, full.zeros, infinite)
         n = self.n + other.n
         step = other.mean - self.mean
-        mean = (
-            self.mean + step * other.n / n
-            if math.isfinite(step)
-            else self.mean * (self.n / n) + other.mean * (other.n / n)
-        )
+        # Near the limit of float64 the step, or a product with it, is infinite where the mean is not.
+        mean = self.mean + step * (other.n / n)
+        if not math.isfinite(mean):
+            mean = self.mean * (self.n / n) + other.mean * (other.n / n)
         return Summary(
             n,
             mean,
-            self.m2 + other.m2 + step * step * (self.n * other.n / n),
+            self.m2 + other.m2 + step * step * (self.n * (other.n / n)),
             min(x for x in (self.low, other.low) if x is not None),
             max(x for x in (self.high, other.high) if x is not None),
             self.zeros + other.zeros,
@@ -263,6 +259,8 @@ class Profile:
         Arrow type of every column seen, as text.
     problems : dict
         Why each of the other features could not be counted, in words.
+    segments : dict
+        The same of each segment, by its name; see `drift.segments`.
 
     Raises
     ------
@@ -276,6 +274,7 @@ class Profile:
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     schema: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, Profile] = field(default_factory=dict)
 
     @classmethod
     def total(cls, parts: Sequence[Profile]) -> Profile:
@@ -284,7 +283,10 @@ class Profile:
         summed: dict[str, Summary] = {}
         schema: dict[str, str] = {}
         problems: dict[str, str] = {}
+        segments: dict[str, list[Profile]] = {}
         for part in parts:
+            for name, segment in part.segments.items():
+                segments.setdefault(name, []).append(segment)
             for name, histogram in part.histograms.items():
                 counted.setdefault(name, []).append(histogram)
             for name, summary in part.summaries.items():
@@ -292,7 +294,8 @@ class Profile:
             schema |= part.schema
             problems |= part.problems
         histograms = {name: Histogram.total(each) for name, each in counted.items()}
-        return cls(None, sum(part.n_rows for part in parts), histograms, summed, schema, problems)
+        together = {name: cls.total(each) for name, each in segments.items()}
+        return cls(None, sum(part.n_rows for part in parts), histograms, summed, schema, problems, together)
 
     def __add__(self, other: Profile) -> Profile:
         return Profile.total((self, other))

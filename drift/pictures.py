@@ -164,7 +164,7 @@ def wasserstein(
     before, after = _form(reference, reference_summary), _form(current, current_summary)
     if before is None or after is None:
         return None
-    cuts = np.union1d(before.upto, after.upto)
+    cuts = np.array(sorted({*before.upto.tolist(), *after.upto.tolist()}))
     start = np.append(0.0, cuts[:-1])
     middle = (start + cuts) / 2
     with np.errstate(over="ignore", invalid="ignore"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from drift.time_bounds import WindowFilter, missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     import pandas as pd
     import pyarrow as pa
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from drift.config import Source
     from drift.file_source import Opened
     from drift.windows import Calendar, Window
+
+    Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
 
 _BATCH_ROWS = 1 << 16
 
@@ -40,6 +44,9 @@ class Snapshot:
         The source as messages name it; never holds a password.
     read
         Given column names, starts a new stream of batches; given none, their lengths still sum to the rows.
+    columns
+        Opens the source to stream one column after another, each in chunks; None where rows only come whole. Each
+        opening is its own, for a thread of its own.
 
     Examples
     --------
@@ -54,6 +61,7 @@ class Snapshot:
     arrow_schema: pa.Schema
     origin: str
     read: Callable[[list[str]], Iterator[pa.RecordBatch]] = field(repr=False)
+    columns: Columns | None = field(default=None, repr=False)
 
     @property
     def schema(self) -> dict[str, str]:
@@ -184,7 +192,15 @@ def open_table(data: Any) -> Snapshot:
     def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
         return (batch.select(columns) for batch in table.to_batches(max_chunksize=_BATCH_ROWS))
 
-    return Snapshot(table.schema.remove_metadata(), f"the {type(data).__name__}", read)
+    @contextmanager
+    def columns() -> Iterator[Callable[[str], Iterator[pa.Array[Any]]]]:
+        def stream(name: str) -> Iterator[pa.Array[Any]]:
+            whole = table.column(name)
+            return (chunk for i in range(0, len(whole), _BATCH_ROWS) for chunk in whole.slice(i, _BATCH_ROWS).chunks)
+
+        yield stream
+
+    return Snapshot(table.schema.remove_metadata(), f"the {type(data).__name__}", read, columns)
 
 
 def _refuse_duplicates(names: Sequence[str]) -> None:

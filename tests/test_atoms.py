@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from drift.atoms import KEPT, Atoms
 
@@ -137,3 +138,12 @@ def test_atoms_are_frozen_and_show_themselves() -> None:
         known.rows[0] = 5
     assert repr(known) == "Atoms({'values': [0.1], 'rows': [3], 'typical': 0, 'bound': 1})"
     assert known != "Atoms"
+
+
+@pytest.mark.parametrize("stride", [2, 4, 64, 1024])
+@pytest.mark.parametrize("seen", [0, 1, 5, 30, 400, 10_000])
+def test_a_scaled_bound_is_exceeded_by_chance_once_in_a_million(seen: int, stride: int) -> None:
+    """A value with more rows than the bound has so few in the sample hardly ever, and the bound is not much looser."""
+    bound = Atoms([], [], [], 0, seen).scaled(stride).bound
+    assert binom.cdf(seen, bound + 1, 1 / stride) < 2e-6
+    assert bound <= 1.3 * stride * (seen + 14 + 5 * seen**0.5)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from drift.comparison import compare, fit_options, schema_findings
 from drift.config import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
+from drift.fitting import SAMPLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +85,54 @@ def test_a_table_and_its_files_give_one_answer(tmp_path: Path, rng: np.random.Ge
     ]
     for other in others:
         assert [v.score.kl for v in other.verdicts if v.score] == [v.score.kl for v in whole.verdicts if v.score]
+
+
+def told(reference: pd.DataFrame | Path, current: pd.DataFrame | Path) -> str:
+    """All that a comparison says, but for what its reference is called."""
+    return replace(compare(reference, current), reference="").to_json(indent=1)
+
+
+CELLS = st.one_of(
+    st.lists(st.none() | st.floats(), min_size=1, max_size=60),
+    st.lists(st.none() | st.integers(-(2**62), 2**62), min_size=1, max_size=60),
+    st.lists(st.none() | st.integers(-3, 3), min_size=1, max_size=60),
+    st.lists(st.none() | st.text(max_size=3), min_size=1, max_size=60),
+    st.lists(st.none() | st.booleans(), min_size=1, max_size=60),
+    st.lists(st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1)), min_size=1, max_size=60),
+    st.lists(st.none() | st.decimals(-999, 999, places=2), min_size=1, max_size=60),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=CELLS, after=CELLS, cuts=st.integers(1, 7))
+def test_a_frame_and_its_parquet_file_give_one_report(
+    tmp_path: Path, before: list[Any], after: list[Any], cuts: int
+) -> None:
+    """Whatever is in them, and however the file is cut into row groups: the same report to the last bit."""
+    frames = [pa.table({"x": pa.array(values), "y": range(len(values))}).to_pandas() for values in (before, after)]
+    paths = [tmp_path / "before.parquet", tmp_path / "after.parquet"]
+    for frame, path in zip(frames, paths, strict=True):
+        pq.write_table(pa.Table.from_pandas(frame), path, row_group_size=cuts)
+    assert told(*paths) == told(*frames)
+
+
+def test_a_long_table_in_one_file_and_in_many_gives_one_report(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Beyond the rows that are all looked at, by columns or by rows: the sample is the same, and so is the report."""
+    n = SAMPLE + 50_000
+    frames = []
+    for name in ("before", "after"):
+        frame = pd.DataFrame({"x": rng.normal(size=n), "price": np.round(rng.lognormal(3, 1, n), 1)})
+        frame.loc[rng.random(n) < 0.1, "x"] = np.nan
+        if name == "after":
+            frame.loc[rng.random(n) < 0.03, "price"] = 20.0
+        frames.append(frame)
+        (tmp_path / name).mkdir()
+        for i, start in enumerate(range(0, n, n // 19)):
+            part = frame.iloc[start : start + n // 19]
+            pq.write_table(pa.Table.from_pandas(part), tmp_path / name / f"{i:02}.parquet")
+    whole = told(*frames)
+    assert '"= 20"' in whole
+    assert told(tmp_path / "before", tmp_path / "after") == whole
 
 
 def test_missing_new_and_retyped_columns_are_findings(rng: np.random.Generator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.binning import CHUNK, Binning, CategoricalBinning, NumericBinning
-from drift.counting import count, count_numbers
+from drift.counting import Tally, count, count_numbers
 from drift.fitting import FitOptions, fit
 from drift.histograms import Histogram, Profile, Summary
 from drift.windows import Window
@@ -215,7 +216,7 @@ def test_a_profile_without_features() -> None:
     assert count([rows(x=[1, 2])], {}) == Profile(None, 2, {}, {}, {"x": "int64"}, {})
 
 
-# --- what is read off the sorted chunks
+# --- what recurs
 
 
 @law
@@ -223,13 +224,15 @@ def test_a_profile_without_features() -> None:
     st.lists(st.integers(0, 12) | st.floats(0, 12) | st.none(), max_size=80), st.lists(st.integers(0, 80), max_size=5)
 )
 def test_what_recurs_does_not_depend_on_cuts_or_order(values: list[float | None], cuts: list[int]) -> None:
-    """Up to a chunk of rows the atoms are exact, and the summary too, whatever the order of the rows."""
+    """Up to a chunk of rows the atoms are exact, whatever the order of the rows; sums differ in their rounding."""
     binnings = {"x": NumericBinning([0, 4, 5, 13], "number")}
     batch = pa.record_batch({"x": pa.array(values, pa.float64())})
     backwards = pa.record_batch({"x": pa.array(values[::-1], pa.float64())})
     whole = count([batch], binnings)
     assert count(split(batch, cuts), binnings) == whole
-    assert count(split(backwards, cuts), binnings) == whole
+    turned = count(split(backwards, cuts), binnings)
+    assert turned.histograms == whole.histograms
+    assert astuple(turned.summaries["x"]) == pytest.approx(astuple(whole.summaries["x"]))
     atoms = whole.histograms["x"].atoms
     assert atoms is not None
     present = [value for value in values if value is not None]
@@ -239,7 +242,7 @@ def test_what_recurs_does_not_depend_on_cuts_or_order(values: list[float | None]
 
 
 def test_a_long_window_counts_alike_however_it_is_cut() -> None:
-    """Chunks are cut where so many rows are full, not where the batches end."""
+    """Chunks are cut where so many rows are full, not where the batches end; what recurs is told from a sample."""
     rng = np.random.default_rng(0)
     values = np.where(rng.random(3 * CHUNK + 17) < 0.01, 0.3, np.round(rng.normal(size=3 * CHUNK + 17), 3))
     column = pa.array(values, mask=rng.random(len(values)) < 0.02)
@@ -252,7 +255,8 @@ def test_a_long_window_counts_alike_however_it_is_cut() -> None:
     assert atoms is not None
     held = int((column.drop_null().to_numpy() == 0.3).sum())
     rows, most = atoms.rows_of([0.3])
-    assert rows[0] == held <= most[0]
+    assert rows[0] == pytest.approx(held, rel=0.15)
+    assert held <= most[0]
 
 
 def test_numbers_in_memory_count_like_a_stream() -> None:
@@ -278,3 +282,78 @@ def test_infinity_and_signed_zero_are_counted_once() -> None:
     assert atoms.values.tolist() == [0.0]
     assert not np.signbit(atoms.values[0])
     assert atoms.rows.tolist() == [3]
+
+
+# --- pushed, segment by segment
+
+
+@law
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), awkward, st.none() | st.sampled_from(["a", "b", "c", "new", ""])), max_size=60
+    ),
+    st.lists(st.integers(0, 60), max_size=5),
+    st.sampled_from(["plain", "encoded"]),
+)
+def test_segments_counted_in_one_pass_sum_to_the_whole(
+    values: list[tuple[int, Any, Any]], cuts: list[int], texts: str
+) -> None:
+    """A tally for each segment gets its rows of every batch: each is its own count, and in every cell they add up."""
+    segment, number, label = (list(column) for column in zip(*values, strict=True)) if values else ([], [], [])
+    labels = pa.array(label, pa.string())
+    batch = pa.record_batch(
+        {
+            "number": pa.array(number, pa.float64()),
+            "label": labels.dictionary_encode() if texts == "encoded" else labels,
+            "segment": pa.array(segment, pa.int64()),
+        }
+    )
+    binnings: dict[str, Binning] = {"number": NumericBinning([-1, 0, 1e300]), "label": CategoricalBinning(("a",))}
+    tallies = [Tally(binnings) for _ in range(3)]
+    for part in split(batch, cuts):
+        for i, tally in enumerate(tallies):
+            tally.add(part.filter(pa.compute.equal(part["segment"], i)))
+    profiles = [tally.profile() for tally in tallies]
+    for i, profile in enumerate(profiles):
+        assert profile == count([batch.filter(pa.compute.equal(batch["segment"], i))], binnings)
+    whole = count([batch], binnings)
+    for name in binnings:
+        parts = [profile.histograms[name].counts for profile in profiles]
+        assert np.sum(parts, axis=0).tolist() == whole.histograms[name].counts.tolist()
+
+
+@pytest.mark.parametrize("size", [1, 7, 300, 5000])
+def test_a_tally_that_holds_little_counts_the_same(size: int) -> None:
+    """Whatever it may hold, and however small its batches are: the same cells, and a bound on what recurs."""
+    rng = np.random.default_rng(0)
+    n = 20_000 if size > 10 else 3000
+    table = pa.table(
+        {
+            "number": pa.array(np.where(rng.random(n) < 0.1, 0.5, rng.normal(size=n)), mask=rng.random(n) < 0.1),
+            "label": pa.array(rng.choice(["a", "b", "c"], n), mask=rng.random(n) < 0.1),
+        }
+    )
+    binnings: dict[str, Binning] = {"number": BINNING, "label": CategoricalBinning(("a",), ("b",))}
+    tally = Tally(binnings, held=1000)
+    for batch in table.to_batches(max_chunksize=size):
+        tally.add(batch)
+    profile, whole = tally.profile(), count(table.to_batches(), binnings)
+    for name in binnings:
+        assert profile.histograms[name].counts.tolist() == whole.histograms[name].counts.tolist()
+    assert astuple(profile.summaries["number"]) == pytest.approx(astuple(whole.summaries["number"]))
+    atoms = profile.histograms["number"].atoms
+    assert atoms is not None
+    held = int((table["number"].to_numpy() == 0.5).sum())
+    assert held <= atoms.rows_of([0.5])[1][0]
+
+
+def test_a_tally_keeps_no_batch_alive() -> None:
+    """What waits to be counted is a copy: a few rows of each batch do not hold the whole of it in memory."""
+    tally = Tally({"x": BINNING, "y": CategoricalBinning(("a",))})
+    batch = pa.record_batch({"x": np.zeros(1 << 20), "y": pa.array(["a long label"] * (1 << 20))})
+    before = pa.total_allocated_bytes()
+    tally.add(batch.slice(5, 100))
+    assert pa.total_allocated_bytes() - before < 10_000
+    del batch
+    assert pa.total_allocated_bytes() < 1 << 20
+    assert tally.profile().n_rows == 100

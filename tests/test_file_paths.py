@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from drift.errors import SourceMissing
+from drift.errors import SourceError, SourceMissing
 from drift.file_paths import expand, locate, partition_type, partitions
 
 if TYPE_CHECKING:
@@ -39,6 +39,20 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     place, path = locate(str(tmp_path / "nope"))
     with pytest.raises(SourceMissing, match="nope"):
         expand(place, path)
+
+
+def test_files_outside_the_folder_that_is_allowed_are_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by their own path, nor by dots, nor by a link that lies inside."""
+    secret = lake.parent / f"{lake.name}-secret.parquet"
+    secret.write_bytes(b"")
+    (lake / "link.parquet").symlink_to(secret)
+    place, path = locate(str(lake))
+    assert len(expand(place, path)) == 3
+    monkeypatch.setenv("DRIFT_FILES_ROOT", str(lake))
+    assert len(expand(place, f"{path}/date=*/*.parquet")) == 2
+    for outside in (path, str(secret), f"{path}/../{secret.name}", f"{path}/*.parquet"):
+        with pytest.raises(SourceError, match="outside"):
+            expand(*locate(outside))
 
 
 def test_partitions_are_typed_by_all_their_values() -> None:

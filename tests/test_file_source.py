@@ -17,6 +17,7 @@ import pytest
 from drift import file_source
 from drift.config import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
+from drift.file_paths import list_files
 from drift.snapshots import Snapshot, open_snapshot
 from drift.windows import Calendar, Window
 
@@ -455,13 +456,47 @@ def test_a_file_is_opened_once_for_many_windows_and_anew_when_it_changed(write: 
     """What is known of a file holds until its size or its time says otherwise."""
     path = write("a.parquet", x=[1, 2, 3])
     known: Opened = {}
-    first, _, _ = file_source.open_files(str(path), None, None, known)
-    (file,) = known.values()
+    first, *_ = file_source.open_files(str(path), None, None, known)
+    (file,) = known["files"].values()
     file_source.open_files(str(path), None, None, known)
-    assert [each.schema for each in known.values()] == [file.schema]
-    assert next(iter(known.values())).fragment is file.fragment
+    assert [each.schema for each in known["files"].values()] == [file.schema]
+    assert next(iter(known["files"].values())).metadata is file.metadata
     write("a.parquet", x=[1, 2, 3], y=["a", "b", "c"])
-    schema, _, read = file_source.open_files(str(path), None, None, known)
+    schema, _, read, _ = file_source.open_files(str(path), None, None, known)
     assert (first.names, schema.names) == (["x"], ["x", "y"])
     assert [batch.num_rows for batch in read(["y"])] == [3]
-    assert len(known) == 1
+    assert len(known["files"]) == 1
+
+
+def test_folders_are_listed_anew_only_when_they_changed(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that came or went changes its folder; one that was written over is known by its size and time."""
+    path = write("day=2024-01-01/a.parquet", x=[1])
+    write("day=2024-01-02/a.parquet", x=[2])
+    folder = path.parent.parent
+    for each in (folder, *folder.iterdir()):
+        os.utime(each, (1e9, 1e9))
+    known: Opened = {}
+    asked = 0
+
+    def listing(*arguments: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return list_files(*arguments)
+
+    monkeypatch.setattr(file_source, "list_files", listing)
+
+    def rows() -> int:
+        _, _, read, _ = file_source.open_files(str(folder), None, None, known)
+        return sum(batch.num_rows for batch in read([]))
+
+    assert (rows(), rows(), asked) == (2, 2, 1)
+    before = path.parent.stat().st_mtime_ns
+    write("day=2024-01-01/a.parquet", x=[1, 1, 1])
+    os.utime(path.parent, ns=(before, before))
+    assert (rows(), asked) == (4, 1)
+    write("day=2024-01-02/b.parquet", x=[2])
+    assert (rows(), asked) == (5, 2)
+    # That folder has changed just now: whether it will once more its time would not tell.
+    assert (rows(), asked) == (5, 3)

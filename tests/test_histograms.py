@@ -33,6 +33,7 @@ WINDOW = Window(datetime(2013, 2, 8, 5, tzinfo=UTC), datetime(2013, 2, 9, 5, tzi
 
 histograms = st.lists(st.integers(0, 10**12), min_size=5, max_size=5).map(lambda counts: Histogram(BINNING, counts))
 numbers = st.floats(-1e100, 1e100)
+finite = st.floats(allow_nan=False, allow_infinity=False)
 awkward = st.floats() | st.none()
 
 
@@ -203,6 +204,20 @@ def test_the_mean_of_finite_numbers_is_finite() -> None:
     a, b = Summary.of([1.7e308, 1.7e308]), Summary.of([-1.7e308, -1.7e308])
     assert a.mean == pytest.approx(1.7e308)
     assert (a + b).mean == pytest.approx(0, abs=1e300)
+    # A step of half the range times the rows of the other is too large, the step itself is not.
+    assert (Summary.of([0.0]) + Summary.of([1.6e308] * 3)).mean == pytest.approx(1.2e308)
+
+
+@law
+@given(st.lists(finite, min_size=1, max_size=20), st.lists(finite, min_size=1, max_size=20))
+def test_a_merged_mean_lies_between_the_extremes(left: list[float], right: list[float]) -> None:
+    """For any finite numbers at all, up to rounding; the sum of squares may be too large, but is never NaN."""
+    merged = Summary.of(left) + Summary.of(right)
+    low, high = min(left + right), max(left + right)
+    slack = 1e-12 * max(abs(low), abs(high))
+    # Halves, as the bounds with their slack may lie beyond float64.
+    assert low / 2 - slack <= merged.mean / 2 <= high / 2 + slack
+    assert not math.isnan(merged.m2)
 
 
 # --- profiles add up

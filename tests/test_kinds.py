@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -139,6 +139,30 @@ def test_one_instant_is_one_label_whatever_its_unit(units: tuple[str, str]) -> N
     """Nanoseconds from pandas 2 XX instants are the same labels."""
     fine, coarse = (to_labels(pa.array([MOMENT], pa.timestamp(unit)))[0] for unit in units)
     assert fine == coarse
+
+
+@law
+@given(st.data())
+def test_a_decimal_is_read_as_the_nearest_float(data: st.DataObject) -> None:
+    """Every width, precision and scale, beyond 2^53 and 10^22 too: what Python's `float` says of each, bit for bit."""
+    widths: list[tuple[Any, int]] = [
+        (pa.decimal32, 9),
+        (pa.decimal64, 18),
+        (pa.decimal128, 38),
+        (pa.decimal256, 76),
+    ]
+    make, most = data.draw(st.sampled_from(widths))
+    precision = data.draw(st.integers(1, most))
+    scale = data.draw(st.integers(-5, precision))
+    sizes = st.integers(1, precision).flatmap(lambda digits: st.integers(1 - 10**digits, 10**digits - 1))
+    near = [n for n in (2**53, 2**53 + 1, 2**63, 2**64 + 5, 2**127) if n < 10**precision]
+    unscaled = data.draw(st.lists(st.none() | sizes | st.sampled_from([*near, *(-n for n in near), 0]), max_size=20))
+    with localcontext(prec=100):
+        values = [None if n is None else Decimal(n).scaleb(-scale) for n in unscaled]
+    start = data.draw(st.integers(0, len(values)))
+    numbers, n_null = to_numbers(pa.array(values, make(precision, scale)).slice(start))
+    assert numbers.tolist() == [float(value) for value in values[start:] if value is not None]
+    assert n_null == values[start:].count(None)
 
 
 def test_a_nan_is_missing_and_an_infinity_is_a_value() -> None:

@@ -1,0 +1,210 @@
+"""Two tables, fitted and counted a column at a time, on every core: as fast as they can be decoded, in little memory.
+
+A column of the reference is held while its bins are fitted, so that it is read once; one that is too long is read
+twice. Decoding, comparing and summing run outside Python's lock, so columns go to as many threads as there are cores.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drift import counting
+from drift.binning import CategoricalBinning
+from drift.errors import BinningError
+from drift.fitting import Labels, sketch
+from drift.histograms import Histogram, Profile
+from drift.kinds import to_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from drift.binning import Binning
+    from drift.fitting import FitOptions
+    from drift.histograms import Summary
+
+    Stream = Callable[[str], Iterator[pa.Array[Any]]]
+
+HELD_ROWS = 1 << 21
+"""Columns of the reference up to so many rows are held in memory."""
+
+TEXT_ROWS = 1 << 18
+"""So many rows of a text column are counted at once."""
+
+MOST_THREADS = 4
+SMALL = 1 << 21
+"""Values of both tables together that one thread is done with before a second one has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be read a column at a time.
+
+    Parameters
+    ----------
+    n_rows
+    schema
+        Column → Arrow type as text.
+    columns
+        Opens it, for one thread: yields what streams one column in chunks.
+    """
+
+    n_rows: int
+    schema: Mapping[str, str]
+    columns: Callable[[], AbstractContextManager[Stream]]
+
+
+def profiles(
+    before: Table, after: Table, features: Mapping[str, FitOptions]
+) -> tuple[Profile, Profile, dict[str, str]]:
+    """Fit a binning for each feature on one table, and count both tables under it.
+
+    Parameters
+    ----------
+    before, after
+    features
+        Columns of `before`, with their options.
+
+    Returns
+    -------
+    reference, current : Profile
+        As `drift.counting.count` makes them under what `drift.fitting.fit` fits.
+    problems : dict
+        Why no binning could be fitted to each of the other features.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from contextlib import nullcontext
+    >>> from drift.fitting import FitOptions
+    >>> rows = pa.table({"x": [1.0, None, 3.0]})
+    >>> table = Table(3, {"x": "double"}, lambda: nullcontext(lambda name: iter(rows[name].chunks)))
+    >>> profiles(table, table, {"x": FitOptions()})[1].histograms["x"].n_missing
+    1
+    """
+    found: dict[str, _Column] = {}
+    names, lock = iter(features), Lock()
+
+    def work() -> None:
+        with before.columns() as old, after.columns() as new:
+            while True:
+                with lock:
+                    name = next(names, None)
+                if name is None:
+                    return
+                try:
+                    known = new if name in after.schema else None
+                    found[name] = _column(name, features[name], old, known, before.n_rows, after.n_rows)
+                except BinningError as error:
+                    problems[name] = str(error)
+
+    problems: dict[str, str] = {}
+    threads = min(_cores(), MOST_THREADS, 1 + (before.n_rows + after.n_rows) * len(features) // SMALL)
+    with ThreadPoolExecutor(threads, thread_name_prefix="drift-columns") as pool:
+        for done in [pool.submit(work) for _ in range(threads)]:
+            done.result()
+    columns = {name: found[name] for name in features if name in found}
+    reference = {name: column.reference for name, column in columns.items()}
+    current = {name: column.current for name, column in columns.items()}
+    unfit = {name: problems[name] for name in features if name in problems}
+    return _profile(before, reference), _profile(after, current), unfit
+
+
+def _profile(table: Table, sides: Mapping[str, _Side | str]) -> Profile:
+    counted = {name: side for name, side in sides.items() if not isinstance(side, str)}
+    return Profile(
+        None,
+        table.n_rows,
+        {name: histogram for name, (histogram, _) in counted.items()},
+        {name: summary for name, (_, summary) in counted.items() if summary},
+        table.schema,
+        {name: side for name, side in sides.items() if isinstance(side, str)},
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_Side = tuple[Histogram, "Summary | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of both tables, counted; of the current one perhaps only why it could not be."""
+
+    reference: _Side
+    current: _Side | str
+
+
+def _column(name: str, options: FitOptions, old: Stream, new: Stream | None, n_before: int, n_after: int) -> _Column:
+    import pyarrow.types as t
+
+    sketched = None
+    held: list[tuple[NDArray[np.float64], int]] = []
+    for chunk in _joined(old(name)):
+        if t.is_null(chunk.type):
+            continue
+        sketched = sketched or sketch(chunk.type, options)
+        if isinstance(sketched, Labels):
+            sketched.add(chunk)
+            continue
+        values, n_null = to_numbers(chunk)
+        sketched.take(values)
+        if n_before <= HELD_ROWS:
+            held.append((values, n_null))
+    if sketched is None and not n_before:
+        raise BinningError("the reference has no such column")
+    # Nothing but nulls is known of a column without a type; whatever comes next is a value where there was none.
+    binning = sketched.fitted(options, n_after) if sketched else CategoricalBinning(())
+    reference: _Side
+    if isinstance(binning, CategoricalBinning):
+        labels = sketched.counts if isinstance(sketched, Labels) else {}
+        rows = np.fromiter(labels.values(), np.int64, len(labels))
+        cells = binning.count_labels(list(labels), rows, n_missing=n_before - int(rows.sum()))
+        reference = Histogram(binning, cells), None
+    else:
+        sample = None if sketched is None or isinstance(sketched, Labels) else sketched.sample
+        numbers = counting.Numbers(binning, sample=sample)
+        for values, n_null in held or map(to_numbers, old(name)):
+            numbers.add(values, n_null)
+        reference = numbers.histogram(), numbers.summary
+    return _Column(reference, _counted(name, binning, new) if new else "column missing")
+
+
+def _counted(name: str, binning: Binning, new: Stream) -> _Side | str:
+    tally = counting.tally_of(binning)
+    try:
+        for chunk in _joined(new(name)):
+            counting.check_type(binning, chunk.type)
+            tally.add_arrow(chunk)
+    except BinningError as error:
+        return str(error)
+    return tally.histogram(), tally.summary if isinstance(tally, counting.Numbers) else None
+
+
+def _joined(chunks: Iterator[pa.Array[Any]]) -> Iterator[pa.Array[Any]]:
+    """Join chunks of texts: each has a dictionary of its own, and Arrow merges them faster than we could."""
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    pending: list[pa.Array[Any]] = []
+    for chunk in chunks:
+        if not t.is_dictionary(chunk.type):
+            yield chunk
+            continue
+        pending.append(chunk)
+        if sum(map(len, pending)) >= TEXT_ROWS:
+            yield pa.concat_arrays(pending)
+            pending = []
+    if pending:
+        yield pa.concat_arrays(pending)

@@ -1,0 +1,115 @@
+"""Two tables a column at a time: the same as fitting and counting streams of rows."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import drift
+from drift import columnwise
+from drift.columnwise import Table, profiles
+from drift.counting import count
+from drift.fitting import FitOptions, fit
+from drift.snapshots import open_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drift.histograms import Profile
+
+TYPES: list[tuple[st.SearchStrategy[Any], Any]] = [
+    (st.floats() | st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324]), pa.float64()),
+    (st.floats(width=16), pa.float16()),
+    (st.integers(-(2**63), 2**63 - 1), pa.int64()),
+    (st.integers(0, 2**64 - 1), pa.uint64()),
+    (st.booleans(), pa.bool_()),
+    (st.text(max_size=3) | st.sampled_from(["NaN", "other", "missing", ""]), pa.string()),
+    (st.sampled_from("abc"), pa.dictionary(pa.int8(), pa.string())),
+    (st.decimals(-999, 999, places=2), pa.decimal128(9, 2)),
+    (st.dates(), pa.date32()),
+]
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> Any:
+    """A column of any type, nulls among its values."""
+    values, kind = draw(st.sampled_from(TYPES))
+    return pa.array(draw(st.lists(st.none() | values, min_size=1, max_size=40)), kind)
+
+
+def table_of(data: pa.Table) -> Table:
+    """A table in memory."""
+    return Table(len(data), open_table(data).schema, lambda: nullcontext(lambda name: iter(data[name].chunks)))
+
+
+def by_rows(
+    before: pa.Table, after: pa.Table, options: dict[str, FitOptions]
+) -> tuple[Profile, Profile, dict[str, str]]:
+    """The same by way of streams of rows."""
+    old, new = open_table(before), open_table(after)
+    binnings, unfit = fit(old.batches(list(options)), options, expected_rows=len(after))
+    present = [name for name in binnings if name in after.column_names]
+    reference = count(old.batches(list(binnings)), binnings, schema=old.schema)
+    return reference, count(new.batches(present), binnings, schema=new.schema), unfit
+
+
+@settings(max_examples=150)
+@given(hostile(), hostile())
+def test_columns_and_rows_count_alike(before: Any, after: Any) -> None:
+    """Whatever the values and types of the two sides: every cell, problem and summary is the same."""
+    old, new = pa.table({"x": before}), pa.table({"x": after})
+    options = {"x": FitOptions()}
+    assert profiles(table_of(old), table_of(new), options) == by_rows(old, new, options)
+
+
+@pytest.mark.parametrize("held", [0, 1 << 21])
+@pytest.mark.parametrize("threads", [1, 4])
+def test_files_of_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int, threads: int) -> None:
+    """Columns held or read twice, by one thread or by four, from a file or from memory: one report."""
+    rng = np.random.default_rng(0)
+    n = 20_000
+    data = pa.table(
+        {
+            "float": pa.array(rng.normal(size=n), mask=rng.random(n) < 0.1),
+            "nan": pa.array(np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n))),
+            "whole": pa.array(rng.poisson(5, n)),
+            "text": pa.array(rng.choice(["ä", "b", "", "d"], n), mask=rng.random(n) < 0.1),
+            "identifier": [f"{i:05}" for i in range(n)],
+            "nested": pa.array([[i] for i in range(n)]),
+            "null": pa.nulls(n),
+        }
+    )
+    monkeypatch.setattr(columnwise, "HELD_ROWS", held)
+    monkeypatch.setattr(columnwise, "MOST_THREADS", threads)
+    monkeypatch.setattr(columnwise, "SMALL", 1)
+    monkeypatch.setattr(columnwise, "TEXT_ROWS", 3000)
+    pq.write_table(data, tmp_path / "data.parquet", row_group_size=1700)
+    report = drift.compare(tmp_path / "data.parquet", tmp_path / "data.parquet")
+    memory = drift.compare(data, data)
+    assert report["nested"].status == "not_comparable"
+    assert {v.feature: (v.status, v.score and v.score.fingerprint) for v in report.verdicts} == {
+        v.feature: (v.status, v.score and v.score.fingerprint) for v in memory.verdicts
+    }
+    for name, evidence in report.evidence.items():
+        assert evidence.current == memory.evidence[name].current
+        assert evidence.reference.n == n
+
+
+def test_an_error_of_one_thread_is_the_caller_s(tmp_path: Path) -> None:
+    """A file that breaks in the middle is named."""
+    path = tmp_path / "broken.parquet"
+    pq.write_table(pa.table({"x": pa.array(np.random.default_rng(0).normal(size=100_000))}), path, compression="zstd")
+    whole = bytearray(path.read_bytes())
+    whole[4:200] = b"\xff" * 196
+    path.write_bytes(whole)
+    good = tmp_path / "good.parquet"
+    pq.write_table(pa.table({"x": [1.0, 2.0]}), good)
+    with pytest.raises(drift.DriftError, match=r"broken\.parquet"):
+        drift.compare(path, good)
