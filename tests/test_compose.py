@@ -82,6 +82,23 @@ def test_a_lasting_service_is_watched_and_bounded(name: str) -> None:
     assert service["restart"] == "unless-stopped"
 
 
+def test_airflows_parts_know_the_same() -> None:
+    """Whatever a task may read the triggerer may too, which waits for its data: one environment, the same folders."""
+    parts = [service for name, service in SERVICES.items() if name.startswith("airflow-")]
+    assert len(parts) == 4
+    own = [set(part["environment"].items()) for part in parts]
+    common = set.intersection(*own)
+    assert [key for environment in own for key, _ in environment - common] == ["AIRFLOW_ADMIN_PASSWORD"]
+    assert all(part["volumes"] == parts[0]["volumes"] for part in parts)
+
+
+def test_the_live_test_knows_every_service() -> None:
+    """`make test-compose` waits for, and restarts, each service that lasts."""
+    from tests.compose.conftest import SERVICES as LASTING
+
+    assert set(LASTING) == set(SERVICES) - {"migrate"}
+
+
 def test_host_names_are_services() -> None:
     """Whoever a URL inside the network points to is one of the services, or the container itself."""
     environments = [service.get("environment", {}) for service in SERVICES.values()]

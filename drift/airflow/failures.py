@@ -1,0 +1,130 @@
+"""When a run fails: what a retry may mend is retried, everything else is recorded with the run and told."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from drift.airflow.connections import route_url
+from drift.airflow.runs import clock, log_url, open_watch, pages, watched_windows
+from drift.config import load_monitor
+from drift.errors import DriftError, SourceUnreachable, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from drift.alerts import Transitions
+    from drift.config import Monitor
+    from drift.reports import Report
+    from drift.watch import Watch
+    from drift.windows import Window
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def recording(watch: Watch, windows: Sequence[Window]) -> Iterator[None]:
+    """Record a failure with the run; what a retry cannot mend fails at once."""
+    try:
+        yield
+    except DriftError as error:
+        for window in windows:
+            try:
+                watch.store.save_run_finished(watch.name, window, "error", clock(), error=str(error))
+            except StoreError:
+                log.exception("the failure could not be recorded")
+        # In the log the words are enough; where it happened in Drift's code says nothing to its reader.
+        retried = isinstance(error, SourceUnreachable | StoreError)
+        raise (AirflowException if retried else AirflowFailException)(str(error)) from None
+
+
+class DriftNotifier(BaseNotifier):
+    """Says that a run failed: a failure callback that opens the monitor's `run` alert and sends what is owed.
+
+    Every DAG of `monitor_dag` has one; a DAG of your own that feeds a monitor, or runs it in another way, may have one
+    too. The next run that succeeds ends the alert. It knows the window as the run does: from the parameter ``window``,
+    the events that triggered it, or its data interval.
+
+    Parameters
+    ----------
+    monitor
+        A monitor, or the path of its file.
+    on_alert
+        As for `monitor_dag`.
+    """
+
+    def __init__(self, monitor: Monitor | str | Path, *, on_alert: Sequence[Callable[[Any], Any]] = ()) -> None:
+        super().__init__()
+        self.monitor = monitor
+        self.on_alert = tuple(on_alert)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Render nothing: there are no templates here, and the DAG of `dag.test` could render none."""
+
+    def notify(self, context: Any) -> None:
+        """Open the alert of the windows of a run; the same run's second call changes nothing."""
+        spec = load_monitor(self.monitor) if isinstance(self.monitor, str | os.PathLike) else self.monitor
+        _failed(spec, context, self.on_alert)
+
+
+def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callable[[Any], Any]]) -> None:
+    from drift import alerting
+    from drift.reports import Report
+
+    if "dag_run" not in context:
+        log.warning("%s: a run failed, and Airflow does not say for which window", spec.name)
+        return
+    try:
+        windows = watched_windows(spec, context)
+    except (AirflowFailException, AirflowSkipException) as none:
+        log.warning("%s: a run failed that has no window: %s", spec.name, none)
+        return
+    watch, url = open_watch(spec), log_url(context)
+    for window in windows:
+        known = [error for each, error in watch.store.run_results(watch.name, window.start) if each == window]
+        error = known[0] if known else None
+        if not error:
+            # Killed, or failed by something that is no error of Drift's own.
+            failed = (
+                context.get("exception") or f"task {getattr(context.get('ti'), 'task_id', '?')} failed: see its log"
+            )
+            error = failed if isinstance(failed, str) else f"{type(failed).__name__} in a task: see its log"
+            watch.store.save_run_finished(watch.name, window, "error", clock(), error=error)
+        told = alerting.run_failed(watch, window, error, now=clock(), page=pages(context), run_url=url)
+        report = Report(watch.name, window, "none: the run failed", [], 0, 0, label=watch.label(window))
+        call_back(on_alert, context, watch, report, told, url)
+    if pages(context):
+        alerting.remind(watch, now=clock())
+    log.info("%s", alerting.deliver(watch.store, route_url, now=clock()))
+
+
+def call_back(
+    on_alert: Sequence[Callable[[Any], Any]],
+    context: Mapping[str, Any],
+    watch: Watch,
+    report: Report,
+    told: Transitions,
+    url: str,
+) -> None:
+    """Call what is to be called when people are told of something; one that fails hinders nothing else."""
+    from drift import digest
+    from drift.alert_settings import Route
+
+    if not on_alert or not told.pages:
+        return
+    settings = watch.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
+    links = digest.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
+    zone = watch.monitor.window.calendar.zone
+    for message in digest.notifications(report, told, settings, now=clock(), zone=zone, links=links):
+        said = {"title": message.title, "body": message.body, "payload": dict(message.payload)}
+        for callback in on_alert:
+            try:
+                callback({**context, "drift": said})
+            except Exception:
+                log.exception("%s: a callback failed", watch.name)

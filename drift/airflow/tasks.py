@@ -1,0 +1,198 @@
+"""What the tasks of a monitor's DAG do: the stages of `drift.monitoring`, with a run of Airflow around them."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, get_current_context
+
+from drift.airflow.connections import route_url
+from drift.airflow.failures import call_back, recording
+from drift.airflow.runs import clock, forced, from_keys, log_url, open_watch, pages, watched_windows
+from drift.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from drift.config import Monitor
+    from drift.reports import Report
+    from drift.store import Store
+
+log = logging.getLogger(__name__)
+
+NOISY = ("great_expectations", "alembic", "sqlalchemy", "apprise", "ibis", "pyarrow", "fsspec")
+"""Libraries whose chatter nobody looks for in the log of a task; their warnings stay."""
+
+MOST_NAMED = 50
+"""So many drifting features are named in an asset's extra, the worst first."""
+
+
+def monitor_asset(monitor: str) -> Asset:
+    """Return the asset that a monitor's DAG emits: schedule a DAG on it, and it follows the monitor.
+
+    Its events carry the outcome in their extra (`outcome`).
+    """
+    return Asset(name=f"drift/{monitor}", uri=f"drift://monitor/{monitor}")
+
+
+def outcome(report: Report, store: Store, status: str, *, told: int = 0) -> dict[str, Any]:
+    """Return what an asset event says of a window, as plain JSON.
+
+    Parameters
+    ----------
+    report, store
+    status
+        The word the run is stored under.
+    told
+        How many alerts people were told of by this run.
+    """
+    live = store.alerts(report.monitor, ["open", "acknowledged"])
+    return {
+        "monitor": report.monitor,
+        "window": report.window.key if report.window else None,
+        "label": report.label,
+        "status": status,
+        "severity": "critical" if report.gate == "rejected" else report.severity,
+        "drifting": [verdict.feature for verdict in report.drifting[:MOST_NAMED]],
+        "share_drifting": round(report.share_drifting, 4),
+        "segments": [f"{v.feature} in {name}" for name, one in report.segments.items() for v in one.drifting][
+            :MOST_NAMED
+        ],
+        "rows": report.n_current,
+        "gate": report.gate,
+        "alerts": {severity: sum(a.severity == severity for a in live) for severity in ("warning", "critical")},
+        "told": told,
+    }
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the chatter of libraries out of the log."""
+    before = {name: logging.getLogger(name).level for name in NOISY}
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@quiet()
+def plan(spec: Monitor) -> dict[str, list[str]]:
+    """Find the windows of the run, and what of them and their references was never gated."""
+    from drift import monitoring
+
+    context = get_current_context()
+    watch, now = open_watch(spec), clock()
+    windows = watched_windows(spec, context)
+    url = log_url(context)
+    todo: dict[str, None] = {}
+    with recording(watch, windows):
+        for window in windows:
+            watch.store.save_run_started(watch.name, window, spec.config_hash, now, url=url)
+            planned = monitoring.plan(watch, window, now=now, force=forced(context))
+            todo |= dict.fromkeys(w.key for w in planned.to_validate)
+            log.info(
+                "%s %s: %d of %d windows were never gated",
+                *(spec.name, watch.label(window), len(planned.to_validate), len(watch.needed(window))),
+            )
+    return {"windows": [w.key for w in windows], "validate": list(todo)}
+
+
+@quiet()
+def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
+    """Pass them through the gate."""
+    from drift import monitoring
+
+    watch, windows = open_watch(spec), from_keys(planned["windows"])
+    with recording(watch, windows):
+        decided = monitoring.validate(watch, from_keys(planned["validate"]), windows, now=clock())
+    for window, gate in decided.items():
+        log.info("%s %s: %s", spec.name, watch.label(window), gate.replace("_", " "))
+    return list(planned["windows"])
+
+
+@quiet()
+def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
+    """Fit the bins where there are none, and list what has to be counted."""
+    from drift import monitoring
+
+    watch, windows = open_watch(spec), from_keys(keys)
+    missing: dict[str, None] = {}
+    with recording(watch, windows):
+        for window in windows:
+            binnings = monitoring.ensure_baseline(watch, window, now=clock(), by="airflow")
+            uncounted = monitoring.to_profile(watch, window, force=forced(get_current_context()))
+            missing |= dict.fromkeys(w.key for w in uncounted)
+            log.info(
+                "%s %s: %d features have bins; %d windows to count",
+                *(spec.name, watch.label(window), len(binnings), len(uncounted)),
+            )
+    return list(missing)
+
+
+@quiet()
+def profile(spec: Monitor, key: str) -> str:
+    """Count one window."""
+    from drift import monitoring
+
+    watch, window = open_watch(spec), Window.from_key(key)
+    label = watch.label(window)
+    get_current_context()["window_label"] = label  # type: ignore[typeddict-unknown-key]
+    with recording(watch, [window]):
+        counted = monitoring.profile_window(watch, window, now=clock())
+    log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
+    return key
+
+
+@quiet()
+def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Score the windows; the log ends with the table."""
+    from drift import evaluation, monitoring
+
+    watch, windows = open_watch(spec), from_keys(planned["windows"])
+    statuses = {}
+    with recording(watch, windows):
+        for window in windows:
+            report = evaluation.evaluate_window(watch, window, now=clock())
+            statuses[window.key] = monitoring.run_status(report)
+            tell(report)
+    return statuses
+
+
+@quiet()
+def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
+    """Advance the alerts, end the run, emit the asset, and send what is owed."""
+    from drift import alerting, evaluation, monitoring
+
+    context = get_current_context()
+    watch, windows = open_watch(spec), from_keys(keys)
+    page, url = pages(context), log_url(context)
+    found = []
+    with recording(watch, windows):
+        for window in windows:
+            report = evaluation.recall(watch, window)
+            status = monitoring.run_status(report)
+            told = alerting.notify_window(watch, report, now=clock(), page=page, run_url=url)
+            watch.store.save_run_finished(watch.name, window, status, clock(), reference=report.reference)
+            found.append(outcome(report, watch.store, status, told=len(told.pages)))
+            call_back(on_alert, context, watch, report, told, url)
+            tell(report)
+        if page:
+            alerting.remind(watch, now=clock())
+        sent = alerting.deliver(watch.store, route_url, now=clock())
+    if found:
+        # One event a run: it says of the newest window what it came to, and names the others.
+        newest = max(found, key=lambda one: one["window"])
+        context["outlet_events"][asset].extra = newest | {"windows": [one["window"] for one in found]}
+        alerts = newest["alerts"]
+        log.info("open alerts: %d critical, %d warning; %s", alerts["critical"], alerts["warning"], sent)
+
+
+def tell(report: Report) -> None:
+    """Log a report line by line, as Airflow shows each line by itself."""
+    for line in str(report).splitlines():
+        log.info("%s", line)

@@ -1,0 +1,189 @@
+"""Clearance: whether what follows a monitor (a training, a publication) may go on, by the stored results alone.
+
+`drift.airflow.drift_gate` and ``drift gate`` on the command line ask the same question and say the same words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from drift.errors import DriftError
+from drift.observations import Observation, observations
+from drift.references import WindowSpec
+from drift.scores import SEVERITY_RANK
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from drift.records import Row
+    from drift.reports import Report
+    from drift.store import Store
+    from drift.windows import Calendar, Window
+
+Choice = Literal["block", "pass"]
+AtLeast = Literal["warning", "critical"]
+
+NAMED = 5
+"""So many of the things found are named, the worst first; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """May it go on, and why.
+
+    Parameters
+    ----------
+    monitor
+    window
+        The window that decided; None where the monitor has none.
+    label
+        That window, as its readers name it.
+    status
+        The word it is stored under: ``ok``, ``critical``, ``rejected``, ``error``, …; ``absent`` without a result.
+    cleared
+        The answer.
+    final
+        False where another answer may come by itself: there is no result yet.
+    reason
+        Why, in one line.
+    found
+        What was found at or above the severity: features, columns, the gate.
+    """
+
+    monitor: str
+    window: Window | None
+    label: str
+    status: str
+    cleared: bool
+    final: bool
+    reason: str
+    found: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"{self.monitor} {self.label}" if self.label else self.monitor
+        return f"{where}: {'go on' if self.cleared else 'stop'}: {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {
+            "monitor": self.monitor,
+            "window": self.window.key if self.window else None,
+            "label": self.label,
+            "status": self.status,
+            "cleared": self.cleared,
+            "reason": self.reason,
+            "found": list(self.found),
+        }
+
+
+def decide(
+    store: Store,
+    monitor: str,
+    *,
+    severity: AtLeast = "critical",
+    window: Window | None = None,
+    no_result: Choice = "block",
+    rejected: Choice = "block",
+    max_age: timedelta | None = None,
+    now: datetime,
+) -> Clearance:
+    """Say whether what follows a monitor may go on.
+
+    It may not where a feature, a column, the table or the Great Expectations gate is at or above `severity` in the
+    window: just what would open an alert, muted or not.
+
+    Parameters
+    ----------
+    store
+    monitor
+        Its name.
+    severity
+        From which one on.
+    window
+        The window that counts; None is the newest one that the monitor was run for.
+    no_result
+        What is to happen where the window has no result: it was never run, is being run, its run failed, no data came,
+        or nothing in it could be compared.
+    rejected
+        What is to happen where its expectations rejected the window, so that it was never scored.
+    max_age
+        A window that ended longer ago than this is no result of today's; None takes any.
+    now
+
+    Raises
+    ------
+    DriftError
+        If the database knows no such monitor: with a wrong name a gate would be open, or shut, for ever.
+    """
+    calendar = stored_calendar(store, monitor)
+    run = store.run_of(monitor, window) if window else next(iter(store.runs(monitor, 1)), None)
+    if window is None and run is not None:
+        window = calendar.containing(run["window_start"])
+    label = calendar.label(window) if window else ""
+    report = store.load_report(monitor, window.start) if window else None
+    status = "absent" if run is None else str(run["status"])
+    missing = _missing(run, window, report, max_age, now)
+    if missing or window is None or report is None:
+        why = f"no result: {missing}"
+        return Clearance(monitor, window, label, status, no_result == "pass", final=False, reason=why)
+    if report.gate == "rejected":
+        failed = [row["message"] for row in store.validations(monitor, window) if not row["success"]]
+        why = "; ".join(["its expectations rejected the window", *failed])
+        return Clearance(monitor, window, label, "rejected", rejected == "pass", final=True, reason=why)
+    why, found = _judge(report, severity)
+    return Clearance(monitor, window, label, status, not found, final=True, reason=why, found=found)
+
+
+def _missing(
+    run: Row | None, window: Window | None, report: Report | None, max_age: timedelta | None, now: datetime
+) -> str:
+    """Say why there is no result; empty where there is one."""
+    if run is None or window is None:
+        return "the window was never run" if window else "the monitor was never run"
+    if max_age is not None and now - window.end > max_age:
+        return f"the newest window ended {window.end:%Y-%m-%d %H:%M} UTC, too long ago"
+    if run["status"] == "running":
+        return f"the window is being run since {run['started_at']:%Y-%m-%d %H:%M} UTC"
+    if run["error"] or report is None:
+        return str(run["error"] or "the window was not scored")
+    if report.gate != "rejected" and not any(verdict.score for verdict in report.verdicts):
+        return "; ".join(finding.message for finding in report.findings) or "no feature could be compared"
+    return ""
+
+
+def _judge(report: Report, severity: AtLeast) -> tuple[str, tuple[str, ...]]:
+    """Say what was found, and name what of it is at or above the severity."""
+    bad = sorted((o for o in observations(report) if o.effect == "bad"), key=lambda o: -SEVERITY_RANK[o.severity])
+    found = [one for one in bad if SEVERITY_RANK[one.severity] >= SEVERITY_RANK[severity]]
+    if found:
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        words = ", ".join(f"{_name(one)} {one.severity}" for one in found[:NAMED]) + more
+        return words, tuple(map(_name, found))
+    scored = sum(verdict.score is not None for verdict in report.verdicts)
+    below = f"; below that: {', '.join(map(_name, bad[:NAMED]))}" if bad else ""
+    return f"nothing {_at_least(severity)} in {scored} features{below}", ()
+
+
+def _at_least(severity: AtLeast) -> str:
+    return "critical" if severity == "critical" else "warning or critical"
+
+
+def _name(one: Observation) -> str:
+    name = one.feature or {"volume": "number of rows", "gate": "expectations"}.get(one.key, one.kind)
+    return f"{name} in {one.segment}" if one.segment else name
+
+
+def stored_calendar(store: Store, monitor: str) -> Calendar:
+    """Return the calendar of a monitor as it was run last.
+
+    Raises
+    ------
+    DriftError
+        If it was never run on this database.
+    """
+    known = {row["monitor"]: row["config"] for row in store.monitors()}
+    if monitor not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise DriftError(f"no monitor {monitor!r} was ever run on {store.name}; there is: {names}")
+    return WindowSpec.model_validate(known[monitor]["window"]).calendar

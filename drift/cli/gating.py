@@ -1,0 +1,53 @@
+"""The command that lets a pipeline go on, or stops it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from drift.cli.shared import DATABASE, Database, Day, FailOn, Json, moment, now, open_store, print_json
+
+Choice = Literal["block", "pass"]
+
+
+def gate(
+    monitor: Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or the path of its file.")],
+    severity: Annotated[FailOn, typer.Option(help="Stop at this severity and above.")] = "critical",
+    day: Day = None,
+    no_result: Annotated[Choice, typer.Option(help="Where the window has no result yet.")] = "block",
+    rejected: Annotated[Choice, typer.Option(help="Where the expectations rejected the window.")] = "block",
+    max_age: Annotated[
+        str | None, typer.Option(help="A newest window that ended longer ago, such as 2d, is no result.")
+    ] = None,
+    as_json: Json = False,
+    database: Database = DATABASE,
+) -> None:
+    """Say whether what follows a monitor may go on: exit code 0 to go on, 1 to stop.
+
+    Asks the results database alone, for the newest window that the monitor was run for, or the one of --date.
+    """
+    from drift import clearance
+    from drift.config import load_monitor
+    from drift.windows import Span
+
+    name = load_monitor(monitor).name if Path(monitor).suffix in {".yaml", ".yml"} else monitor
+    with open_store(database) as store:
+        window = clearance.stored_calendar(store, name).starting(moment(day)) if day else None
+        decision = clearance.decide(
+            store,
+            name,
+            severity=severity,
+            window=window,
+            no_result=no_result,
+            rejected=rejected,
+            max_age=Span.parse(max_age).nominal if max_age else None,
+            now=now(),
+        )
+    if as_json:
+        print_json(decision.to_dict())
+    else:
+        print(decision)
+    if not decision.cleared:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""A standalone Airflow on PostgreSQL, at work: `make test-airflow`."""

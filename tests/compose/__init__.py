@@ -1,0 +1,1 @@
+"""The containers, brought up for real: `make test-compose`."""
