@@ -81,7 +81,7 @@ class Route(Model):
     @classmethod
     def _check_to(cls, value: str) -> str:
         # The value is never shown: it may be a token.
-        if not (IDENTIFIER.fullmatch(value) or _is_harmless(value)):
+        if not (IDENTIFIER.fullmatch(value) or is_harmless(value)):
             refuse_value(
                 "is a URL, which may hold a token" if "://" in value else "is no name of a route",
                 "write a name, such as ops-chat, and set DRIFT_ROUTE_OPS_CHAT or Airflow's connection to the URL",
@@ -105,8 +105,14 @@ class Route(Model):
         return chosen.get(urgency, "info")
 
 
-def _is_harmless(url: str) -> bool:
-    """Whether a URL leads nowhere but to this machine and holds no secret."""
+def is_harmless(url: str) -> bool:
+    """Whether a URL leads nowhere but to this machine and holds no secret, so that a monitor's file may name it.
+
+    Examples
+    --------
+    >>> [is_harmless(url) for url in ("file:alerts.jsonl", "json://localhost:9/x", "json://example.com", "ops-chat")]
+    [True, True, False, False]
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

@@ -1,64 +1,31 @@
-"""Delivery: what the outbox owes goes out through Apprise, is tried again when it fails, and is never lost in silence.
+"""Delivery: what the outbox owes goes out by a channel, is tried again when it fails, and is never lost in silence.
 
-A route's URL holds secrets. It exists only between `resolve_route` and the channel: no error, log line or stored text
-repeats any part of it but its scheme.
+Each route has a worker and a circuit breaker of its own, so that one that hangs or is dead holds up no other.
 """
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import json
 import logging
-import re
 import threading
 import time
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
 
-from drift import wording
+from drift.channels import LONGEST, send_to
 from drift.errors import DriftError, MissingExtra, NotifyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable
     from datetime import datetime
+
+    from drift.channels import Due
 
 log = logging.getLogger(__name__)
 
-IDEMPOTENCY_HEADER = "Idempotency-Key"
-
 BUDGET = 30.0
 """Seconds in which a route may begin notifications, each time that some are delivered."""
-
-LONGEST = 60.0
-"""Seconds that a route's own URL may ask for at most, by Apprise's ``cto`` and ``rto``."""
-
-_LOADING = threading.Lock()
-"""Apprise is imported, and reads a URL, in one thread at a time: the filters of warnings are everybody's."""
-
-
-class Due(Protocol):
-    """A notification that waits: what `deliver` reads of a row of the outbox."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def route(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def body(self) -> str: ...  # noqa: D102
-    @property
-    def payload(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def attempts(self) -> int:
-        """How often it was taken to be sent, this time included."""
-        ...
 
 
 class Health(Protocol):
@@ -188,61 +155,6 @@ class Breaker:
         if health.failures < self.failures or health.tried_at is None:
             return False
         return now < health.tried_at + self.pause
-
-
-def route_variable(name: str) -> str:
-    """Return the environment variable that may hold a route's URL.
-
-    Examples
-    --------
-    >>> route_variable("ops-chat")
-    'DRIFT_ROUTE_OPS_CHAT'
-    """
-    return "DRIFT_ROUTE_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
-
-
-def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str | None] = lambda _name: None) -> str:
-    """Return the Apprise URL that a route's name stands for.
-
-    Parameters
-    ----------
-    to
-        As in the monitor: a name, or a URL that needs no secret (``file:…``, or ``json://`` on this machine).
-    env
-        The environment, such as ``os.environ``.
-    lookup
-        Where else names are known: gives the URL, or None.
-
-    Raises
-    ------
-    NotifyError
-        If nobody knows the name; the message says which variable to set.
-
-    Examples
-    --------
-    >>> resolve_route("ops-chat", {"DRIFT_ROUTE_OPS_CHAT": "slack://token"})
-    'slack://token'
-    >>> resolve_route("file:alerts.jsonl", {})
-    'file:alerts.jsonl'
-    """
-    if _is_literal(to):
-        return to
-    if ":" in to:
-        raise NotifyError("a route is a URL, which may hold a secret: name the route, and set DRIFT_ROUTE_<NAME> to it")
-    url = env.get(route_variable(to)) or lookup(to)
-    if not url:
-        raise NotifyError(f"route {to!r} is not known: set {route_variable(to)} to its Apprise URL")
-    return url
-
-
-def _is_literal(to: str) -> bool:
-    try:
-        parts = urlsplit(to)
-        host = parts.hostname or ""
-        local = host == "localhost" or (bool(host) and ipaddress.ip_address(host).is_loopback)
-    except ValueError:
-        return False
-    return "@" not in to and (parts.scheme == "file" or (parts.scheme in {"json", "jsons"} and local))
 
 
 def deliver(
@@ -375,134 +287,3 @@ class _Work:
 def _problem(error: Exception) -> str:
     """Say what went wrong. What a library says may quote the URL, so only our own words are repeated."""
     return str(error) if isinstance(error, DriftError) else f"{type(error).__name__} while sending"
-
-
-# -- channels ---------------------------------------------------------------------------------------------------------
-
-
-def send_to(url: str, due: Due, timeout: float) -> None:
-    """Send a notification to a URL: a line of a file (``file:``), or whatever Apprise knows.
-
-    Raises
-    ------
-    NotifyError
-        If the channel did not take it. No part of the URL but its scheme is repeated.
-    MissingExtra
-        If Apprise is not installed.
-    """
-    if url.startswith("file:"):
-        _append(url, due)
-    else:
-        apprise_send(url, due, timeout)
-
-
-def _append(url: str, due: Due) -> None:
-    """Add one line of JSON, the payload with its title and text, to a file; readers know repeated lines by ``id``."""
-    parts = urlsplit(url)
-    path = Path(unquote(("" if parts.netloc == "localhost" else parts.netloc) + parts.path))
-    line = json.dumps({**due.payload, "title": due.title, "body": due.body})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise NotifyError(f"file: cannot be written: {error.strerror}") from None
-
-
-def apprise_send(url: str, due: Due, timeout: float) -> None:
-    """Send a notification through Apprise.
-
-    It has `timeout` seconds, or as many as the URL asks for itself (Apprise's ``?cto=`` to connect and ``?rto=`` to
-    read, together at most `LONGEST`).
-
-    Mail gets HTML, everything else plain text. A ``json://`` webhook also gets the payload as the field ``drift``, and
-    both the id as the header ``Idempotency-Key``. Redirects are not followed: a redirected POST would be taken for
-    delivered and lost.
-
-    Raises
-    ------
-    NotifyError
-        If the channel did not take it.
-    MissingExtra
-        If Apprise is not installed.
-    """
-    # What Apprise logs `deliver` reports already, and it may quote the URL.
-    logging.getLogger("apprise").propagate = False
-    try:
-        with _LOADING:
-            import apprise
-    except ImportError as error:
-        raise MissingExtra("apprise", extra="notify") from error
-    found = re.match(r"[a-z0-9]+(?=://)", url)
-    scheme = found[0] if found else "URL"
-    asset = apprise.AppriseAsset(app_id="Drift", app_desc="Drift", app_url="", async_mode=False, http_redirects=False)
-    with _LOADING, warnings.catch_warnings():
-        # Looking which of its channels can work here, it imports modules whose deprecation is no news of ours.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        channel = apprise.Apprise.instantiate(url, asset=asset)
-    if channel is None:
-        raise NotifyError(f"{scheme}: Apprise cannot read this route's URL: see its documentation of {scheme}://")
-    if re.search(r"[?&][cr]to=", url):
-        timeout = min(channel.socket_connect_timeout + channel.socket_read_timeout, LONGEST)
-    else:
-        channel.socket_connect_timeout = channel.socket_read_timeout = timeout
-    channel.overflow_mode = apprise.OverflowMode.TRUNCATE
-    if channel.service_name in {"JSON", "E-Mail"}:
-        channel.headers[IDEMPOTENCY_HEADER] = due.id
-    if channel.service_name == "JSON":
-        channel.payload_extras["drift"] = dict(due.payload)
-    formats = channel.notify_format
-    html = (formats if isinstance(formats, str) else formats[0]) == apprise.NotifyFormat.HTML
-    sender = apprise.Apprise(asset=asset)
-    sender.add(channel)
-    with _unlogged("urllib3.connectionpool"):
-        result = sender.notify(
-            body=wording.to_html(due.payload) if html else due.body,
-            title=due.title,
-            body_format=apprise.NotifyFormat.HTML if html else apprise.NotifyFormat.TEXT,
-            notify_type=due.payload.get("notify_type", "info"),
-            timeout=timeout,
-        )
-    if not result:
-        raise NotifyError(f"{scheme}: {_why(result, timeout)}")
-
-
-def _why(result: Any, timeout: float) -> str:
-    """Say why Apprise failed. Its own words may quote what is secret, so only what is known to be harmless is kept."""
-    said = " ".join(str(entry) for service in result for entry in service.logs())
-    if answered := re.search(r"error=(\d{3})\b", said):
-        return f"the receiver answered {answered[1]}"
-    if result.status.name == "TIMEOUT":
-        return f"no answer within {timeout:g} s"
-    if re.search(r"connection error", said, re.IGNORECASE):
-        return f"no connection, or no answer within {timeout:g} s"
-    return "not delivered; the logger `apprise` says more at level DEBUG"
-
-
-class _Silence(logging.Filter):
-    """Keeps a logger silent while anybody asks for it, in whatever thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lock = threading.Lock()
-        self.holders = 0
-
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the signature is the library's
-        """Let a record pass if nobody asks for silence."""
-        return not self.holders
-
-
-_SILENCE = _Silence()
-
-
-@contextmanager
-def _unlogged(name: str) -> Iterator[None]:
-    """Keep a logger to itself for a while: at level DEBUG the HTTP client writes down every path, tokens and all."""
-    logging.getLogger(name).addFilter(_SILENCE)
-    with _SILENCE.lock:
-        _SILENCE.holders += 1
-    try:
-        yield
-    finally:
-        with _SILENCE.lock:
-            _SILENCE.holders -= 1

@@ -153,11 +153,11 @@ def waiting(connection: sa.Connection, now: datetime) -> list[Waiting]:
     return [route for route in found if route.due]
 
 
-def rows(connection: sa.Connection, states: Collection[str], limit: int) -> list[dict[str, Any]]:
+def rows(connection: sa.Connection, states: Collection[str], limit: int, offset: int = 0) -> list[dict[str, Any]]:
     """Return notifications in some states, the newest first, without their payload."""
     columns = [column for column in notification.c if column.name != "payload"]
     query = sa.select(*columns).where(notification.c.state.in_(states))
-    newest = query.order_by(notification.c.created_at.desc(), notification.c.id).limit(limit)
+    newest = query.order_by(notification.c.created_at.desc(), notification.c.id).limit(limit).offset(offset)
     return [dict(row) for row in connection.execute(newest).mappings()]
 
 

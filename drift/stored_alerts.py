@@ -19,6 +19,7 @@ from drift.tables import alert, alert_event, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
 
 def alerts(connection: sa.Connection, monitor: str | None, states: Collection[str] | None) -> list[Alert]:
@@ -31,10 +32,52 @@ def alerts(connection: sa.Connection, monitor: str | None, states: Collection[st
     return [_alert(row) for row in connection.execute(query).mappings()]
 
 
+def in_play(connection: sa.Connection, monitor: str, since: datetime | None, keys: Collection[str]) -> list[Alert]:
+    """Return all alerts of those keys of a monitor that the next step may be about, the newest opening first.
+
+    A key is in play if it is named, or has an alert that is open, that people do not know to be over, or whose last
+    window starts at `since` or later. Its older alerts come with it: whether something flaps depends on them.
+    """
+    told = alert.c.told != "none"
+    later = [alert.c.last_window >= since] if since is not None else []
+    playing = sa.select(alert.c.key).where(
+        alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", told, *later)
+    )
+    mine = alert.c.key.in_(playing) | alert.c.key.in_(sorted(keys))
+    query = sa.select(alert).where(alert.c.monitor == monitor, mine)
+    newest = query.order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
+    return [_alert(row) for row in connection.execute(newest).mappings()]
+
+
+def beginning(connection: sa.Connection, prefix: str) -> list[Alert]:
+    """Return the alerts whose id begins so, two at most: one is the one that is meant, more are too many."""
+    query = sa.select(alert).where(alert.c.id.startswith(prefix, autoescape=True)).order_by(alert.c.id).limit(2)
+    return [_alert(row) for row in connection.execute(query).mappings()]
+
+
 def events(connection: sa.Connection, alert_id: str) -> list[Event]:
     """Return the diary of an alert, in order."""
     query = sa.select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)
     return [Event(**row) for row in connection.execute(query).mappings()]
+
+
+def diaries(
+    connection: sa.Connection, monitor: str, since: datetime | None, until: datetime | None
+) -> list[tuple[Alert, list[Event]]]:
+    """Return the alerts of a monitor with the lines of their diaries whose windows start in ``[since, until)``.
+
+    A line of no window, such as a person's, counts by its time. Alerts without any such line are left out.
+    """
+    when = sa.func.coalesce(alert_event.c.window_start, alert_event.c.at)
+    query = sa.select(alert_event).join(alert).where(alert.c.monitor == monitor)
+    if since is not None:
+        query = query.where(when >= since)
+    if until is not None:
+        query = query.where(when < until)
+    lines: dict[str, list[Event]] = {}
+    for row in connection.execute(query.order_by(alert_event.c.alert_id, alert_event.c.seq)).mappings():
+        lines.setdefault(row["alert_id"], []).append(Event(**row))
+    return [(one, lines[one.id]) for one in alerts(connection, monitor, None) if one.id in lines]
 
 
 def _alert(row: sa.RowMapping) -> Alert:

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,6 @@ from tests.dashboard_samples import HOSTILE, MONITOR, NOW, NUMBERS, ODD, TOKEN, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_a_status_is_never_told_by_colour_alone(client: TestClient) -> None:
     assert len(set(glyphs.values())) == len(glyphs)
     said = "dep_delay, 2013-02-06: critical; KL 1.3000 nats, D(current‖reference), 95 % 0.6500 … 2.6000; "
     said += "thresholds 0.01 / 0.1; n 100 against 1,000"
-    assert f'title="{said}" aria-label="{said}"' in html.unescape(body)
+    assert f'aria-label="{said}"' in html.unescape(body)
 
 
 def test_the_heatmap_is_ordered_as_asked(client: TestClient) -> None:
@@ -191,6 +191,22 @@ def test_many_features_come_in_pages(tmp_path: Path) -> None:
         assert any("page=2" in link for link in links(client.get(url("monitor", name=MONITOR)).text))
 
 
+def test_a_report_written_anew_changes_the_order(tmp_path: Path) -> None:
+    """The order of features is remembered, but only as long as the windows it is of are what they were."""
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as changing:
+        changing.save_monitor(MONITOR, "c0ffee", {}, NOW)
+        client = TestClient(dashboard.create_app(changing))
+
+        def order() -> list[str]:
+            return re.findall(r">(f\d)</bdi>", client.get(url("monitor", name=MONITOR)).text)
+
+        for statuses in (("ok", "ok"), ("ok", "critical"), ("critical", "warning"), ("ok", "warning")):
+            save(changing, report(MONITOR, day(0), dict(zip(("f1", "f2"), statuses, strict=True))))
+            found = order()
+            assert found == order()
+            assert found[0] == ("f1" if statuses in {("ok", "ok"), ("critical", "warning")} else "f2")
+
+
 def test_a_feature_explains_one_window(client: TestClient) -> None:
     """The page of a feature shows the score with its direction, unit and n, the words, and every cell."""
     text = html.unescape(client.get(url("feature", monitor=MONITOR, feature="dep_delay", window="2013-02-06")).text)
@@ -208,12 +224,15 @@ def test_a_feature_opens_at_its_newest_score(client: TestClient) -> None:
 
 
 def test_an_alert_comes_with_its_diary(client: TestClient, store: Store) -> None:
-    """Everything that happened to an alert, and who did it."""
+    """Everything that happened to an alert, and who did it; the API tells the same."""
     alert = next(a for a in store.alerts() if a.state == "acknowledged")
     text = client.get(url("alert", id=alert.id)).text
     assert "opened" in text
     assert "acknowledged by" in text
     assert "EST" in text
+    found = client.get("/api/v1/alert", params={"id": alert.id}).json()
+    assert (found["id"], found["state"], found["key"]) == (alert.id, "acknowledged", alert.key)
+    assert [line["transition"] for line in found["diary"]] == [e.transition for e in store.alert_events(alert.id)]
 
 
 def test_times_are_the_monitors_own(client: TestClient) -> None:
@@ -350,6 +369,34 @@ def test_openapi_describes_every_resource(client: TestClient) -> None:
     assert {tuple(methods) for methods in document["paths"].values()} == {("get",)}
     page = client.get("/docs").text
     assert all(path in page for path in document["paths"])
+
+
+ELSEWHERE = {
+    ("GET", "/alert"): "test_an_alert_comes_with_its_diary",
+    ("POST", "/alert"): "test_an_alert_is_acknowledged_snoozed_and_resolved",
+    ("POST", "/silences"): "test_features_are_muted_for_a_reason",
+    ("POST", "/notifications"): "test_what_was_given_up_is_tried_again",
+    ("GET", "/api/v1/alert"): "test_an_alert_comes_with_its_diary",
+    ("GET", "/api/v1/export/{table}"): "test_a_table_comes_as_csv_and_parquet",
+    ("GET", "/openapi.json"): "test_openapi_describes_every_resource",
+    ("GET", "/static/{name}"): "test_the_files_are_the_packages_own",
+    ("GET", "/metrics"): "test_a_scrape_says_what_the_newest_window_found",
+    ("GET", "/healthz"): "test_a_database_that_fails_is_not_a_traceback",
+    ("GET", "/login"): "test_the_login_leads_back_and_leaves_a_cookie_without_the_token",
+    ("POST", "/login"): "test_the_login_leads_back_and_leaves_a_cookie_without_the_token",
+    ("POST", "/logout"): "test_the_login_leads_back_and_leaves_a_cookie_without_the_token",
+}
+"""Where a route is tested that is in neither `PAGES` nor `API`."""
+
+
+def test_every_route_has_a_test(store: Store) -> None:
+    """Whoever adds a route adds a page to the lists above, or says where it is tested."""
+    app = dashboard.create_app(store, token=TOKEN)
+    routes = {(method, route.path) for route in app.routes for method in route.methods}  # type: ignore[attr-defined]
+    listed = [*PAGES, *(f"/api/v1/{path.lstrip('/')}" for path in API)]
+    assert {("GET", page.split("?")[0]) for page in listed} | ELSEWHERE.keys() == routes
+    here = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert not [name for name in ELSEWHERE.values() if f"def {name}(" not in here]
 
 
 # -- charts -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 
 from drift.store import Store
+from tests.conftest import postgres_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,10 +132,19 @@ KILLS = 24
 ROUTES = ("hook", "mail")
 
 
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the outbox is."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('delivery') / 'drift.db'}"
+        return
+    with postgres_database(request.getfixturevalue("postgres_server")) as url:
+        yield url
+
+
 @pytest.fixture(scope="module")
-def fought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def fought(database: str) -> Iterator[dict[str, Any]]:
     """24 messages for each of three routes, one of them to nobody, and 24 senders, each killed."""
-    database = f"sqlite:///{tmp_path_factory.mktemp('delivery') / 'drift.db'}"
     Store.open(database, create=True).close()
     with listening(Hook) as hook, listening(Postman) as mail, Receiver(Hook) as gone:
         dead = gone.port
@@ -169,7 +179,8 @@ def fought(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         result = json.loads(out)
         result |= {"hook": hook.taken, "mail": mail.taken, "moods": hook.moods + mail.moods, "log": err}
         received = {route: f"{len(dict(result[route]))} + {len(result[route]) - KILLS} repeats" for route in ROUTES}
-        sys.stderr.write(f"\n{KILLS} kills; {received}; met {dict(result['moods'])}; {result['counts']}; ")
+        where = database.partition(":")[0]
+        sys.stderr.write(f"\n{where}: {KILLS} kills; {received}; met {dict(result['moods'])}; {result['counts']}; ")
         sys.stderr.write(f"given up and tried again: {result['revived']}\n")
         yield result
 

@@ -5,56 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import socketserver
 import sys
 import threading
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email import message_from_bytes, policy
+from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.channels import Due, resolve_route, send_to
 from drift.digest import Notification
 from drift.errors import MissingExtra, NotifyError
-from drift.notify import Breaker, Delivered, Due, Retry, deliver, resolve_route, route_variable, send_to
+from drift.notify import Breaker, Delivered, Retry, deliver
 from drift.outbox import LEASE, Waiting
+from tests.notification_samples import NOW, PAYLOAD, SECRET, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
-
-NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
-SECRET = "s3cr3t-t0ken"
-PAYLOAD: dict[str, Any] = {
-    "schema": "drift.alert", "schema_version": 1, "id": "n1", "created_at": "2013-02-09T06:00:00Z", "route": "chat",
-    "urgency": "critical", "monitor": "flights",
-    "window": {"start": "2013-02-08T05:00:00Z", "end": "2013-02-09T05:00:00Z", "label": "2013-02-08"},
-    "reference": "trailing 28d", "direction": "current||reference", "unit": "nats", "n_reference": 23_000,
-    "n_current": 930, "gate": "accepted", "status": "critical", "share_drifting": 0.1, "total_kl": 1.5, "findings": [],
-    "failures": [], "n_drifting": 1, "n_scored": 10, "features": {}, "link": None, "run_url": None, "held": None,
-    "notify_type": "failure",
-    "alerts": [{
-        "id": "a1", "key": "drift:dep<b>", "kind": "drift", "feature": "dep<b>", "transition": "opened",
-        "state": "open", "severity": "critical", "reason": "KL 1.28", "since": "2013-02-08T05:00:00Z", "windows": 1,
-    }],
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Row:
-    """A notification that waits."""
-
-    id: str = "n1"
-    route: str = "chat"
-    title: str = "flights 2013-02-08: CRITICAL dep<b>"
-    body: str = "1 of 10 features\n\nCRITICAL dep<b>\n  KL 1.28 nats"
-    payload: dict[str, Any] = field(default_factory=lambda: dict(PAYLOAD))
-    attempts: int = 0
 
 
 class Outbox:
@@ -384,131 +357,7 @@ def test_a_routes_url_may_ask_for_its_own_time(hook: Hook) -> None:
     assert "no answer within 0.4 s" in outbox.errors["n1"]
 
 
-# -- mail -------------------------------------------------------------------------------------------------------------
-
-
-class Mail(socketserver.ThreadingTCPServer):
-    """A mail server: enough of SMTP to take a letter, or to refuse the sender."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-
-    def __init__(self, *, refuse: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), Postman)
-        self.refuse = refuse
-        self.letters: list[bytes] = []
-
-
-class Postman(socketserver.StreamRequestHandler):
-    """One connection to the mail server."""
-
-    server: Mail
-    answers: ClassVar[dict[bytes, bytes]] = {b"EHLO": b"250 hello", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
-
-    def handle(self) -> None:
-        """Speak SMTP (RFC 5321) until the client leaves."""
-        self.wfile.write(b"220 ready\r\n")
-        while line := self.rfile.readline():
-            verb = line[:4].upper()
-            refused = self.server.refuse and verb == b"MAIL"
-            self.wfile.write((b"550 no" if refused else self.answers.get(verb, b"250 ok")) + b"\r\n")
-            if verb == b"DATA":
-                self.server.letters.append(b"".join(iter(self.rfile.readline, b".\r\n")))
-                self.wfile.write(b"250 taken\r\n")
-            elif verb == b"QUIT":
-                return
-
-
-def post(*, refuse: bool = False) -> tuple[Delivered, Outbox, list[bytes]]:
-    """Deliver one notification by mail."""
-    with Mail(refuse=refuse) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        outbox = Outbox(Row())
-        port = server.server_address[1]
-        done = run(outbox, f"mailto://127.0.0.1:{port}?from=drift@example.com&to=ada@example.com&user={SECRET}")
-        server.shutdown()
-        thread.join()
-        return done, outbox, server.letters
-
-
-def test_mail_is_html_with_text_beside_it() -> None:
-    """A letter carries the digest as escaped HTML and as text, under the title."""
-    done, _, letters = post()
-    assert done == Delivered(sent=1)
-    letter = message_from_bytes(letters[0], policy=policy.default)
-    assert (letter["Subject"], letter["Idempotency-Key"]) == (Row().title, "n1")
-    html, text = letter.get_body(("html",)), letter.get_body(("plain",))
-    assert html is not None
-    assert "<h3>CRITICAL dep&lt;b&gt;</h3>" in html.get_content()
-    assert text is not None
-    assert "dep<b>" in text.get_content()
-
-
-def test_refused_mail_is_tried_again() -> None:
-    """A mail server that refuses is a failure, whose words hold no secret."""
-    done, outbox, letters = post(refuse=True)
-    assert (done, letters) == (Delivered(postponed=1), [])
-    assert outbox.errors["n1"].startswith("mailto: ")
-    assert SECRET not in outbox.errors["n1"]
-
-
-# -- a file -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_file_gets_a_line_each(tmp_path: Path) -> None:
-    """The file channel appends one line of JSON a message, and makes the folder."""
-    file = tmp_path / "new folder" / "alerts.jsonl"
-    outbox = Outbox(Row(id="n1"), Row(id="n2", title="line\nbreak"))
-    assert run(outbox, file.as_uri()) == Delivered(sent=2)
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [line["title"] for line in lines] == [Row().title, "line\nbreak"]
-    assert lines[0] == PAYLOAD | {"title": Row().title, "body": Row().body}
-
-
-@pytest.mark.parametrize("url", ["file:out/a.jsonl", "file://out/a.jsonl"])
-def test_a_relative_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """A file may be named from where the command runs."""
-    monkeypatch.chdir(tmp_path)
-    send_to(url, Row(), 1)
-    assert (tmp_path / "out" / "a.jsonl").exists()
-
-
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """A folder in the file's place is a failure in words."""
-    with pytest.raises(NotifyError, match="file: cannot be written: Is a directory"):
-        send_to(tmp_path.as_uri(), Row(), 1)
-
-
-# -- routes and retries -----------------------------------------------------------------------------------------------
-
-
-def test_where_a_route_is_looked_up() -> None:
-    """The environment first, then whoever else knows; the message of a failure says what to set."""
-    assert resolve_route("ops-chat", {"DRIFT_ROUTE_OPS_CHAT": "a://"}, lambda _: "b://") == "a://"
-    assert resolve_route("ops-chat", {}, lambda _: "b://") == "b://"
-    with pytest.raises(NotifyError, match="set DRIFT_ROUTE_OPS_CHAT"):
-        resolve_route("ops-chat", {})
-
-
-@pytest.mark.parametrize("url", ["json://localhost:8080/x", "jsons://127.0.0.1", "json://[::1]:1", "file:///a/b.jsonl"])
-def test_a_url_without_secret_stands_for_itself(url: str) -> None:
-    """What leads nowhere but to this machine needs no name."""
-    assert resolve_route(url, {}) == url
-
-
-@pytest.mark.parametrize("url", [f"slack://{SECRET}", f"json://u:{SECRET}@localhost", f"jsons://example.com/{SECRET}"])
-def test_any_other_url_is_refused(url: str) -> None:
-    """A URL that may hold a secret does not belong in a monitor, and is not repeated."""
-    with pytest.raises(NotifyError) as caught:
-        resolve_route(url, {})
-    assert SECRET not in str(caught.value)
-
-
-@given(st.text(max_size=40))
-def test_any_name_has_a_variable(name: str) -> None:
-    """Whatever a route is called, its variable is one that a shell can set."""
-    assert set(route_variable(name)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+# -- retries -----------------------------------------------------------------------------------------------
 
 
 @given(st.integers(1, 200), st.text(max_size=10))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift import lifecycle
+from drift.alert_policy import Policy
 from drift.answers import answer
 from drift.errors import StoreConflict, StoreError
 from drift.silences import mute, unmute
@@ -19,8 +21,11 @@ from tests.test_outbox import DAY, NOW, advance, dump, message, observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
 
-    from drift.alerts import Transitions
+    from drift.alerts import Alert, Transitions
+    from drift.observations import Observation
 
 
 @pytest.fixture
@@ -46,6 +51,63 @@ def test_alerts_and_their_diaries_come_back(store: Store) -> None:
     ]
     assert store.alerts(states=["open", "acknowledged"]) == []
     assert store.alerts("another") == []
+
+
+def test_only_what_is_in_play_is_read(store: Store) -> None:
+    """Keys with an alert that is open, not known to be over, or late enough, or that are named, with all their past."""
+    days = [Window(DAY.start + timedelta(days=i), DAY.end + timedelta(days=i)) for i in range(8)]
+
+    def step(feature: str, statuses: str) -> None:
+        for window, letter in zip(days, statuses, strict=False):
+            status = {"w": "warning", "c": "critical"}.get(letter, "ok")
+            done = advance(store, observation(window, status, feature), now=window.end)
+            store.save_alerts(done.alerts, done.events)
+
+    step("over", "wooo")
+    step("again", "woowo")
+    step("late", "ooooowoo")
+
+    def keys(alerts: list[Alert]) -> list[str]:
+        return sorted(alert.key for alert in alerts)
+
+    assert keys(store.alerts_in_play("flights")) == ["drift:again"] * 2
+    assert keys(store.alerts_in_play("flights", days[6].start)) == ["drift:again"] * 2 + ["drift:late"]
+    assert keys(store.alerts_in_play("flights", keys={"drift:over"})) == ["drift:again"] * 2 + ["drift:over"]
+    assert store.alerts_in_play("trains", keys={"drift:over"}) == []
+    first = store.alerts("flights")[0]
+    assert store.alerts_beginning(first.id[:8]) == [first]
+    assert len(store.alerts_beginning("")) == 2
+    assert store.alerts_beginning("%") == []
+
+
+def test_what_people_do_not_know_to_be_over_stays_in_play(store: Store) -> None:
+    """An end that was kept back is told some day, however old."""
+    done = advance(store, observation())
+    (told,) = done.alerts
+    owed = replace(told, state="resolved", resolved_window=told.last_window, resolved_at=NOW)
+    store.save_alerts([owed], done.events)
+    assert store.alerts_in_play("flights", NOW + timedelta(days=99)) == [owed]
+
+
+def test_diaries_are_bounded_by_windows(store: Store) -> None:
+    """Each alert with its lines of ``[since, until)``; a person's line counts by its time; others' are left out."""
+    days = [Window(DAY.start + timedelta(days=i), DAY.end + timedelta(days=i)) for i in range(3)]
+    for window, status in zip(days, ["warning", "critical", "ok"], strict=True):
+        done = advance(store, observation(window, status), now=window.end)
+        store.save_alerts(done.alerts, done.events)
+    (alert,) = store.alerts("flights")
+    changed, event = answer(alert, "acknowledge", by="ada", now=days[2].end)
+    store.save_alerts([changed], [event])
+
+    def said(*bounds: datetime | None) -> list[str]:
+        return [event.transition for _, lines in store.diaries("flights", *bounds) for event in lines]
+
+    assert said() == ["opened", "escalated", "updated", "acknowledged"]
+    assert said(days[1].start) == ["escalated", "updated", "acknowledged"]
+    assert said(None, days[1].start) == ["opened"]
+    assert said(days[2].end) == ["acknowledged"]
+    assert store.diaries("trains") == []
+    assert store.diaries("flights", days[2].end + timedelta(days=1)) == []
 
 
 def test_writing_the_same_again_changes_nothing(store: Store) -> None:
@@ -154,3 +216,41 @@ def test_a_silence_is_written_once_and_ended_once(store: Store) -> None:
     with pytest.raises(StoreConflict, match="ended by eve before"):
         store.save_silence(unmute(one, by="mallory", now=NOW + timedelta(hours=3)))
     assert store.silences("flights") == [ended]
+
+
+@pytest.mark.slow
+def test_what_is_in_play_is_all_that_a_step_needs(tmp_path: Path) -> None:
+    """Whatever the order of arrival: the alerts in play lead to the same transitions as all that there ever were."""
+    rng = random.Random(11)  # noqa: S311 - it is a test
+    policy = Policy(cooldown=2, openings=2, within=6)
+    features, count = ("a", "b", "c"), 14
+    days = [Window(DAY.start + timedelta(days=i), DAY.end + timedelta(days=i)) for i in range(count)]
+    steps = 0
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
+        for example in range(25):
+            monitor = f"m{example}"
+            arrival = days + rng.choices(days, k=4) if example % 2 else rng.sample(days, count)
+            known: dict[datetime, list[Observation]] = {}
+            for step, window in enumerate(arrival):
+                statuses = rng.choices(["ok", "warning", "critical", "error"], [6, 2, 1, 1], k=len(features))
+                seen = [observation(window, status, name) for name, status in zip(features, statuses, strict=True)]
+
+                bad = {each.key for each in seen if each.effect == "bad"}
+                now = NOW + timedelta(days=step)
+                needed, everything = (
+                    lifecycle.advance(
+                        alerts, seen, monitor=monitor, now=now, policy=policy, history=_since(known, alerts, window)
+                    )
+                    for alerts in (store.alerts_in_play(monitor, window.start, bad), store.alerts(monitor))
+                )
+                assert needed == everything
+                store.save_alerts(needed.alerts, needed.events)
+                known[window.start] = seen
+                steps += bool(needed.events)
+    assert steps > 100
+
+
+def _since(known: dict[datetime, list[Observation]], alerts: list[Alert], window: Window) -> list[Observation]:
+    """What the other windows said that a window has to be put among."""
+    first = lifecycle.history_start(alerts, window)
+    return [seen for start, said in known.items() if first <= start != window.start for seen in said]

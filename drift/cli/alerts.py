@@ -102,8 +102,37 @@ def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATA
         alert_diary(found, events)
 
 
+@alerts_app.command("diary")
+def alerts_diary(
+    monitor: Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor.")],
+    start: Annotated[str | None, typer.Option("--from", help="Of windows from this date on.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="To this date, included.")] = None,
+    as_json: Json = False,
+    database: Database = DATABASE,
+) -> None:
+    """Write what people were told of a monitor, when and why, as a diary in Markdown."""
+    from drift.diary import diary
+    from drift.windows import Calendar
+
+    store = open_store(database)
+    windows = {row["monitor"]: row["config"].get("window", {}) for row in store.monitors()}
+    if monitor not in windows:
+        raise DriftError(f"no monitor {monitor!r} has run; those that have: {', '.join(sorted(windows)) or 'none'}")
+    calendar = Calendar(windows[monitor].get("every", "1d"), windows[monitor].get("timezone") or "UTC")
+    found = store.diaries(
+        monitor,
+        calendar.starting(moment(start)).start if start else None,
+        calendar.starting(moment(end)).end if end else None,
+    )
+    events = [event for _, lines in found for event in lines]
+    if as_json:
+        print_json([asdict(alert) | {"events": [asdict(event) for event in lines]} for alert, lines in found])
+    else:
+        print(diary([alert for alert, _ in found], events, calendar) or "nobody was told anything")
+
+
 def _one_alert(store: Store, prefix: str) -> Alert:
-    known = {alert.id: alert for alert in store.alerts()}
+    known = {alert.id: alert for alert in store.alerts_beginning(prefix)}
     return known[_whole(prefix, known, "alert", "drift alerts list --all")]
 
 

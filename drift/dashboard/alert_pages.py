@@ -81,13 +81,13 @@ def notifications(
     page: Page = 1,
 ) -> Response:
     """What was not delivered yet, and what was given up."""
-    states: dict[str, tuple[str, ...]] = {
+    several: dict[str, tuple[str, ...]] = {
         "undelivered": ("dead", "pending"),
         "all": ("dead", "pending", "sent", "merged"),
     }
-    rows, total = alert_queries.notifications(
-        store, states.get(state, (state,)), limit=A_PAGE, offset=(page - 1) * A_PAGE
-    )
+    states, outbox = several.get(state, (state,)), store.outbox_counts()
+    total = sum(outbox.get(each, 0) for each in states)
+    rows = store.notifications(states, A_PAGE, (page - 1) * A_PAGE)
     places = places_of(store)
     shown: list[dict[str, Any]] = [row | {"place": places.get(row["monitor"], place_of({}))} for row in rows]
     return render(
@@ -98,5 +98,5 @@ def notifications(
         page=page,
         pages=max(1, -(-total // A_PAGE)),
         state=state,
-        outbox=store.outbox_counts(),
+        outbox=outbox,
     )

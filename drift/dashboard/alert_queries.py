@@ -1,12 +1,9 @@
-"""What the pages ask the results database of alerts, silences and notifications, and the one thing they change there.
-
-Answers themselves go through `drift.alerting`.
-"""
+"""What the pages ask the results database of alerts, beyond what `Store` answers."""
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -15,11 +12,8 @@ from drift.alerts import Alert
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from drift.store import Store
-
-    Row = dict[str, Any]
 
 
 def counts(store: Store) -> dict[str, dict[str, int]]:
@@ -69,34 +63,3 @@ def one(store: Store, alert_id: str) -> Alert | None:
 
 def _alert(row: sa.RowMapping) -> Alert:
     return Alert(**{field.name: row[field.name] for field in fields(Alert)})
-
-
-def notifications(store: Store, states: Collection[str], *, limit: int, offset: int = 0) -> tuple[list[Row], int]:
-    """Return one page of notifications without their payload, the newest first, and how many there are."""
-    table = tables.notification
-    chosen = table.c.state.in_(states)
-    columns = [column for column in table.c if column.name != "payload"]
-    query = sa.select(*columns).where(chosen).order_by(table.c.created_at.desc(), table.c.id)
-    with database.reading(store.engine) as connection:
-        total = connection.execute(sa.select(sa.func.count()).select_from(table).where(chosen)).scalar_one()
-        rows = connection.execute(query.limit(limit).offset(offset)).mappings()
-        return [dict(row) for row in rows], total
-
-
-def revive(store: Store, notification_id: str | None, now: datetime) -> int:
-    """Have notifications that were given up tried again, as if they were new; return how many.
-
-    Parameters
-    ----------
-    store
-    notification_id
-        Only this one; None for all that were given up.
-    now
-    """
-    table = tables.notification
-    chosen = table.c.state == "dead"
-    if notification_id is not None:
-        chosen &= table.c.id == notification_id
-    statement = sa.update(table).where(chosen).values(state="pending", attempts=0, next_attempt_at=now)
-    with database.writing(store.engine) as connection:
-        return int(connection.execute(statement).rowcount)

@@ -73,7 +73,7 @@ def retry(store: Opened, reader: Answerer, fields: Fields) -> Response:  # noqa:
     which = fields.get("id", "")
     if not which and fields.get("all") != "yes":
         raise HTTPException(422, "id: which notification?")
-    if not alert_queries.revive(store, which or None, datetime.now(UTC)):
+    if not store.retry_notifications(datetime.now(UTC), which or None):
         raise HTTPException(409, "no such notification was given up; it may have been sent meanwhile")
     return _back("notifications")
 

@@ -120,6 +120,7 @@ class AlertOut(BaseModel):
     key: str
     kind: str
     feature: str | None
+    segment: str
     state: str
     severity: str
     worst: str

@@ -23,6 +23,7 @@ from drift.dashboard import (
     assets,
     docs_page,
     feature_page,
+    metrics,
     monitor_page,
     overview_page,
     queries,
@@ -73,6 +74,7 @@ def create_app(
     for page in _PAGES:
         app.include_router(page.router, dependencies=guards)
     app.include_router(api.router, dependencies=guards)
+    app.include_router(metrics.router, dependencies=guards)
     app.include_router(assets.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     if tokens:

@@ -34,7 +34,7 @@ STATUSES: dict[str, tuple[str, str]] = {
     "accepted": ("✓", "accepted"),
     "warned": ("▲", "warned"),
     "snoozed": ("☾", "snoozed"),
-    "late": ("⏱", "late"),
+    "late": ("»", "late"),
     "not_validated": ("–", "not validated"),
 }
 """The glyph and the words of every status."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
 from drift import database, tables
+from drift.binning import CategoricalBinning
 from drift.scores import STATUS_ORDER
+from drift.segments import OTHER
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ _REPORT = (
     *("label", "reference", "gate", "status", "n_reference", "n_current"),
     *("n_features", "n_scored", "n_drifting", "total_kl", "findings"),
 )
+_STAMP = ("status", "n_scored", "n_drifting", "total_kl")
+"""What of a report's head tells a report that was written anew from the one before."""
 _RUN = ("status", "config_hash", "started_at", "finished_at", "error", "url")
 _CELL = (
     *("feature", "window_start", "status", "severity", "reason", "warning", "critical"),
@@ -92,6 +97,7 @@ def timelines(
     windows: int,
     until: datetime | None = None,
     at: datetime | None = None,
+    segment: str = WHOLE,
 ) -> dict[str, list[Moment]]:
     """Return the newest windows of each monitor, oldest first.
 
@@ -106,10 +112,13 @@ def timelines(
         Only windows that start before.
     at
         Only the window that starts then.
+    segment
+        Whose reports these are: those of whole windows, or of one segment.
     """
+    asked = monitor, windows, until, at, segment
     with database.reading(store.engine) as connection:
-        reports = _newest(connection, tables.report, _REPORT, monitor, windows, until, at)
-        runs = _newest(connection, tables.run, _RUN, monitor, windows, until, at)
+        reports = _newest(connection, tables.report, _REPORT, *asked)
+        runs = _newest(connection, tables.run, _RUN, *asked)
     found: dict[str, list[Moment]] = {}
     for name, start in sorted({*reports, *runs}):
         report, run = reports.get((name, start), {}), runs.get((name, start), {})
@@ -126,11 +135,12 @@ def _newest(
     count: int,
     until: datetime | None,
     at: datetime | None,
+    segment: str,
 ) -> dict[tuple[str, datetime], Row]:
     rank = sa.func.row_number().over(partition_by=table.c.monitor, order_by=table.c.window_start.desc())
     query = sa.select(table.c.monitor, table.c.window_start, rank.label("rank"))
     if "segment" in table.c:
-        query = query.where(table.c.segment == WHOLE)
+        query = query.where(table.c.segment == segment)
     if monitor is not None:
         query = query.where(table.c.monitor == monitor)
     if until is not None:
@@ -142,7 +152,7 @@ def _newest(
     columns = [table.c[name] for name in ("monitor", "window_start", "window_end", *names)]
     chosen = sa.select(*columns).join(ranked, mine).where(ranked.c.rank <= count)
     if "segment" in table.c:
-        chosen = chosen.where(table.c.segment == WHOLE)
+        chosen = chosen.where(table.c.segment == segment)
     rows = [dict(row) for row in connection.execute(chosen).mappings()]
     return {(row["monitor"], row["window_start"]): row for row in rows}
 
@@ -160,46 +170,59 @@ class Wanted:
         Only features whose name contains this, whatever its case.
     having
         Only features that are so in at least one of the windows: ``drifting``, ``critical``, ``unscored``.
+    segment
+        In the whole window, or in one of its segments.
     """
 
     order: Order = "worst"
     match: str = ""
     having: Having = "any"
+    segment: str = WHOLE
 
 
-EVERY = Wanted()
+def segments(store: Store, monitor: str) -> list[str]:
+    """Return the segments that a monitor cuts its windows into, of every kind, the largest first and the rest last."""
+    cuts = store.segmentations(monitor).items()
+    return [
+        name
+        for key, cut in cuts
+        if isinstance(cut, CategoricalBinning) and cut.levels
+        for name in (*cut.levels, f"{key}={OTHER}")
+    ]
 
 
 def features(
-    store: Store,
-    monitor: str,
-    wanted: Wanted = EVERY,
-    *,
-    since: datetime,
-    until: datetime,
-    limit: int,
-    offset: int = 0,
+    store: Store, monitor: str, wanted: Wanted, moments: Sequence[Moment], *, limit: int, offset: int = 0
 ) -> tuple[list[str], int]:
     """Return one page of a monitor's features, in the order asked for, and how many there are.
-
-    Everything it looks at stands in one index, so that a thousand features over months are no thousand pages of rows.
 
     Parameters
     ----------
     store, monitor, wanted
-    since, until
-        Start of the first and of the last window that counts.
+    moments
+        The windows that count, from `timelines`. The order is remembered as long as nothing in them has changed: how
+        each run ended, and the head of each report.
     limit, offset
     """
+    if not moments:
+        return [], 0
+    heads = tuple((m.start, m.status, m.run.get("finished_at"), *map(m.report.get, _STAMP)) for m in moments)
+    names = _ordered(store, monitor, wanted, heads)
+    return list(names[offset : offset + limit]), len(names)
+
+
+@lru_cache(maxsize=64)
+def _ordered(store: Store, monitor: str, wanted: Wanted, heads: tuple[tuple[Any, ...], ...]) -> tuple[str, ...]:
+    """Ask for all features in order; what is looked at stands in one index, which the rows themselves do not slow."""
     score = tables.score
     worst = sa.func.min(sa.case(STATUS_ORDER, value=score.c.status, else_=len(STATUS_ORDER)))
     ratio = sa.func.coalesce(sa.func.max(score.c.kl_corrected / score.c.critical), -1.0)
     drifted = sa.func.max(sa.case((score.c.status.in_(_HAVING["drifting"]), score.c.window_start)))
     chosen = (
         (score.c.monitor == monitor)
-        & (score.c.segment == WHOLE)
-        & (score.c.window_start >= since)
-        & (score.c.window_start <= until)
+        & (score.c.segment == wanted.segment)
+        & (score.c.window_start >= heads[0][0])
+        & (score.c.window_start <= heads[-1][0])
     )
     if wanted.match:
         chosen &= score.c.feature.icontains(wanted.match, autoescape=True)
@@ -208,32 +231,27 @@ def features(
         "recent": [drifted.is_(None), drifted.desc(), worst, ratio.desc()],
         "name": [],
     }
-    query = sa.select(score.c.feature, sa.func.count().over().label("total")).where(chosen).group_by(score.c.feature)
+    query = sa.select(score.c.feature).where(chosen).group_by(score.c.feature)
     if wanted.having != "any":
         query = query.having(sa.func.max(sa.case((score.c.status.in_(_HAVING[wanted.having]), 1), else_=0)) == 1)
-    page = query.order_by(*orders[wanted.order], score.c.feature).limit(limit).offset(offset)
     with database.reading(store.engine) as connection:
-        rows = connection.execute(page).all()
-    if not rows and offset:
-        # A page beyond the last: the first one says how many there are.
-        return [], features(store, monitor, wanted, since=since, until=until, limit=1)[1]
-    return [row.feature for row in rows], rows[0].total if rows else 0
+        return tuple(connection.execute(query.order_by(*orders[wanted.order], score.c.feature)).scalars())
 
 
 def cells(
-    store: Store, monitor: str, names: Sequence[str], *, since: datetime, until: datetime
+    store: Store, monitor: str, names: Sequence[str], *, since: datetime, until: datetime, segment: str = WHOLE
 ) -> dict[tuple[str, datetime], sa.Row[Any]]:
     """Return what the heatmap shows of some features, by feature and start of the window."""
     score = tables.score
     query = sa.select(*(score.c[name] for name in _CELL)).where(
         score.c.monitor == monitor,
-        score.c.segment == WHOLE,
+        score.c.segment == segment,
         score.c.feature.in_(names),
         score.c.window_start >= since,
         score.c.window_start <= until,
     )
     with database.reading(store.engine) as connection:
-        return {(row.feature, row.window_start): row for row in connection.execute(query)}
+        return {(row.feature, row.window_start): row for row in connection.execute(query).all()}
 
 
 def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:

@@ -22,6 +22,12 @@ from drift.watch import Watch
 BLIZZARD = date(2013, 2, 8)
 
 
+def remove(path: Path) -> None:
+    """Remove a database, and what SQLite may have left beside it: it would be taken for the next one's."""
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
 def year(folder: Path) -> None:
     """Fill the demo's database: the whole of 2013, then once more up to the blizzard, with its alerts still open."""
     demo.unpack(folder)
@@ -31,7 +37,7 @@ def year(folder: Path) -> None:
         # The tables have changed since: what was filled then is of no use.
         for old in folder.glob("*.db"):
             if old.name != "warehouse.db":
-                old.unlink()
+                remove(old)
         stamp.write_text(columns)
     os.environ |= demo.environment(folder, "json://127.0.0.1:9/")
     for name, last in (("year", date(2013, 12, 31)), ("blizzard", BLIZZARD)):
@@ -39,7 +45,8 @@ def year(folder: Path) -> None:
         if path.exists():
             continue
         part = folder / f"{name}.part.db"
-        part.unlink(missing_ok=True)
+        remove(part)
+        remove(path)
         migrate.upgrade(f"sqlite:///{part}")
         with Store.open(f"sqlite:///{part}") as store:
             monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
@@ -58,7 +65,7 @@ def hostile(folder: Path) -> None:
 
     for name in ("hostile", "empty"):
         path = folder / f"{name}.db"
-        path.unlink(missing_ok=True)
+        remove(path)
         with Store.open(f"sqlite:///{path}", create=True) as store:
             if name == "hostile":
                 fill(store)
@@ -69,6 +76,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     year(folder)
     hostile(folder)
+    remove(folder / "answered.db")
     shutil.copy(folder / "blizzard.db", folder / "answered.db")
 
 

@@ -1,4 +1,5 @@
-// In the heatmap the arrow keys go from cell to cell; the tab key enters and leaves it once.
+// In the heatmap the arrow keys go from cell to cell; the tab key enters and leaves it once. What a cell stands for, a
+// pointer that rests on it shows too.
 "use strict";
 
 (() => {
@@ -25,6 +26,11 @@
     document.activeElement.setAttribute("tabindex", "-1");
     to.setAttribute("tabindex", "0");
     to.focus();
+  });
+
+  table.addEventListener("pointerover", ({ target }) => {
+    const cell = target.closest("td > a[aria-label]");
+    if (cell && !cell.title) cell.title = cell.getAttribute("aria-label");
   });
 
   // The newest windows stand at the right end.

@@ -1,0 +1,64 @@
+"""The demo's year as it would have been lived: each day of 2013 is run at six the next morning, and pages who is awake.
+
+    python -m benchmarks.demo_year [FOLDER] > docs/diary_2013.md
+
+Runs the demo's monitor with the settings it ships with over the whole year, in half a minute, with a clock that follows
+the data, so that what is repeated daily is repeated; then prints ``drift alerts diary flights``. Nothing is sent: the
+messages stay in the outbox. `docs/alerts.md` holds what it printed.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from drift import demo, monitoring
+from drift.config import load_monitor
+from drift.diary import diary
+from drift.store import Store
+from drift.watch import Watch
+
+HEAD = (
+    "# The demo's year: a diary\n\nWhat the demo's monitor, with the settings it ships with, would have told in 2013, "
+    "had each day been run at six the next morning, and had nobody ever answered. Printed by "
+    "`python -m benchmarks.demo_year` from what the alerts stored, as `drift alerts diary flights` prints any "
+    "monitor's, and not edited. What happened in the world stands beside it in "
+    "[alerts](alerts.md#a-year-with-the-settings-it-ships-with).\n"
+)
+
+FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)
+MORNING = timedelta(hours=6)
+
+
+def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
+    """Run the demo's monitor from day to day, in `folder`, and return its diary."""
+    demo.unpack(folder)
+    monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
+    calendar = monitor.window.calendar
+    windows = list(calendar.between(calendar.starting(first).start, calendar.starting(last).end))
+    done: list[object] = []
+
+    def clock() -> datetime:
+        return windows[min(len(done), len(windows) - 1)].end + MORNING
+
+    with Store.open(f"sqlite:///{folder / 'drift.db'}", create=True) as store:
+        watch = Watch(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
+        monitoring.backfill(watch, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
+        found = store.diaries(monitor.name)
+    return diary([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
+
+
+def main() -> None:
+    """Live the year and print its diary."""
+    print(HEAD)
+    if len(sys.argv) > 1:
+        print(live(Path(sys.argv[1])))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            print(live(Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

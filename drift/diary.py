@@ -1,0 +1,109 @@
+"""A diary: what a monitor's alerts did over a time, in words, as an operator would have written it down.
+
+Written from the stored lines of the alerts' own diaries (`drift.alerts.Event`) alone, a day at a time, in Markdown.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from drift.alerts import PAGED, SYSTEM
+from drift.wording import named, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from drift.alerts import Alert, Event
+    from drift.windows import Calendar
+
+_HUSHED = ("known:", "superseded:", "unheard:", "handed over:")
+"""Why a line was not told that is no news to anybody: it stands in the alert's own diary, and not here."""
+
+_ENDS = {"resolved", "withdrawn"}
+_SPECIAL = re.compile(r"([\\`*\[|]|<(?! ))")
+
+
+def diary(alerts: Iterable[Alert], events: Iterable[Event], calendar: Calendar) -> str:
+    """Write what happened, a paragraph for each time that somebody was told, kept in the dark, or answered.
+
+    Parameters
+    ----------
+    alerts
+        Those that the events are of.
+    events
+        In any order. Steps that are no news (one window more, one quiet window, a lower severity) are left out.
+    calendar
+        The monitor's: it names the windows, and times are shown in its zone.
+
+    Returns
+    -------
+    str
+        Markdown: a heading a month, which says how many messages were pages (something opened, grew worse, or went on
+        without an answer) and how many told of ends alone; empty where nothing happened.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from drift.lifecycle import advance
+    >>> from drift.observations import Observation
+    >>> from drift.windows import Calendar
+    >>> calendar = Calendar("1d", "America/New_York")
+    >>> day = calendar.starting(datetime(2013, 2, 8))
+    >>> bad = Observation(day, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
+    >>> done = advance([], [bad], monitor="flights", now=datetime(2013, 2, 9, 11, tzinfo=UTC))
+    >>> print(diary(done.alerts, done.events, calendar).splitlines()[-1])
+    - opened **dep_delay**: KL 1.28 nats.
+    """
+    known = {alert.id: alert for alert in alerts}
+    told = sorted(
+        (event for event in events if _is_told(event)),
+        key=lambda e: (e.at, known[e.alert_id].key, known[e.alert_id].opened_window, e.seq),
+    )
+    parts = []
+    for month, of_month in groupby(told, key=lambda e: f"{e.at.astimezone(calendar.zone):%B %Y}"):
+        moments = [list(each) for _, each in groupby(of_month, key=lambda e: e.at)]
+        parts += [f"### {month}", f"*{_counted(moments)}*", *(_moment(each, known, calendar) for each in moments)]
+    return "\n\n".join(parts)
+
+
+def _is_told(event: Event) -> bool:
+    if event.actor != SYSTEM:
+        return True
+    return event.transition in PAGED and not event.untold.startswith(_HUSHED)
+
+
+def _is_message(event: Event) -> bool:
+    return event.actor == SYSTEM and event.transition in PAGED and not event.untold
+
+
+def _counted(moments: list[list[Event]]) -> str:
+    told = [{e.transition for e in events if _is_message(e)} for events in moments]
+    ends = sum(kinds != set() and kinds <= _ENDS for kinds in told)
+    again = sum(kinds != set() and kinds <= {*_ENDS, "repeated"} for kinds in told) - ends
+    paged = sum(map(bool, told)) - ends
+    reminders = f" ({again} of them reminders)" if again else ""
+    return f"{paged} page{'s' * (paged != 1)}{reminders}, {ends} message{'s' * (ends != 1)} of ends alone"
+
+
+def _moment(events: list[Event], known: Mapping[str, Alert], calendar: Calendar) -> str:
+    when = f"{events[0].at.astimezone(calendar.zone):%a %m-%d %H:%M}"
+    starts = {event.window_start for event in events if event.window_start is not None}
+    windows = ", ".join(calendar.label(calendar.containing(start)) for start in sorted(starts))
+    lines = [f"- {_line(event, known[event.alert_id], calendar)}" for event in events]
+    return "\n".join([f"**{when}**{f', of {windows}' if windows else ''}", "", *lines])
+
+
+def _line(event: Event, alert: Alert, calendar: Calendar) -> str:
+    name = f"**{_safe(named(alert.kind, alert.key, alert.feature, alert.segment))}**"
+    since = calendar.label(calendar.containing(alert.opened_window))
+    name += f" (since {since})" if event.transition in {"resolved", "repeated", "told"} else ""
+    who = f" by {_safe(event.actor)}" if event.actor != SYSTEM else ""
+    untold = f" *Not told: {_safe(event.untold)}.*" if event.untold and event.actor == SYSTEM else ""
+    return f"{event.transition} {name}{who}: {_safe(event.reason)}.{untold}"
+
+
+def _safe(text: object) -> str:
+    """Return text of any origin as one harmless line of Markdown."""
+    return _SPECIAL.sub(r"\\\1", plain(text, limit=1000)).rstrip(".")
