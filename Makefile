@@ -10,7 +10,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --uni
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-faults test-browser wheel lock up down clean
+.PHONY: help demo airflow test lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: .venv/.dev ## Run the tests (PYTEST_ARGS="-k windows" for some of them)
 test-browser: .venv/.dev build/browser/.installed ## Click through the dashboard in Chromium, and take the pictures of the documents
 	@DRIFT_BROWSER=$(CHROMIUM) build/browser/bin/python -m pytest -q -m browser tests/browser $(BROWSER_ARGS)
 
+test-faults: .venv/.dev ## Kill, stop, starve and crowd runs by the hundred, and compare what is left with an undisturbed run (an hour)
+	@$(BIN)/python -m pytest -q -s -m faults tests/faults tests/load $(FAULTS_ARGS)
+
 lint: .venv/.dev ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -40,6 +43,14 @@ types: .venv/.dev ## Check the types
 
 docs: .venv/.dev ## Run the examples in the documents and follow their links
 	@$(BIN)/python -m pytest -q --doctest-glob='*.md' *.md docs tests/test_house.py::test_relative_links
+
+test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a gate in a scheduler on PostgreSQL (half an hour)
+	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/airflow_live $(AIRFLOW_ARGS)
+
+# Uses the engine that answers, and BASE_IMAGE and POSTGRES_IMAGE where they are set; else makes its own (Debian, root).
+test-compose: .venv/.dev ## Build the image, start the containers, run a monitor in them, restart each, take them down
+	@env=$$(tests/compose/engine up) && eval "$$env" && DRIFT_COMPOSE=1 $(BIN)/python -m pytest -v -s tests/compose $(COMPOSE_ARGS); \
+	done=$$?; tests/compose/engine down; exit $$done
 
 compose-check: .venv/.dev ## Check docker-compose.yml against the Compose specification
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
@@ -58,6 +69,9 @@ bench-peers: .venv/.dev ## Measure five other tools on the same files, each in a
 
 bench-errors: .venv/.dev ## Measure false-alarm rates, power and pages, with fixed seeds
 	@$(BIN)/python -m benchmarks.error_rates $(BENCH_ARGS)
+
+bench-load: .venv/.dev ## Measure 200 monitors on one PostgreSQL, 50 at once, and 2,000 features in one monitor
+	@$(BIN)/python -m benchmarks.load $(BENCH_ARGS)
 
 bench-faults: .venv/.dev ## Measure nine faults planted on real days, and an ordinary month, beside the peers' rules
 	@$(BIN)/python -m benchmarks.planted_faults

@@ -9,7 +9,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from drift import answers, digest, lifecycle, notify, silences, telling
+from drift import answers, channels, digest, lifecycle, logs, notify, silences, telling
 from drift.alerts import SYSTEM, Transitions
 from drift.errors import DriftError, StoreConflict, StoreError
 from drift.observations import Closing, Observation, observations, run_observation
@@ -40,6 +40,7 @@ DASHBOARD = "DRIFT_DASHBOARD_URL"
 """The environment's word for where the dashboard is, where the monitor does not say it."""
 
 
+@logs.stage("notify")
 def notify_window(watch: Watch, report: Report, *, now: datetime, page: bool = True, run_url: str = "") -> Transitions:
     """Advance the alerts by one report; write them, their events and the notifications owed in one transaction.
 
@@ -141,17 +142,26 @@ def _advance(
     run_url: str,
     failures: Sequence[str] = (),
 ) -> Transitions:
-    window, known = _window_of(report), watch.store.alerts(watch.name)
+    window = _window_of(report)
+    known = watch.store.alerts_in_play(watch.name, window.start)
+    said = says(known)
+    opening = {seen.key for seen in said if seen.effect == "bad"} - {alert.key for alert in known}
+    if opening:
+        # What opens may have been open before: whether it flaps depends on when.
+        known = watch.store.alerts_in_play(watch.name, window.start, opening)
     since = lifecycle.history_start(known, window)
     # Later windows too: one that arrives late is put in its place among them.
-    others = watch.store.load_reports(watch.name, since=since)
+    reports = watch.store.load_reports(watch.name, since=since)
+    runs = watch.store.run_results(watch.name, since)
+    # A later one whose run is under way, or was killed before it got here, is told by its own run.
+    reached = max([window.start, *(alert.last_window for alert in known), *(each.start for each, _ in runs)])
+    others = [each for each in reports if each.window and each.window.start <= reached]
     closing = closing_of(watch.monitor)
     history = [seen for each in others if each.window != window for seen in observations(each, closing=closing)]
-    runs = watch.store.run_results(watch.name, since)
     history += [run_observation(each, error) for each, error in runs if each != window]
     transitions = lifecycle.advance(
         known,
-        says(known),
+        said,
         monitor=watch.name,
         now=now,
         policy=watch.monitor.alerts.policy,
@@ -166,7 +176,7 @@ def _advance(
 def _remind(watch: Watch, *, now: datetime) -> Transitions:
     calendar = watch.monitor.window.calendar
     transitions = lifecycle.remind(
-        watch.store.alerts(watch.name),
+        watch.store.alerts_in_play(watch.name),
         monitor=watch.name,
         now=now,
         every=calendar.span.nominal,
@@ -217,7 +227,8 @@ def _adapted(watch: Watch, report: Report, known: Iterable[Alert]) -> dict[str, 
     That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
     """
     window = _window_of(report)
-    drift = [a for a in known if a.kind in {"drift", "table"} and (a.live or a.last_window >= window.start)]
+    whole = [a for a in known if a.kind in {"drift", "table"} and not a.segment]
+    drift = [a for a in whole if a.live or a.last_window >= window.start]
     quiet = {v.feature: v for v in report.verdicts if v.status == "ok" and v.severity == "none"}
     found: dict[str, str] = {}
     for start in {alert.opened_window for alert in drift if alert.opened_window < window.start}:
@@ -336,7 +347,7 @@ def try_route(
         routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes))
         raise DriftError(f"{monitor.name} has no route {to!r}; it has: {routes or 'none'}")
     trial = digest.trial(monitor.name, to, by=by or SYSTEM, now=now, notify_type=settings.notify_type("test"))
-    notify.send_to(resolve(to), trial, timeout)
+    channels.send_to(resolve(to), trial, timeout)
 
 
 def deliver(store: Store, resolve: Callable[[str], str], *, now: datetime) -> notify.Delivered:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE_VARIABLE = "DRIFT_CONNECTIONS"
 _DEFAULT_FILE = "connections.yaml"
+_LARGEST = 1 << 20
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -80,6 +81,8 @@ def _read(path: Path) -> dict[str, str]:
     import yaml
 
     try:
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError([f"{path}: is larger than {_LARGEST:,} bytes: write one `name: URL` a line"])
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file, named by {FILE_VARIABLE}"]) from None

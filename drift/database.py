@@ -5,12 +5,16 @@ SQLite by default, PostgreSQL in production; a URL chooses.
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
+import random
 import sqlite3
+import time
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import lru_cache, partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,14 +22,34 @@ from sqlalchemy.dialects import postgresql, sqlite
 from drift.errors import MissingExtra, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_Class = TypeVar("_Class", bound=type)
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one to finish before it gives up (SQLite)."""
 
 CONNECT_SECONDS = 10
+
+OUTAGE_SECONDS = 30.0
+"""How long a transaction is tried again whose database went away, before it gives up."""
+
+LOCK_SECONDS = 60
+"""How long a statement waits for a row that somebody else holds (PostgreSQL): nobody of us holds one for long."""
+
+IDLE_SECONDS = 300
+"""After how long PostgreSQL ends a transaction that does nothing, and with it the locks of a machine that vanished."""
+
+# A dead peer is noticed within a minute, not after the two hours of the operating system.
+_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+
+# Connection lost, serialisation failure, deadlock, too many connections, server going down, crashed, starting.
+_PASSING = ("08", "40001", "40P01", "53300", "57P01", "57P02", "57P03")
 
 _WRITES = "drift_writes"
 _SECRETS = {"password", "sslpassword", "passfile"}
@@ -109,9 +133,9 @@ def make_engine(url: sa.URL | str) -> sa.Engine:
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
-    arguments = {"connect_timeout": CONNECT_SECONDS, "application_name": "drift"}
+    arguments = {"connect_timeout": CONNECT_SECONDS, "application_name": "drift", **_ALIVE}
     try:
-        return sa.create_engine(
+        engine = sa.create_engine(
             parsed,
             connect_args={key: value for key, value in arguments.items() if key not in parsed.query},
             pool_pre_ping=True,
@@ -120,6 +144,17 @@ def make_engine(url: sa.URL | str) -> sa.Engine:
         )
     except ModuleNotFoundError as error:
         raise MissingExtra("psycopg", extra="postgres") from error
+    sa.event.listen(engine, "connect", _configure_postgresql)
+    return engine
+
+
+def _configure_postgresql(connection: DBAPIConnection, _record: object) -> None:
+    # Said in SQL, as poolers refuse what is said while connecting; committed, as a rollback would take it back.
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    cursor.close()
+    connection.commit()
 
 
 def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
@@ -176,6 +211,66 @@ def explained(url: sa.URL) -> Iterator[None]:
     except (sa.exc.SQLAlchemyError, sqlite3.Error, ValueError) as error:
         # The drivers' own errors are SQLAlchemy's by now, but for those of a connection or a value in the making.
         raise StoreError(f"results database {hidden(url)}: {_reason(error, url)}") from error
+
+
+def patiently(attempt: Callable[[], _T], seconds: float) -> _T:
+    """Return what a transaction returns, tried again while its database is away.
+
+    Only what passes by itself is tried again: a server that is gone, going or coming, has no connection left, or ended
+    a deadlock. Each transaction of ours writes by natural keys: one whose commit was lost on the way may be repeated.
+
+    Parameters
+    ----------
+    attempt
+        One transaction, from its beginning.
+    seconds
+        After how long the last failure is raised.
+
+    Raises
+    ------
+    StoreError
+        What the last attempt raised.
+    """
+    until, pause = time.monotonic() + seconds, 0.1
+    while True:
+        try:
+            return attempt()
+        except StoreError as error:
+            left = until - time.monotonic()
+            if left <= 0 or not is_passing(error):
+                raise
+            log.warning("%s; trying again for %.0f s", error, left)
+        # Of many that wait none must be in step with another.
+        time.sleep(min(left, pause * random.uniform(0.5, 1.5)))  # noqa: S311 - no secret
+        pause = min(5.0, 2 * pause)
+
+
+def patient(kind: _Class) -> _Class:
+    """Have every public method of a class, each one transaction, repeated while its database is away."""
+    for name, method in list(vars(kind).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, _patient(method))
+    return kind
+
+
+def _patient(method: Callable[..., _T]) -> Callable[..., _T]:
+    @wraps(method)
+    def repeated(*given: Any, **named: Any) -> _T:
+        return patiently(partial(method, *given, **named), OUTAGE_SECONDS)
+
+    return repeated
+
+
+def is_passing(error: BaseException) -> bool:
+    """Say whether a failure of the database passes by itself, so that the same transaction may succeed later."""
+    cause = error.__cause__ if isinstance(error, StoreError) else error
+    if not isinstance(cause, sa.exc.DBAPIError) or isinstance(cause.orig, sqlite3.Error):
+        return False
+    state = getattr(cause.orig, "sqlstate", None)
+    if state is None:
+        # The server said nothing: it was not reached, or is gone.
+        return cause.connection_invalidated or isinstance(cause, sa.exc.OperationalError)
+    return cause.connection_invalidated or state.startswith(_PASSING)
 
 
 def _reason(error: Exception, url: sa.URL) -> str:

@@ -224,6 +224,8 @@ def _migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
         sa.event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA foreign_keys = OFF"))
     with _ONE_AT_A_TIME, database.writing(engine) as connection:
         if engine.dialect.name == "postgresql":
+            # Another process may be at it for longer than anybody else holds a lock.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
         yield connection
 

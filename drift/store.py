@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Past
+    from drift.segments import Segmentation
     from drift.silences import Silence
     from drift.stored_counts import Head
 
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
 _BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")
 
 
+@database.patient
 @dataclass(frozen=True, slots=True)
 class Store:
     """The results database, open.
+
+    A method is one transaction; where the database went away it is tried again for `database.OUTAGE_SECONDS`.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ class Store:
     engine: sa.Engine
 
     @classmethod
-    def open(cls, url: str, *, create: bool = False) -> Store:
+    def open(cls, url: str, *, create: bool = False, patience: float = 0.0) -> Store:
         """Open a results database.
 
         Parameters
@@ -68,6 +72,8 @@ class Store:
             ``sqlite:///path/to/drift.db`` or ``postgresql://user:password@host/database``.
         create
             Create it, or bring it up to this version, where needed.
+        patience
+            Seconds to wait for a database that does not answer. None by default: a URL that never worked may be wrong.
 
         Raises
         ------
@@ -83,8 +89,7 @@ class Store:
             migrate.compare(None, parsed)
         store = cls(database.make_engine(parsed))
         try:
-            with database.reading(store.engine) as connection:
-                migrate.compare(migrate.revision_of(connection), parsed)
+            migrate.compare(database.patiently(store._revision, patience), parsed)
         except BaseException:
             store.close()
             raise
@@ -138,13 +143,18 @@ class Store:
         with database.reading(self.engine) as connection:
             return stored_counts.active_rows(connection, monitor)
 
+    def segmentations(self, monitor: str) -> dict[str, Binning]:
+        """Return the ways in force to cut a window into segments, by what they are stored under."""
+        with database.reading(self.engine) as connection:
+            return stored_counts.active(connection, monitor, tables.CUTS)
+
     def baseline_rows(self, monitor: str) -> list[Row]:
         """Return every version of every feature's binning, with who fitted it, when, on what and why."""
         table, specs = tables.baseline, tables.binning
         query = (
             sa.select(table, specs.c.kind, specs.c.spec)
             .join(specs)
-            .where(table.c.monitor == monitor)
+            .where(table.c.monitor == monitor, table.c.segment == tables.WHOLE)
             .order_by(table.c.feature, table.c.version)
         )
         return self._rows(query)
@@ -153,6 +163,7 @@ class Store:
         self,
         monitor: str,
         binnings: Mapping[str, Binning],
+        segmentations: Mapping[str, Binning] | None = None,
         *,
         types: Mapping[str, str],
         fitted_from: datetime,
@@ -172,6 +183,8 @@ class Store:
         monitor
         binnings
             One a feature.
+        segmentations
+            Ways to cut a window into segments, as binnings of the segments' names; see `drift.segments`.
         types
             Arrow type of each column, as text.
         fitted_from, fitted_to, n_rows
@@ -192,6 +205,10 @@ class Store:
         }
         with database.writing(self.engine) as connection:
             stored_counts.save_baseline(connection, monitor, binnings, types, record, new=new)
+            if segmentations:
+                stored_counts.save_baseline(
+                    connection, monitor, segmentations, {}, record, new=new, segment=tables.CUTS
+                )
             return stored_counts.active(connection, monitor)
 
     # -- the gate -----------------------------------------------------------------------------------------------------
@@ -216,8 +233,17 @@ class Store:
 
     # -- profiles -----------------------------------------------------------------------------------------------------
 
-    def save_profile(self, monitor: str, profile: Profile, *, gate: Gate, binning_key: str, now: datetime) -> bool:
-        """Write the counts of a window, in place of those it had.
+    def save_profile(
+        self,
+        monitor: str,
+        profile: Profile,
+        segmentations: Sequence[Segmentation] = (),
+        *,
+        gate: Gate,
+        binning_key: str,
+        now: datetime,
+    ) -> bool:
+        """Write the counts of a window and of its segments, in place of those it had.
 
         Returns
         -------
@@ -233,7 +259,7 @@ class Store:
         window = _window(profile.window, f"a profile of {monitor}")
         with database.writing(self.engine) as connection:
             return stored_counts.save_profile(
-                connection, monitor, profile, window, gate=gate, binning_key=binning_key, now=now
+                connection, monitor, profile, window, segmentations, gate=gate, binning_key=binning_key, now=now
             )
 
     def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
@@ -247,11 +273,18 @@ class Store:
             return stored_counts.profiled(connection, monitor, windows, binning_key)
 
     def load_profiles(
-        self, monitor: str, windows: Sequence[Window], binnings: Mapping[str, Binning]
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
     ) -> list[tuple[Profile, Gate]]:
-        """Return the stored profiles among some windows, oldest first, with the counts under these binnings."""
+        """Return the stored profiles among some windows, oldest first, with the counts under these binnings.
+
+        With segmentations, each holds the profiles of its segments.
+        """
         with database.reading(self.engine) as connection:
-            return stored_counts.load_profiles(connection, monitor, windows, binnings)
+            return stored_counts.load_profiles(connection, monitor, windows, binnings, segmentations)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -311,6 +344,12 @@ class Store:
         query = sa.select(table).where(table.c.monitor == monitor).order_by(table.c.window_start.desc()).limit(limit)
         return self._rows(query)
 
+    def run_of(self, monitor: str, window: Window) -> Row | None:
+        """Return the run of one window of a monitor; None where there was none."""
+        table = tables.run
+        query = sa.select(table).where(table.c.monitor == monitor, table.c.window_start == window.start)
+        return next(iter(self._rows(query)), None)
+
     def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
         """Return how the runs ended for the windows that start from `since` on, oldest first: their errors, or None."""
         table = tables.run
@@ -353,7 +392,8 @@ class Store:
     def reports(self, monitor: str, limit: int = 100) -> list[Row]:
         """Return the heads of the newest reports of a monitor, without their scores, newest first."""
         table = tables.report
-        query = sa.select(table).where(table.c.monitor == monitor).order_by(table.c.window_start.desc()).limit(limit)
+        mine = (table.c.monitor == monitor) & (table.c.segment == tables.WHOLE)
+        query = sa.select(table).where(mine).order_by(table.c.window_start.desc()).limit(limit)
         return self._rows(query)
 
     def scores(
@@ -361,6 +401,7 @@ class Store:
         monitor: str,
         *,
         feature: str | None = None,
+        segment: str = tables.WHOLE,
         since: datetime | None = None,
         until: datetime | None = None,
         windows: int | None = None,
@@ -373,6 +414,8 @@ class Store:
         monitor
         feature
             Only this one.
+        segment
+            The whole window, or one of its segments.
         since, until
             Only windows that start in ``[since, until)``.
         windows
@@ -382,11 +425,18 @@ class Store:
         """
         with database.reading(self.engine) as connection:
             return stored_verdicts.scores(
-                connection, monitor, feature=feature, since=since, until=until, windows=windows, limit=limit
+                connection,
+                monitor,
+                feature=feature,
+                segment=segment,
+                since=since,
+                until=until,
+                windows=windows,
+                limit=limit,
             )
 
     def history(
-        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56
+        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = tables.WHOLE
     ) -> dict[str, list[Past]]:
         """Return what each feature scored in the windows before one: the newest `limit` of them, newest last.
 
@@ -397,9 +447,11 @@ class Store:
             Start of the window that is to be judged.
         limit
             Windows to go back; those in which a feature has no score are left out.
+        segment
+            The whole window, or one of its segments.
         """
         with database.reading(self.engine) as connection:
-            return stored_verdicts.history(connection, monitor, features, before, limit)
+            return stored_verdicts.history(connection, monitor, features, before, limit, segment)
 
     # -- alerts and notifications -------------------------------------------------------------------------------------
 
@@ -408,10 +460,31 @@ class Store:
         with database.reading(self.engine) as connection:
             return stored_alerts.alerts(connection, monitor, states)
 
+    def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
+        """Return all alerts of those keys of a monitor that a run may have to do with, the newest opening first.
+
+        A key is in play if it is among `keys`, or has an alert that is open, that people do not know to be over, or
+        whose last window starts at `since` or later.
+        """
+        with database.reading(self.engine) as connection:
+            return stored_alerts.in_play(connection, monitor, since, keys)
+
+    def alerts_beginning(self, prefix: str) -> list[Alert]:
+        """Return the alerts whose id begins so, two at most."""
+        with database.reading(self.engine) as connection:
+            return stored_alerts.beginning(connection, prefix)
+
     def alert_events(self, alert_id: str) -> list[Event]:
         """Return the diary of an alert, in order."""
         with database.reading(self.engine) as connection:
             return stored_alerts.events(connection, alert_id)
+
+    def diaries(
+        self, monitor: str, since: datetime | None = None, until: datetime | None = None
+    ) -> list[tuple[Alert, list[Event]]]:
+        """Return the alerts of a monitor, each with what its diary says of the windows in ``[since, until)``."""
+        with database.reading(self.engine) as connection:
+            return stored_alerts.diaries(connection, monitor, since, until)
 
     def save_alerts(self, alerts: Iterable[Alert], events: Iterable[Event], notifications: Iterable[Any] = ()) -> None:
         """Write changed alerts, the new lines of their diaries and the notifications owed, together or not at all.
@@ -465,10 +538,10 @@ class Store:
         with database.writing(self.engine) as connection:
             outbox.mark(connection, notification_id, **values)
 
-    def notifications(self, states: Collection[str], limit: int = 100) -> list[Row]:
+    def notifications(self, states: Collection[str], limit: int = 100, offset: int = 0) -> list[Row]:
         """Return notifications in some states, the newest first, without their payload."""
         with database.reading(self.engine) as connection:
-            return outbox.rows(connection, states, limit)
+            return outbox.rows(connection, states, limit, offset)
 
     def retry_notifications(self, now: datetime, notification_id: str | None = None) -> int:
         """Have what was given up tried again as if it were new, all of it or one; return how many."""
@@ -482,32 +555,69 @@ class Store:
 
     # -- retention ----------------------------------------------------------------------------------------------------
 
-    def prune(self, before: datetime) -> dict[str, int]:
+    def prune(
+        self,
+        before: datetime,
+        *,
+        keep: Collection[tuple[str, datetime, datetime]] = (),
+        dry_run: bool = False,
+    ) -> dict[str, int]:
         """Delete what is known of windows that start before an instant; return how many rows went, by table.
 
         Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force stand
         for, alerts that are not resolved and notifications that are still owed.
+
+        Parameters
+        ----------
+        before
+        keep
+            Windows that stay all the same: a monitor, and from when to when they start, the end left out.
+        dry_run
+            Take it all back at the end: the numbers are what would go.
         """
         alert, owed = tables.alert, tables.notification
         with database.writing(self.engine) as connection:
             gone = {}
+            spans = {True: stored_counts.baseline_spans(connection) | {*keep}, False: {*keep}}
             # What hangs on these by a foreign key is counted by itself, so it goes first.
             for table in map(tables.metadata.tables.__getitem__, _BY_WINDOW):
-                old = table.c.window_start < before
-                if table.name in {"histogram", "profile", "gate"}:
-                    old &= ~stored_counts.of_a_baseline(connection, table)
-                gone[table.name] = connection.execute(sa.delete(table).where(old)).rowcount
+                kept = spans[table.name in {"histogram", "profile", "gate"}]
+                gone[table.name] = _forget(connection, table, before, kept)
             ended = sa.select(alert.c.id).where(alert.c.state == "resolved", alert.c.last_window < before)
             events = tables.alert_event
             gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(ended))).rowcount
             gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ended))).rowcount
             done = (owed.c.state != "pending") & (owed.c.created_at < before)
             gone["notification"] = connection.execute(sa.delete(owed).where(done)).rowcount
+            if dry_run:
+                connection.rollback()
         return gone
+
+    def _revision(self) -> str | None:
+        with database.reading(self.engine) as connection:
+            return migrate.revision_of(connection)
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with database.reading(self.engine) as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _forget(
+    connection: sa.Connection, table: sa.Table, before: datetime, kept: Collection[tuple[str, datetime, datetime]]
+) -> int:
+    """Delete the rows of old windows, but for those of some spans; return how many."""
+    old = table.c.window_start < before
+    # A monitor at a time: a condition over hundreds of them is deeper than SQLite reads.
+    spans: dict[str, list[sa.ColumnElement[bool]]] = {
+        monitor: [] for monitor in connection.scalars(sa.select(table.c.monitor).where(old).distinct())
+    }
+    for monitor, start, end in kept:
+        if monitor in spans:
+            spans[monitor].append((table.c.window_start >= start) & (table.c.window_start < end))
+    mine = (
+        sa.delete(table).where(old, table.c.monitor == one, ~sa.or_(sa.false(), *own)) for one, own in spans.items()
+    )
+    return sum(connection.execute(statement).rowcount for statement in mine)
 
 
 def _window(window: Window | None, what: str) -> Window:

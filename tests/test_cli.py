@@ -7,10 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.flights import monitor_text, rows, write_sql
@@ -188,6 +190,12 @@ def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
     (alert,) = json.loads(monitored("alerts", "--json").stdout)
     assert monitored("alerts", "ack", alert["id"][:8], "--by", "ada").returncode == 0
     assert "acknowledged" in monitored("alerts", "show", alert["id"][:8]).stdout
+    told = monitored("alerts", "diary", "flights").stdout
+    assert "opened **" in told
+    assert "by ada" in told
+    assert json.loads(monitored("alerts", "diary", "flights", "--json").stdout)[0]["id"] == alert["id"]
+    assert "nobody was told anything" in monitored("alerts", "diary", "flights", "--to", "2001-01-01").stdout
+    assert "no monitor 'trains' has run" in monitored("alerts", "diary", "trains").stderr
     assert monitored("alerts", "resolve", alert["id"][:8], "--by", "ada", "--comment", "known").returncode == 0
     assert monitored("alerts").stdout.strip() == "no open alerts"
 
@@ -310,9 +318,55 @@ def test_version(drift: Drift) -> None:
     assert drift("--version").stdout.strip() == f"drift {package.__version__}"
 
 
+def test_a_comparison_loads_only_what_it_needs(tmp_path: Path) -> None:
+    """`drift compare` of Parquet files pays for no library that it does not use, nor for parts of those it does."""
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        columns: dict[str, Any] = {
+            "shifted": rng.normal(name == "b", 1, 1000),
+            "whole": rng.poisson(4, 1000),
+            "text": rng.choice(["u", "v", "w"], 1000),
+            "day": pa.array(rng.integers(0, 99, 1000, np.int32), pa.date32()),
+        }
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    heavy = [
+        *("pandas", "sqlalchemy", "alembic", "great_expectations", "airflow", "apprise", "fastapi", "ibis", "duckdb"),
+        *("scipy.stats", "scipy.optimize", "scipy.linalg", "pyarrow.dataset", "pyarrow.csv", "pyarrow.acero"),
+        *("numpy.f2py", "numpy.testing", "numpy.ma", "numpy.random", "numpy.polynomial", "unittest", "asyncio"),
+    ]
+    code = f"""
+import sys
+from drift import cli
+sys.argv = ["drift", "compare", "a.parquet", "b.parquet", "--fail-on", "critical"]
+try:
+    cli.main()
+finally:
+    print([module for module in {heavy} if module in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, "[]"), done.stderr
+    assert "critical" in done.stdout
+
+
 def test_light_start_loads_no_heavy_library() -> None:
     """`drift --help` pays for neither pandas, scipy, SQLAlchemy, Great Expectations nor Airflow."""
     heavy = ["pandas", "scipy", "sqlalchemy", "great_expectations", "airflow", "pyarrow"]
     code = f"import sys, drift, drift.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_gate_goes_on_or_stops(monitored: Drift) -> None:
+    """Quiet is exit code 0, critical 1, each with its words; a name that nobody ran is a mistake."""
+    quiet = monitored("gate", "flights")
+    assert (quiet.returncode, quiet.stdout) == (0, "flights 2024-01-12: go on: nothing critical in 3 features\n")
+    assert monitored("gate", "flights", "--date", "2024-01-13").returncode == 1
+    assert monitored("gate", "flights", "--date", "2024-01-13", "--no-result", "pass").returncode == 0
+    monitored("run", "flights", "--date", "2024-01-13")
+    stopped = monitored("gate", "monitors/flights.yaml", "--severity", "warning", "--json")
+    decision = json.loads(stopped.stdout)
+    assert (stopped.returncode, decision["cleared"], decision["found"]) == (1, False, ["delay"])
+    assert monitored("gate", "flights", "--max-age", "2d").stdout.startswith("flights 2024-01-13: stop: no result: ")
+    unknown = monitored("gate", "flight")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "there is: flights" in unknown.stderr

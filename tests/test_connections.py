@@ -84,6 +84,14 @@ def test_a_broken_file_is_refused_without_showing_it(tmp_path: Path, text: str, 
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_file_that_is_no_list_of_connections_is_not_read(tmp_path: Path) -> None:
+    """A megabyte of URLs is something else."""
+    path = tmp_path / "connections.yaml"
+    path.write_text("a: postgresql://h/d\n" * 60_000)
+    with pytest.raises(ConfigError, match="larger than"):
+        resolve_url("a", {}, path)
+
+
 def test_a_named_file_has_to_exist(tmp_path: Path) -> None:
     """A missing connections.yaml is no matter; a missing file that was named is."""
     with pytest.raises(ConfigError, match="no such file"):

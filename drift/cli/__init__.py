@@ -1,7 +1,7 @@
 """The command line: arguments in, tables or JSON out; everything else happens elsewhere.
 
-Exit codes: 0 done, and quiet; 1 drift at or above ``--fail-on``, or problems found by ``drift check``; 2 bad usage,
-bad input, or something that cannot be reached.
+Exit codes: 0 done, and quiet; 1 drift at or above ``--fail-on``, stopped by ``drift gate``, or problems found by
+``drift check``; 2 bad usage, bad input, or something that cannot be reached.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from drift.cli.alerts import alerts_app
 from drift.cli.baselines import baseline_app
 from drift.cli.comparing import compare
 from drift.cli.database import db_app
+from drift.cli.gating import gate
 from drift.cli.monitors import backfill, check, explain, history, run, schema
+from drift.cli.operations import doctor, prune
 from drift.cli.replaying import replay, tune
 from drift.cli.serving import dashboard, demo
 from drift.cli.shared import print_error
@@ -27,7 +29,7 @@ app = typer.Typer(
     name="drift",
     help=(
         "Data-drift monitoring you can trust to wake you: KL divergence with its sampling error.\n\n"
-        "Exit codes: 0 done and quiet · 1 drift found (with --fail-on), or problems found by check · "
+        "Exit codes: 0 done and quiet · 1 drift found (with --fail-on), stopped by gate, or problems found by check · "
         "2 bad usage or input."
     ),
     no_args_is_help=True,
@@ -35,7 +37,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for command in (compare, check, schema, run, backfill, history, explain, replay, tune, demo, dashboard):
+COMMANDS = (
+    *(compare, check, schema, run, gate, backfill, history, explain, replay, tune),
+    *(demo, dashboard, doctor, prune),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(baseline_app, name="baseline")
@@ -44,7 +50,10 @@ app.add_typer(db_app, name="db")
 
 def main() -> None:
     """Run the command line; every expected failure is one line on stderr and exit code 2."""
+    from drift import logs
+
     try:
+        logs.configure(os.environ)
         app()
     except ConfigError as error:
         for problem in error.problems:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.shared import DATABASE, Database
+from drift.cli.shared import DATABASE, Database, print_error
 
 db_app = typer.Typer(help="The results database: create, migrate, look.", no_args_is_help=True)
 
@@ -37,6 +37,20 @@ def db_current(database: Database = DATABASE) -> None:
     from drift import migrate
 
     print(migrate.current(database) or "not created: drift db upgrade")
+
+
+@db_app.command("check")
+def db_check(database: Database = DATABASE) -> None:
+    """Check that the results database has the tables this version works with. Exits with 1 if they differ."""
+    from drift import migrate
+
+    migrate.check(database)
+    found = migrate.differences(database)
+    for difference in found:
+        print_error(difference)
+    if found:
+        raise typer.Exit(1)
+    print(f"{_safe(database)} is at revision {migrate.current(database)}, and its tables are as they should be")
 
 
 def _safe(url: str) -> str:

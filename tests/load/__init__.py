@@ -1,0 +1,1 @@
+"""Load: many monitors at once, and many features in one."""
