@@ -106,14 +106,14 @@ def history_table(watch: Watch, rows: Sequence[Mapping[str, Any]], feature: str 
     out = console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     if feature is not None:
-        for name in ("window", "KL (nats)", "95 % interval", "n", "status", "why"):
+        for name in ("window", "KL (nats)", "corrected (95 %)", "n", "status", "why"):
             table.add_column(name, justify="right" if name in {"KL (nats)", "n"} else "left")
         for row in rows:
             label = watch.label(Window(row["window_start"], row["window_end"]))
             if row["kl"] is None:
                 table.add_row(label, "-", "-", "-", status(row["status"]), escape(row["reason"]))
                 continue
-            interval = f"{row['ci_low']:.4f} … {row['ci_high']:.4f}"
+            interval = f"{max(row['kl_corrected'], 0):.4f} ({row['ci_low']:.4f} … {row['ci_high']:.4f})"
             table.add_row(
                 label,
                 f"{row['kl']:.4f}",

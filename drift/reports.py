@@ -256,7 +256,7 @@ class Report:
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Return heading and rows of the table that the terminal, the notebook and the digest show, worst first."""
-        heading = ["feature", "kind", "KL (nats)", "95 % interval", "threshold", "n", "severity", "status", "why"]
+        heading = ["feature", "kind", "KL (nats)", "corrected (95 %)", "threshold", "n", "severity", "status", "why"]
         rows = []
         for v in sorted(self.verdicts, key=_worst_first):
             s = v.score
@@ -264,9 +264,9 @@ class Report:
             if s is None:
                 rows.append([v.feature, "-", "-", "-", limits, "-", v.severity, v.status, v.reason])
                 continue
-            interval = f"{s.ci_low:.4f} … {s.ci_high:.4f}"
+            corrected = f"{max(s.kl_corrected, 0):.4f} ({s.ci_low:.4f} … {s.ci_high:.4f})"
             rows.append(
-                [v.feature, s.kind, f"{s.kl:.4f}", interval, limits, f"{s.n_current:,}", v.severity, v.status, v.reason]
+                [v.feature, s.kind, f"{s.kl:.4f}", corrected, limits, f"{s.n_current:,}", v.severity, v.status, v.reason]
             )
         return heading, rows
 

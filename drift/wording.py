@@ -136,7 +136,8 @@ def _figures(entry: Mapping[str, Any]) -> str:
         return f"no score, {entry['status'].replace('_', ' ')}"
     interval = entry["interval"]
     return (
-        f"KL {entry['kl']:.3g} nats, 95 % interval {interval['low']:.3g} … {interval['high']:.3g}, "
+        f"KL {entry['kl']:.3g} nats, corrected {max(entry['kl_corrected'], 0):.3g} "
+        f"(95 % {interval['low']:.3g} … {interval['high']:.3g}), "
         f"threshold {limits}, {entry['n_current']:,} rows against {entry['n_reference']:,}"
     )
 

@@ -107,7 +107,7 @@ def test_the_text() -> None:
         "(trailing 28d: 28 of 28 windows). KL is D(current‖reference), in nats.\n"
         "\n"
         "CRITICAL dep_delay\n"
-        "  KL 1.28 nats, 95 % interval 1.15 … 1.41, threshold 0.01 / 0.1, 930 rows against 23,000\n"
+        "  KL 1.28 nats, corrected 1.28 (95 % 1.15 … 1.41), threshold 0.01 / 0.1, 930 rows against 23,000\n"
         "  of 1.28 nats 0.96 are missing values, 0.32 shifts between levels\n"
         "  missing rose from 1.0 % to 51 %: 0.96 of 1.28 nats\n"
         "  'a' fell from 99 % to 49 %: 0.32 of 1.28 nats\n"

@@ -67,7 +67,7 @@ def test_a_schedule_runs(live: Live) -> None:
     assert live.ended(run) == "success", live.tasks(run)
     assert list(scored(live, "live")) == [f"{ago(1)}"]
     said = live.log(run, "evaluate")
-    assert "95 % interval" in said
+    assert "corrected (95 %)" in said
     assert "drifts" in said.splitlines()[-1] or "drifts" in said[-2000:]
     assert "great_expectations" not in said
 
