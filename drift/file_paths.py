@@ -163,7 +163,7 @@ def list_files(place: Place, path: str, file_format: Format | None) -> Listing:
 
 
 def _changed(folder: str) -> int:
-    return Path(folder).stat().st_mtime_ns
+    return os.stat(folder).st_mtime_ns  # noqa: PTH116 - asked of hundreds of folders a window, and ten times as fast
 
 
 def _children(place: Place, folder: str, *, recursive: bool, listed: set[str] | None) -> list[pafs.FileInfo]:
