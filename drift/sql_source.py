@@ -1,4 +1,4 @@
-"""SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server.
+"""SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server, or through ADBC.
 
 The session is read-only, and the window's bounds are bound parameters. `drift.sql_types` says which types come out.
 """
@@ -9,6 +9,7 @@ import difflib
 import re
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.compiler import compiles
 
+from drift.adbc_source import adbc_batches
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
 from drift.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
 from drift.time_bounds import missing_column
@@ -107,6 +109,14 @@ def open_sql(
         kinds = [arrow_schema.field(name).type for name in columns]
         rows = max(1024, min(_MAX_ROWS, _MAX_CELLS // len(columns)))
         selected = [readable(engine, name, kind) for name, kind in zip(columns, kinds, strict=True)]
+        only = pa.schema(list(zip(columns, kinds, strict=True)))
+        with (
+            _explaining(engine, relation.origin),
+            adbc_batches(engine, partial(relation.select, where=where), selected, only, rows) as batches,
+        ):
+            if batches is not None:
+                yield from batches
+                return
         with _session(engine, relation.origin) as connection:
             streamed = connection.execution_options(yield_per=rows)
             with streamed.execute(relation.select(*selected, where=where)) as result:
@@ -174,15 +184,23 @@ def _session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
     except (exc.SQLAlchemyError, OSError) as error:
         raise SourceUnreachable(f"{origin}: cannot connect to the database: {_safe(error, engine.url)}") from error
     try:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA query_only = ON")
-        yield connection
-    except exc.NoSuchTableError as error:
-        raise SourceMissing(f"{origin}: no such table{_nearest(connection, origin)}") from error
-    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, pa.ArrowException, UnicodeError) as error:
-        raise _explained(error, engine, origin) from error
+        with _explaining(engine, origin):
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA query_only = ON")
+            try:
+                yield connection
+            except exc.NoSuchTableError as error:
+                raise SourceMissing(f"{origin}: no such table{_nearest(connection, origin)}") from error
     finally:
         connection.close()
+
+
+@contextmanager
+def _explaining(engine: sa.Engine, origin: str) -> Iterator[None]:
+    try:
+        yield
+    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, pa.ArrowException, UnicodeError) as error:
+        raise _explained(error, engine, origin) from error
 
 
 def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
@@ -194,7 +212,9 @@ def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
     if state == "42501":
         return SourceError(f"{origin}: permission denied: grant SELECT to this user ({reason})")
     sqlite = engine.dialect.name == "sqlite"
+    driver = engine.dialect.loaded_dbapi
     lost = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | exc.TimeoutError)
+    lost = lost or isinstance(error, (driver.OperationalError, driver.InterfaceError, driver.InternalError))
     if any(word in reason for word in _LOCKED) if sqlite else lost and not state.startswith("25"):
         return SourceUnreachable(f"{origin}: the database stopped answering: {reason}")
     return SourceError(f"{origin}: the database refused: {reason}")
