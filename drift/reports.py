@@ -266,7 +266,17 @@ class Report:
                 continue
             corrected = f"{max(s.kl_corrected, 0):.4f} ({s.ci_low:.4f} … {s.ci_high:.4f})"
             rows.append(
-                [v.feature, s.kind, f"{s.kl:.4f}", corrected, limits, f"{s.n_current:,}", v.severity, v.status, v.reason]
+                [
+                    v.feature,
+                    s.kind,
+                    f"{s.kl:.4f}",
+                    corrected,
+                    limits,
+                    f"{s.n_current:,}",
+                    v.severity,
+                    v.status,
+                    v.reason,
+                ]
             )
         return heading, rows
 
