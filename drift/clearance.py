@@ -170,7 +170,8 @@ def _at_least(severity: AtLeast) -> str:
 
 
 def _name(one: Observation) -> str:
-    name = one.feature or {"volume": "number of rows", "gate": "expectations"}.get(one.key, one.kind)
+    key = one.key.removesuffix(f"@{one.segment}")
+    name = one.feature or {"volume": "number of rows", "gate": "expectations"}.get(key, key)
     return f"{name} in {one.segment}" if one.segment else name
 
 

@@ -179,6 +179,10 @@ def _check_segment(value: Any) -> Any:
     return columns[0] if len(columns) == 1 else columns
 
 
+def _columns(segment: str | list[str]) -> tuple[str, ...]:
+    return (segment,) if isinstance(segment, str) else tuple(segment)
+
+
 _MOST_COLUMNS = 4
 """Columns whose combinations make segments."""
 
@@ -267,7 +271,7 @@ class Monitor(Model):
     @classmethod
     def _check_segments(cls, value: list[str | list[str]], info: ValidationInfo) -> list[str | list[str]]:
         source, features = info.data.get("source"), info.data.get("features")
-        cuts = [[one] if isinstance(one, str) else one for one in value]
+        cuts = list(map(_columns, value))
         found: list[Refusal] = []
         for i, columns in enumerate(cuts):
             if sorted(columns) in map(sorted, cuts[:i]):
@@ -326,7 +330,7 @@ class Monitor(Model):
     @property
     def segment_columns(self) -> list[tuple[str, ...]]:
         """The columns whose values, or combinations of values, are segments."""
-        return [(one,) if isinstance(one, str) else tuple(one) for one in self.segments]
+        return list(map(_columns, self.segments))
 
     @property
     def cron(self) -> str:

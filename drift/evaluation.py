@@ -57,9 +57,7 @@ def _evaluate(watch: Watch, window: Window) -> Report:
     known = _recorded(watch, window, binnings, segmentations)
     current, needed = known.current, monitor.reference_min_windows
     critical = _critical(watch, known.held_against, window)
-    reference, names = composition.compose(
-        known.references, current, monitor.detection, left_out=critical.get(WHOLE, ()), least=needed
-    )
+    reference, names = _composed(watch, known, critical)
     main = next(iter(known.references))
     used = known.references[main]
     columns = {**{c: t for profile in used for c, t in profile.schema.items()}, **current.schema}
@@ -78,22 +76,22 @@ def _evaluate(watch: Watch, window: Window) -> Report:
     else:
         findings += _standing(watch, known, reference.n_rows / len(used))
     head = Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label)
-    history = watch.store.history(watch.name, features, before=window.start, limit=monitor.detection.remembered)
-    parts = [comparison.Part(head, reference, current, features, history, known.remembered)]
-    sides = [(known, names)]
+    whole = _part(watch, window, head, known, reference, features)
+    parts, sides = [whole], [(known, names)]
+    binned = [feature for feature in features if feature in binnings]
     for by in segmentations if current.n_rows and len(used) >= needed else ():
+        own = [feature for feature in binned if feature not in by.columns]
         for segment in by.names if by.watched else ():
             mine = known.of(segment)
-            if not (mine.current.n_rows or any(mine.references.values())):
-                continue
-            part, chosen = _segment_part(watch, window, replace(head, segment=segment, findings=[]), mine, critical)
-            parts.append(replace(part, features=[f for f in features if f in binnings and f not in by.columns]))
-            sides.append((mine, chosen))
+            if mine.current.n_rows or any(mine.references.values()):
+                before, chosen = _composed(watch, mine, critical)
+                parts.append(_part(watch, window, replace(head, segment=segment), mine, before, own))
+                sides.append((mine, chosen))
     assessed = comparison.assess_together(parts, detection=monitor.detection, watched=monitor.features)
     report, *others = (
         _beside_the_baseline(watch, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
     )
-    slow = standing.moved_findings(report.verdicts, history)
+    slow = standing.moved_findings(report.verdicts, whole.history)
     segments = {each.segment: replace(each, findings=[]) for each in others}
     return replace(report, findings=[*report.findings, *slow], segments=segments)
 
@@ -128,26 +126,23 @@ class _Recorded:
         )
 
 
-def _segment_part(
-    watch: Watch,
-    window: Window,
-    head: Report,
-    mine: _Recorded,
-    critical: Mapping[str, Collection[tuple[str, datetime]]],
-) -> tuple[comparison.Part, dict[str, str]]:
-    """Return what is to be assessed of one segment, and what some of its features are held against."""
-    detection = watch.monitor.detection
-    left_out = critical.get(mine.segment, ())
-    needed = watch.monitor.reference_min_windows
-    reference, names = composition.compose(mine.references, mine.current, detection, left_out=left_out, least=needed)
-    history = watch.store.history(
-        watch.name,
-        list(mine.current.histograms),
-        before=window.start,
-        limit=detection.remembered,
-        segment=mine.segment,
+def _composed(
+    watch: Watch, known: _Recorded, critical: Mapping[str, Collection[tuple[str, datetime]]]
+) -> tuple[Profile, dict[str, str]]:
+    """Return what the window, or a segment of it, is held against, and what some of its features are."""
+    left_out, needed = critical.get(known.segment, ()), watch.monitor.reference_min_windows
+    return composition.compose(
+        known.references, known.current, watch.monitor.detection, left_out=left_out, least=needed
     )
-    return comparison.Part(head, reference, mine.current, [], history, mine.remembered), names
+
+
+def _part(
+    watch: Watch, window: Window, head: Report, known: _Recorded, reference: Profile, features: Sequence[str]
+) -> comparison.Part:
+    """Return what is assessed by itself, with what is remembered of it."""
+    remembered = watch.monitor.detection.remembered
+    history = watch.store.history(watch.name, features, before=window.start, limit=remembered, segment=known.segment)
+    return comparison.Part(head, reference, known.current, features, history, known.remembered)
 
 
 def _recorded(

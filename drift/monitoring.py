@@ -130,7 +130,10 @@ def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "d
     if not active:
         return fit_bins(watch, watch.reference_windows(window), now=now, by=by, reason="first reference")
     if len(watch.segmentations()) < len(watch.monitor.segments):
-        _fit_new_segments(watch, watch.reference_windows(window), now=now, by=by)
+        filled = _filled(watch, watch.reference_windows(window))
+        if filled:
+            reason = "segments that the monitor did not ask for before"
+            _freeze(watch, filled, {}, types={}, now=now, by=by, reason=reason)
     return active
 
 
@@ -172,45 +175,46 @@ def fit_bins(
         binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", watch.name, feature, problem)
+    _freeze(watch, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
+    return watch.store.active_baseline(watch.name)
+
+
+Filled = tuple["Window", "Snapshot", int]
+"""A window, its rows not yet read, and how many there are."""
+
+
+def _freeze(
+    watch: Watch,
+    filled: Sequence[Filled],
+    binnings: Mapping[str, Binning],
+    *,
+    types: Mapping[str, str],
+    now: datetime,
+    by: str,
+    reason: str,
+    new: bool = False,
+) -> None:
+    """Store what was fitted on some windows, with the segments that they have."""
     watch.store.save_baseline(
         watch.name,
         binnings,
         _fit_segments(watch, [snapshot for _, snapshot, _ in filled]),
-        types=columns,
+        types=types,
         fitted_from=filled[0][0].start,
         fitted_to=filled[-1][0].end,
-        n_rows=total,
+        n_rows=sum(rows for _, _, rows in filled),
         now=now,
         by=by,
         reason=reason,
         new=new,
     )
-    return watch.store.active_baseline(watch.name)
 
 
-def _filled(watch: Watch, windows: Sequence[Window]) -> list[tuple[Window, Snapshot, int]]:
+def _filled(watch: Watch, windows: Sequence[Window]) -> list[Filled]:
     """Open those of some windows that may be used and hold rows; none where they are too few for a reference."""
     opened = [(w, watch.snapshot(w)) for w in usable(watch, windows)]
     filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
     return filled if len(filled) >= watch.monitor.reference_min_windows else []
-
-
-def _fit_new_segments(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str) -> None:
-    """Find segments that the monitor did not ask for before; the bins stay as they are."""
-    filled = _filled(watch, windows)
-    if filled:
-        watch.store.save_baseline(
-            watch.name,
-            {},
-            _fit_segments(watch, [snapshot for _, snapshot, _ in filled]),
-            types={},
-            fitted_from=filled[0][0].start,
-            fitted_to=filled[-1][0].end,
-            n_rows=sum(rows for _, _, rows in filled),
-            now=now,
-            by=by,
-            reason="segments that the monitor did not ask for before",
-        )
 
 
 def _fit_segments(watch: Watch, snapshots: Sequence[Snapshot]) -> dict[str, Binning]:

@@ -179,8 +179,7 @@ def observations(
     told = {one.feature for one in whole if one.effect == "bad"}
     for segment in report.segments.values():
         mine = _drift(segment, window, closing)
-        inhibited = None in told
-        found += [_inhibited(one) if inhibited or one.feature in told else one for one in mine]
+        found += [_inhibited(one) if told & {None, one.feature} else one for one in mine]
     return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
 
 
@@ -194,13 +193,9 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Obse
     if scored:
         names = ", ".join(v.feature for v in drifting[:3]) + (", …" if len(drifting) > 3 else "")
         share = f"{len(drifting)} of {scored} scored features drift"
-        table = (
-            _tell(
-                window, f"table{at}", "table", None, report.severity, f"{share} ({len(drifting) / scored:.0%}): {names}"
-            )
-            if together
-            else _tell(window, f"table{at}", "table", None, "none", share)
-        )
+        many = f"{share} ({len(drifting) / scored:.0%}): {names}"
+        said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
+        table = _tell(window, f"table{at}", "table", None, *said)
         found.append(replace(table, segment=report.segment))
     found.extend(
         Observation(
@@ -225,12 +220,7 @@ def _inhibited(one: Observation) -> Observation:
     """Return what a segment says of what is told of the whole window: nothing opens, nothing closes."""
     if one.effect != "bad":
         return one
-    return replace(
-        one,
-        status="ok",
-        severity=one.severity if one.severity != "none" else "warning",
-        reason=(f"told of the whole window: {one.reason}"),
-    )
+    return replace(one, status="ok", reason=f"told of the whole window: {one.reason}")
 
 
 def _tell(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Observation:

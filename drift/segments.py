@@ -81,7 +81,7 @@ class Segmentation:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The name of every segment, the rest last."""
-        return (*self.watched, f"{key_of(self.columns)}={OTHER}")
+        return names_of(key_of(self.columns), self.watched)
 
     def split(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Cut rows into segments, each in the order of the rows; segments without rows are left out."""
@@ -110,6 +110,17 @@ def key_of(columns: Sequence[str]) -> str:
     ('country,device', 'a\\,b')
     """
     return ",".join(map(_escaped, columns))
+
+
+def names_of(key: str, watched: Iterable[str]) -> tuple[str, ...]:
+    """Return the name of every segment of a way to cut, the rest last.
+
+    Examples
+    --------
+    >>> names_of("origin", ["origin=JFK"])
+    ('origin=JFK', 'origin=(other)')
+    """
+    return (*watched, f"{key}={OTHER}")
 
 
 def name_of(columns: Sequence[str], labels: Sequence[str | None]) -> str:

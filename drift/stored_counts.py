@@ -15,7 +15,7 @@ from drift import records
 from drift.binning import binning_from_dict
 from drift.database import delete_others, insert, insert_missing, upsert
 from drift.histograms import Profile
-from drift.segments import OTHER
+from drift.segments import names_of
 from drift.tables import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
 from drift.windows import Window
 
@@ -139,7 +139,7 @@ def segment_names(connection: sa.Connection, monitor: str) -> list[str]:
     )
     found = {WHOLE: None}
     for row in connection.execute(query):
-        found |= dict.fromkeys([*row.spec["levels"], f"{row.feature}={OTHER}"])
+        found |= dict.fromkeys(names_of(row.feature, row.spec["levels"]))
     return list(found)
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from drift import database, tables
 from drift.binning import CategoricalBinning
 from drift.scores import STATUS_ORDER
-from drift.segments import OTHER
+from drift.segments import names_of
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def segments(store: Store, monitor: str) -> list[str]:
         name
         for key, cut in cuts
         if isinstance(cut, CategoricalBinning) and cut.levels
-        for name in (*cut.levels, f"{key}={OTHER}")
+        for name in names_of(key, cut.levels)
     ]
 
 
