@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from drift.comparison import compare
-    from drift.config import Detection, Features, Monitor, load_monitor
+    from drift.config import Monitor, load_monitor
+    from drift.detection_settings import Detection
     from drift.errors import DriftError
+    from drift.features import Features
     from drift.reports import Report
 
 __version__ = "0.1.0"
@@ -27,8 +29,8 @@ __all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__versio
 
 _HOMES = {
     "compare": "comparison",
-    "Detection": "config",
-    "Features": "config",
+    "Detection": "detection_settings",
+    "Features": "features",
     "Monitor": "config",
     "load_monitor": "config",
     "DriftError": "errors",

@@ -14,10 +14,10 @@ from drift.alert_policy import Kind, Policy
 from drift.errors import WindowError
 from drift.features import matches, most_specific
 from drift.hours import Hours
+from drift.phrases import shorten
 from drift.refusals import Model, Text, refuse, refuse_value, split_message
 from drift.sources import IDENTIFIER, SECRET
 from drift.windows import Span, load_timezone
-from drift.yaml_lines import shorten
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

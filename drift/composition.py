@@ -6,11 +6,9 @@ Pure functions over profiles: a monitor evaluates with them what it has just cou
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING
 
-from drift.histograms import Histogram, Profile
+from drift.histograms import Histogram, Profile, Summary
 from drift.measurement import corrected
 from drift.references import MIN_SEASON
 from drift.refinement import refined_pairs
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from drift.config import Detection
+    from drift.detection_settings import Detection
 
 EMPTY = Profile(None, 0, {})
 """The profile of no window: the zero of ``+``."""
@@ -60,7 +58,7 @@ def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, dateti
             continue
         histograms[feature] = Histogram.total([p.histograms[feature] for p in kept])
         if feature in summaries:
-            summaries[feature] = reduce(add, (p.summaries[feature] for p in kept if feature in p.summaries))
+            summaries[feature] = Summary.total([p.summaries[feature] for p in kept if feature in p.summaries])
     return replace(total, histograms=histograms, summaries=summaries)
 
 

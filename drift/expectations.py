@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from drift.phrases import noun, shorten
 from drift.refusals import Model, Refusal, refuse, refuse_value
-from drift.yaml_lines import noun, shorten
 
 _NAME = r"^expect_[a-z0-9]+(_[a-z0-9]+)*$"
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
+from drift.phrases import noun, shorten
 from drift.refusals import Model, Refusal, Text, refuse_value
-from drift.yaml_lines import noun, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -108,6 +108,18 @@ class Features(Model):
         ['dep_delay']
         """
         return [name for name in columns if matches(name, self.include) and not matches(name, self.exclude)]
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The columns that are named outright, not by a pattern.
+
+        Examples
+        --------
+        >>> sorted(Features(include=["*", "hour"], kinds={"zip*": "categorical", "year": "categorical"}).named)
+        ['hour', 'year']
+        """
+        names = {*self.include, *self.kinds, *self.bins, *self.roles, *self.weights, *self.hashed}
+        return frozenset(name for name in names if not set("*?[") & set(name))
 
     def kind_for(self, feature: str) -> Kind | None:
         """Return the kind that was set for a feature, or None."""

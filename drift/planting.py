@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.config import Detection, Persistence
+    from drift.detection_settings import Detection, Persistence
     from drift.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate
@@ -296,5 +296,5 @@ def _verdicts(one: Planted, past: Sequence[Mapping[str, Past]], detection: Detec
             n_reference=n_reference,
             n_current=n_current,
         )
-        known = [*known, replace(window, severity=verdict.severity)]
+        known = [*known, window._replace(severity=verdict.severity)]
         yield verdict

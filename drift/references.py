@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from drift.errors import WindowError
+from drift.phrases import noun, shorten
 from drift.refusals import Model, Refusal, Text, known_timezone, refuse, refuse_value, split_message
 from drift.windows import Calendar, Span
-from drift.yaml_lines import noun, shorten
 
 if TYPE_CHECKING:
     from drift.windows import Window

@@ -13,22 +13,24 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from drift.errors import WindowError
+from drift.errors import ConfigError, WindowError
+from drift.phrases import noun, shorten, show_path
 from drift.windows import load_timezone
-from drift.yaml_lines import noun, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pydantic import ValidationInfo
     from pydantic_core import ErrorDetails
 
-    from drift.yaml_lines import Document, KeyPath, Problem
+    from drift.phrases import KeyPath
+    from drift.yaml_lines import Document, Problem
 
 Refusal = tuple["KeyPath", str, str]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
 _M = TypeVar("_M", bound=BaseModel)
+_T = TypeVar("_T")
 
 _EXAMPLES = {
     "name": "name: flights",
@@ -209,6 +211,33 @@ def check(model: type[_M], document: Document, env: Mapping[str, str]) -> tuple[
         if out.issuperset(path for path, _ in errors):
             return (None if found else valid), sorted(found)
         out |= {path for path, _ in errors}
+
+
+def parse_options(build: Callable[[], _T]) -> _T:
+    """Return what `build` makes of options that were not read from a file.
+
+    Raises
+    ------
+    ConfigError
+        Every problem at once.
+
+    Examples
+    --------
+    >>> class Limits(Model):
+    ...     rows: int
+    >>> parse_options(lambda: Limits(rows="many"))
+    Traceback (most recent call last):
+    drift.errors.ConfigError: rows: should be a whole number, not text; fix: write digits without quotes
+    """
+    try:
+        return build()
+    except ValidationError as error:
+        lines = []
+        for details in error.errors(include_url=False):
+            what, fix = explain(details)
+            where = show_path(details["loc"]) if details["loc"] else error.title
+            lines.append(f"{where}: {what}; fix: {fix}")
+        raise ConfigError(lines) from None
 
 
 def _without(value: Any, path: KeyPath, out: set[KeyPath], kept: dict[KeyPath, list[int]]) -> Any:

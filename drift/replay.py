@@ -8,7 +8,7 @@ found by itself. The source is never opened.
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -42,8 +42,6 @@ MONTH = timedelta(days=30)
 
 CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "flapping", "told"})
 """The transitions that count as a page: something began or grew worse. An all-clear is told too, but wakes nobody."""
-
-_PAST = tuple(each.name for each in fields(Past))
 
 
 # -- a results database in memory -------------------------------------------------------------------------------------
@@ -192,7 +190,7 @@ class Memory:
 def _past(monitor: str, report: Report, window: Window) -> dict[str, Past]:
     """Return what is remembered of each feature: what a store would give back."""
     rows = records.score_rows(monitor, report, window)
-    return {row["feature"]: Past(**{name: row[name] for name in _PAST}) for row in rows if row["kl"] is not None}
+    return {row["feature"]: Past(**{name: row[name] for name in Past._fields}) for row in rows if row["kl"] is not None}
 
 
 def _window(report: Report) -> Window:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -170,9 +170,8 @@ class Verdict:
         return self.status in {"warning", "critical"}
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What is remembered of one earlier window of a feature.
+class Past(NamedTuple):
+    """What is remembered of one earlier window of a feature; a tuple, as a run reads thousands of them.
 
     Parameters
     ----------

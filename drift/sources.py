@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from drift.errors import ConfigError
+from drift.phrases import shorten
 from drift.refusals import Model, Refusal, Text, in_doubt, known_timezone, refuse, refuse_value
-from drift.yaml_lines import shorten
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,249}")
 """A connection id, or the name of a route."""

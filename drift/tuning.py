@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from drift import lifecycle
 from drift.alerting import closing_of
-from drift.config import Detection, Effect, EffectOverride, Persistence
 from drift.detection import judge
+from drift.detection_settings import Detection, Effect, EffectOverride, Persistence
 from drift.errors import DriftError
 from drift.observations import observations
 from drift.planting import Recall, plant, plant_again, recall, remembered, under
@@ -233,7 +233,7 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
         again = {verdict.feature: verdict for verdict in judged}
         verdicts = [again.get(verdict.feature, verdict) for verdict in report.verdicts]
         reports.append(replace(report, verdicts=verdicts))
-        past.append({feature: replace(one, severity=again[feature].severity) for feature, one in known.items()})
+        past.append({feature: one._replace(severity=again[feature].severity) for feature, one in known.items()})
     return reports, past
 
 

@@ -7,7 +7,6 @@ keys, several documents, duplicate keys, control characters and whatever outgrow
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import deque
@@ -17,10 +16,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
+from drift.phrases import noun, shorten, show_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KeyPath = tuple[str | int, ...]
+    from drift.phrases import KeyPath
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 10_000
@@ -37,7 +38,6 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
 }
 _LARGEST = 2**63 - 1
-_SIMPLE = re.compile(r"[\w*-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -104,27 +104,6 @@ class Document:
 class _UnreadableError(Exception):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-
-
-def show_path(path: KeyPath) -> str:
-    """Write a key path as a person would.
-
-    Examples
-    --------
-    >>> show_path(("expectations", 1, "severity")), show_path(("features", "kinds", "a.b")), show_path(())
-    ('expectations[1].severity', 'features.kinds."a.b"', '(file)')
-    """
-    parts = [
-        f"[{part}]" if isinstance(part, int) else f".{part if _SIMPLE.fullmatch(part) else shorten(part)}"
-        for part in path
-    ]
-    return "".join(parts).removeprefix(".") or "(file)"
-
-
-def shorten(value: object, width: int = 60) -> str:
-    """Return `value` in YAML's (JSON's) notation on one line, cut to `width` characters."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def read(text: str) -> Document:
@@ -318,20 +297,6 @@ def _mark(event: Any) -> tuple[int, int]:
 def _syntax(what: str, mark: Any) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return Problem(line, column, (), f"is no YAML: {what}", "check the indentation, quotes and brackets here")
-
-
-def noun(value: object) -> str:
-    """Name the kind of a value, for a message."""
-    names: dict[type, str] = {
-        type(None): "empty",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "text",
-        list: "a list",
-        dict: "a mapping",
-    }
-    return names.get(type(value), f"a {type(value).__name__}")
 
 
 class _Dumper(yaml.SafeDumper):

@@ -18,9 +18,7 @@ from pydantic import BaseModel
 
 from drift import yaml_lines
 from drift.config import (
-    Detection,
     Effect,
-    EffectOverride,
     Monitor,
     Route,
     json_schema,
@@ -28,9 +26,9 @@ from drift.config import (
     load_monitors,
     monitor_files,
     parse_monitor,
-    parse_options,
 )
 from drift.errors import ConfigError
+from drift.refusals import parse_options
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "monitors.md"
 
@@ -126,6 +124,13 @@ def test_segments_that_can_be_none(text: str, problem: str) -> None:
     assert told(SAMPLE + text) == [f"m.yaml:25: {problem}"]
 
 
+@pytest.mark.parametrize("engine", ["auto", "local", "warehouse"])
+def test_segments_are_counted_by_any_engine(engine: str) -> None:
+    """Here or inside the database."""
+    text = SHORTEST.replace("files: a.csv", f"connection: w, table: t, engine: {engine}") + "segments: [origin]"
+    assert parse_monitor(text).segment_columns == [("origin",)]
+
+
 def test_hashed_columns_make_no_segments() -> None:
     """Segments are stored by name, and the labels of a hashed column never are."""
     (problem,) = told(SHORTEST + "features: {hashed: [origin]}\nsegments: [origin]")
@@ -151,20 +156,6 @@ def test_the_schedule_follows_the_window(every: str, schedule: str) -> None:
     """Unless one is written, a monitor runs whenever a window ends; weeks end on Mondays."""
     assert parse_monitor(SHORTEST.replace("1d", every)).cron == schedule
     assert parse_monitor(SHORTEST.replace("1d", every) + "schedule: 30 6 * * *").cron == "30 6 * * *"
-
-
-def test_the_thresholds_of_a_feature() -> None:
-    """Its exact name, else the most specific pattern, else those of all; what is left out is as for all."""
-    overrides = {
-        "*": EffectOverride(warning=0.05),
-        "*_delay": EffectOverride(critical=0.2),
-        "dep_delay": EffectOverride(warning=0.3, critical=0.4),
-    }
-    detection = Detection(features=overrides)
-    assert detection.effect_for("dep_delay") == Effect(warning=0.3, critical=0.4)
-    assert detection.effect_for("arr_delay") == Effect(warning=0.01, critical=0.2)
-    assert detection.effect_for("origin") == Effect(warning=0.05, critical=0.1)
-    assert Detection().effect_for("origin") == Effect()
 
 
 # What is refused

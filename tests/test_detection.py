@@ -227,7 +227,7 @@ def test_a_cell_is_told_when_the_reference_has_followed_it() -> None:
 )
 def test_what_lasts_is_as_large_as_it_lasted(before: list[float], now: float, status: str) -> None:
     """Unusual together with the windows before: told at once, as severe as all of those windows were."""
-    past = [replace(one, kl_corrected=kl) for one, kl in zip(history("none", "none"), before, strict=True)]
+    past = [one._replace(kl_corrected=kl) for one, kl in zip(history("none", "none"), before, strict=True)]
     found = verdict(a_score(kl_corrected=now, z=2.0, z_lasting=4.5), Detection(), [*history(*CALM), *past])
     assert found.status == status
     assert ("over the last 3 windows; lasting" in found.reason) == (status != "ok")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from drift.config import parse_options
 from drift.errors import ConfigError
+from drift.refusals import parse_options
 from drift.sources import Source
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift import yaml_lines
-from drift.yaml_lines import MAX_BYTES, Problem, decode, dump, noun, read, shorten, show_path
+from drift.yaml_lines import MAX_BYTES, Problem, decode, dump, read
 
 
 @pytest.fixture(params=["SafeLoader", "CSafeLoader"], autouse=True)
@@ -178,15 +178,6 @@ def test_problems_sort_in_the_order_of_the_file() -> None:
     """By line, then column."""
     problems = [Problem(2, 1, ("b",), "x", ""), Problem(1, 5, ("z",), "x", ""), Problem(1, 2, ("y",), "x", "")]
     assert [p.path for p in sorted(problems)] == [("y",), ("z",), ("b",)]
-
-
-def test_words_for_values() -> None:
-    """Messages show values as YAML has them."""
-    values: tuple[object, ...] = (None, True, 1, 1.0, "", [], {}, b"")
-    nouns = ["empty", "true or false", "a number", "a number", "text", "a list", "a mapping", "a bytes"]
-    assert [noun(value) for value in values] == nouns
-    assert shorten("x" * 100) == '"' + "x" * 58 + "…"
-    assert show_path(("a", 0, "b c")) == 'a[0]."b c"'
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=30)
