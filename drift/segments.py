@@ -2,11 +2,13 @@
 
 Which segments are watched by themselves is frozen with the bins, on the same reference: those with the most rows. All
 others, new ones too, are one, ``(other)``; so every row is in exactly one segment, and the counts of the segments add
-up to those of the whole, cell by cell.
+up to those of the whole, cell by cell. Here rows are cut as they stream by; `drift.warehouse_segments` says the same in
+SQL.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -139,6 +141,26 @@ def name_of(columns: Sequence[str], labels: Sequence[str | None]) -> str:
     )
 
 
+def labels_of(columns: Sequence[str], name: str) -> tuple[str | None, ...] | None:
+    r"""Return the labels that a name was made of by `name_of`, or None where it was made of other columns.
+
+    Examples
+    --------
+    >>> labels_of(["country", "device"], r"country=a\=b,device=(missing)"), labels_of(["x"], "country=DE")
+    (('a=b', None), None)
+    """
+    parts = _PARTS.findall(name)
+    heads = [f"{_escaped(column)}=" for column in columns]
+    if len(parts) != len(heads) or not all(map(str.startswith, parts, heads)):
+        return None
+    labels = [part[len(head) :] for part, head in zip(parts, heads, strict=True)]
+    return tuple(None if label == MISSING else _ESCAPE.sub(r"\1", label) for label in labels)
+
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_PARTS = re.compile(r"(?:[^\\,]|\\.)+", re.DOTALL)
+
+
 def _escaped(text: str) -> str:
     for special in "\\,=":
         text = text.replace(special, f"\\{special}")
@@ -203,9 +225,20 @@ def fit(
         names, codes = _codes(batch, columns)
         for name, rows in zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True):
             found[name] = found.get(name, 0) + rows
-    large = [name for name in found if found[name] >= least and len(found) > 1]
-    ranked = sorted(large, key=lambda name: (-found[name], name))
-    return Segmentation(tuple(columns), tuple(ranked[:most])), found
+    return largest(found, columns, most=most, least=least), found
+
+
+def largest(rows: Mapping[str, int], columns: Sequence[str], *, most: int, least: float = 0) -> Segmentation:
+    """Return the segments that are watched by themselves, of all there are with their rows; the rest as for `fit`.
+
+    Examples
+    --------
+    >>> largest({"x=a": 2, "x=c": 5, "x=b": 2}, ["x"], most=2).watched
+    ('x=c', 'x=a')
+    """
+    large = [name for name in rows if rows[name] >= least and len(rows) > 1]
+    ranked = sorted(large, key=lambda name: (-rows[name], name))
+    return Segmentation(tuple(columns), tuple(ranked[:most]))
 
 
 def count(

@@ -3,6 +3,7 @@
 Where data outgrow one machine the database counts them itself, under the same binnings and with the same numbers in
 every cell: nulls, NaN, infinities and odd labels too. All numeric features of a window are counted by one statement (a
 balanced tree of CASE for each, grouped by cell), all categorical ones by another (known labels, and the rest together).
+Where a window is cut into segments both are grouped by segment too, and the whole is the sum of these.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -22,18 +23,23 @@ from drift.binning import CategoricalBinning, NumericBinning
 from drift.counting import count
 from drift.errors import SourceError
 from drift.histograms import Histogram, Profile
+from drift.kinds import infer_kind
 from drift.sql_types import to_arrow
 from drift.time_bounds import WindowFilter, missing_column
 from drift.warehouse_cells import count_keys, fine_edges, gathered, known_keys, labels_branch, numeric_branch
+from drift.warehouse_segments import MISSING, places, rows_branch
 from drift.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
 from drift.warehouse_values import is_below, key, number
 from drift.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from drift.binning import Binning
     from drift.histograms import Summary
+    from drift.segments import Segmentation
     from drift.sources import Source
     from drift.warehouse_sql import Column, Database, Run
     from drift.windows import Calendar
@@ -43,6 +49,11 @@ ROWS = 5_000_000
 
 COLUMNS_AT_ONCE = 200
 """Features counted by one statement; more are counted by several."""
+
+HISTOGRAMS_AT_ONCE = 20_000
+"""So many, of all segments together, come of one statement at most."""
+
+_WHOLE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,31 @@ class Warehouse:
         """Return a column as text to group by."""
         return key(self.source[name], self.columns[name], self.database.backend)
 
+    def cut_kinds(self, columns: Iterable[str]) -> dict[str, pa.DataType | None]:
+        """Return the types of columns to cut by; None where every row is missing: nothing there, or nothing to name.
+
+        Raises
+        ------
+        SourceError
+            If one has a type that cannot be counted inside.
+        """
+        found: dict[str, pa.DataType | None] = {}
+        for name in columns:
+            column = self.columns.get(name)
+            if column is not None and column.refused:
+                raise SourceError(f"{self.database.origin}: no segments by {name}: {column.refused}")
+            found[name] = column.arrow if column is not None and infer_kind(column.arrow) else None
+        return found
+
+    def cut_keys(self, kinds: Mapping[str, pa.DataType | None]) -> dict[str, Any]:
+        """Return columns to cut by as text to group by, which is nowhere null."""
+        import ibis
+
+        return {
+            name: ibis.literal(MISSING) if kind is None else self.key(name).fill_null(MISSING)
+            for name, kind in kinds.items()
+        }
+
     def count_rows(self, run: Run | None = None) -> int:
         """Count the rows."""
         if run is None:
@@ -124,21 +160,29 @@ class Warehouse:
             return self.number(name)
         return column.cast("string") if t.is_string(kind.arrow) else column
 
-    def profile(self, binnings: Mapping[str, Binning], *, window: Window | None = None) -> Profile:
-        """Count the rows into cells, inside the database.
+    def profile(
+        self,
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+        *,
+        window: Window | None = None,
+    ) -> Profile:
+        """Count the rows into cells, inside the database, as a whole and by segment.
 
         Parameters
         ----------
         binnings
-            The frozen binning of every feature to count.
+            The frozen binning of every feature to count; the same for all segments.
+        segmentations
+            A row is in one segment of each.
         window
             The window they stand for.
 
         Returns
         -------
         Profile
-            What `drift.counting.count` would return: the same counts in every cell, the same problems and types.
-            Means and sums of squares agree to about ten digits. No atoms are looked for.
+            What `drift.counting.count`, or `drift.segments.count`, would return: the same counts in every cell, the
+            same problems and types. Means and sums of squares agree to about ten digits. No atoms are looked for.
 
         Raises
         ------
@@ -146,68 +190,103 @@ class Warehouse:
             If the database refuses, or rows changed while they were counted.
         """
         schema = {name: str(column.arrow) for name, column in self.columns.items()}
-        present = self.arrow_schema.empty_table().select([name for name in binnings if name in self.columns])
+        names = [name for by in segmentations for name in by.names]
+        empty = count([], binnings, window=window, schema=schema)
+        cut = self._cut(segmentations)
         with self.database.session() as run:
-            n_rows = self.count_rows(run)
-            # Types are judged where they always are.
-            batches = [pa.RecordBatch.from_arrays([c.combine_chunks() for c in present.columns], present.column_names)]
-            blank = count(batches if n_rows else [], binnings, window=window, schema=schema)
-            problems = {**blank.problems, **{name: why for name, why in self.refused.items() if name in binnings}}
-            histograms: dict[str, Histogram] = {}
-            summaries: dict[str, Summary] = {}
-            good = {name: binnings[name] for name in blank.histograms if name not in problems}
+            rows = self._rows_by_segment(run, cut) if cut else {0: self.count_rows(run)}
+            # Every row is in one segment of the first way to cut.
+            everything = range(len(segmentations[0].names)) if segmentations else range(1)
+            n_rows = sum(rows.get(place, 0) for place in everything)
             if not n_rows:
-                return replace(blank, problems=blank.problems)
-            numeric = {name: b for name, b in good.items() if isinstance(b, NumericBinning)}
-            for name, histogram, summary in self._numeric(run, numeric):
-                histograms[name], summaries[name] = histogram, summary
-            categorical = {name: b for name, b in good.items() if isinstance(b, CategoricalBinning)}
-            histograms |= self._categorical(run, categorical)
-        for name, histogram in histograms.items():
-            if histogram.n != n_rows:
-                raise SourceError(
-                    f"{self.database.origin}: rows changed while they were counted ({histogram.n:,} of {name}, "
-                    f"{n_rows:,} before): run again, or read a table that is not being written"
-                )
-        return replace(
-            blank,
-            n_rows=n_rows,
-            histograms={name: histograms[name] for name in good},
-            summaries={name: summaries[name] for name in numeric},
-            problems=problems,
-        )
+                return replace(empty, segments=dict.fromkeys(names, empty))
+            parts = {_WHOLE: everything} | {place: range(place, place + 1) for place in rows if cut}
+            rows[_WHOLE] = n_rows
+            # Types are judged where they always are.
+            present = self.arrow_schema.empty_table().select([name for name in binnings if name in self.columns])
+            batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in present.columns], present.column_names)
+            blank = count([batch], binnings, window=window, schema=schema)
+            problems = {**blank.problems, **{name: why for name, why in self.refused.items() if name in binnings}}
+            good = {name: binnings[name] for name in blank.histograms if name not in problems}
+            histograms: dict[int, dict[str, Histogram]] = {part: {} for part in parts}
+            summaries: dict[int, dict[str, Summary]] = {part: {} for part in parts}
+            for name, part, histogram, summary in self._counted(run, good, cut, parts):
+                if histogram.n != rows[part]:
+                    where = "" if part == _WHOLE else f" in {names[part]}"
+                    raise SourceError(
+                        f"{self.database.origin}: rows changed while they were counted ({histogram.n:,} of {name}"
+                        f"{where}, {rows[part]:,} before): run again, or read a table that is not being written"
+                    )
+                histograms[part][name] = histogram
+                if summary is not None:
+                    summaries[part][name] = summary
+        found = {
+            part: replace(
+                blank,
+                n_rows=rows[part],
+                histograms={name: histograms[part][name] for name in good},
+                summaries=summaries[part],
+                problems=problems,
+            )
+            for part in parts
+        }
+        return replace(found[_WHOLE], segments={name: found.get(place, empty) for place, name in enumerate(names)})
 
-    def _numeric(self, run: Run, binnings: Mapping[str, NumericBinning]) -> Iterator[tuple[str, Histogram, Summary]]:
-        names = list(binnings)
-        for some in groups(names, COLUMNS_AT_ONCE):
-            branches, places = [], []
-            for i, name in enumerate(some):
-                edges, place = fine_edges(binnings[name])
-                branches.append(numeric_branch(self.database.backend, i, edges))
-                places.append((edges, place))
-            found: list[list[Sequence[Any]]] = [[] for _ in some]
-            wanted = self.rows({f"x{i}": self.number(name) for i, name in enumerate(some)})
-            for row in _flat(run(self.database.statement(wanted, branches))):
-                found[int(row[0])].append(row[1:])
-            for name, rows, laid in zip(some, found, places, strict=True):
-                yield name, *gathered(binnings[name], rows, *laid)
+    def _cut(self, segmentations: Sequence[Segmentation]) -> dict[str, Any]:
+        kinds = self.cut_kinds({name for by in segmentations for name in by.columns})
+        return {f"g{i}": place for i, place in enumerate(places(segmentations, self.cut_keys(kinds), kinds))}
 
-    def _categorical(self, run: Run, binnings: Mapping[str, CategoricalBinning]) -> dict[str, Histogram]:
-        counts = {name: np.zeros(binning.n_cells, np.int64) for name, binning in binnings.items()}
-        names = list(binnings)
-        for some in groups(names, COLUMNS_AT_ONCE):
-            branches = [
-                labels_branch(self.database.backend, i, known_keys(binnings[name], self.columns[name].arrow))
-                for i, name in enumerate(some)
-            ]
-            wanted = self.rows({f"k{i}": self.key(name) for i, name in enumerate(some)})
-            for part in run(self.database.statement(wanted, branches)):
-                found: dict[str, list[tuple[str | None, int]]] = {}
-                for i, each, n_rows in part:
-                    found.setdefault(some[int(i)], []).append((each, int(n_rows)))
-                for name, rows in found.items():
-                    counts[name] += count_keys(binnings[name], rows, self.columns[name].arrow)
-        return {name: Histogram(binnings[name], counts[name]) for name in names}
+    def _rows_by_segment(self, run: Run, cut: Mapping[str, Any]) -> dict[int, int]:
+        branches = [rows_branch(self.database.backend, by) for by in cut]
+        found = _flat(run(self.database.statement(self.rows(cut), branches)))
+        return {int(place): int(n_rows) for place, n_rows in found}
+
+    def _counted(
+        self, run: Run, binnings: Mapping[str, Binning], cut: Mapping[str, Any], parts: Mapping[int, range]
+    ) -> Iterator[tuple[str, int, Histogram, Summary | None]]:
+        """Count features in each part of the rows, which is made of some of the segments that `cut` numbers."""
+        size = max(1, min(COLUMNS_AT_ONCE // max(1, len(cut)), HISTOGRAMS_AT_ONCE // len(parts)))
+        for some in groups([name for name, b in binnings.items() if isinstance(b, NumericBinning)], size):
+            yield from self._numeric(run, {name: cast("NumericBinning", binnings[name]) for name in some}, cut, parts)
+        for some in groups([name for name, b in binnings.items() if isinstance(b, CategoricalBinning)], size):
+            known = {name: cast("CategoricalBinning", binnings[name]) for name in some}
+            for name, part, histogram in self._categorical(run, known, cut, parts):
+                yield name, part, histogram, None
+
+    def _numeric(
+        self, run: Run, binnings: Mapping[str, NumericBinning], cut: Mapping[str, Any], parts: Mapping[int, range]
+    ) -> Iterator[tuple[str, int, Histogram, Summary]]:
+        laid = [fine_edges(binning) for binning in binnings.values()]
+        backend = self.database.backend
+        branches = [numeric_branch(backend, i, edges, by) for i, (edges, _) in enumerate(laid) for by in cut or (None,)]
+        wanted = self.rows({f"x{i}": self.number(name) for i, name in enumerate(binnings)} | dict(cut))
+        found: dict[tuple[int, int], list[Sequence[Any]]] = {}
+        for row in _flat(run(self.database.statement(wanted, branches))):
+            found.setdefault((int(row[0]), int(row[1])), []).append(row[2:])
+        for i, (name, binning) in enumerate(binnings.items()):
+            for part, segments in parts.items():
+                rows = [row for segment in segments for row in found.get((i, segment), ())]
+                yield name, part, *gathered(binning, rows, *laid[i])
+
+    def _categorical(
+        self, run: Run, binnings: Mapping[str, CategoricalBinning], cut: Mapping[str, Any], parts: Mapping[int, range]
+    ) -> Iterator[tuple[str, int, Histogram]]:
+        names, backend = list(binnings), self.database.backend
+        known = [known_keys(binning, self.columns[name].arrow) for name, binning in binnings.items()]
+        branches = [labels_branch(backend, i, keys, by) for i, keys in enumerate(known) for by in cut or (None,)]
+        wanted = self.rows({f"k{i}": self.key(name) for i, name in enumerate(names)} | dict(cut))
+        counts: dict[tuple[int, int], NDArray[np.int64]] = {}
+        for batch in run(self.database.statement(wanted, branches)):
+            found: dict[tuple[int, int], list[tuple[str | None, int]]] = {}
+            for i, segment, each, n_rows in batch:
+                found.setdefault((int(i), int(segment)), []).append((each, int(n_rows)))
+            for (i, segment), rows in found.items():
+                more = count_keys(binnings[names[i]], rows, self.columns[names[i]].arrow)
+                counts[i, segment] = counts[i, segment] + more if (i, segment) in counts else more
+        for i, (name, binning) in enumerate(binnings.items()):
+            none = np.zeros(binning.n_cells, np.int64)
+            for part, segments in parts.items():
+                yield name, part, Histogram(binning, sum((counts.get((i, each), none) for each in segments), none))
 
 
 def counts_inside(engine: str, url: str, n_rows: Callable[[], int]) -> bool:

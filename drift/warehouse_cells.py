@@ -67,11 +67,14 @@ def _own_place(values: Sequence[float]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=4096)
-def numeric_branch(backend: str, i: int, edges: tuple[float, ...]) -> str:
-    """Return SQL that counts and summarises column ``x<i>`` of ``drift_rows`` in each place between edges."""
+def numeric_branch(backend: str, i: int, edges: tuple[float, ...], by: str | None = None) -> str:
+    """Return SQL that counts and summarises column ``x<i>`` of ``drift_rows`` in each place between edges.
+
+    With `by`, a column that numbers segments, in each of them; without, all rows are in segment 0.
+    """
     import ibis
 
-    rows = ibis.table({f"x{i}": "float64"}, name="drift_rows")
+    rows = ibis.table({f"x{i}": "float64", **_numbered(by)}, name="drift_rows")
     x = rows[f"x{i}"]
     missing = ibis.literal(len(edges) + 1, "int32")
     is_small, down = is_below(x, _LARGE, backend), x * constant(1 / _UP)
@@ -79,8 +82,9 @@ def numeric_branch(backend: str, i: int, edges: tuple[float, ...]) -> str:
         cell=ibis.cases((x.isnull() | is_nan(x, backend), missing), else_=_tree(x, edges)),
         value=x,
         small=ibis.cases((is_small, x), (is_below(x, math.inf, backend), down), else_=ibis.null("float64")),
+        **_segment(rows, by),
     )
-    grouped = placed.group_by("cell").aggregate(
+    grouped = placed.group_by([*_segment(rows, by), "cell"]).aggregate(
         n_rows=placed.count(),
         low=placed.value.min(),
         high=placed.value.max(),
@@ -88,7 +92,23 @@ def numeric_branch(backend: str, i: int, edges: tuple[float, ...]) -> str:
         variance=placed.small.var(how="pop"),
     )
     columns = ["cell", "n_rows", "low", "high", "mean", "variance"]
-    return compiled(backend, grouped.select(ibis.literal(i, "int32").name("feature"), *columns))
+    return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", *columns))
+
+
+def _numbered(by: str | None) -> dict[str, str]:
+    return {by: "int32"} if by else {}
+
+
+def _segment(rows: Any, by: str | None) -> dict[str, Any]:
+    return {"segment": rows[by]} if by else {}
+
+
+def _labelled(grouped: Any, i: int, by: str | None) -> Any:
+    """Say of which feature the counts are, and where they are of no segment that they are of segment 0."""
+    import ibis
+
+    all_rows = {} if by else {"segment": ibis.literal(0, "int32")}
+    return grouped.mutate(feature=ibis.literal(i, "int32"), **all_rows)
 
 
 def _tree(x: Any, edges: Sequence[float], first: int = 0) -> Any:
@@ -152,17 +172,20 @@ def known_keys(binning: CategoricalBinning, arrow: pa.DataType) -> list[str] | N
     return [each for each in (key_of(label, arrow) for label in known) if each is not None]
 
 
-def labels_branch(backend: str, i: int, known: Sequence[str] | None) -> str:
-    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, the unknown ones together."""
+def labels_branch(backend: str, i: int, known: Sequence[str] | None, by: str | None = None) -> str:
+    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, the unknown ones together.
+
+    With `by`, a column that numbers segments, in each of them; without, all rows are in segment 0.
+    """
     import ibis
 
-    rows = ibis.table({f"k{i}": "string"}, name="drift_rows")
+    rows = ibis.table({f"k{i}": "string", **_numbered(by)}, name="drift_rows")
     each = rows[f"k{i}"]
     if known is not None:
         each = ibis.cases((each.isnull(), ibis.null("string")), (each.isin(known), each), else_=ibis.literal(_ELSE))
-    keyed = rows.select(key=each)
-    grouped = keyed.group_by("key").aggregate(n_rows=keyed.count())
-    return compiled(backend, grouped.select(ibis.literal(i, "int32").name("feature"), "key", "n_rows"))
+    keyed = rows.select(key=each, **_segment(rows, by))
+    grouped = keyed.group_by([*_segment(rows, by), "key"]).aggregate(n_rows=keyed.count())
+    return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", "key", "n_rows"))
 
 
 def count_keys(

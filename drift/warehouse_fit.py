@@ -2,7 +2,8 @@
 
 The rules are those of `drift.fitting`. Up to `drift.fitting.SAMPLE` rows all numbers are fetched, so the edges are the
 local engine's; of more rows the database picks about as many, always the same, and says how many there are and which
-are the least and the greatest. Labels are counted in the database, all of them.
+are the least and the greatest. Labels are counted in the database, all of them; so are combinations of them, of which
+those come back that may be watched as segments.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from drift.binning import CategoricalBinning, NumericBinning
 from drift.errors import BinningError
 from drift.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical, fit_numeric
 from drift.warehouse import COLUMNS_AT_ONCE, groups
+from drift.warehouse_segments import fitted as segments_of
+from drift.warehouse_segments import largest_branch
 from drift.warehouse_values import call, labels
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from drift.binning import Binning
     from drift.histograms import Summary
+    from drift.segments import Segmentation
     from drift.warehouse import Warehouse
     from drift.warehouse_sql import Run
 
@@ -94,6 +98,52 @@ def fit(
         except BinningError as error:
             problems[name] = str(error)
     return fitted, problems
+
+
+def fit_segments(
+    warehouse: Warehouse, cuts: Sequence[Sequence[str]], *, most: int, least: float = 0
+) -> list[tuple[Segmentation, dict[str, int]]]:
+    """Find the segments of a reference that are watched by themselves, inside a database.
+
+    Parameters
+    ----------
+    warehouse
+        The reference.
+    cuts
+        Columns, for each way to cut.
+    most, least
+        As for `drift.segments.fit`.
+
+    Returns
+    -------
+    list
+        For each way to cut what `drift.segments.fit` returns, but for the rows: of segments that may be watched, and of
+        two of the largest in any case.
+
+    Raises
+    ------
+    SourceError
+        If the database refuses, or a column to cut by has a type that cannot be counted inside.
+    """
+    if not cuts:
+        return []
+    database = warehouse.database
+    kinds = warehouse.cut_kinds(dict.fromkeys(name for columns in cuts for name in columns))
+    places = {name: f"k{i}" for i, name in enumerate(kinds)}
+    width = max(map(len, cuts))
+    branches = [
+        largest_branch(database.backend, i, [places[name] for name in columns], width=width, most=most, least=least)
+        for i, columns in enumerate(cuts)
+    ]
+    wanted = warehouse.rows({places[name]: key for name, key in warehouse.cut_keys(kinds).items()})
+    found: list[list[tuple[int, Sequence[str]]]] = [[] for _ in cuts]
+    with database.session() as run:
+        for part in run(database.statement(wanted, branches)):
+            for i, n_rows, *keys in part:
+                found[int(i)].append((int(n_rows), keys[: len(cuts[int(i)])]))
+    return [
+        segments_of(rows, columns, kinds, most=most, least=least) for columns, rows in zip(cuts, found, strict=True)
+    ]
 
 
 def _summaries(warehouse: Warehouse, numeric: Mapping[str, NumericBinning]) -> Mapping[str, Summary]:

@@ -69,7 +69,9 @@ def key(column: Any, kind: Column, backend: str) -> Any:
         return ibis.null("string")
     if t.is_floating(arrow):
         value = number(column, kind, backend)
-        return ibis.ifelse(is_nan(value, backend), ibis.null("string"), value.cast("string"))
+        # -0.0 and 0.0 are one label.
+        text = ibis.cases((value == constant(0.0), constant(0.0)), else_=value).cast("string")
+        return ibis.ifelse(is_nan(value, backend), ibis.null("string"), text)
     if t.is_temporal(arrow):
         return _whole(column, kind, backend).cast("string")
     if t.is_boolean(arrow) or t.is_integer(arrow):
@@ -88,6 +90,42 @@ def key_of(label: str, arrow: pa.DataType) -> str | None:
     if t.is_string(arrow):
         return label.encode("utf-8", "surrogatepass").hex()
     return label if t.is_integer(arrow) and label.removeprefix("-").isdecimal() and label.isascii() else None
+
+
+def key_like(label: str, arrow: pa.DataType) -> Any:
+    """Return the key of a label as the database itself writes it, in Ibis; None where no value has that label.
+
+    Examples
+    --------
+    >>> key_like("3", pa.float64()).type().is_string(), key_like("JFK", pa.int64()), key_like("3", pa.date32())
+    (True, None, None)
+    """
+    import ibis
+
+    if t.is_string(arrow) or t.is_integer(arrow):
+        found = key_of(label, arrow)
+        return None if found is None else ibis.literal(found)
+    try:
+        read = _read(label, arrow)
+        again = labels([read], [1], arrow)[0]
+    except (ValueError, OverflowError):
+        return None
+    if again != [label]:
+        return None
+    # How a number is written is the database's own affair.
+    return constant(float(read)).cast("string") if t.is_floating(arrow) else ibis.literal(read)
+
+
+def _read(label: str, arrow: pa.DataType) -> str:
+    """Return the number that a label says: of days, of ticks, of itself."""
+    if t.is_floating(arrow):
+        return repr(float(label))
+    if t.is_duration(arrow) or t.is_boolean(arrow):
+        return str(["false", "true"].index(label) if t.is_boolean(arrow) else int(label))
+    clock = t.is_time(arrow)
+    moment = pa.timestamp(cast("Any", arrow).unit) if clock else arrow
+    moments = pa.array([f"1970-01-01 {label}" if clock else label]).cast(moment)
+    return str(moments.cast(pa.int32() if t.is_date(arrow) else pa.int64())[0])
 
 
 def labels(keys: Sequence[str], counts: Sequence[int], arrow: pa.DataType) -> tuple[list[str], list[int]]:

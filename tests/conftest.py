@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.warehouses import Ducks, Postgres
+
 # A shared machine is no stopwatch.
 settings.register_profile("drift", deadline=None)
 settings.load_profile("drift")
@@ -75,6 +77,31 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'test.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture
+def ducks(tmp_path: Path) -> Ducks:
+    """A DuckDB database that counts by itself."""
+    from tests.warehouses import Ducks
+
+    return Ducks(tmp_path / "w.duckdb")
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Postgres]:
+    """A PostgreSQL database that counts by itself."""
+    from tests.warehouses import Postgres
+
+    found = Postgres(postgres_url)
+    yield found
+    found.engine.dispose()
+
+
+@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Ducks | Postgres:
+    """A database that counts by itself: DuckDB, then PostgreSQL."""
+    found: Ducks | Postgres = request.getfixturevalue({"duckdb": "ducks", "postgresql": "postgres"}[request.param])
+    return found
 
 
 @pytest.fixture

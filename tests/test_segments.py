@@ -78,6 +78,16 @@ def test_no_value_is_named_like_the_rest(label: str) -> None:
     assert name_of(["p"], [label]) not in {f"p={segments.OTHER}", f"p={segments.MISSING}"}
 
 
+@given(parts, st.lists(labels.filter(bool), min_size=2, max_size=2, unique=True))
+def test_names_lead_back_to_the_labels(values: tuple[str | None, ...], columns: list[str]) -> None:
+    """Of the columns that they were made of, and of no others."""
+    name = name_of(columns, values)
+    assert segments.labels_of(columns, name) == values
+    assert segments.labels_of(columns[:1], name) is None
+    assert segments.labels_of([*columns, "more"], name) is None
+    assert segments.labels_of(columns[::-1], name) is None
+
+
 # -- cutting
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import monitoring, warehouse
+from drift import monitoring, segments, warehouse, warehouse_fit
 from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.errors import MissingExtra, SourceError, SourceMissing
 from drift.time_bounds import WindowFilter
@@ -32,40 +33,19 @@ from tests.warehouses import (
     Ducks,
     Postgres,
     assert_equal,
+    assert_segments_equal,
     binnings_for,
     frames,
     locally,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from drift.watch import Watch
 
 NEW_YORK = Calendar("1d", "America/New_York")
 DAY = NEW_YORK.starting(date(2013, 2, 8))
-
-
-@pytest.fixture
-def ducks(tmp_path: Path) -> Ducks:
-    """A DuckDB database."""
-    return Ducks(tmp_path / "w.duckdb")
-
-
-@pytest.fixture
-def postgres(postgres_url: str) -> Iterator[Postgres]:
-    """A PostgreSQL database."""
-    database = Postgres(postgres_url)
-    yield database
-    database.engine.dispose()
-
-
-@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Ducks | Postgres:
-    """DuckDB, then PostgreSQL."""
-    found: Ducks | Postgres = request.getfixturevalue({"duckdb": "ducks", "postgresql": "postgres"}[request.param])
-    return found
 
 
 # --- the same cells ---------------------------------------------------------------------------------------------------
@@ -273,21 +253,21 @@ def dump(watch: Watch) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-def rounded(value: Any) -> Any:
+def alike(one: Any, other: Any) -> bool:
     """The same to nine digits, as means and sums of squares are."""
-    match value:
-        case float():
-            return float(f"{value:.9g}")
-        case dict():
-            return {key: rounded(each) for key, each in value.items()}
-        case list() | tuple():
-            return [rounded(each) for each in value]
-    return value
+    match one, other:
+        case float(), float():
+            return math.isclose(one, other, rel_tol=1e-9)
+        case dict(), dict():
+            return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+        case ((list() | tuple()), (list() | tuple())):
+            return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)
 
 
-def backfilled(folder: Path, url: str, engine: str) -> Watch:
+def backfilled(folder: Path, url: str, engine: str, **keys: str) -> Watch:
     """A monitor that has run two weeks."""
-    text = monitor_text(f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}")
+    text = monitor_text(f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}", **keys)
     watch = open_watch(f"sqlite:///{folder / engine}.db", url, text)
     calendar = watch.monitor.window.calendar
     days = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
@@ -295,18 +275,24 @@ def backfilled(folder: Path, url: str, engine: str) -> Watch:
     return watch
 
 
-def test_a_monitor_stores_the_same_rows_with_either_engine(tmp_path: Path, postgres_url: str) -> None:
-    """Bins, counts, scores, verdicts and alerts, row for row."""
-    frame = rows(14)
+@pytest.mark.parametrize("segments", ["[]", "[carrier, [late, carrier], gone]"])
+def test_a_monitor_stores_the_same_rows_with_either_engine(tmp_path: Path, postgres_url: str, segments: str) -> None:
+    """Bins, segments, counts, scores, verdicts and alerts, row for row."""
+    frame = rows(14, 1200)
     frame.loc[frame["day"] == FIRST + timedelta(days=13), "delay"] += 8
+    frame.loc[(frame["carrier"] == "DL") & (frame["day"] >= FIRST + timedelta(days=11)), "delay"] += 8
     frame.loc[::50, "delay"] = None
+    frame.loc[::7, "carrier"] = None
     write_sql(frame, postgres_url)
-    local, inside = (dump(backfilled(tmp_path, postgres_url, engine)) for engine in ("local", "warehouse"))
+    keys = {"segments": segments, "max_segments": "3"}
+    local, inside = (dump(backfilled(tmp_path, postgres_url, engine, **keys)) for engine in ("local", "warehouse"))
     assert local["score"]
     assert local["alert"]
-    assert {name: rounded(found) for name, found in inside.items()} == {
-        name: rounded(found) for name, found in local.items()
-    }
+    assert ("carrier=DL" in str(local["score"])) == (segments != "[]")
+    assert ("carrier=(other)" in str(local["score"])) == (segments != "[]")
+    assert inside.keys() == local.keys()
+    for table, found in inside.items():
+        assert [pair for pair in zip(found, local[table], strict=True) if not alike(*pair)] == []
 
 
 def test_a_monitor_on_duckdb_needs_no_sqlalchemy(tmp_path: Path) -> None:
@@ -318,12 +304,14 @@ def test_a_monitor_on_duckdb_needs_no_sqlalchemy(tmp_path: Path) -> None:
     text = monitor_text(
         "{connection: warehouse, table: flights, time_column: day}",
         expectations="[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]",
+        segments="[late]",
     )
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", ducks.url, text)
     calendar = watch.monitor.window.calendar
     reports = monitoring.backfill(watch, [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)], clock=clock)
     assert [v.feature for v in reports[-1].drifting] == ["delay"]
     assert reports[-1].n_current == 400
+    assert [v.feature for v in reports[-1].segments["late=false"].drifting] == ["delay"]
 
 
 def test_what_cannot_be_counted_inside_is_counted_here(tmp_path: Path, postgres_url: str) -> None:
@@ -341,6 +329,9 @@ def test_what_cannot_be_counted_inside_is_counted_here(tmp_path: Path, postgres_
         watch = open_watch(f"sqlite:///{tmp_path / engine}.db", postgres_url, monitor_text(source))
         window = watch.monitor.window.calendar.starting(FIRST)
         assert isinstance(watch.warehouse([window], ["extra", "late"], lambda: 10**9), expected)
+        cut = replace(watch, monitor=watch.monitor.model_copy(update={"segments": ["extra"]}))
+        assert isinstance(cut.warehouse([window], ["late"], lambda: 10**9), expected)
+        assert watch.warehouse([window], ["late"], lambda: 10**9) is not None
 
 
 # --- Spark ------------------------------------------------------------------------------------------------------------
@@ -385,3 +376,10 @@ def test_spark_counts_what_the_local_engine_counts(tmp_path: Path) -> None:
     assert_equal(opened.profile(binnings), locally(table, binnings))
     labels = dict.fromkeys(["f", "i", "day", "tz", "s"], CategoricalBinning(("0.1", "a", "inf"), None, "salt"))
     assert_equal(opened.profile(labels), locally(table, labels))
+    cuts = [("s",), ("f", "b"), ("day", "s"), ("tz", "gone"), ("i",)]
+    fitted = [segments.fit(table.to_batches(), columns, most=7, least=1) for columns in cuts]
+    found = warehouse_fit.fit_segments(opened, cuts, most=7, least=1)
+    assert [by for by, _ in found] == [by for by, _ in fitted]
+    by = [by for by, _ in fitted]
+    schema = {field.name: str(field.type) for field in table.schema}
+    assert_segments_equal(opened.profile(binnings, by), segments.count(table.to_batches(), binnings, by, schema=schema))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,29 +15,9 @@ from drift.warehouse import open_warehouse
 from tests.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
-
-@pytest.fixture
-def ducks(tmp_path: Path) -> Ducks:
-    """A DuckDB database."""
-    return Ducks(tmp_path / "w.duckdb")
-
-
-@pytest.fixture
-def postgres(postgres_url: str) -> Iterator[Postgres]:
-    """A PostgreSQL database."""
-    database = Postgres(postgres_url)
-    yield database
-    database.engine.dispose()
-
-
-@pytest.fixture(params=["duckdb", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Ducks | Postgres:
-    """DuckDB, then PostgreSQL."""
-    found: Ducks | Postgres = request.getfixturevalue({"duckdb": "ducks", "postgresql": "postgres"}[request.param])
-    return found
+    import pytest
 
 
 OPTIONS = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drift.kinds import to_labels
 from drift.warehouse_sql import Column, compiled
-from drift.warehouse_values import is_below, key, key_of, labels, number
+from drift.warehouse_values import is_below, key, key_like, key_of, labels, number
 
 
 @given(st.lists(st.text(), unique=True))
@@ -49,6 +49,65 @@ def test_labels_are_those_of_the_local_engine(keys: list[str], arrow: pa.DataTyp
     """Times come as whole numbers, and are written as Drift writes them."""
     expected, counts, _ = to_labels(pa.array(values, arrow))
     assert labels(keys, [1] * len(keys), arrow) == (expected, counts.tolist())
+
+
+MOMENTS = st.datetimes(datetime(1600, 1, 1), datetime(2200, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("arrow", "values"),
+    [
+        (pa.string(), st.text()),
+        (pa.bool_(), st.booleans()),
+        (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+        (pa.uint64(), st.integers(0, 2**64 - 1)),
+        (pa.date32(), st.dates()),
+        (pa.timestamp("us"), MOMENTS),
+        (pa.timestamp("us", "UTC"), MOMENTS),
+        (pa.timestamp("ns"), st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1))),
+        (pa.time64("us"), st.times()),
+        (pa.duration("us"), st.timedeltas(timedelta(-(10**7)), timedelta(10**7))),
+    ],
+    ids=str,
+)
+@given(data=st.data())
+def test_labels_lead_back_to_their_keys(
+    arrow: pa.DataType, values: st.SearchStrategy[Any], data: st.DataObject
+) -> None:
+    """Of any type: the key that the database makes of the value with this label, and no other."""
+    array = pa.array([data.draw(values)], arrow)
+    (label,), _, _ = to_labels(array)
+    if pa.types.is_string(arrow):
+        expected = key_of(label, arrow)
+    else:
+        width: Any = pa.int32() if pa.types.is_date(arrow) else array.type if arrow == pa.uint64() else pa.int64()
+        expected = str(array.cast(width)[0])
+    assert key_like(label, arrow).op().value == expected
+
+
+@given(st.floats(allow_nan=False))
+def test_labels_of_numbers_are_written_by_the_database(value: float) -> None:
+    """From the number itself, so that its key is the one of the rows."""
+    (label,), _, _ = to_labels(pa.array([value]))
+    written = compiled("duckdb", key_like(label, pa.float64()).as_table())
+    assert f"CAST('{repr(value + 0.0) if value else '0.0'}' AS DOUBLE)" in written
+
+
+@pytest.mark.parametrize(
+    ("label", "arrow"),
+    [
+        ("1.0", pa.float64()), ("nan", pa.float64()), ("x", pa.float64()), ("1_0", pa.float64()), ("", pa.float64()),
+        ("1.0", pa.int64()), ("١", pa.int64()), ("True", pa.bool_()), ("1", pa.bool_()),
+        ("2013-2-8", pa.date32()), ("2013-02-30", pa.date32()), ("2013-02-08 00:00:00", pa.date32()),
+        ("2013-02-08", pa.timestamp("us")), ("2013-02-08 00:00:00.5000", pa.timestamp("us")),
+        ("2013-02-08 00:00:00", pa.timestamp("us", "UTC")), ("2013-02-08 00:00:00Z", pa.timestamp("us")),
+        ("25:00:00", pa.time64("us")), ("10:00", pa.time64("us")), ("-0", pa.duration("us")),
+        ("9" * 40, pa.duration("us")),
+    ],
+)  # fmt: skip
+def test_what_no_value_is_called_has_no_key(label: str, arrow: pa.DataType) -> None:
+    """A label of another type, or written in another way, is of no row."""
+    assert key_like(label, arrow) is None
 
 
 @pytest.mark.parametrize("backend", ["postgres", "duckdb", "bigquery", "snowflake", "trino", "databricks"])

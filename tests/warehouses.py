@@ -147,6 +147,14 @@ def assert_equal(inside: Profile, local: Profile) -> None:
             assert not math.isfinite(found.m2) or not math.isfinite(expected.m2) or found.m2 >= 0
 
 
+def assert_segments_equal(inside: Profile, local: Profile) -> None:
+    """The same in the whole and in each segment."""
+    assert_equal(inside, local)
+    assert list(inside.segments) == list(local.segments)
+    for name, expected in local.segments.items():
+        assert_equal(inside.segments[name], expected)
+
+
 class Ducks:
     """A DuckDB file, filled anew for each example; what it holds, as Drift's SQL sources have types."""
 

@@ -1,0 +1,129 @@
+"""Segments inside a warehouse: SQL that says in which one a row is, and which there are.
+
+A combination of values is one text: its keys (`drift.warehouse_values.key`), a mark where there is none, with commas
+between them. No key holds a comma or is the mark, so no two combinations are one, whatever the collation.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from drift.segments import labels_of, largest, name_of
+from drift.warehouse_sql import compiled
+from drift.warehouse_values import key_like, labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from drift.segments import Segmentation
+
+    Kinds = Mapping[str, pa.DataType | None]
+    """Type of each column to cut by; None where it is not there, or its values have no text form."""
+
+MISSING = "("
+"""Stands for the key of a value that is missing."""
+
+
+def places(segmentations: Sequence[Segmentation], keys: Mapping[str, Any], kinds: Kinds) -> list[Any]:
+    """Return for each way to cut in which segment a row is, in Ibis: all segments are numbered through.
+
+    Parameters
+    ----------
+    segmentations
+    keys
+        Of each column to cut by the key of a row's value, or `MISSING`, in Ibis.
+    kinds
+    """
+    import ibis
+
+    found, first = [], 0
+    for by in segmentations:
+        cases = []
+        for place, name in enumerate(by.watched, first):
+            labels = labels_of(by.columns, name)
+            parts = [_like(label, kinds[column]) for label, column in zip(labels or (), by.columns, strict=False)]
+            # No row is in a segment whose label no value of the column has.
+            if labels and all(part is not None for part in parts):
+                cases.append((_joined(parts), place))
+        first += len(by.names)
+        rest = ibis.literal(first - 1, "int32")
+        row = _joined([keys[name] for name in by.columns])
+        # The text of a row is made once, and held against the others.
+        found.append(row.cases(*cases, else_=rest).cast("int32") if cases else rest)
+    return found
+
+
+def _like(label: str | None, kind: pa.DataType | None) -> Any:
+    import ibis
+
+    if label is None:
+        return ibis.literal(MISSING)
+    return None if kind is None else key_like(label, kind)
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    joined, *others = parts
+    for part in others:
+        joined = joined + "," + part
+    return joined
+
+
+def rows_branch(backend: str, by: str) -> str:
+    """Return SQL that counts the rows of ``drift_rows`` in each segment, which column `by` numbers."""
+    import ibis
+
+    rows = ibis.table({by: "int32"}, name="drift_rows")
+    grouped = rows.select(segment=by).group_by("segment").aggregate(n_rows=ibis._.count())
+    return compiled(backend, grouped.select("segment", "n_rows"))
+
+
+def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, most: int, least: float) -> str:
+    """Return SQL that finds the combinations in ``drift_rows`` that may be watched, with their rows.
+
+    Parameters
+    ----------
+    backend
+    i
+        A number for the way to cut.
+    keys
+        The columns of ``drift_rows`` that hold its keys.
+    width
+        Keys that a row of the result has, `MISSING` beyond these.
+    most, least
+        As for `drift.segments.fit`. Of combinations with equally many rows all come back, as their names decide; and
+        two of the largest in any case: the only one there is, is the whole.
+    """
+    import ibis
+
+    rows = ibis.table(dict.fromkeys(keys, "string"), name="drift_rows")
+    grouped: Any = rows.group_by(list(keys)).aggregate(n_rows=rows.count())
+    ranked = grouped.mutate(
+        above=ibis.rank().over(order_by=grouped.n_rows.desc()),
+        place=ibis.row_number().over(order_by=grouped.n_rows.desc()),
+    )
+    large = (ranked.above < most) & (ranked.n_rows >= math.ceil(least))
+    wanted = ranked.filter(large | (ranked.place < 2))
+    found = {f"key{j}": wanted[key] for j, key in enumerate(keys)}
+    found |= {f"key{j}": ibis.literal(MISSING) for j in range(len(keys), width)}
+    return compiled(backend, wanted.select(ibis.literal(i, "int32").name("cut"), "n_rows", **found))
+
+
+def fitted(
+    rows: Iterable[tuple[int, Sequence[str]]], columns: Sequence[str], kinds: Kinds, *, most: int, least: float
+) -> tuple[Segmentation, dict[str, int]]:
+    """Return what `drift.segments.fit` would, of the rows of one `largest_branch`: how many they are, and their keys.
+
+    Of the segments found only those that came back are named, so at least two if there are.
+    """
+    found: dict[str, int] = {}
+    for n_rows, keys in rows:
+        read = [_label(key, kinds[column]) for key, column in zip(keys, columns, strict=True)]
+        found[name_of(columns, read)] = n_rows
+    return largest(found, columns, most=most, least=least), found
+
+
+def _label(key: str, kind: pa.DataType | None) -> str | None:
+    return None if key == MISSING or kind is None else labels([key], [1], kind)[0][0]
