@@ -17,7 +17,7 @@ import numpy as np
 from drift import counting
 from drift.binning import CategoricalBinning
 from drift.errors import BinningError
-from drift.fitting import Labels, sketch
+from drift.fitting import Labels, check_later, sketch
 from drift.histograms import Histogram, Profile
 from drift.kinds import to_numbers
 
@@ -103,7 +103,9 @@ def profiles(
                     return
                 try:
                     known = new if name in after.schema else None
-                    found[name] = _column(name, features[name], old, known, before.n_rows, after.n_rows)
+                    found[name] = _column(
+                        name, features[name], old, known, before.n_rows, after.n_rows, after.schema.get(name, "")
+                    )
                 except BinningError as error:
                     problems[name] = str(error)
 
@@ -146,15 +148,21 @@ class _Column:
     current: _Side | str
 
 
-def _column(name: str, options: FitOptions, old: Stream, new: Stream | None, n_before: int, n_after: int) -> _Column:
+def _column(
+    name: str, options: FitOptions, old: Stream, new: Stream | None, n_before: int, n_after: int, types: str
+) -> _Column:
     import pyarrow.types as t
 
-    sketched = None
+    sketched = first = None
     held: list[tuple[NDArray[np.float64], int]] = []
     for chunk in _joined(old(name)):
         if t.is_null(chunk.type):
+            held.append((np.empty(0), len(chunk)))
             continue
-        sketched = sketched or sketch(chunk.type, options)
+        if sketched is None or first is None:
+            sketched, first = sketch(chunk.type, options), chunk.type
+        elif chunk.type != first:
+            check_later(sketched, first, chunk.type)
         if isinstance(sketched, Labels):
             sketched.add(chunk)
             continue
@@ -178,14 +186,14 @@ def _column(name: str, options: FitOptions, old: Stream, new: Stream | None, n_b
         for values, n_null in held or map(to_numbers, old(name)):
             numbers.add(values, n_null)
         reference = numbers.histogram(), numbers.summary
-    return _Column(reference, _counted(name, binning, new) if new else "column missing")
+    return _Column(reference, _counted(name, binning, new, types) if new else "column missing")
 
 
-def _counted(name: str, binning: Binning, new: Stream) -> _Side | str:
+def _counted(name: str, binning: Binning, new: Stream, types: str) -> _Side | str:
     tally = counting.tally_of(binning)
     try:
         for chunk in _joined(new(name)):
-            counting.check_type(binning, chunk.type)
+            counting.check_type(binning, chunk.type, types)
             tally.add_arrow(chunk)
     except BinningError as error:
         return str(error)
@@ -199,6 +207,9 @@ def _joined(chunks: Iterator[pa.Array[Any]]) -> Iterator[pa.Array[Any]]:
 
     pending: list[pa.Array[Any]] = []
     for chunk in chunks:
+        if pending and pending[0].type != chunk.type:
+            yield pa.concat_arrays(pending)
+            pending = []
         if not t.is_dictionary(chunk.type):
             yield chunk
             continue

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from drift import columnwise, usual
-from drift.config import Detection, Features, Persistence
 from drift.counting import count
 from drift.detection import judge
+from drift.detection_settings import Detection, Persistence
 from drift.evidence import Evidence
+from drift.features import Features
 from drift.fitting import FitOptions, fit
+from drift.kinds import same_family
 from drift.measurement import measure, together
 from drift.refinement import refined
 from drift.reports import Finding, Report
@@ -57,7 +59,7 @@ def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], fe
     Examples
     --------
     >>> [str(f) for f in schema_findings({"a": "int64", "b": "string"}, {"a": "double", "c": "bool"}, "abc")]
-    ['column a: type changed from int64 to double', 'column b: missing', 'column c: new (bool)']
+    ['column a: double now, int64 in the reference', 'column b: missing', 'column c: new (bool)']
     """
     if not reference or not current:
         # Where a side holds nothing at all there is no schema to differ from.
@@ -69,7 +71,11 @@ def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], fe
             found.append(Finding("new_column", f"column {name}: new ({after})", name))
         elif before is not None and after is None:
             found.append(Finding("missing_column", f"column {name}: missing", name))
-        elif before is not None and after is not None and before != after and "null" not in {before, after}:
+        elif before is None or after is None or before == after or "null" in {before, after}:
+            continue
+        elif same_family(before, after):
+            found.append(Finding("recast_column", f"column {name}: {after} now, {before} in the reference", name))
+        else:
             found.append(Finding("retyped_column", f"column {name}: type changed from {before} to {after}", name))
     return found
 
@@ -234,13 +240,13 @@ def arrived(profile: Profile, watched: Features) -> Profile:
     >>> dict(arrived(late, Features(roles={"paid": "label"})).histograms), list(arrived(late, Features()).histograms)
     ({}, ['paid'])
     """
+    if "label" not in watched.roles.values():
+        return profile
     absent = {
         feature
         for feature, histogram in profile.histograms.items()
         if watched.role_for(feature) == "label" and histogram.n == histogram.n_missing
     }
-    if not absent:
-        return profile
     return replace(
         profile,
         histograms={f: histogram for f, histogram in profile.histograms.items() if f not in absent},
@@ -318,7 +324,8 @@ def compare(
     rules = detection or Detection(persistence=Persistence(of=1, at_least=1))
     before, after = open_table(reference), open_table(current)
     both = list(dict.fromkeys([*before.schema, *after.schema]))
-    selected = wanted.select(both)
+    placed = (before.placed | after.placed) - wanted.named
+    selected = [column for column in wanted.select(both) if column not in placed]
     shared = [column for column in selected if column in before.schema]
     options = fit_options(shared, wanted, salt=name)
     if before.columns and after.columns:

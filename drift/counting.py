@@ -16,7 +16,7 @@ from drift.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.errors import BinningError
 from drift.fitting import SAMPLE
 from drift.histograms import Histogram, Profile, Summary
-from drift.kinds import compatible, infer_scale, to_numbers
+from drift.kinds import compatible, infer_scale, to_numbers, type_text
 from drift.sampling import Sample
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def count(
     window
         The window they stand for.
     schema
-        Arrow types of the source as text, where known beyond the batches.
+        Arrow types of the source as text, of all that may be features; by default those of the batches.
 
     Returns
     -------
@@ -81,7 +81,7 @@ class Tally:
     window
         The window the rows stand for.
     schema
-        Arrow types of the source as text, where known beyond the batches.
+        Arrow types of the source as text, of all that may be features; by default those of the batches.
     held
         So many numbers of each column are kept in memory, as the sample that tells which values recur. Of a whole
         window as many as for a fit; less where there are many segments.
@@ -96,7 +96,7 @@ class Tally:
     [0, 1, 1, 1]
     """
 
-    __slots__ = ("_columns", "_counted", "_known", "_layout", "_n_rows", "_problems", "_types", "_window")
+    __slots__ = ("_columns", "_complete", "_counted", "_known", "_layout", "_n_rows", "_problems", "_types", "_window")
 
     def __init__(
         self,
@@ -109,6 +109,8 @@ class Tally:
         self._columns = {name: tally_of(binning, held) for name, binning in binnings.items()}
         self._window = window
         self._types = dict(schema or {})
+        # Columns of the batches that a schema leaves out are there for another purpose, such as segments.
+        self._complete = not schema
         self._n_rows = 0
         # Rows of each column seen.
         self._counted: dict[str, int] = {}
@@ -135,16 +137,16 @@ class Tally:
     def _learn(self, schema: pa.Schema) -> None:
         self._known, self._layout = schema, []
         kinds = schema.types
-        for name, kind in zip(schema.names, kinds, strict=True):
+        for name, kind in zip(schema.names, kinds, strict=True) if self._complete else ():
             if name not in self._types:
-                self._types[name] = str(kind)
+                self._types[name] = type_text(kind)
         for name, column in self._columns.items():
             index = schema.get_field_index(name)
             if index < 0:
                 continue
             self._counted.setdefault(name, 0)
             try:
-                check_type(column.binning, kinds[index])
+                check_type(column.binning, kinds[index], self._types.get(name, ""))
             except BinningError as error:
                 self._problems.setdefault(name, str(error))
             self._layout.append((name, index, column))
@@ -317,12 +319,20 @@ def _same_clock(binning: Binning, arrow_type: pa.DataType) -> bool:
     )
 
 
-def check_type(binning: Binning, arrow_type: pa.DataType) -> None:
+def check_type(binning: Binning, arrow_type: pa.DataType, types: str = "") -> None:
     """Refuse a column whose type cannot be counted under a binning.
+
+    Parameters
+    ----------
+    binning
+    arrow_type
+    types
+        All the types that the column has, in words, where it has several.
 
     Raises
     ------
     BinningError
     """
     if not compatible(binning.kind, arrow_type) or not _same_clock(binning, arrow_type):
-        raise BinningError(f"type changed: {binning.kind} in the reference, {arrow_type} now")
+        found = type_text(arrow_type)
+        raise BinningError(f"type changed: {binning.kind} in the reference, {types if found in types else found} now")

@@ -228,7 +228,7 @@ def _source(monitor: Monitor, stores: list[Store], connect: Callable[[str], str]
     watch = Watch(monitor, stores[0] if stores else None, connect)  # type: ignore[arg-type]
     window = monitor.window.calendar.last_complete(now())
     try:
-        schema = watch.snapshot(window).schema
+        schema = watch.columns(watch.snapshot(window))
     except DriftError as error:
         return Check(name, "fail", masked(str(error)))
     except Exception as error:  # noqa: BLE001 - a driver's own failure is a finding, not the end of the others

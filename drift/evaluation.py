@@ -62,7 +62,7 @@ def _evaluate(watch: Watch, window: Window) -> Report:
     used = known.references[main]
     columns = {**{c: t for profile in used for c, t in profile.schema.items()}, **current.schema}
     features = watch.features({**columns, **dict.fromkeys(binnings, "")})
-    unbinned = {f: _why_unbinned(columns[f]) for f in features if f not in binnings}
+    unbinned = {f: _why_unbinned(columns[f], [p.schema.get(f) for p in used]) for f in features if f not in binnings}
     reference = replace(reference, problems={**reference.problems, **unbinned})
     findings = []
     if len(used) < needed:
@@ -229,7 +229,12 @@ def _away(baseline: Profile, known: _Recorded) -> dict[str, float]:
     return composition.from_baseline(mine, known.current) if mine else {}
 
 
-def _why_unbinned(arrow_type: str) -> str:
+def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
+    types = list(dict.fromkeys(each for each in before if each not in {None, "null"}))
+    if len(types) > 1:
+        return f"its type changed within the reference ({', then '.join(types[:3])}): drift baseline fit gives it bins"
     if not is_comparable(arrow_type):
         return f"type {arrow_type} cannot be compared: exclude the feature"
+    if " and " in arrow_type:
+        return f"its files differ in type, {arrow_type}: write them with one, and drift baseline fit gives it bins"
     return "the column came after the bins were fitted: drift baseline fit gives it bins"

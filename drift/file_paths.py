@@ -37,6 +37,7 @@ ROOT_VARIABLE = "DRIFT_FILES_ROOT"
 """The environment's word for the folder that local files must lie in; by default any the user may read will do."""
 
 _MAGIC = re.compile(r"[*?\[]")
+_ROW = re.compile(r"(: Expected \d+ columns, got \d+):.*")
 _FORMATS: dict[str, Format] = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -51,19 +52,30 @@ class Place:
 
     @contextmanager
     def reading(self, path: str, doing: str = "be read") -> Iterator[None]:
-        """Turn whatever a filesystem or a decoder raises into an error that names the file."""
+        """Turn whatever a filesystem or a decoder raises into an error that names the file and what to do."""
+        listed = doing.startswith("be read")
         try:
             yield
         except DriftError:
             raise
         except FileNotFoundError as error:
+            if listed and path != self.files:
+                raise SourceMissing(f"{path} was removed after {self.files} had been listed: run it again") from error
             raise SourceMissing(f"{path}: no such file or folder") from error
         except Exception as error:  # every object store's library has a tree of errors of its own
-            reason = str(error).strip().split("\n")[0] or type(error).__name__
+            reason = _reason(error)
             if isinstance(error, PermissionError) or "ACCESS_DENIED" in reason or "Permission denied" in reason:
                 raise SourceError(f"{path}: permission denied: let this user read it ({reason})") from error
             kind = SourceError if isinstance(error, ValueError) or not self.remote else SourceUnreachable
-            raise kind(f"{path} cannot {doing}: {reason}") from error
+            cure = ": write it again, or move it away" if listed and kind is SourceError else ""
+            raise kind(f"{path} cannot {doing}: {reason}{cure}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error, without the path that is told anyway and without the row that broke."""
+    line = "".join(filter(str.isprintable, str(error).strip().split("\n")[0]))
+    line = _ROW.sub(r"\1", line.removeprefix("Could not open CSV input source ").partition(": Invalid: ")[2] or line)
+    return line.strip(" .:") or type(error).__name__
 
 
 def locate(files: str) -> tuple[Place, str]:
@@ -272,6 +284,44 @@ def _typed(texts: Sequence[str | None]) -> list[PartitionValue]:
     except ValueError:
         pass
     return list(values)
+
+
+def placing(keys: Mapping[str, Sequence[PartitionValue]], path: str) -> frozenset[str]:
+    """Return the partition columns that say where rows lie, and not what they are: they are no features unless named.
+
+    Those that tell the time, by their values (``day=2013-02-08``) or by their name (``hour=5``); and those that the
+    path itself names (``country=DE/*.parquet``), for whoever wrote it chose their value.
+
+    Parameters
+    ----------
+    keys
+        Partition column → its value for each file.
+    path
+        The path, folder or glob that was asked for.
+
+    Examples
+    --------
+    >>> keys = {"day": [date(2013, 2, 8)], "hour": [5, 6], "country": ["DE", "DE"], "shop": ["a", "b"]}
+    >>> sorted(placing(keys, "lake/country=DE/day=*"))
+    ['country', 'day', 'hour']
+    """
+    written = {part.partition("=")[0] for part in _fixed(path) if "=" in part}
+    return frozenset(name for name in keys if name in written or _tells_time(name, keys[name]))
+
+
+def _tells_time(name: str, values: Sequence[PartitionValue]) -> bool:
+    present = [value for value in values if value is not None]
+    return name.lower() in _TIMES or (
+        bool(present) and all(isinstance(value, date) or _TIME.fullmatch(str(value)) for value in present)
+    )
+
+
+_TIMES = {"year", "quarter", "month", "week", "day", "date", "hour", "minute", "time", "dt", "ds"}
+_TIME = re.compile(
+    r"(?:19|20)\d{2}"
+    r"(?:-(?:0[1-9]|1[0-2])(?:-\d{2}(?:[T _-]?\d{2}.*)?)?|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{2})?)"
+)
+"""2013-02, 2013-02-08, 2013-02-08T05…, 20130208 or 2013020805."""
 
 
 def partition_type(values: Sequence[PartitionValue]) -> pa.DataType:

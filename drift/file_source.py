@@ -9,6 +9,7 @@ the whole file; a column whose values fit no type together is text.
 
 from __future__ import annotations
 
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -23,7 +24,8 @@ import pyarrow.types as t
 from pyarrow import parquet
 
 from drift.errors import SourceError
-from drift.file_paths import COMPRESSED, list_files, locate, partition_type
+from drift.file_paths import COMPRESSED, list_files, locate, partition_type, placing
+from drift.kinds import mixed, mixture, type_text
 from drift.time_bounds import missing_column
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ _CSV_CONVERSION = re.compile(r"CSV column #(\d+)")
 
 def open_files(
     files: str, file_format: Format | None, chosen: WindowFilter | None, known: Opened | None = None
-) -> tuple[pa.Schema, str, Read, Columns | None]:
+) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str]]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
     Parameters
@@ -66,20 +68,23 @@ def open_files(
     -------
     schema
         Columns of the files that may hold rows of the window, partition columns last; types that differ between
-        files are widened (integer and float become double, null takes the other's type).
+        files are widened (integer and float become double, null takes the other's type). Where they have nothing in
+        common the field is `drift.kinds.mixed`, and each file's batches have its own; columns of CSV become text.
     origin
         `files`, without credentials.
     read
         Streams batches of at most 64 Ki rows.
     columns
         Opens the files to stream one column after another; None where rows have to be chosen, or files are many.
+    placed
+        Columns that say where the rows lie and not what they are: see `drift.file_paths.placing`.
 
     Raises
     ------
     SourceError
-        If a file cannot be read, or a column's types in two files have nothing in common.
+        If a file cannot be read, or the time column's types in two files have nothing in common.
     SourceMissing
-        If there is no such file, or no such time column.
+        If there is no such file, or no such time column in one of them.
     SourceUnreachable
         If an object store does not answer.
     """
@@ -96,20 +101,19 @@ def open_files(
     now = place.filesystem.get_file_info([infos[i].path for i in places])
     wanted = [(info, {name: keys[name][i] for name in keys}) for i, info in zip(places, now, strict=True)]
     opened = _open(place, shape, wanted, known.setdefault("files", {}))
-    schema = _unify(opened, shape)
     holding = opened if rows else []
     condition: _Condition | None = None
     if chosen and not by_partition:
-        if chosen.column not in schema.names:
-            raise missing_column(chosen.column, [*schema.names, *keys], place.files)
-        condition = _window_condition(place, opened, schema, chosen)
-        holding = _holding(place, opened, schema, condition)
-        schema = _unify(holding or opened, shape)
+        times = _times(place, opened, shape, chosen.column, keys)
+        condition = _window_condition(place, opened, times, chosen)
+        holding = _holding(place, opened, times, condition)
+    schema = _unify(holding or opened, shape)
     new = [(name, partition_type(values)) for name, values in keys.items() if name not in schema.names]
     schema = pa.schema([*schema, *pa.schema(new)])
     read = partial(_read, place, holding, schema, condition)
     by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
-    return schema, place.files, read, partial(_columns, place, holding, schema) if by_column else None
+    columns = partial(_columns, place, holding, schema) if by_column else None
+    return schema, place.files, read, columns, placing(keys, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +154,17 @@ def _columns(
                 readers.append(_parquet(place, file, source, texts))
 
         def stream(name: str) -> Iterator[pa.Array[Any]]:
-            kind: Any = schema.field(name).type
+            field = schema.field(name)
+            kind: Any = None if mixture(field) else field.type
             for file, reader in zip(files, readers, strict=True):
                 with place.reading(file.path):
                     if name not in file.schema.names:
-                        yield pa.repeat(pa.scalar(file.keys.get(name), kind), file.n_rows)
+                        yield _repeated(file.keys.get(name), kind, file.n_rows)
                         continue
                     for batch in reader.iter_batches(_BATCH_ROWS, file.groups, columns=[name], use_threads=False):
                         column = batch.column(0)
                         plain = column.type.value_type if t.is_dictionary(column.type) else column.type
-                        yield column if kind in {plain, column.type} else column.cast(kind)
+                        yield column if kind in {None, plain, column.type} else _cast(column, kind)
 
         yield stream
 
@@ -169,19 +174,37 @@ def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequenc
     if not columns:
         return batch.select([])
     fitted: list[pa.Array[Any]] = []
+    held = set(file.schema.names)
     for name in columns:
-        kind: Any = schema.field(name).type
-        if name in file.schema.names:
+        field = schema.field(name)
+        kind: Any = None if mixture(field) else field.type
+        if name in held:
             column = batch.column(name)
-            fitted.append(column if column.type == kind else column.cast(kind))
+            fitted.append(column if kind in {None, column.type} else _cast(column, kind))
         else:
-            fitted.append(pa.repeat(pa.scalar(file.keys.get(name), kind), batch.num_rows))
-    return pa.RecordBatch.from_arrays(fitted, schema=pa.schema([schema.field(name) for name in columns]))
+            fitted.append(_repeated(file.keys.get(name), kind, batch.num_rows))
+    return pa.RecordBatch.from_arrays(fitted, names=list(columns))
+
+
+def _cast(column: pa.Array[Any], kind: Any) -> pa.Array[Any]:
+    """Widen a column; where one of its values does not fit (a date beyond those of nanoseconds) it stays as it is."""
+    try:
+        # An integer beyond 2^53 is the nearest float64, as everywhere.
+        wider: pa.Array[Any] = column.cast(kind, safe=not t.is_floating(kind))
+    except pa.ArrowInvalid:
+        return column
+    return wider
+
+
+def _repeated(value: PartitionValue, kind: Any, n_rows: int) -> pa.Array[Any]:
+    repeated: pa.Array[Any] = pa.repeat(pa.scalar(value, kind), n_rows)
+    return repeated
 
 
 def _parquet_batches(place: Place, file: _File, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Decode a file page by page: a scan by `pyarrow.dataset` would hold whole row groups, ten times the memory."""
-    present = [name for name in columns if name in file.schema.names]
+    held = set(file.schema.names)
+    present = [name for name in columns if name in held]
     if not present:
         for start in range(0, file.n_rows, _BATCH_ROWS):
             yield pa.record_batch([pa.nulls(min(_BATCH_ROWS, file.n_rows - start))], names=[""])
@@ -203,10 +226,9 @@ def _parquet(place: Place, file: _File, source: Any, texts: Sequence[str] = ()) 
 
 def _csv_batches(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Parse a file with the types that all files share, so that 007 is text where another file has words."""
-    shared = pa.schema(
-        [schema.field(name) if name in schema.names else file.schema.field(name) for name in file.schema.names]
-    )
-    present = [name for name in columns if name in file.schema.names]
+    asked, held = set(schema.names), set(file.schema.names)
+    shared = pa.schema([schema.field(name) if name in asked else file.schema.field(name) for name in file.schema.names])
+    present = [name for name in columns if name in held]
     return map(_empty_to_null, _scan_csv(file, shared, present))
 
 
@@ -336,18 +358,57 @@ def _unify(files: Sequence[_File], shape: Format) -> pa.Schema:
         return pa.unify_schemas([file.schema for file in files], promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
         pass
-    merged: dict[str, tuple[pa.DataType, str]] = {}
+    having: dict[str, dict[pa.DataType, list[str]]] = {}
     for file in files:
         for field in file.schema:
-            known, first = merged.get(field.name, (field.type, file.path))
-            wider = _wider(known, field.type) or (pa.string() if shape == "csv" else None)
-            if wider is None:
-                raise SourceError(
-                    f"{file.path}: column {field.name!r} is {field.type}, but {known} in {first}: "
-                    "write both with one type, or narrow the files"
-                )
-            merged[field.name] = wider, first
-    return pa.schema([(name, kind) for name, (kind, _) in merged.items()])
+            having.setdefault(field.name, {}).setdefault(field.type, []).append(file.path)
+    return pa.schema([_merged(name, types, shape) for name, types in having.items()])
+
+
+def _merged(name: str, types: dict[pa.DataType, list[str]], shape: Format) -> pa.Field[Any]:
+    """Return one field for a column that has these types in these files."""
+    wider: pa.DataType | None = None
+    for kind in types:
+        wider = kind if wider is None else _wider(wider, kind)
+        if wider is None:
+            return pa.field(name, pa.string()) if shape == "csv" else mixed(name, _told(types))
+    return pa.field(name, wider or pa.null())
+
+
+def _told(types: dict[pa.DataType, list[str]]) -> str:
+    """Say which types there are, that of the most files first, and a file that has another: int64 and string (b.pq)."""
+    paths = [path for each in types.values() for path in each]
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - paths in stores too
+    often = sorted(types, key=lambda kind: -len(types[kind]))
+    others = [path for kind in often[1:] for path in types[kind]]
+    more = f" and {len(others) - 1:,} more" if others[1:] else ""
+    words = list(dict.fromkeys(map(type_text, often)))
+    return f"{' and '.join(words)} ({os.path.relpath(others[0], folder)}{more})"
+
+
+def _times(
+    place: Place, files: Sequence[_File], shape: Format, name: str, keys: dict[str, list[PartitionValue]]
+) -> pa.Schema:
+    """Return the time column, which every file with rows must have, of types that compare."""
+    having = [file for file in files if name in file.schema.names]
+    if not having:
+        raise missing_column(name, [*_unify(files, shape).names, *keys], place.files)
+    for file in files:
+        if name not in file.schema.names and (file.n_rows or not file.metadata):
+            raise missing_column(name, file.schema.names, f"{file.path}, unlike others of {place.files},")
+    known: pa.DataType = pa.null()
+    first = ""
+    for file in having:
+        kind = file.schema.field(name).type
+        wider = known if kind == known else _wider(known, kind) or (pa.string() if shape == "csv" else None)
+        if wider is None:
+            raise SourceError(
+                f"{file.path}: time column {name!r} is {type_text(kind)}, but {type_text(known)} in {first}: "
+                "write both with one type, or narrow the files"
+            )
+        if known != wider:
+            known, first = wider, file.path
+    return pa.schema([(name, known)])
 
 
 def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
@@ -389,12 +450,28 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
     else:
         is_text = t.is_string(value_type) or t.is_large_string(value_type)
         present = column.is_valid() & (column != "") if is_text else column.is_valid()
-        first = next(_read(place, files, schema, _Condition(chosen.column, present), [chosen.column]), None)
-        if first is None:
+
+        def first(among: Sequence[_File]) -> object:
+            found = next(_read(place, among, schema, _Condition(chosen.column, present), [chosen.column]), None)
+            return None if found is None else found.column(0)[0].as_py()
+
+        sample = first(files)
+        if sample is None:
             return _Condition(chosen.column, pc.scalar(value=False))  # no row has a time, so none is in the window
-        sample = first.column(0)[0].as_py()
+        for file in _odd_texts(files, chosen.column) if is_text else ():
+            own = first([file])
+            if own is not None:
+                chosen.bounds(own, f"{file.path}: {chosen.column}")
     start, end = (_literal(bound, value_type) for bound in chosen.bounds(sample, f"{place.files}: {chosen.column}"))
     return _Condition(chosen.column, (column >= start) & (column < end))
+
+
+def _odd_texts(files: Sequence[_File], name: str) -> list[_File]:
+    """Return the files in which a time is text, where in others it is none."""
+    kinds = {file.path: file.schema.field(name).type for file in files if name in file.schema.names}
+    if all(map(t.is_string, kinds.values())):
+        return []
+    return [file for file in files if file.path in kinds and t.is_string(kinds[file.path])]
 
 
 def _holding(place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition) -> list[_File]:

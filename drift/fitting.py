@@ -13,7 +13,7 @@ import numpy as np
 
 from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
 from drift.errors import BinningError
-from drift.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
+from drift.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers, type_text
 from drift.sampling import Sample
 
 if TYPE_CHECKING:
@@ -229,11 +229,36 @@ def sketch(arrow_type: pa.DataType, options: FitOptions) -> Numbers | Labels:
     """
     kind = options.kind or infer_kind(arrow_type)
     if kind is None:
-        raise BinningError(f"type {arrow_type} cannot be compared: exclude the feature")
+        raise BinningError(f"type {type_text(arrow_type)} cannot be compared: exclude the feature")
     as_seconds = kind == "numeric" and infer_kind(arrow_type) == "datetime"
     if not (compatible(kind, arrow_type) or as_seconds):
-        raise BinningError(f"type {arrow_type} cannot be read as {kind}: cast it in the query or leave kind")
+        raise BinningError(f"type {type_text(arrow_type)} cannot be read as {kind}: cast it in the query or leave kind")
     return Labels(kind) if kind in {"categorical", "boolean"} else Numbers(infer_scale(arrow_type))
+
+
+def check_later(sketched: Numbers | Labels, first: pa.DataType, later: pa.DataType) -> None:
+    """Refuse a column of the reference whose type changed on the way to one that its sketch cannot take.
+
+    Parameters
+    ----------
+    sketched
+        Of the rows so far; it learns that not all its numbers are whole.
+    first, later
+        The type that it began with, and another.
+
+    Raises
+    ------
+    BinningError
+    """
+    same_clock = infer_kind(first) != "datetime" or infer_scale(first) == infer_scale(later)
+    kind = sketched.kind if isinstance(sketched, Labels) else infer_kind(first) or "numeric"
+    if not compatible(kind, later) or not (same_clock or isinstance(sketched, Labels)):
+        raise BinningError(
+            f"type changed within the reference: {type_text(first)}, then {type_text(later)}: write all with one type, "
+            "or fit on windows of one type"
+        )
+    if isinstance(sketched, Numbers) and sketched.scale == "integer":
+        sketched.scale = infer_scale(later)
 
 
 def fit(
@@ -271,6 +296,7 @@ def fit(
     import pyarrow.types as t
 
     sketches: dict[str, Numbers | Labels] = {}
+    types: dict[str, pa.DataType] = {}
     problems: dict[str, str] = {}
     nulls: set[str] = set()
     for batch in batches:
@@ -284,7 +310,9 @@ def fit(
                 continue
             try:
                 if name not in sketches:
-                    sketches[name] = sketch(column.type, options)
+                    sketches[name], types[name] = sketch(column.type, options), column.type
+                elif column.type != types[name]:
+                    check_later(sketches[name], types[name], column.type)
                 sketches[name].add(column)
             except BinningError as error:
                 problems[name] = str(error)

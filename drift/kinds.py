@@ -73,6 +73,86 @@ def infer_scale(arrow_type: pa.DataType) -> Scale:
     return "time" if t.is_time(arrow_type) else "number"
 
 
+def type_text(arrow_type: pa.DataType) -> str:
+    """Return an Arrow type as text; strings of any width are ``string``, and a dictionary is what its values are.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> type_text(pa.large_string()), type_text(pa.dictionary(pa.int8(), pa.string())), type_text(pa.float64())
+    ('string', 'string', 'double')
+    """
+    import pyarrow.types as t
+
+    if t.is_dictionary(arrow_type):
+        return type_text(arrow_type.value_type)
+    if t.is_large_string(arrow_type) or t.is_string_view(arrow_type):
+        return "string"
+    return str(arrow_type)
+
+
+def mixed(name: str, types: str) -> pa.Field[Any]:
+    """Return the field of a column whose rows have types with nothing in common: batches of it come as they are.
+
+    Parameters
+    ----------
+    name
+    types
+        What they are, in words.
+    """
+    import pyarrow as pa
+
+    return pa.field(name, pa.string(), metadata={_MIXED: types})
+
+
+def mixture(column: pa.Field[Any]) -> str:
+    """Say which types a `mixed` column has; empty for any other.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> mixture(mixed("x", "int64 and string (b.parquet)")), mixture(pa.field("x", pa.string()))
+    ('int64 and string (b.parquet)', '')
+    """
+    return (column.metadata or {}).get(_MIXED, b"").decode()
+
+
+_MIXED = b"drift.types"
+
+
+def family(column: pa.Field[Any]) -> str:
+    """Return what columns must have in common to be one feature: their kind, and of times their clock.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> family(pa.field("x", pa.int8())), family(pa.field("x", pa.date32())), family(mixed("x", "int8 and string (b)"))
+    ('numeric', 'date', 'int8 and string (b)')
+    """
+    kind = infer_kind(column.type)
+    if mixture(column) or kind is None:
+        return mixture(column) or type_text(column.type)
+    return infer_scale(column.type) if kind == "datetime" else kind
+
+
+def same_family(before: str, after: str) -> bool:
+    """Say whether values of two Arrow types, as text, compare as they are: two sorts of number, or two units of time.
+
+    Examples
+    --------
+    >>> same_family("int64", "double"), same_family("timestamp[us, tz=UTC]", "timestamp[ns, tz=UTC]")
+    (True, True)
+    >>> same_family("int64", "string"), same_family("timestamp[us]", "timestamp[us, tz=UTC]")
+    (False, False)
+    """
+    one, other = (_UNIT.sub("", _NUMBER.sub("number", text)) for text in (before, after))
+    return one == other
+
+
+_NUMBER = re.compile(r"^(u?int\d+|halffloat|float|double|decimal\d+\([^)]*\))$")
+_UNIT = re.compile(r"(?<=^timestamp\[)\w+|(?<=^time)\d+\[\w+\]")
+
+
 def is_comparable(type_text: str) -> bool:
     """Say whether a column of this Arrow type, as text, has a kind at all: nested and binary ones have none.
 

@@ -9,12 +9,15 @@ each may be repeated, retried or run on another machine, and Airflow's tasks pas
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from drift import alerting, alerts, comparison, evaluation, logs, reading, segments
-from drift.errors import DriftError, SourceError
+from drift.errors import DriftError, SourceError, SourceUnreachable
 from drift.fitting import fit
+from drift.kinds import family
 from drift.session import Session
 from drift.watch import Watch, binning_key
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from drift.histograms import Profile
     from drift.outcomes import Outcome as Observed
     from drift.reports import Gate, Report
+    from drift.segments import Segmentation
     from drift.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window
@@ -70,21 +74,44 @@ def validate(
     """Pass windows through the Great Expectations gate, and store what was observed.
 
     A rejected window is never scored, nor a reference unless the monitor's `reference.exclude` lets it. A reference
-    window without a single row (before the data begin, or not yet arrived) is left open; the `current` ones are gated
-    as they are.
+    window without a single row (before the data begin, or not yet arrived), or that cannot be read, is left open; the
+    `current` ones come first, and are gated as they are.
     """
     decided: dict[Window, Gate] = {}
-    for window in windows:
+    for window in sorted(windows, key=lambda w: w not in current):
         if window in watch.empty and window not in current:
             continue
-        snapshot = watch.snapshot(window)
-        if window in current:
-            watch.opened[window] = snapshot
-        if window in current or snapshot.count_rows():
-            decided[window] = _validate_one(watch, window, snapshot, now=now)
-        else:
-            watch.empty.add(window)
+        with sparing(watch, [window], current):
+            snapshot = watch.snapshot(window)
+            if window in current:
+                watch.opened[window] = snapshot
+            if window in current or snapshot.count_rows():
+                decided[window] = _validate_one(watch, window, snapshot, now=now)
+            else:
+                watch.empty.add(window)
     return decided
+
+
+@contextmanager
+def sparing(watch: Watch, windows: Sequence[Window], current: Collection[Window]) -> Iterator[None]:
+    """Go on without a reference window that cannot be read: its own run tells of it. Outages are for a retry.
+
+    Parameters
+    ----------
+    watch
+    windows
+        What is read; the first one is named in the log.
+    current
+        Windows that the run is for: without them there is nothing to go on with.
+    """
+    try:
+        yield
+    except SourceUnreachable:
+        raise
+    except SourceError as error:
+        if not windows or windows[0] in current:
+            raise
+        log.warning("%s %s: is no reference, for it cannot be read: %s", watch.name, watch.label(windows[0]), error)
 
 
 def _validate_one(watch: Watch, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
@@ -157,13 +184,17 @@ def fit_bins(
         return {}
     columns: dict[str, str] = {}
     for _, snapshot, _ in filled:
-        columns |= snapshot.schema
+        columns |= watch.columns(snapshot)
     features = watch.features(columns)
     total = sum(rows for _, _, rows in filled)
 
+    alike = _alike(watch, filled, features)
+    being_read: list[Window] = []
+
     def reference() -> Iterator[pa.RecordBatch]:
-        for _, snapshot, _ in filled:
-            yield from snapshot.batches([f for f in features if f in snapshot.schema])
+        for (window, snapshot, _), own in zip(filled, alike, strict=True):
+            being_read[:] = [window]
+            yield from snapshot.batches(own)
 
     options = comparison.fit_options(features, watch.monitor.features, salt=watch.name)
     inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
@@ -172,11 +203,36 @@ def fit_bins(
 
         binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
     else:
-        binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
+        readable = False
+        with sparing(watch, being_read, []):
+            binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
+            readable = True
+        if not readable:
+            rest = [window for window in windows if window not in being_read]
+            return fit_bins(watch, rest, now=now, by=by, reason=reason, new=new)
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", watch.name, feature, problem)
     _freeze(watch, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
     return watch.store.active_baseline(watch.name)
+
+
+def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> list[list[str]]:
+    """Return of each window the features that are of the kind which they have in most rows of the reference.
+
+    So a day of another type takes no part in the fit, wherever it lies.
+    """
+    families = [{field.name: family(field) for field in snapshot.arrow_schema} for _, snapshot, _ in filled]
+    usual: dict[str, str] = {}
+    for feature in features:
+        rows: Counter[str] = Counter()
+        for found, (_, _, n_rows) in zip(families, filled, strict=True):
+            if found.get(feature, "null") != "null":
+                rows[found[feature]] += n_rows
+        usual[feature] = next((kind for kind, _ in rows.most_common(1)), "null")
+    labels = {f for f in features if watch.monitor.features.kind_for(f) == "categorical"}
+    return [
+        [f for f in features if f in found and (f in labels or found[f] in {usual[f], "null"})] for found in families
+    ]
 
 
 Filled = tuple["Window", "Snapshot", int]
@@ -198,7 +254,7 @@ def _freeze(
     watch.store.save_baseline(
         watch.name,
         binnings,
-        _fit_segments(watch, [snapshot for _, snapshot, _ in filled]),
+        _fit_segments(watch, filled),
         types=types,
         fitted_from=filled[0][0].start,
         fitted_to=filled[-1][0].end,
@@ -217,19 +273,32 @@ def _filled(watch: Watch, windows: Sequence[Window]) -> list[Filled]:
     return filled if len(filled) >= watch.monitor.reference_min_windows else []
 
 
-def _fit_segments(watch: Watch, snapshots: Sequence[Snapshot]) -> dict[str, Binning]:
+def _fit_segments(watch: Watch, filled: Sequence[Filled]) -> dict[str, Binning]:
     """Find the segments to watch; those too small for a window to be compared are none."""
-    found: dict[str, Binning] = {}
-    for columns in watch.monitor.segment_columns:
-        batches = (batch for each in snapshots for batch in each.batches([c for c in columns if c in each.schema]))
-        rows_needed = watch.monitor.detection.min_rows * len(snapshots)
-        fitted, rows = segments.fit(batches, columns, most=watch.monitor.max_segments, least=rows_needed)
+    cuts, most = watch.monitor.segment_columns, watch.monitor.max_segments
+    if not cuts:
+        return {}
+    least = watch.monitor.detection.min_rows * len(filled)
+    inside = watch.warehouse([window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled))
+    if inside is not None:
+        from drift import warehouse_fit
+
+        found = warehouse_fit.fit_segments(inside, cuts, most=most, least=least)
+    else:
+        found = [segments.fit(_rows(filled, columns), columns, most=most, least=least) for columns in cuts]
+    for fitted, rows in found:
         if not fitted.watched:
-            least = f"none of {len(rows):,} has min_rows ({watch.monitor.detection.min_rows:,}) a window"
-            why = least if len(rows) > 1 else f"every row is in {', '.join(rows)}"
-            log.warning("%s: no segments by %s: %s", watch.name, ", ".join(columns), why)
-        found[segments.key_of(columns)] = fitted.binning
-    return found
+            largest = (
+                f"the largest has {max(rows.values()):,} rows, {least:,} are min_rows in each of {len(filled)} windows"
+            )
+            why = largest if len(rows) > 1 else f"every row is in {', '.join(rows)}"
+            log.warning("%s: no segments by %s: %s", watch.name, ", ".join(fitted.columns), why)
+    return {segments.key_of(fitted.columns): fitted.binning for fitted, _ in found}
+
+
+def _rows(filled: Sequence[Filled], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    for _, snapshot, _ in filled:
+        yield from snapshot.batches([c for c in columns if c in snapshot.schema])
 
 
 def to_profile(watch: Watch, window: Window, *, force: bool = False) -> list[Window]:
@@ -249,18 +318,24 @@ def uncounted(watch: Watch, windows: Sequence[Window]) -> list[Window]:
 @logs.stage("profile")
 def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
     """Read one window once, count it into cells, and store the counts."""
-    binnings = watch.store.active_baseline(watch.name)
+    binnings, by = watch.store.active_baseline(watch.name), watch.segmentations()
     snapshot = watch.opened.pop(window) if window in watch.opened else watch.snapshot(window)
-    profile = reading.count_window(watch, window, binnings, snapshot, watch.segmentations())
+    profile = reading.count_window(watch, window, binnings, snapshot, by)
     gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
-    _save_profile(watch, window, profile, binnings, gate=gate, now=now)
+    _save_profile(watch, window, profile, binnings, by, gate=gate, now=now)
     return profile
 
 
 def _save_profile(
-    watch: Watch, window: Window, profile: Profile, binnings: Mapping[str, Binning], *, gate: Gate, now: datetime
+    watch: Watch,
+    window: Window,
+    profile: Profile,
+    binnings: Mapping[str, Binning],
+    by: Sequence[Segmentation],
+    *,
+    gate: Gate,
+    now: datetime,
 ) -> None:
-    by = watch.segmentations()
     key = binning_key(binnings, by)
     kept = watch.store.save_profile(watch.name, profile, by, gate=gate, binning_key=key, now=now)
     if not kept:
@@ -292,7 +367,9 @@ def run_window(
     DriftError
         If a stage fails; the run is then recorded as failed, with the error.
     """
-    at_work = replace(watch, store=cast("Store", Session(watch.store)))
+    session = Session(watch.store)
+    session.begin(watch.remembered(window))
+    at_work = replace(watch, store=cast("Store", session))
     return _run(at_work, window, clock=clock, force=force, page=page, url=url)
 
 
@@ -308,7 +385,8 @@ def _run(
         ensure_baseline(watch, window, now=started)
         missing = to_profile(watch, window, force=force)
         for each in missing:
-            profile_window(watch, each, now=started)
+            with sparing(watch, [each], [window]):
+                profile_window(watch, each, now=started)
         report = evaluation.evaluate_window(watch, window, now=started)
         transitions = alerting.notify_window(watch, report, now=started, page=page, run_url=url)
     except DriftError as error:
@@ -346,7 +424,7 @@ def backfill(
     page
         Tell people of alerts.
     jobs
-        Processes that read; they are spawned, so the caller's main module must be importable.
+        Processes at work, this one too; the others read, and are spawned: the caller's main module must be importable.
     progress
         Told of each window, and what came of it.
     """
@@ -355,13 +433,15 @@ def backfill(
     session = Session(watch.store)
     watch = replace(watch, store=cast("Store", session))
     prepare(watch, windows, now=clock())
-    ordered, binnings = sorted(windows), watch.store.active_baseline(watch.name)
+    ordered = sorted(windows)
+    binnings, by = watch.store.active_baseline(watch.name), watch.segmentations()
     tasks = _to_read(watch, ordered, force=force) if jobs > 1 else []
-    with reading.read_ahead(watch, tasks, binnings, watch.segmentations(), jobs=jobs) as read:
+    with reading.read_ahead(watch, tasks, binnings, by, jobs=jobs) as ahead:
         for window in ordered:
-            session.begin()
+            session.begin(watch.remembered(window))
             try:
-                stored = _store(watch, window, read(window), binnings, now=clock())
+                found = ahead.take(window) if ahead else None
+                stored = _store(watch, window, found, binnings, by, now=clock())
                 report = _run(watch, window, clock=clock, force=force and not stored, page=page).report
             except SourceError as error:
                 failure = error
@@ -382,7 +462,13 @@ def _to_read(watch: Watch, windows: Sequence[Window], *, force: bool) -> list[re
 
 
 def _store(
-    watch: Watch, window: Window, found: reading.Read | None, binnings: Mapping[str, Binning], *, now: datetime
+    watch: Watch,
+    window: Window,
+    found: reading.Read | None,
+    binnings: Mapping[str, Binning],
+    by: Sequence[Segmentation],
+    *,
+    now: datetime,
 ) -> bool:
     """Store what was read ahead of a window, and say whether there was anything."""
     if found is None:
@@ -390,7 +476,7 @@ def _store(
     if found.outcomes is not None:
         _save_gate(watch, window, found.gate, found.outcomes, now=now)
     if found.profile is not None:
-        _save_profile(watch, window, found.profile, binnings, gate=found.gate, now=now)
+        _save_profile(watch, window, found.profile, binnings, by, gate=found.gate, now=now)
     return True
 
 
@@ -406,10 +492,11 @@ def prepare(watch: Watch, windows: Sequence[Window], *, now: datetime) -> None:
     for window in ordered:
         if watch.store.active_baseline(watch.name):
             return
-        validate(watch, plan(watch, window, now=now).to_validate, [window], now=now)
-        oldest = watch.reference_windows(window)[:1]
-        if usable(watch, oldest) and watch.snapshot(oldest[0]).count_rows():
-            _fit_and_count(watch, window, now=now)
+        with sparing(watch, [window], []):
+            validate(watch, plan(watch, window, now=now).to_validate, [window], now=now)
+            oldest = watch.reference_windows(window)[:1]
+            if usable(watch, oldest) and watch.snapshot(oldest[0]).count_rows():
+                _fit_and_count(watch, window, now=now)
     for window in reversed(ordered):
         if _fit_and_count(watch, window, now=now):
             return

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from drift import segments, validation
 from drift.counting import count
@@ -19,8 +19,8 @@ from drift.errors import DriftError
 from drift.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Executor, Future
 
     from drift.binning import Binning
     from drift.config import Monitor
@@ -56,16 +56,16 @@ def count_window(
     segmentations: Sequence[Segmentation] = (),
 ) -> Profile:
     """Read one window once, and count it into cells: here, or inside the database that holds it."""
-    schema = snapshot.schema
+    schema, watched = snapshot.schema, watch.columns(snapshot)
     features = [feature for feature in binnings if feature in schema]
+    inside = watch.warehouse([window], features, snapshot.count_rows)
+    if inside is not None:
+        return inside.profile(binnings, segmentations, window=window)
     if segmentations:
         cut_by = [column for by in segmentations for column in by.columns if column in schema]
         batches = snapshot.batches(list(dict.fromkeys([*features, *cut_by])))
-        return segments.count(batches, binnings, segmentations, window=window, schema=schema)
-    inside = watch.warehouse([window], features, snapshot.count_rows)
-    if inside is not None:
-        return inside.profile(binnings, window=window)
-    return count(snapshot.batches(features), binnings, window=window, schema=schema)
+        return segments.count(batches, binnings, segmentations, window=window, schema=watched)
+    return count(snapshot.batches(features), binnings, window=window, schema=watched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def read_ahead(
     segmentations: Sequence[Segmentation] = (),
     *,
     jobs: int,
-) -> Iterator[Callable[[Window], Read | None]]:
-    """Read windows in processes of their own, a few of them ahead.
+) -> Iterator[Ahead | None]:
+    """Read windows in processes of their own, a few of them ahead of the one that is judged here.
 
     Parameters
     ----------
@@ -106,57 +106,104 @@ def read_ahead(
         In the order in which they will be asked for.
     binnings, segmentations
     jobs
-        Processes; with one, or nothing to read, none is started.
-
-    Yields
-    ------
-    callable
-        Waits for a window. None where it was not to be read, or could not be: whoever reads it next finds out why.
+        Processes at work, this one too: where there is nothing to read, or only this one to do it, none is started.
     """
     if jobs < 2 or not tasks or not binnings:
-        yield lambda _window: None
+        yield None
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
 
     source = watch.monitor.source
     url = watch.connect(source.connection) if source.connection else None
-    waiting = deque(tasks)
-    begun: dict[Window, Future[Read | None]] = {}
     # Not forked: this process may hold connections and threads. Each reader is told all it needs.
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), multiprocessing.get_context("spawn"))
-
-    def begin() -> None:
-        while waiting and len(begun) < AHEAD * jobs:
-            task = waiting.popleft()
-            begun[task.window] = pool.submit(_read, watch.monitor, url, task, dict(binnings), list(segmentations))
-
-    def wait(window: Window) -> Read | None:
-        try:
-            begin()
-            return begun.pop(window).result() if window in begun else None
-        except BrokenProcessPool:
-            log.warning("%s: a reading process died; the windows are read one after the other from here on", watch.name)
-            waiting.clear()
-            begun.clear()
-            return None
-
+    told = watch.monitor, url, dict(binnings), list(segmentations)
+    pool = ProcessPoolExecutor(min(jobs - 1, len(tasks)), multiprocessing.get_context("spawn"), _Reader.begin, told)
     try:
-        yield wait
+        yield Ahead(watch.name, deque(tasks), pool, AHEAD * jobs, pool.submit(_Reader.ready))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read(
-    monitor: Monitor, url: str | None, task: Task, binnings: Mapping[str, Binning], by: Sequence[Segmentation]
-) -> Read | None:
-    """Read one window, in a process that knows no store."""
-    watch = Watch(monitor, cast("Store", None), lambda _name: url or "")
-    try:
-        snapshot = watch.snapshot(task.window)
-        gate, outcomes = (task.gate, None) if task.gate else examine(watch, snapshot)
-        profile = None if gate == "rejected" else count_window(watch, task.window, binnings, snapshot, by)
-    except DriftError:
-        return None
-    return Read(gate, outcomes, profile)
+@dataclass(slots=True)
+class Ahead:
+    """Windows that other processes read.
+
+    Parameters
+    ----------
+    name
+        The monitor's.
+    waiting
+        What none of them has been given yet.
+    pool
+    most
+        How many windows they are given at once.
+    started
+        Done when one of them is up.
+    """
+
+    name: str
+    waiting: deque[Task]
+    pool: Executor
+    most: int
+    started: Future[None]
+    begun: dict[Window, Future[Read | None]] = field(default_factory=dict)
+
+    def take(self, window: Window) -> Read | None:
+        """Return what was read of a window, or None where whoever asks had better read it: nobody has begun to.
+
+        So it is until the processes are up, and when this one has caught up with them; where a window cannot be read,
+        for the reason to be found out; and where a process has died.
+        """
+        from concurrent.futures.process import BrokenProcessPool
+
+        if not self.started.done():
+            self._leave(window)
+            return None
+        try:
+            while self.waiting and len(self.begun) < self.most:
+                task = self.waiting.popleft()
+                self.begun[task.window] = self.pool.submit(_Reader.work, task)
+            found = self.begun.pop(window, None)
+            return None if found is None or found.cancel() else found.result()
+        except BrokenProcessPool:
+            log.warning("%s: a reading process died; the windows are read one after the other from here on", self.name)
+            self.waiting.clear()
+            self.begun.clear()
+            return None
+
+    def _leave(self, window: Window) -> None:
+        if self.waiting and self.waiting[0].window == window:
+            self.waiting.popleft()
+
+
+class _Reader:
+    """What a process that reads remembers from window to window: what it was told, and the files it has listed."""
+
+    watch: ClassVar[Watch]
+    binnings: ClassVar[Mapping[str, Binning]]
+    by: ClassVar[Sequence[Segmentation]]
+
+    @classmethod
+    def begin(
+        cls, monitor: Monitor, url: str | None, binnings: Mapping[str, Binning], by: Sequence[Segmentation]
+    ) -> None:
+        """Begin, in a process that knows no store."""
+        cls.watch = Watch(monitor, cast("Store", None), lambda _name: url or "")
+        cls.binnings, cls.by = binnings, by
+
+    @classmethod
+    def ready(cls) -> None:
+        """Say that the process is up."""
+
+    @classmethod
+    def work(cls, task: Task) -> Read | None:
+        """Read one window."""
+        try:
+            snapshot = cls.watch.snapshot(task.window)
+            gate, outcomes = (task.gate, None) if task.gate else examine(cls.watch, snapshot)
+            rejected = gate == "rejected"
+            profile = None if rejected else count_window(cls.watch, task.window, cls.binnings, snapshot, cls.by)
+        except DriftError:
+            return None
+        return Read(gate, outcomes, profile)

@@ -27,6 +27,7 @@ FindingKind = Literal[
     "missing_column",
     "new_column",
     "retyped_column",
+    "recast_column",
     "frozen",
     "all_null",
     "adapted",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import SourceError
+from drift.kinds import mixture, type_text
 from drift.time_bounds import WindowFilter, missing_column
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Snapshot:
     columns
         Opens the source to stream one column after another, each in chunks; None where rows only come whole. Each
         opening is its own, for a thread of its own.
+    placed
+        Columns that say where the rows lie and not what they are: see `drift.file_paths.placing`.
 
     Examples
     --------
@@ -62,11 +65,12 @@ class Snapshot:
     origin: str
     read: Callable[[list[str]], Iterator[pa.RecordBatch]] = field(repr=False)
     columns: Columns | None = field(default=None, repr=False)
+    placed: frozenset[str] = frozenset()
 
     @property
     def schema(self) -> dict[str, str]:
-        """Column → Arrow type as text; strings of any width are ``string``."""
-        return {column.name: _type_text(column.type) for column in self.arrow_schema}
+        """Column → Arrow type as text; of types that have nothing in common all, and a file that differs."""
+        return {column.name: mixture(column) or type_text(column.type) for column in self.arrow_schema}
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Start a stream of the window's rows; each call reads anew.
@@ -240,17 +244,23 @@ def _concatenate(tables: list[pa.Table]) -> pa.Table:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowTypeError, pa.ArrowInvalid):
-        text = pa.schema([(name, pa.string()) for name in tables[0].column_names])
-        kept = [
-            field if all(t.schema.field(field.name).type == field.type for t in tables) else text.field(field.name)
-            for field in tables[0].schema
-        ]
-        return pa.concat_tables([table.cast(pa.schema(kept)) for table in tables])
+        names = tables[0].column_names
+        alike = [len({table.schema.field(name).type for table in tables}) == 1 for name in names]
+        texts = [name for name, same in zip(names, alike, strict=True) if not same]
+        return pa.concat_tables([_as_text(table, texts) for table in tables])
 
 
-def _type_text(arrow_type: pa.DataType) -> str:
-    import pyarrow.types as t
+def _as_text(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
 
-    if t.is_large_string(arrow_type) or t.is_string_view(arrow_type):
-        return "string"
-    return str(arrow_type)
+    for name in columns:
+        column: Any = table.column(name)
+        try:
+            text = column.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            # Lists, structs and bytes.
+            text = pa.chunked_array(
+                [[None if value is None else str(value) for value in column.to_pylist()]], pa.string()
+            )
+        table = table.set_column(table.schema.get_field_index(name), name, text)
+    return table

@@ -76,7 +76,7 @@ class Watch:
         """Open one window of the source."""
         source, calendar = self.monitor.source, self.monitor.window.calendar
         url = self.connect(source.connection) if source.connection else None
-        if url is not None and source.engine != "local" and not self.monitor.segments:
+        if url is not None and source.engine != "local":
             from drift import warehouse
 
             if warehouse.reads_inside(source.engine, url):
@@ -87,9 +87,12 @@ class Watch:
     def warehouse(
         self, windows: Sequence[Window], features: Iterable[str], n_rows: Callable[[], int]
     ) -> Warehouse | None:
-        """Open windows where they are counted inside their database, by the source's `engine`; else None."""
+        """Open windows where they are counted inside their database, by the source's `engine`; else None.
+
+        Segments of the rows are counted where the features are.
+        """
         source = self.monitor.source
-        if source.connection is None or source.engine == "local" or self.monitor.segments:
+        if source.connection is None or source.engine == "local":
             return None
         from drift import warehouse
 
@@ -98,7 +101,8 @@ class Watch:
             return None
         opened = warehouse.open_source(source, windows, calendar=self.monitor.window.calendar, url=url)
         # What it cannot count, and nobody asked it to, is counted here.
-        refused = source.engine == "auto" and not opened.refused.keys().isdisjoint(features)
+        needed = {*features, *(column for columns in self.monitor.segment_columns for column in columns)}
+        refused = source.engine == "auto" and not opened.refused.keys().isdisjoint(needed)
         return None if refused and not warehouse.reads_inside(source.engine, url) else opened
 
     def reference_windows(self, window: Window) -> list[Window]:
@@ -158,6 +162,11 @@ class Watch:
     def label(self, window: Window) -> str:
         """Name a window as its readers would."""
         return self.monitor.window.calendar.label(window)
+
+    def columns(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return the columns of a window that may be watched, with their types: not those that say where it lies."""
+        placed = snapshot.placed - self.monitor.features.named
+        return {name: kind for name, kind in snapshot.schema.items() if name not in placed}
 
     def features(self, columns: Iterable[str]) -> list[str]:
         """Return the columns that are watched."""

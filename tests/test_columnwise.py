@@ -113,3 +113,31 @@ def test_an_error_of_one_thread_is_the_caller_s(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": [1.0, 2.0]}), good)
     with pytest.raises(drift.DriftError, match=r"broken\.parquet"):
         drift.compare(path, good)
+
+
+def test_types_that_change_on_the_way_are_the_same_problem(tmp_path: Path) -> None:
+    """Files of a folder whose types have nothing in common: as by rows, and in the order of the files."""
+    n = 50
+    columns: list[dict[str, Any]] = [
+        {"number": [1] * n, "label": ["a"] * n, "late": [1] * n, "flag": [True] * n, "same": [1.5] * n},
+        {"number": ["x"] * n, "label": [2] * n, "flag": [7] * n, "same": [2] * n},
+        {"number": [[1]] * n, "label": pa.array(["b"] * n).dictionary_encode(), "late": ["l"] * n, "same": [3] * n},
+    ]
+    for name, files in {"mixed": [0, 1, 2], "plain": [0]}.items():
+        (tmp_path / name).mkdir()
+        for i in files:
+            pq.write_table(pa.table(columns[i]), tmp_path / name / f"{i}.parquet")
+    for before, after in (("mixed", "plain"), ("plain", "mixed"), ("mixed", "mixed")):
+        old, new = open_table(tmp_path / before), open_table(tmp_path / after)
+        assert old.columns is not None
+        assert new.columns is not None
+        options = dict.fromkeys(columns[0], FitOptions())
+        binnings, unfit = fit(old.batches(list(options)), options, expected_rows=new.count_rows())
+        expected = [count(each.batches(list(binnings)), binnings, schema=each.schema) for each in (old, new)]
+        *found, problems = profiles(
+            Table(old.count_rows(), old.schema, old.columns), Table(new.count_rows(), new.schema, new.columns), options
+        )
+        assert problems == unfit
+        for one, other in zip(found, expected, strict=True):
+            assert one.problems == other.problems
+            assert one.histograms == other.histograms

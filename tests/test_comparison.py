@@ -150,6 +150,30 @@ def test_missing_new_and_retyped_columns_are_findings(rng: np.random.Generator) 
     assert ("retyped_column", "turned") in [(finding.kind, finding.column) for finding in report.findings]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "kind"),
+    [
+        (pa.int64(), pa.float64(), "recast_column"),
+        (pa.float32(), pa.int16(), "recast_column"),
+        (pa.decimal128(12, 2), pa.float64(), "recast_column"),
+        (pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC"), "recast_column"),
+        (pa.timestamp("us"), pa.date32(), "retyped_column"),
+        (pa.bool_(), pa.int8(), "retyped_column"),
+    ],
+)
+def test_another_sort_of_number_is_no_other_column(before: pa.DataType, now: pa.DataType, kind: str) -> None:
+    """It is scored, and a finding of its own kind, of which nobody is told; another kind of value is a new type."""
+    numbers: Any = pa.array([0, 1] * 300).cast(pa.int16())
+    days: Any = pa.array([date(2024, 1, 1), date(2024, 1, 2)] * 300)
+
+    def column(wanted: pa.DataType) -> Any:
+        return (days if pa.types.is_temporal(wanted) else numbers).cast(wanted)
+
+    report = compare(pa.table({"x": column(before)}), pa.table({"x": column(now)}))
+    assert [finding.kind for finding in report.findings] == [kind]
+    assert (report["x"].status == "ok") or kind == "retyped_column"
+
+
 def test_too_few_rows_are_insufficient_data(rng: np.random.Generator) -> None:
     """Forty rows are a status, not a number to be woken by."""
     report = compare(pd.DataFrame({"x": rng.normal(size=5000)}), pd.DataFrame({"x": rng.normal(3, 1, 40)}))
@@ -296,3 +320,33 @@ def test_labels_missing_from_the_reference_are_said_to_be(rng: np.random.Generat
         "insufficient_data",
         "labels have not arrived in the reference",
     )
+
+
+def test_one_file_of_another_type_is_a_finding(tmp_path: Path, rng: np.random.Generator) -> None:
+    """That feature cannot be compared, and it is said which file differs; the others are scored."""
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+        for i in range(3):
+            odd = name == "after" and i == 2
+            numbers = rng.integers(0, 9, 500)
+            x = pa.array(numbers)
+            table = pa.table({"x": x.cast(pa.string()) if odd else x, "y": pa.array(rng.normal(size=500))})
+            pq.write_table(table, tmp_path / name / f"{i}.parquet")
+    report = compare(tmp_path / "before", tmp_path / "after")
+    assert (report["x"].status, report["y"].status) == ("not_comparable", "ok")
+    assert report["x"].reason == "type changed: numeric in the reference, int64 and string (2.parquet) now"
+    assert [f.message for f in report.findings] == ["column x: type changed from int64 to int64 and string (2.parquet)"]
+
+
+def test_partitions_are_features_unless_they_say_where_rows_lie(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Days differ by their date, and that is no drift; a country's share may drift. Whoever names a column gets it."""
+    for day in (1, 2):
+        for country, n in {"DE": 500, "FR": 500 * day}.items():
+            folder = tmp_path / f"day=2024-01-0{day}" / f"country={country}"
+            folder.mkdir(parents=True)
+            pq.write_table(pa.table({"x": pa.array(rng.normal(size=n))}), folder / "a.parquet")
+    before, after = (tmp_path / f"day=2024-01-0{day}" for day in (1, 2))
+    assert {v.feature: v.status for v in compare(before, after).verdicts} == {"x": "ok", "country": "warning"}
+    assert {v.feature for v in compare(before / "country=DE", after / "country=FR").verdicts} == {"x"}
+    named = Features(include=["x", "day"])
+    assert {v.feature: v.status for v in compare(before, after, features=named).verdicts}["day"] == "critical"

@@ -357,3 +357,26 @@ def test_a_tally_keeps_no_batch_alive() -> None:
     del batch
     assert pa.total_allocated_bytes() < 1 << 20
     assert tally.profile().n_rows == 100
+
+
+def test_the_words_for_several_types_are_the_reason() -> None:
+    """What the source knows of a column's types, a file too, is told; where it does not name that type, the type."""
+    told = "int64 and string (b.parquet)"
+    batches = [rows(x=[1, 2]), rows(x=["one"])]
+    found = count(batches, {"x": BINNING}, schema={"x": told})
+    assert found.problems == {"x": f"type changed: numeric in the reference, {told} now"}
+    found = count(batches, {"x": BINNING}, schema={"x": "int64"})
+    assert found.problems == {"x": "type changed: numeric in the reference, string now"}
+
+
+def test_a_schema_says_what_may_be_a_feature() -> None:
+    """Columns that are read for another purpose are none of the window's columns; without a schema all are."""
+    assert count([rows(x=[1], hour=[7])], {"x": BINNING}, schema={"x": "int64"}).schema == {"x": "int64"}
+    assert set(count([rows(x=[1], hour=[7])], {"x": BINNING}).schema) == {"x", "hour"}
+
+
+def test_dictionaries_are_what_they_hold() -> None:
+    """How a column is encoded is no type that could change."""
+    batch = pa.record_batch({"x": pa.array(["a"]).dictionary_encode()})
+    assert count([batch], {"x": BINNING}).problems == {"x": "type changed: numeric in the reference, string now"}
+    assert count([batch], {}).schema == {"x": "string"}

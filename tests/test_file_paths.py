@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from drift.errors import SourceError, SourceMissing
-from drift.file_paths import expand, locate, partition_type, partitions
+from drift.file_paths import expand, locate, partition_type, partitions, placing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,3 +66,23 @@ def test_partition_types() -> None:
     """As Arrow types."""
     assert partition_type([date(2024, 1, 1)]) == pa.date32()
     assert partition_type(["b"]) == pa.string()
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "expected"),
+    [
+        ("lake/day=2024-01-01/country=DE/x", "lake", {"day"}),
+        ("lake/load=2024-01-01/country=DE/x", "lake/**/*.parquet", {"load"}),
+        ("lake/year=2024/month=01/day=05/hour=7/x", "lake", {"year", "month", "day", "hour"}),
+        ("lake/run=2024-01-01T05/x", "lake", {"run"}),
+        ("lake/cut=20240101/model_year=1980/x", "lake", {"cut"}),
+        ("lake/country=DE/shop=7/x", "lake/country=DE", {"country"}),
+        ("lake/country=DE/shop=7/x", "lake/country=DE/shop=*/x", {"country"}),
+        ("lake/country=DE/shop=7/x", "lake/country=*", set()),
+        ("lake/day=__HIVE_DEFAULT_PARTITION__/k=__HIVE_DEFAULT_PARTITION__/x", "lake", {"day"}),
+        ("lake/x", "lake", set()),
+    ],
+)
+def test_partitions_that_say_where_rows_lie(path: str, asked: str, expected: set[str]) -> None:
+    """Times by value or name, and what the person wrote into the path; whatever else there is, is data."""
+    assert placing(partitions([path]), asked) == expected

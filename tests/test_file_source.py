@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,12 +136,102 @@ def test_files_of_one_folder_may_differ(
     assert rows(snapshot, "x", "only_a") == {"x": values, "only_a": [1, None]}
 
 
-def test_types_with_nothing_in_common_name_file_and_column(tmp_path: Path, write: Callable[..., Path]) -> None:
-    """Parquet is typed: a number in one file and text in another is somebody's mistake."""
-    write("a.parquet", day=[date(2013, 2, 8)], x=[1])
-    write("b.parquet", day=[date(2013, 2, 8)], x=["one"])
-    with pytest.raises(SourceError, match=r"b\.parquet: column 'x' is string, but int64 in .*a\.parquet"):
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ([1], ["one"], "int64 and string (b.parquet)"),
+        (["one"], [1], "string and int64 (b.parquet)"),
+        ([1], [True], "int64 and bool (b.parquet)"),
+        ([1.5], [[1.5]], "double and list<element: double> (b.parquet)"),
+        (pa.array(["a"]).dictionary_encode(), [1], "string and int64 (b.parquet)"),
+        ([datetime(2013, 2, 8)], ["soon"], "timestamp[us] and string (b.parquet)"),
+        ([datetime(2013, 2, 8)], [date(2013, 2, 8)], "timestamp[us] and date32[day] (b.parquet)"),
+    ],
+)
+@pytest.mark.parametrize("by", ["rows", "columns"])
+def test_types_with_nothing_in_common_stay_what_they_are(
+    tmp_path: Path, write: Callable[..., Path], first: Any, second: Any, told: str, by: str
+) -> None:
+    """The schema names both and a file that differs; each file's values come in its own type, absent ones as null."""
+    write("a.parquet", day=[date(2013, 2, 8)], x=first)
+    write("b.parquet", day=[date(2013, 2, 8)], x=second)
+    write("c.parquet", day=[date(2013, 2, 8)])
+    snapshot = open_files(tmp_path, None if by == "columns" else DAY)
+    assert snapshot.schema["x"] == told
+    assert snapshot.count_rows() == 3
+    if by == "rows":
+        found = [batch.column(0) for batch in snapshot.batches(["x"])]
+    else:
+        assert snapshot.columns is not None
+        with snapshot.columns() as stream:
+            found = list(stream("x"))
+    assert [column.to_pylist() for column in found] == [pa.array(v).to_pylist() for v in (first, second)] + [[None]]
+    assert found[2].type == pa.null()
+
+
+def test_a_file_outside_the_window_does_not_matter(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """Where times are a column every file is looked at, but only those with rows of the window decide its types."""
+    write("a.parquet", day=[datetime(2013, 2, 7, 5)], x=[1])
+    write("b.parquet", day=[datetime(2013, 2, 8, 5)], x=["one"])
+    assert open_files(tmp_path).schema["x"] == "string"
+    assert rows(open_files(tmp_path, UTC_DAYS.starting(date(2013, 2, 7)))) == {
+        "day": [datetime(2013, 2, 7, 5)], "x": [1],
+    }  # fmt: skip
+
+
+def test_a_value_that_the_wider_type_cannot_hold_stays_as_it_is(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """Integers become the nearest float64; a date beyond those of nanoseconds keeps its unit."""
+    write("a.parquet", x=[2**53 + 1], y=pa.array([datetime(9999, 12, 31)], pa.timestamp("ms")))
+    write("b.parquet", x=[0.5], y=pa.array([datetime(2013, 2, 8)], pa.timestamp("ns")))
+    snapshot = open_files(tmp_path, None)
+    assert rows(snapshot, "x") == {"x": [2.0**53, 0.5]}
+    assert [str(batch.column(0).type) for batch in snapshot.batches(["y"])] == ["timestamp[ms]", "timestamp[ns]"]
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (pa.array(["2013-02-08"]), r"b\.parquet: time column 'day' is string, but timestamp\[us\] in .*a\.parquet"),
+        (pa.array([1360281600]), r"b\.parquet: time column 'day' is int64, but timestamp\[us\] in .*a\.parquet"),
+        (None, r"b\.parquet, unlike others of .*, has no column 'day'"),
+    ],
+)
+def test_a_time_column_that_changed_is_an_error(
+    tmp_path: Path, write: Callable[..., Path], times: Any, says: str
+) -> None:
+    """Nobody can tell which window such rows are in: file and column are named, and no row is lost unheard."""
+    write("a.parquet", day=[datetime(2013, 2, 8)], x=[1])
+    write("b.parquet", x=[2], **({} if times is None else {"day": times}))
+    with pytest.raises(SourceError, match=says):
         open_files(tmp_path)
+    assert open_files(tmp_path, None).count_rows() == 2
+
+
+def test_an_empty_file_needs_no_time(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """A file without rows cannot lose any; times of another unit, or none at all, compare."""
+    write("a.parquet", day=pa.array([datetime(2013, 2, 8)], pa.timestamp("ms")), x=[1])
+    write("b.parquet", day=pa.array([datetime(2013, 2, 8)], pa.timestamp("ns")), x=[2])
+    write("c.parquet", day=pa.nulls(1), x=[3])
+    write("d.parquet", x=pa.array([], pa.int64()))
+    assert rows(open_files(tmp_path), "x") == {"x": [1, 2]}
+
+
+def test_text_that_is_no_time_among_times_is_an_error(tmp_path: Path) -> None:
+    """A CSV whose times are times elsewhere and words here is named; ISO text with and without a time of day agree."""
+    csv_file(tmp_path, "day,x\n2013-02-08,1\n", "a.csv")
+    csv_file(tmp_path, "day,x\n2013-02-08 05:00,2\n2013-02-09 05:00,3\n", "b.csv")
+    assert rows(open_files(tmp_path), "x") == {"x": [1, 2]}
+    csv_file(tmp_path, "day,x\nsoon,4\n", "c.csv")
+    with pytest.raises(SourceError, match=r"c\.csv: day holds text that is no ISO 8601 time, such as 'soon'"):
+        open_files(tmp_path)
+
+
+def test_partitions_that_say_where_rows_lie_are_told(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """They are columns like others, so that a gate or a segment may use them; whoever watches may leave them out."""
+    write("country=DE/day=2013-02-08/shop=a/a.parquet", x=[1])
+    snapshot = open_files(tmp_path / "country=DE")
+    assert (set(snapshot.placed), set(snapshot.schema)) == ({"country", "day"}, {"x", "country", "day", "shop"})
+    assert open_files(tmp_path).placed == {"day"}
 
 
 @pytest.mark.parametrize(
@@ -329,13 +420,13 @@ def test_missing_files_say_so(tmp_path: Path, write: Callable[..., Path]) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("b.parquet", b"", r"b\.parquet cannot be read as parquet"),
-        ("b.parquet", b"PAR1 nonsense PAR1", r"b\.parquet cannot be read as parquet"),
+        ("b.parquet", b"", r"b\.parquet cannot be read as parquet.* 0 bytes: write it again, or move it away"),
+        ("b.parquet", b"PAR1 nonsense PAR1", r"b\.parquet cannot be read as parquet.*: write it again"),
         ("b.csv", b"", r"b\.csv cannot be read as csv.*Empty CSV"),
         (
             "b.csv",
             b"day,x\n2013-02-08,1\n2013-02-08\n",
-            r"b\.csv cannot be read as csv.*Row #3: Expected 2 columns, got 1",
+            r"b\.csv cannot be read as csv: CSV parse error: Row #3: Expected 2 columns, got 1: write it again",
         ),
         ("b.csv", b"day,x,x\n2013-02-08,1,1\n", r"b\.csv cannot be read as csv.*multiple columns named x"),
     ],
@@ -364,6 +455,18 @@ def test_a_file_that_breaks_in_the_middle_is_named(tmp_path: Path, write: Callab
     snapshot = open_files(tmp_path)
     with pytest.raises(SourceError, match=r"0\.parquet cannot be read"):
         list(snapshot.batches(["x"]))
+
+
+@pytest.mark.parametrize("by", ["rows", "columns"])
+def test_a_file_that_went_while_it_was_read_is_named(write: Callable[..., Path], by: str) -> None:
+    """What was there when the folder was listed, and is not any more."""
+    path = write("lake/a.parquet", x=[1])
+    snapshot = open_files(path.parent, None)
+    assert snapshot.columns is not None
+    path.unlink()
+    read = partial(snapshot.to_table, ["x"]) if by == "rows" else snapshot.columns().__enter__
+    with pytest.raises(SourceMissing, match=r"a\.parquet was removed after .*lake had been listed: run it again"):
+        read()
 
 
 def test_duplicate_columns_are_refused(tmp_path: Path) -> None:
@@ -462,7 +565,7 @@ def test_a_file_is_opened_once_for_many_windows_and_anew_when_it_changed(write: 
     assert [each.schema for each in known["files"].values()] == [file.schema]
     assert next(iter(known["files"].values())).metadata is file.metadata
     write("a.parquet", x=[1, 2, 3], y=["a", "b", "c"])
-    schema, _, read, _ = file_source.open_files(str(path), None, None, known)
+    schema, _, read, *_ = file_source.open_files(str(path), None, None, known)
     assert (first.names, schema.names) == (["x"], ["x", "y"])
     assert [batch.num_rows for batch in read(["y"])] == [3]
     assert len(known["files"]) == 1
@@ -488,7 +591,7 @@ def test_folders_are_listed_anew_only_when_they_changed(
     monkeypatch.setattr(file_source, "list_files", listing)
 
     def rows() -> int:
-        _, _, read, _ = file_source.open_files(str(folder), None, None, known)
+        _, _, read, *_ = file_source.open_files(str(folder), None, None, known)
         return sum(batch.num_rows for batch in read([]))
 
     assert (rows(), rows(), asked) == (2, 2, 1)

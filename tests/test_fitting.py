@@ -436,3 +436,39 @@ def test_one_outlier_does_not_mask_a_shift() -> None:
     assert equal_width(cleaned) > 0.15
     assert ours(reference) > 0.18
     assert ours(reference) == pytest.approx(ours(cleaned), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "why"),
+    [
+        ([1], ["1"], None, "int64, then string"),
+        ([True], ["true"], None, "bool, then string"),
+        ([datetime.fromisoformat("2024-01-01")], [date(2024, 1, 1)], None, "timestamp[us], then date32[day]"),
+        ([datetime.fromisoformat("2024-01-01")], [7], "numeric", "timestamp[us], then int64"),
+        ([1], [[1]], None, "int64, then list<item: int64>"),
+        ([1], [1.5], None, None),
+        ([1], [True], None, None),
+        (["1"], [1], None, None),
+        ([1], ["1"], "categorical", None),
+        ([datetime.fromisoformat("2024-01-01")], pa.array([0], pa.timestamp("ns", "UTC")), None, None),
+        ([1], pa.nulls(1), None, None),
+    ],
+)
+def test_a_type_that_changes_within_the_reference(first: Any, second: Any, kind: Kind | None, why: str | None) -> None:
+    """What the sketch can take is taken, and the rest is a problem of that feature in words."""
+    batches = [pa.record_batch({"x": pa.array(values), "y": pa.array([1])}) for values in (first, second)]
+    binnings, problems = fit(batches, {"x": FitOptions(kind=kind), "y": FitOptions()})
+    assert "y" in binnings
+    if why is None:
+        assert (set(binnings), problems) == ({"x", "y"}, {})
+    else:
+        assert problems["x"].startswith(f"type changed within the reference: {why}: ")
+
+
+def test_whole_numbers_that_turn_into_fractions_have_their_edges() -> None:
+    """An integer column that becomes a float on the way is binned like floats."""
+    whole, part = np.arange(100), np.full(100, 7.5)
+    batches = [pa.record_batch({"x": pa.array(values)}) for values in (whole, part)]
+    binning = fit(batches, {"x": FitOptions()})[0]["x"]
+    assert isinstance(binning, NumericBinning)
+    assert binning == fit([pa.record_batch({"x": np.concatenate([whole, part])})], {"x": FitOptions()})[0]["x"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
@@ -261,6 +262,117 @@ def test_columns_that_vanish_appear_or_change_type(tmp_path: Path) -> None:
     assert "column gate: new" in findings
     assert "column delay: type changed" in findings
     assert len(watch.store.scores("flights")) == stored + 4
+
+
+@pytest.mark.parametrize("layout", ["folders of days", "one folder"])
+def test_files_that_change_type(tmp_path: Path, layout: str) -> None:
+    """A day of another type, or one of its files alone, is a finding; no other feature and no other day minds."""
+    frame, lake = rows(9), tmp_path / "lake"
+    lake.mkdir()
+    for i, (day, part) in enumerate(frame.groupby("day")):
+        odd = part.assign(delay=part["delay"].map("{:.1f} min".format))
+        files = {6: [odd], 7: [part[:300], odd[300:]]}.get(i, [part])
+        for j, each in enumerate(files):
+            path = lake / (f"date={day}" if layout == "folders of days" else "") / f"{i}{j}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            pq.write_table(pa.Table.from_pandas(each, preserve_index=False), path)
+    source = f"{{files: '{lake}', time_column: {'date' if layout == 'folders of days' else 'day'}}}"
+    text = monitor_text(source, features="{exclude: [day]}")
+    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text)
+    reports = backfill(watch, first=3, last=8)
+    found = [{v.feature: v.status for v in report.verdicts} for report in reports[3:]]
+    fine = {"delay": "ok", "carrier": "ok", "late": "ok"}
+    assert found == [fine | {"delay": "not_comparable"}, fine | {"delay": "not_comparable"}, fine]
+    told = ["string", "double and string (71.parquet)", "double"]
+    assert [f.message for report in reports[3:] for f in report.findings] == [
+        f"column delay: type changed from {before} to {now}"
+        for before, now in zip(["double", *told], told, strict=False)
+    ]
+    assert [report["delay"].reason for report in reports[3:5]] == [
+        f"type changed: numeric in the reference, {now} now" for now in told[:2]
+    ]
+
+
+def test_a_type_that_changes_within_the_first_reference(tmp_path: Path) -> None:
+    """The feature has no bins and says why; the others have theirs."""
+    frame = rows(6)
+    odd = frame.assign(delay=frame["delay"].map("{:.1f} min".format))
+    for i in range(6):
+        write_parquet((odd if i == 0 else frame)[400 * i : 400 * (i + 1)], tmp_path / "lake")
+    files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
+    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
+    assert report["delay"].score is not None
+    assert (report["delay"].status, report["delay"].score.kind, report["carrier"].status) == ("ok", "numeric", "ok")
+
+
+def test_a_feature_whose_files_never_agree_says_so(tmp_path: Path) -> None:
+    """Where no day has one type there are no bins; the others have theirs."""
+    frame = rows(6)
+    odd = frame.assign(delay=frame["delay"].map("{:.1f} min".format))
+    for i, (day, part) in enumerate(frame.groupby("day")):
+        folder = tmp_path / "lake" / f"date={day}"
+        folder.mkdir(parents=True)
+        for name, each in (("a", part[: 100 + i]), ("b", odd.loc[part.index][100 + i :])):
+            pq.write_table(pa.Table.from_pandas(each, preserve_index=False), folder / f"{name}.parquet")
+    files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
+    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
+    assert (report["delay"].status, report["carrier"].status) == ("not_comparable", "ok")
+    assert report["delay"].reason.startswith("its files differ in type, ")
+
+
+@pytest.mark.parametrize("harm", ["truncated", "empty", "no Parquet", "damaged pages"])
+@pytest.mark.parametrize("broken", [2, 6])
+def test_a_broken_file_fails_its_own_window_alone(tmp_path: Path, harm: str, broken: int) -> None:
+    """Recorded, with the file's name and what to do; as a reference the window is left out until the file is mended."""
+    frame, lake = rows(9), tmp_path / "lake"
+    write_parquet(frame, lake)
+    path = lake / f"date={FIRST + timedelta(days=broken)}" / "part-0.parquet"
+    whole = path.read_bytes()
+    column = pq.read_metadata(path).row_group(0).column(1)
+    start = column.dictionary_page_offset or column.data_page_offset
+    end = start + column.total_compressed_size
+    path.write_bytes(
+        {
+            "truncated": whole[: len(whole) // 2],
+            "empty": b"",
+            "no Parquet": b"nonsense" * 100,
+            "damaged pages": whole[:start] + b"\xff" * (end - start) + whole[end:],
+        }[harm]
+    )
+    text = monitor_text(f"{{files: '{lake}/**/*.parquet', time_column: date}}", features="{exclude: [day]}")
+    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text)
+    said: dict[Window, object] = {}
+    windows = days(watch, 0, 8)
+    reports = monitoring.backfill(watch, windows, clock=clock, progress=said.__setitem__)
+    assert [w for w in windows if w not in {r.window for r in reports}] == [windows[broken]]
+    assert {r.status for r in reports[-2:]} == {"ok"}
+    error = str(said[windows[broken]])
+    assert error.startswith(f"{path} cannot be read")
+    assert error.endswith(": write it again, or move it away")
+    run = watch.store.run_of("flights", windows[broken])
+    assert run is not None
+    assert (run["status"], run["error"]) == ("error", error)
+    path.write_bytes(whole)
+    assert monitoring.run_window(watch, windows[broken], clock=clock).report.n_current == 400
+
+
+def test_folders_that_say_when_are_no_features(tmp_path: Path) -> None:
+    """The hour of a folder is where rows lie; that of a country is data. Segments may cut by either, if it is named."""
+    frame = rows(6).drop(columns="late")
+    for i in range(6):
+        for hour, country in ((5, "DE"), (17, "DE"), (17, "FR")):
+            part = frame[400 * i : 400 * (i + 1)].drop(columns="day")
+            path = tmp_path / "lake" / f"date={FIRST + timedelta(days=i)}" / f"hour={hour}" / f"country={country}"
+            path.mkdir(parents=True)
+            pq.write_table(pa.Table.from_pandas(part, preserve_index=False), path / "a.parquet")
+    text = monitor_text(f"{{files: '{tmp_path}/lake', time_column: date}}", segments="[hour]")
+    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text), first=3, last=5)[-1]
+    assert [v.feature for v in report.verdicts] == ["delay", "carrier", "country"]
+    assert set(report.segments) == {"hour=17", "hour=5"}
+    assert report.findings == []
+    named = monitor_text(f"{{files: '{tmp_path}/lake', time_column: date}}", features="{include: ['*', hour]}")
+    report = backfill(open_watch(f"sqlite:///{tmp_path / 'e.db'}", "", named), first=3, last=5)[-1]
+    assert "hour" in [v.feature for v in report.verdicts]
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def test_findings_about_columns_and_rows() -> None:
     """A missing column is critical, another change a warning, an odd number of rows a warning; the rest is no alert."""
     findings = [
         Finding("missing_column", "column a: missing", "a"),
-        Finding("retyped_column", "column b: type changed from int64 to double", "b"),
+        Finding("retyped_column", "column b: type changed from int64 to string", "b"),
+        Finding("recast_column", "column c: double now, int64 in the reference", "c"),
         Finding("new_column", "column x: missing: new (bool)", "x: missing"),
         Finding("row_count", "row count 30 against 930 in a reference window"),
         Finding("no_reference", "the reference has 3 of 28 windows with rows; it needs 14"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-from datetime import timedelta
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from drift import monitoring, reading
 from drift.reports import Report
+from drift.windows import Window
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from drift.binning import Binning
     from drift.errors import DriftError
     from drift.watch import Watch
-    from drift.windows import Window
 
 DAYS = 16
 GATE = "[{expect_table_row_count_to_be_between: {min_value: 50}, severity: reject}]"
@@ -71,12 +72,24 @@ def test_without_expectations_nothing_is_asked(tmp_path: Path, warehouse: str, w
     assert reading.examine(watch, watch.snapshot(windows[-1])) == ("not_validated", [])
 
 
+def begin(ahead: reading.Ahead) -> None:
+    """Have everything read that may be."""
+    ahead.started.result()
+    nothing = Window(datetime(1999, 1, 1, tzinfo=UTC), datetime(1999, 1, 2, tzinfo=UTC))
+    assert ahead.take(nothing) is None
+    assert ahead.begun
+    for future in ahead.begun.values():
+        future.result()
+
+
 def test_processes_read_what_this_one_would(watch: Watch, windows: list[Window], binnings: dict[str, Binning]) -> None:
     """Decisions, outcomes and counts; what the gate rejects is not counted, what it knows it is not asked again."""
     tasks = [reading.Task(windows[4], None), reading.Task(windows[5], "accepted"), reading.Task(windows[-1], None)]
-    with reading.read_ahead(watch, tasks, binnings, jobs=2) as read:
-        found = [read(task.window) for task in tasks]
-        assert read(windows[6]) is None
+    with reading.read_ahead(watch, tasks, binnings, jobs=2) as ahead:
+        assert ahead is not None
+        begin(ahead)
+        found = [ahead.take(task.window) for task in tasks]
+        assert ahead.take(windows[6]) is None
     fresh, known, rejected = found
     assert fresh is not None
     assert known is not None
@@ -93,9 +106,25 @@ def test_with_nothing_to_read_no_process_is_started(
 ) -> None:
     """With one job neither."""
     tasks = [reading.Task(windows[4], None)] if jobs == 1 else []
-    with reading.read_ahead(watch, tasks, binnings, jobs=jobs) as read:
-        assert read(windows[4]) is None
+    with reading.read_ahead(watch, tasks, binnings, jobs=jobs) as ahead:
+        assert ahead is None
         assert multiprocessing.active_children() == []
+
+
+def test_until_processes_are_up_nobody_waits_for_them(
+    watch: Watch, windows: list[Window], binnings: dict[str, Binning]
+) -> None:
+    """What is asked for meanwhile is left to whoever asks; they begin behind it."""
+    tasks = [reading.Task(window, "accepted") for window in windows]
+    with reading.read_ahead(watch, tasks, binnings, jobs=2) as ahead:
+        assert ahead is not None
+        up, ahead.started = ahead.started, Future()
+        assert ahead.take(windows[0]) is None
+        up.result()
+        ahead.started = up
+        begin(ahead)
+        assert ahead.take(windows[1]) is not None
+        assert windows[0] not in {*ahead.begun, *(task.window for task in ahead.waiting)}
 
 
 def test_a_process_that_dies_takes_nothing_with_it(
@@ -103,12 +132,14 @@ def test_a_process_that_dies_takes_nothing_with_it(
 ) -> None:
     """The windows it would have read are left for whoever asked."""
     tasks = [reading.Task(window, "accepted") for window in windows]
-    with reading.read_ahead(watch, tasks, binnings, jobs=2) as read:
-        assert read(windows[0]) is not None
+    with reading.read_ahead(watch, tasks, binnings, jobs=2) as ahead:
+        assert ahead is not None
+        begin(ahead)
+        assert ahead.take(windows[0]) is not None
         for child in multiprocessing.active_children():
             child.kill()
             child.join()
-        assert [read(window) for window in windows[1:]][-1] is None
+        assert [ahead.take(window) for window in windows[1:]][-1] is None
 
 
 def test_a_source_that_fails_is_told_by_the_run_itself(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_windows_tile_the_rows(tmp_path: Path, two_days: pa.Table) -> None:
 
 
 def test_data_frames_of_every_dtype() -> None:
-    """Mixed objects become text, categoricals stay dictionaries, and every kind of null is one."""
+    """Mixed objects become text, categoricals are what they hold, and every kind of null is one."""
     frame = pd.DataFrame(
         {
             "mixed": [1, "a", None],
@@ -143,7 +143,7 @@ def test_data_frames_of_every_dtype() -> None:
     snapshot = open_table(frame)
     kinds = {name: text.partition("<")[0].partition("[")[0] for name, text in snapshot.schema.items()}
     assert kinds == {
-        "mixed": "string", "category": "dictionary", "nullable": "int64", "decimal": "decimal128(3, 2)",
+        "mixed": "string", "category": "string", "nullable": "int64", "decimal": "decimal128(3, 2)",
         "nan": "double", "flag": "bool", "when": "timestamp", "period": "string", "cut": "string",
         "complex": "string", "text": "string", "7": "int64",
     }  # fmt: skip
@@ -193,3 +193,16 @@ def test_paths_open_as_tables(tmp_path: Path, write: Callable[..., Path]) -> Non
     assert open_table(tmp_path / "c.csv").to_pandas().to_dict("list") == {"x": [3]}
     with pytest.raises(SourceMissing, match="no such file"):
         open_table(tmp_path / "nope.parquet")
+
+
+def test_what_types_have_not_in_common_is_text_in_a_table(write: Callable[..., Path]) -> None:
+    """The gate sees one frame: numbers, lists and bytes beside text are text there."""
+    write("a.parquet", x=[1, None], y=[[1], None], z=[b"\xff", None])
+    write("b.parquet", x=["one", None], y=["two", "three"], z=[[2.5], None])
+    snapshot = open_table(str(write("c.parquet", x=[2.5], y=["four"], z=[[None]]).parent))
+    assert snapshot.schema["x"] == "int64 and string and double (b.parquet and 1 more)"
+    assert snapshot.to_table(["x", "y"]).to_pydict() == {
+        "x": ["1", None, "one", None, "2.5"],
+        "y": ["[1]", None, "two", "three", "four"],
+    }
+    assert snapshot.to_pandas(["z"])["z"].tolist()[0] == str(b"\xff")

@@ -85,6 +85,15 @@ def test_the_time_column_is_no_feature(tmp_path: Path, warehouse: str) -> None:
     assert watch.features(["day", "delay", "late"]) == ["delay"]
 
 
+def test_what_says_where_rows_lie_is_no_column_to_watch(tmp_path: Path) -> None:
+    """Unless the monitor names it."""
+    write_parquet(rows(1, 100), tmp_path / "lake")
+    source = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: day}}"
+    for features, known in (("{}", False), ("{kinds: {date: categorical}}", True), ("{include: ['d*']}", False)):
+        watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", "", monitor_text(source, features=features))
+        assert ("date" in watch.columns(watch.snapshot(day(watch, 0)))) is known
+
+
 def test_a_window_of_a_database_needs_its_url(tmp_path: Path) -> None:
     """The connection is resolved when the source is opened, and not before."""
     watch = opened(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
