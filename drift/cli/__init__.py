@@ -23,6 +23,7 @@ from drift.cli.operations import doctor, prune
 from drift.cli.replaying import replay, tune
 from drift.cli.serving import dashboard, demo
 from drift.cli.shared import print_error
+from drift.cli.starting import without_plugins
 from drift.errors import ConfigError, DriftError
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ def main() -> None:
     """Run the command line; every expected failure is one line on stderr and exit code 2."""
     from drift import logs
 
+    without_plugins()
     try:
         logs.configure(os.environ)
         app()

@@ -22,6 +22,7 @@ from drift.cli.shared import (
     window_of,
     windows_between,
 )
+from drift.cli.starting import import_special_functions
 
 baseline_app = typer.Typer(
     help="The frozen bins that windows are counted into, and the windows they stand for.", no_args_is_help=True
@@ -101,6 +102,7 @@ def baseline_rescore(
     database: Database = DATABASE,
 ) -> None:
     """Score stored windows against the references now in force, from stored counts; says which it could not."""
+    import_special_functions()
     from drift import baselines
 
     watch = open_watch(monitor, folder, database)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from drift.cli.shared import Fail, Html, Json, exit_on, show, write_html
+from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +33,11 @@ def compare(
     Needs no configuration and no database. Example:
     [bold]drift compare train.parquet today.parquet --fail-on critical[/]
     """
-    _import_special_functions()
+    import_special_functions()
     from drift.comparison import compare as compare_tables
-    from drift.config import Detection, Effect, Features, Persistence, parse_options
+    from drift.detection_settings import Detection, Effect, Persistence
+    from drift.features import Features
+    from drift.refusals import parse_options
 
     features, detection = parse_options(
         lambda: (
@@ -51,22 +53,6 @@ def compare(
     write_html(report, html)
     show(report, as_json=as_json)
     exit_on(report, fail_on)
-
-
-def _import_special_functions() -> None:
-    """Import `scipy.special` without half of what it loads.
-
-    For the array API it clones NumPy's namespace, and so loads what NumPy itself loads only when it is asked for (f2py,
-    testing, polynomials, …). NumPy does not name these meanwhile. This is for a process of our own alone.
-    """
-    numpy: Any = import_module("numpy")
-    named, listed = numpy.__all__, numpy.__dir__
-    numpy.__all__ = [name for name in named if name in vars(numpy)]
-    numpy.__dir__ = lambda: list(vars(numpy))
-    try:
-        import scipy.special  # noqa: F401
-    finally:
-        numpy.__all__, numpy.__dir__ = named, listed
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from drift.cli.shared import (
     windows_between,
     write_html,
 )
+from drift.cli.starting import import_special_functions
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from drift.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
+
+MANY = 100
+"""Windows from which on a process that reads ahead is worth the second it takes to start."""
 
 
 def check(
@@ -99,6 +103,7 @@ def run(
     database: Database = DATABASE,
 ) -> None:
     """Run a monitor for one window: gate, count, score, alert, notify."""
+    import_special_functions()
     from drift import monitoring
 
     watch = open_watch(monitor, folder, database)
@@ -129,18 +134,22 @@ def backfill(
     end: To,
     force: Annotated[bool, typer.Option(help="Read windows again although they are stored.")] = False,
     page: Annotated[bool, typer.Option(help="Send the alerts too: by default a backfill tells nobody.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that read the source.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes at work; a second one by default where many files are read.")
+    ] = None,
     as_json: Json = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
     """Run a monitor for every window from one date to another, oldest first."""
+    import_special_functions()
     from drift import monitoring
     from drift.rendering import progress as progress_bar
 
     watch = open_watch(monitor, folder, database)
     windows = windows_between(watch, start, end)
     failed = []
+    jobs = jobs or (2 if watch.monitor.source.files and len(windows) >= MANY else 1)
     with progress_bar(len(windows), f"backfill {watch.name}", quiet=as_json) as advance:
 
         def progress(window: Window, result: Report | DriftError) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drift.cli.shared import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_watch, print_json
+from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
     from drift.watch import Watch
@@ -34,6 +35,7 @@ def replay(
     """Show what other settings would have told of the stored windows; reads no source and writes nothing."""
     from dataclasses import replace
 
+    import_special_functions()
     from drift import replay as replays
     from drift.config import load_monitor
     from drift.rendering import replay_tables
@@ -69,6 +71,7 @@ def tune(
     """Propose settings for a wished number of pages a month, with what they would have caught and missed."""
     import numpy as np
 
+    import_special_functions()
     from drift import tuning
     from drift.rendering import proposal_tables
 
