@@ -24,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.processes import load, middle, run, table
+from benchmarks.processes import COSTS, against, in_turns, load, middle, run, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +124,7 @@ def daily(options: argparse.Namespace) -> None:
 
     lengths = [n for n in (1, 30, 365) if n <= options.days]
     with tempfile.TemporaryDirectory(prefix="drift-bench-") as folder, databases() as makers:
-        for i in range(max(lengths) + options.repeats):
+        for i in range(max(lengths) + options.repeats + 1):
             rng = np.random.default_rng([5, i])
             day = FIRST + timedelta(days=i)
             columns: dict[str, Any] = {f"n{j}": rng.normal(size=5000) for j in range(16)}
@@ -134,16 +134,20 @@ def daily(options: argparse.Namespace) -> None:
             parquet.write_table(pa.table(columns), path / "0.parquet")
         waiting = Waiting()
         for reference in ("{previous: 1}", "{trailing: 28d, min_windows: 1}"):
-            monitor = parse_monitor(
+            text = (
                 f"name: bench\nsource: {{files: '{folder}/day=*/*.parquet', time_column: day}}\n"
                 f"window: {{every: 1d, timezone: UTC}}\nreference: {reference}\n"
             )
+            monitor = parse_monitor(text)
+            (Path(folder) / "bench.yaml").write_text(text)
+            commands: dict[str, list[str | Path]] = {}
             starts = [FIRST + timedelta(days=i) for i in range(max(lengths) + options.repeats)]
             windows = [monitor.window.calendar.starting(day) for day in starts]
             rows: list[list[object]] = []
             for database, make in makers.items():
                 with ExitStack() as opened:
-                    stores = [opened.enter_context(Store.open(make(), create=True)) for _ in lengths]
+                    urls = [make() for _ in lengths]
+                    stores = [opened.enter_context(Store.open(url, create=True)) for url in urls]
                     watches = [Watch(monitor, store, str) for store in stores]
                     for watch, days in zip(watches, lengths, strict=True):
                         backfill(watch, windows[:days], clock=lambda: NOW)
@@ -153,15 +157,23 @@ def daily(options: argparse.Namespace) -> None:
                             before, started = waiting.seconds, time.perf_counter()
                             run_window(watch, windows[days + i], clock=lambda: NOW)
                             took[days].append((time.perf_counter() - started, waiting.seconds - before))
-                for days, times in took.items():
+                for url, (days, times) in zip(urls, took.items(), strict=True):
                     whole, waited = (f"{1e3 * median(column):.0f}" for column in zip(*times, strict=True))
                     rows.append([database, days, whole, waited])
+                    after = str(FIRST + timedelta(days=days + options.repeats))
+                    where = ["--database", url, "--monitors", folder]
+                    drift = [sys.executable, "-m", "drift", "run", "bench"]
+                    commands[f"{database}, {days} days stored"] = [*drift, "--date", after, "--force", *where]
             table(
                 f"One run of 5,000 rows × 20 features, reference {reference}, in one process, in turns: "
                 f"medians of {options.repeats} ({load()})",
                 ["results in", "days stored", "ms", "of these in the database"],
                 rows,
             )
+            costs = in_turns(commands, options.repeats)
+            title = f"The same by `drift run`, whole processes in turns, medians of {options.repeats} ({load()})"
+            mine = [{name: cost for name, cost in costs.items() if name.startswith(each)} for each in makers]
+            table(title, ["", *COSTS], [row for some in mine for row in against(some, next(iter(some)))])
 
 
 # --- the store

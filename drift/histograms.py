@@ -60,7 +60,8 @@ class Histogram:
         given = np.asarray(self.counts)
         with np.errstate(invalid="ignore"):
             counts = given.astype(np.int64)
-        if counts.shape != (self.binning.n_cells,) or (counts < 0).any() or (counts != given).any():
+        changed = given.dtype != np.int64 and (counts != given).any()
+        if counts.shape != (self.binning.n_cells,) or counts.min() < 0 or changed:
             raise BinningError(
                 f"a histogram of {self.binning.n_cells} cells needs as many counts ≥ 0, got {given.tolist()}"
             )
@@ -220,26 +221,28 @@ class Summary:
         """Sample standard deviation; None below two values."""
         return math.sqrt(self.m2 / (self.n - 1)) if self.n > 1 and math.isfinite(self.m2) else None
 
-    def __add__(self, other: Summary) -> Summary:
-        infinite = self.infinite + other.infinite
-        if not self.n or not other.n:
-            full = self if self.n else other
-            return Summary(full.n, full.mean, full.m2, full.low, full.high, full.zeros, infinite)
-        n = self.n + other.n
-        step = other.mean - self.mean
-        # Near the limit of float64 the step, or a product with it, is infinite where the mean is not.
-        mean = self.mean + step * (other.n / n)
-        if not math.isfinite(mean):
-            mean = self.mean * (self.n / n) + other.mean * (other.n / n)
-        return Summary(
-            n,
-            mean,
-            self.m2 + other.m2 + step * step * (self.n * (other.n / n)),
-            min(x for x in (self.low, other.low) if x is not None),
-            max(x for x in (self.high, other.high) if x is not None),
-            self.zeros + other.zeros,
-            infinite,
+    @classmethod
+    def total(cls, parts: Sequence[Summary]) -> Summary:
+        """Return the summary of all numbers together: as ``+``, and faster than adding one after the other."""
+        full = [part for part in parts if part.n]
+        infinite = sum(part.infinite for part in parts)
+        if not full:
+            return cls(infinite=infinite)
+        n, mean, m2 = full[0].n, full[0].mean, full[0].m2
+        for part in full[1:]:
+            before, n = n, n + part.n
+            step = part.mean - mean
+            # Near the limit of float64 the step, or a product with it, is infinite where the mean is not.
+            moved = mean + step * (part.n / n)
+            mean = moved if math.isfinite(moved) else mean * (before / n) + part.mean * (part.n / n)
+            m2 += part.m2 + step * step * (before * (part.n / n))
+        lows, highs = (
+            [x for x in ends if x is not None] for ends in zip(*((p.low, p.high) for p in full), strict=True)
         )
+        return cls(n, mean, m2, min(lows), max(highs), sum(part.zeros for part in full), infinite)
+
+    def __add__(self, other: Summary) -> Summary:
+        return Summary.total((self, other))
 
 
 @dataclass(frozen=True)
@@ -280,7 +283,7 @@ class Profile:
     def total(cls, parts: Sequence[Profile]) -> Profile:
         """Return the profile of all rows together: as ``+``, and faster than adding one after the other."""
         counted: dict[str, list[Histogram]] = {}
-        summed: dict[str, Summary] = {}
+        summed: dict[str, list[Summary]] = {}
         schema: dict[str, str] = {}
         problems: dict[str, str] = {}
         segments: dict[str, list[Profile]] = {}
@@ -290,12 +293,13 @@ class Profile:
             for name, histogram in part.histograms.items():
                 counted.setdefault(name, []).append(histogram)
             for name, summary in part.summaries.items():
-                summed[name] = summed[name] + summary if name in summed else summary
+                summed.setdefault(name, []).append(summary)
             schema |= part.schema
             problems |= part.problems
         histograms = {name: Histogram.total(each) for name, each in counted.items()}
+        summaries = {name: Summary.total(each) for name, each in summed.items()}
         together = {name: cls.total(each) for name, each in segments.items()}
-        return cls(None, sum(part.n_rows for part in parts), histograms, summed, schema, problems, together)
+        return cls(None, sum(part.n_rows for part in parts), histograms, summaries, schema, problems, together)
 
     def __add__(self, other: Profile) -> Profile:
         return Profile.total((self, other))

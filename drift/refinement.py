@@ -12,6 +12,7 @@ rows of it as its list of values leaves room for.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,6 +43,7 @@ MOST = 8
 """Values set apart at once: those with the largest shares."""
 
 
+@lru_cache(maxsize=1 << 10)  # a pair is asked for when a reference is chosen, and when it is scored
 def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histogram]:
     """Set values apart that are new, or gone, in a bin that shows little of it.
 

@@ -49,14 +49,16 @@ class Session:
     heads: dict[Window, Head | None] = field(default_factory=dict)
     profiles: dict[Window, tuple[str, Profile]] = field(default_factory=dict)
     reports: dict[datetime, Report] = field(default_factory=dict)
+    expected: Iterable[Window] = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
-    def begin(self) -> None:
-        """Begin the next run: forget all but the counts."""
+    def begin(self, windows: Iterable[Window] = ()) -> None:
+        """Begin the next run, which will ask about these windows: forget all but the counts."""
         self.fitted, self.cuts = None, None
         self.decisions, self.heads, self.reports = {}, {}, {}
+        self.expected = windows
 
     # -- what is the same for all stages
 
@@ -173,7 +175,8 @@ class Session:
         return [(known[window][1], heads[window].gate) for window in sorted(known)]
 
     def _heads(self, monitor: str, windows: Sequence[Window]) -> dict[Window, Head]:
-        if new := [window for window in windows if window not in self.heads]:
+        if any(window not in self.heads for window in windows):
+            new = [window for window in {*windows, *self.expected} if window not in self.heads]
             known = self.store.heads(monitor, new)
             self.heads |= {window: known.get(window.start) for window in new}
         return {window: head for window in windows if (head := self.heads[window]) is not None}

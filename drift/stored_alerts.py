@@ -7,7 +7,7 @@ change of an alert are written with it (`drift.outbox`).
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 def alerts(connection: sa.Connection, monitor: str | None, states: Collection[str] | None) -> list[Alert]:
     """Return alerts, the newest opening first."""
-    query = sa.select(alert).order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
+    query = _ALERTS.order_by(*_NEWEST)
     if monitor is not None:
         query = query.where(alert.c.monitor == monitor)
     if states is not None:
         query = query.where(alert.c.state.in_(states))
-    return [_alert(row) for row in connection.execute(query).mappings()]
+    return _found(connection, query)
 
 
 def in_play(connection: sa.Connection, monitor: str, since: datetime | None, keys: Collection[str]) -> list[Alert]:
@@ -44,15 +44,14 @@ def in_play(connection: sa.Connection, monitor: str, since: datetime | None, key
         alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", told, *later)
     )
     mine = alert.c.key.in_(playing) | alert.c.key.in_(sorted(keys))
-    query = sa.select(alert).where(alert.c.monitor == monitor, mine)
-    newest = query.order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
-    return [_alert(row) for row in connection.execute(newest).mappings()]
+    return _found(connection, _ALERTS.where(alert.c.monitor == monitor, mine).order_by(*_NEWEST))
 
 
 def beginning(connection: sa.Connection, prefix: str) -> list[Alert]:
     """Return the alerts whose id begins so, two at most: one is the one that is meant, more are too many."""
-    query = sa.select(alert).where(alert.c.id.startswith(prefix, autoescape=True)).order_by(alert.c.id).limit(2)
-    return [_alert(row) for row in connection.execute(query).mappings()]
+    return _found(
+        connection, _ALERTS.where(alert.c.id.startswith(prefix, autoescape=True)).order_by(alert.c.id).limit(2)
+    )
 
 
 def events(connection: sa.Connection, alert_id: str) -> list[Event]:
@@ -80,8 +79,12 @@ def diaries(
     return [(one, lines[one.id]) for one in alerts(connection, monitor, None) if one.id in lines]
 
 
-def _alert(row: sa.RowMapping) -> Alert:
-    return Alert(**{field.name: row[field.name] for field in fields(Alert)})
+_ALERTS = sa.select(*(alert.c[field.name] for field in fields(Alert)))
+_NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
+
+
+def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
+    return [Alert(*row) for row in connection.execute(query)]
 
 
 def save(connection: sa.Connection, changed: Iterable[Alert], diary: Iterable[Event]) -> None:
@@ -102,12 +105,8 @@ def save(connection: sa.Connection, changed: Iterable[Alert], diary: Iterable[Ev
     if strangers := lines.keys() - wanted.keys():
         raise StoreError(f"the diary of alert {min(strangers)} was to be written without the alert itself")
     new = _insert_new(connection, wanted)
-    known = {
-        row["id"]: _alert(row)
-        for row in connection.execute(
-            sa.select(alert).where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
-        ).mappings()
-    }
+    others = _ALERTS.where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
+    known = {one.id: one for one in _found(connection, others)}
     for alert_id, stored in known.items():
         after, mine = wanted[alert_id], lines.get(alert_id, [])
         if stored == after or _same_lines(connection, mine):

@@ -5,7 +5,7 @@ Functions over an open connection; `drift.store.Store` opens the transactions.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -173,7 +173,7 @@ def history(
     asked = {"monitor": monitor, "segment": segment, "before": before, "newest": limit}
     for feature, *values in connection.execute(_HISTORY, asked).all():
         if feature in found:
-            found[feature].append(Past(*values))
+            found[feature].append(Past._make(values))
     return found
 
 
@@ -185,7 +185,7 @@ def _oldest_of(starts: sa.Select[Any], count: int | sa.BindParameter[int]) -> sa
 _EARLIER = sa.select(report.c.window_start).where(_of(report), report.c.window_start < sa.bindparam("before"))
 # A bound on the windows and a scan of an index, rather than a rank of every score there ever was.
 _HISTORY = (
-    sa.select(score.c.feature, *(score.c[field.name] for field in fields(Past)))
+    sa.select(score.c.feature, *(score.c[name] for name in Past._fields))
     .where(_of(score), score.c.kl.is_not(None), score.c.window_start < sa.bindparam("before"))
     .where(score.c.window_start >= _oldest_of(_EARLIER, sa.bindparam("newest")))
     .order_by(score.c.window_start)

@@ -55,7 +55,7 @@ class Instant(TypeDecorator[datetime]):
         instant = value.astimezone(UTC)
         if dialect.name != "sqlite":
             return instant
-        return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+        return _written_instant(instant)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the same for both
         """Read UTC."""
@@ -64,9 +64,16 @@ class Instant(TypeDecorator[datetime]):
         return _read_instant(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
+# A hundred rows of one window hold the same time, and a run asks for the same windows again and again.
+
+
+@lru_cache(maxsize=1 << 12)
+def _written_instant(instant: datetime) -> str:
+    return f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
 @lru_cache(maxsize=1 << 12)
 def _read_instant(text: str) -> datetime:
-    # A hundred rows of one window hold the same time, and a run reads the same windows again and again.
     return datetime.fromisoformat(text).astimezone(UTC)
 
 

@@ -274,6 +274,8 @@ def test_each_run_emits_its_outcome(ran: tuple[Path, dict[str, Any]]) -> None:
     assert (moved["status"], moved["severity"], moved["drifting"]) == ("critical", "critical", ["delay"])
     assert (moved["alerts"], moved["told"], moved["rows"]) == ({"warning": 0, "critical": 1}, 1, 400)
     assert moved["windows"] == [moved["window"]] == ["2024-01-14T05:00:00Z/2024-01-15T05:00:00Z"]
+    assert moved["dataset"]["namespace"] == "file"
+    assert moved["dataset"]["name"].endswith(".db.flights")
 
 
 def test_our_failure_callback_stands_beside_theirs() -> None:

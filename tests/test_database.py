@@ -170,3 +170,20 @@ def test_upserts_keep_and_change(counter: tuple[sa.Engine, sa.Table]) -> None:
         database.upsert(connection, table, [{"id": 3, "n": 9}], keep={"n"})
         database.upsert(connection, table, [])
         assert connection.execute(sa.select(table).order_by(table.c.id)).all() == [(1, 0), (2, 6), (3, 6)]
+
+
+@pytest.mark.postgres
+def test_a_database_without_an_encoding_holds_any_text(postgres_server: str) -> None:
+    """What is written to one that was made as SQL_ASCII is read back as it was."""
+    admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql("CREATE DATABASE unencoded ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    engine = database.make_engine(sa.make_url(postgres_server).set(database="unencoded"))
+    try:
+        with database.reading(engine) as connection:
+            assert connection.execute(sa.select(sa.literal("café 東京"))).scalar_one() == "café 東京"
+    finally:
+        engine.dispose()
+        with admin.connect() as connection:
+            connection.exec_driver_sql("DROP DATABASE unencoded WITH (FORCE)")
+        admin.dispose()

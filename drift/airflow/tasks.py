@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, get_current_context
 
+from drift import lineage
 from drift.airflow.connections import route_url
 from drift.airflow.failures import call_back, recording
 from drift.airflow.runs import clock, forced, from_keys, log_url, open_watch, pages, watched_windows
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from drift.config import Monitor
     from drift.reports import Report
-    from drift.store import Store
+    from drift.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -37,20 +39,23 @@ def monitor_asset(monitor: str) -> Asset:
     return Asset(name=f"drift/{monitor}", uri=f"drift://monitor/{monitor}")
 
 
-def outcome(report: Report, store: Store, status: str, *, told: int = 0) -> dict[str, Any]:
+def outcome(report: Report, watch: Watch, status: str, *, told: int = 0) -> dict[str, Any]:
     """Return what an asset event says of a window, as plain JSON.
 
     Parameters
     ----------
-    report, store
+    report, watch
     status
         The word the run is stored under.
     told
         How many alerts people were told of by this run.
     """
-    live = store.alerts(report.monitor, ["open", "acknowledged"])
+    live = watch.store.alerts(report.monitor, ["open", "acknowledged"])
+    source = watch.monitor.source
+    url = watch.connect(source.connection) if source.connection else None
     return {
         "monitor": report.monitor,
+        "dataset": lineage.dataset(source, url, folder=str(Path.cwd())),
         "window": report.window.key if report.window else None,
         "label": report.label,
         "status": status,
@@ -139,12 +144,13 @@ def profile(spec: Monitor, key: str) -> str:
     """Count one window."""
     from drift import monitoring
 
-    watch, window = open_watch(spec), Window.from_key(key)
+    context = get_current_context()
+    watch, window, current = open_watch(spec), Window.from_key(key), watched_windows(spec, context)
     label = watch.label(window)
-    get_current_context()["window_label"] = label  # type: ignore[typeddict-unknown-key]
-    with recording(watch, [window]):
+    context["window_label"] = label  # type: ignore[typeddict-unknown-key]
+    with recording(watch, current), monitoring.sparing(watch, [window], current):
         counted = monitoring.profile_window(watch, window, now=clock())
-    log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
+        log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
     return key
 
 
@@ -178,7 +184,7 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
             status = monitoring.run_status(report)
             told = alerting.notify_window(watch, report, now=clock(), page=page, run_url=url)
             watch.store.save_run_finished(watch.name, window, status, clock(), reference=report.reference)
-            found.append(outcome(report, watch.store, status, told=len(told.pages)))
+            found.append(outcome(report, watch, status, told=len(told.pages)))
             call_back(on_alert, context, watch, report, told, url)
             tell(report)
         if page:
