@@ -8,11 +8,7 @@ Where a window is cut into segments both are grouped by segment too, and the who
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -25,27 +21,20 @@ from drift.errors import SourceError
 from drift.histograms import Histogram, Profile
 from drift.kinds import infer_kind
 from drift.sql_types import to_arrow
-from drift.time_bounds import WindowFilter, missing_column
 from drift.warehouse_cells import count_keys, fine_edges, gathered, known_keys, labels_branch, numeric_branch
 from drift.warehouse_segments import MISSING, places, rows_branch
-from drift.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
-from drift.warehouse_values import is_below, key, number
-from drift.windows import Window
+from drift.warehouse_values import key, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from drift.binning import Binning
     from drift.histograms import Summary
     from drift.segments import Segmentation
-    from drift.sources import Source
     from drift.warehouse_sql import Column, Database, Run
-    from drift.windows import Calendar
-
-ROWS = 5_000_000
-"""``engine: auto`` counts windows with more rows than this inside the warehouse."""
+    from drift.windows import Window
 
 COLUMNS_AT_ONCE = 200
 """Features counted by one statement; more are counted by several."""
@@ -136,7 +125,7 @@ class Warehouse:
         everything = ibis.table({"one": "int32"}, name="drift_rows")
         counted = self.database.compile(everything.aggregate(rows=everything.count()))
         sql = self.database.statement(self.rows({"one": ibis.literal(1, "int32")}), [counted])
-        return int(next(_flat(run(sql)))[0])
+        return int(next(flat(run(sql)))[0])
 
     def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """Stream rows as `drift.snapshots` does, for what cannot be done inside."""
@@ -238,7 +227,7 @@ class Warehouse:
 
     def _rows_by_segment(self, run: Run, cut: Mapping[str, Any]) -> dict[int, int]:
         branches = [rows_branch(self.database.backend, by) for by in cut]
-        found = _flat(run(self.database.statement(self.rows(cut), branches)))
+        found = flat(run(self.database.statement(self.rows(cut), branches)))
         return {int(place): int(n_rows) for place, n_rows in found}
 
     def _counted(
@@ -261,7 +250,7 @@ class Warehouse:
         branches = [numeric_branch(backend, i, edges, by) for i, (edges, _) in enumerate(laid) for by in cut or (None,)]
         wanted = self.rows({f"x{i}": self.number(name) for i, name in enumerate(binnings)} | dict(cut))
         found: dict[tuple[int, int], list[Sequence[Any]]] = {}
-        for row in _flat(run(self.database.statement(wanted, branches))):
+        for row in flat(run(self.database.statement(wanted, branches))):
             found.setdefault((int(row[0]), int(row[1])), []).append(row[2:])
         for i, (name, binning) in enumerate(binnings.items()):
             for part, segments in parts.items():
@@ -289,144 +278,6 @@ class Warehouse:
                 yield name, part, Histogram(binning, sum((counts.get((i, each), none) for each in segments), none))
 
 
-def counts_inside(engine: str, url: str, n_rows: Callable[[], int]) -> bool:
-    """Say whether a monitor's windows are counted inside its database.
-
-    Parameters
-    ----------
-    engine
-        ``local``, ``warehouse``, or ``auto``: inside where the database can, Ibis is installed, and there are more than
-        `ROWS` rows, or no other way to them.
-    url
-        The database's URL.
-    n_rows
-        Counts the rows; only asked where the answer depends on it.
-    """
-    if engine != "auto":
-        return engine == "warehouse"
-    return backend_of(url) is not None and is_installed() and (reads_inside(engine, url) or n_rows() > ROWS)
-
-
-def reads_inside(engine: str, url: str) -> bool:
-    """Say whether Ibis has to read rows too, where rows are asked for: SQLAlchemy knows no such database here."""
-    backend = backend_of(url)
-    if engine == "local" or backend in {None, "postgres"}:
-        return False
-    return engine == "warehouse" or (is_installed() and not sqlalchemy_knows(url))
-
-
-def open_source(source: Source, windows: Sequence[Window] | None, *, calendar: Calendar, url: str) -> Warehouse:
-    """Open windows of a monitor's source inside its database.
-
-    Parameters
-    ----------
-    source
-        A table or a query.
-    windows
-        Rows of any of them; None is every row.
-    calendar
-        Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
-    url
-        The database's URL, see `open_warehouse`.
-
-    Raises
-    ------
-    DriftError
-        As `open_warehouse`.
-    """
-    chosen = None
-    if windows is not None:
-        spans = _merged(windows)
-        chosen = [WindowFilter(source.time_column, span, calendar, source.timezone) for span in spans]
-    return open_warehouse(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen)
-
-
-def _merged(windows: Sequence[Window]) -> list[Window]:
-    """Return the spans that windows cover, so that a year of days is one condition."""
-    spans: list[Window] = []
-    for window in sorted(windows):
-        if spans and window.start <= spans[-1].end:
-            spans[-1] = Window(spans[-1].start, max(spans[-1].end, window.end))
-        else:
-            spans.append(window)
-    return spans
-
-
-def open_warehouse(
-    url: str,
-    *,
-    table: str | None = None,
-    schema: str | None = None,
-    query: str | None = None,
-    chosen: Sequence[WindowFilter] | None = None,
-) -> Warehouse:
-    """Look at a table or query in a warehouse, and choose rows of it.
-
-    Parameters
-    ----------
-    url
-        SQLAlchemy URL: ``postgresql://…``, ``duckdb:///path`` (``duckdb:///:memory:`` for a query over files), or the
-        URL that Ibis knows for another backend.
-    table, schema, query
-        What to read: a table (or view), or one SELECT or WITH statement.
-    chosen
-        The windows; None is every row.
-
-    Raises
-    ------
-    SourceMissing
-        If the table or its time column is not there.
-    SourceUnreachable
-        If the database does not answer.
-    SourceError
-        If it cannot count by itself, or refuses the query.
-    MissingExtra
-        If Ibis is not installed.
-    """
-    database = open_database(url, table=table, schema=schema, query=query)
-    source = database.source()
-    if chosen is None:
-        return Warehouse(database, None, source)
-    for column in {each.column for each in chosen}:
-        if column not in database.columns:
-            raise missing_column(column, database.columns, database.origin)
-    samples = {column: _sample(database, source, column) for column in {each.column for each in chosen}}
-    conditions = [_condition(database, source, each, samples[each.column]) for each in chosen]
-    return Warehouse(database, reduce(or_, conditions), source)
-
-
-def _sample(database: Database, source: Any, name: str) -> Any:
-    """Return one value of the time column that shows how it writes times; None where it has none."""
-    arrow = database.columns[name].arrow
-    if t.is_date(arrow):
-        return date(1970, 1, 1)
-    if t.is_timestamp(arrow):
-        return datetime(1970, 1, 1, tzinfo=UTC if arrow.tz else None)
-    import ibis
-
-    some = source.filter(source[name].notnull()).select(value=source[name]).limit(1)
-    branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
-    with database.session() as run:
-        return next((row[0] for row in _flat(run(database.statement(some, [branch])))), None)
-
-
-def _condition(database: Database, source: Any, chosen: WindowFilter, sample: Any) -> Any:
-    import ibis
-
-    if sample is None:
-        return ibis.literal(False)  # noqa: FBT003 - a literal, not a flag
-    column = source[chosen.column]
-    start, end = (
-        bound.astimezone(UTC) if isinstance(bound, datetime) and bound.tzinfo else bound
-        for bound in chosen.bounds(sample, f"{database.origin}: {chosen.column}")
-    )
-    inside = (column >= ibis.literal(start)) & (column < ibis.literal(end))
-    # A NaN is in no window; see `is_nan` for why DuckDB has to be told.
-    return (
-        inside & is_below(column.cast("float64"), math.inf, database.backend) if column.type().is_floating() else inside
-    )
-
-
 def groups(names: Sequence[str], size: int) -> list[Sequence[str]]:
     """Return names by so many.
 
@@ -438,5 +289,6 @@ def groups(names: Sequence[str], size: int) -> list[Sequence[str]]:
     return [names[i : i + size] for i in range(0, len(names), size)]
 
 
-def _flat(parts: Iterator[Sequence[Sequence[Any]]]) -> Iterator[Sequence[Any]]:
+def flat(parts: Iterator[Sequence[Sequence[Any]]]) -> Iterator[Sequence[Any]]:
+    """Return the rows of all parts."""
     return (row for part in parts for row in part)

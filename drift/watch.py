@@ -77,10 +77,10 @@ class Watch:
         source, calendar = self.monitor.source, self.monitor.window.calendar
         url = self.connect(source.connection) if source.connection else None
         if url is not None and source.engine != "local":
-            from drift import warehouse
+            from drift import warehouse_source
 
-            if warehouse.reads_inside(source.engine, url):
-                opened = warehouse.open_source(source, [window], calendar=calendar, url=url)
+            if warehouse_source.reads_inside(source.engine, url):
+                opened = warehouse_source.open_source(source, [window], calendar=calendar, url=url)
                 return snapshots.Snapshot(opened.arrow_schema, opened.database.origin, opened.read)
         return snapshots.open_snapshot(source, window, calendar=calendar, url=url, known=self.files)
 
@@ -94,16 +94,16 @@ class Watch:
         source = self.monitor.source
         if source.connection is None or source.engine == "local":
             return None
-        from drift import warehouse
+        from drift import warehouse_source
 
         url = self.connect(source.connection)
-        if not warehouse.counts_inside(source.engine, url, n_rows):
+        if not warehouse_source.counts_inside(source.engine, url, n_rows):
             return None
-        opened = warehouse.open_source(source, windows, calendar=self.monitor.window.calendar, url=url)
+        opened = warehouse_source.open_source(source, windows, calendar=self.monitor.window.calendar, url=url)
         # What it cannot count, and nobody asked it to, is counted here.
         needed = {*features, *(column for columns in self.monitor.segment_columns for column in columns)}
         refused = source.engine == "auto" and not opened.refused.keys().isdisjoint(needed)
-        return None if refused and not warehouse.reads_inside(source.engine, url) else opened
+        return None if refused and not warehouse_source.reads_inside(source.engine, url) else opened
 
     def reference_windows(self, window: Window) -> list[Window]:
         """Return the windows of the main reference of `window`, oldest first."""

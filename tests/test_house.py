@@ -87,6 +87,7 @@ ORDER = (
     "warehouse_segments",
     "warehouse_cells",
     "warehouse",
+    "warehouse_source",
     "warehouse_fit",
     "outcomes",
     "validation",

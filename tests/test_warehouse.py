@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from drift import monitoring, segments, warehouse, warehouse_fit
 from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
-from drift.errors import MissingExtra, SourceError, SourceMissing
+from drift.errors import SourceError
 from drift.time_bounds import WindowFilter
-from drift.warehouse import counts_inside, open_warehouse, reads_inside
+from drift.warehouse_source import open_warehouse
 from drift.windows import Calendar, Window
 from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
 from tests.warehouses import (
@@ -140,71 +140,6 @@ def test_nan_in_parquet_files_is_missing_to_duckdb(tmp_path: Path) -> None:
         assert open_warehouse("duckdb:///:memory:", query=query, chosen=late).count_rows() == 2
 
 
-# --- windows ----------------------------------------------------------------------------------------------------------
-
-TIMES = [
-    ("timestamp with time zone", "2013-02-08 05:00:00+00", "2013-02-08 04:59:59.999999+00"),
-    ("timestamp", "2013-02-08 00:00:00", "2013-02-07 23:59:59.999999"),
-    ("date", "2013-02-08", "2013-02-09"),
-    ("text", "2013-02-08T05:00:00Z", "2013-02-09T05:00:00Z"),
-    ("varchar(40)", "2013-02-08 05:00:00.000+00:00", "2013-02-09 05:00:00.000+00:00"),
-    ("text", "2013-02-08 23:59", "2013-02-09 00:00"),
-    ("bigint", 1360299600, 1360386000),
-    ("bigint", 1360299600000, 1360386000000),
-    ("integer", 20130208, 20130209),
-    ("numeric(20,1)", 1360299600.5, 1360386000.5),
-    ("double precision", 1360299600.5, 1360386000.5),
-]
-
-
-@pytest.mark.parametrize(("declared", "inside", "outside"), TIMES)
-def test_windows_of_every_kind_of_time(
-    database: Ducks | Postgres, declared: str, inside: object, outside: object
-) -> None:
-    """The bounds speak the column's language, of tables and of queries; rows without a time are in no window."""
-    database.run(f"CREATE TABLE w (x int, day {declared})")
-    database.run(f"INSERT INTO w VALUES (0, NULL), (1, {inside!r}), (2, {outside!r})")
-    chosen = [WindowFilter("day", DAY, NEW_YORK)]
-    binnings = {"x": NumericBinning([0, 1, 2, 3])}
-    for place in ({"table": "w"}, {"query": "-- all\nSELECT * FROM w -- of them;"}):
-        found = open_warehouse(database.url, chosen=chosen, **place).profile(binnings)
-        assert found.histograms["x"].counts.tolist() == [0, 0, 1, 0, 0, 0]
-
-
-def test_a_time_column_without_any_time_has_no_rows(database: Ducks | Postgres) -> None:
-    """All null: no window has a row; and one that is not there is named."""
-    database.run("CREATE TABLE w (day text, x int)")
-    database.run("INSERT INTO w VALUES (NULL, 1)")
-    assert open_warehouse(database.url, table="w", chosen=[WindowFilter("day", DAY, NEW_YORK)]).count_rows() == 0
-    with pytest.raises(SourceMissing, match="has no column 'dey': did you mean 'day'"):
-        open_warehouse(database.url, table="w", chosen=[WindowFilter("dey", DAY, NEW_YORK)])
-
-
-def test_windows_that_touch_are_one_condition() -> None:
-    """A year of days is asked for by two bounds, a hole by four."""
-    days = [NEW_YORK.starting(date(2013, 2, day)) for day in (3, 1, 2, 7)]
-    assert warehouse._merged(days) == [Window(days[1].start, days[0].end), days[3]]
-
-
-@pytest.mark.parametrize("name", ['quo"te', "it's 50% a:b", "x'; DROP TABLE t; --", "naïve 列", "%(x)s"])
-def test_names_are_quoted(database: Ducks | Postgres, name: str) -> None:
-    """A table and its columns may be called anything."""
-    quoted = '"' + name.replace('"', '""') + '"'
-    database.run(f"CREATE TABLE {quoted} (day date, {quoted} int)")
-    database.run(f"INSERT INTO {quoted} VALUES ('2013-02-08', 1), ('2013-02-07', 2)")
-    chosen = [WindowFilter("day", DAY, NEW_YORK)]
-    found = open_warehouse(database.url, table=name, chosen=chosen)
-    assert found.profile({name: NumericBinning([1, 2])}).histograms[name].counts.tolist() == [0, 1, 0, 0]
-    assert [batch.to_pydict() for batch in found.read([name])] == [{name: [1]}]
-
-
-def test_a_schema_is_its_own_key(database: Ducks | Postgres) -> None:
-    """A table in another schema is found."""
-    database.run("CREATE SCHEMA s")
-    database.run("CREATE TABLE s.t (x int)")
-    assert open_warehouse(database.url, table="t", schema="s").count_rows() == 0
-
-
 def test_rows_that_change_meanwhile_are_an_error(ducks: Ducks, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts that do not sum to the rows are never stored."""
     ducks.fill({"f": KINDS["f"]}, [(1.0,)])
@@ -212,30 +147,6 @@ def test_rows_that_change_meanwhile_are_an_error(ducks: Ducks, monkeypatch: pyte
     monkeypatch.setattr(warehouse.Warehouse, "count_rows", lambda _self, _run=None: 2)
     with pytest.raises(SourceError, match=r"rows changed while they were counted \(1 of f, 2 before\)"):
         opened.profile({"f": NumericBinning([0])})
-
-
-# --- which engine -----------------------------------------------------------------------------------------------------
-
-
-def test_auto_counts_inside_only_what_is_large() -> None:
-    """Here up to five million rows; inside a database that can, beyond; what nothing else reads, always inside."""
-    large, small = (lambda: 5_000_001), (lambda: 5_000_000)
-    assert counts_inside("auto", "postgresql://h/d", large)
-    assert not counts_inside("auto", "postgresql://h/d", small)
-    assert not counts_inside("auto", "sqlite:///x.db", large)
-    assert not counts_inside("local", "postgresql://h/d", large)
-    assert counts_inside("warehouse", "postgresql://h/d", small)
-    assert counts_inside("auto", "duckdb:///x.duckdb", small)
-    assert [reads_inside(engine, "duckdb:///x") for engine in ("auto", "local", "warehouse")] == [True, False, True]
-    assert not reads_inside("warehouse", "postgresql://h/d")
-
-
-def test_without_ibis_auto_is_local_and_warehouse_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is made to install what was not asked for."""
-    monkeypatch.setattr("drift.warehouse_sql.find_spec", lambda _name: None)
-    assert not counts_inside("auto", "postgresql://h/d", lambda: 10**9)
-    with pytest.raises(MissingExtra, match=r"ibis is not installed: pip install 'drift-monitor\[warehouse\]'"):
-        open_warehouse("postgresql://h/d", table="t")
 
 
 def dump(watch: Watch) -> dict[str, list[tuple[object, ...]]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drift import fitting, warehouse_fit
 from drift.binning import CategoricalBinning, NumericBinning
 from drift.fitting import FitOptions, fit
-from drift.warehouse import open_warehouse
+from drift.warehouse_source import open_warehouse
 from tests.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from drift import segments, warehouse, warehouse_fit
 from drift.binning import Binning, CategoricalBinning, NumericBinning
 from drift.errors import SourceError
 from drift.segments import Segmentation
-from drift.warehouse import open_warehouse
 from drift.warehouse_segments import largest_branch, places
+from drift.warehouse_source import open_warehouse
 from drift.warehouse_sql import BACKENDS, compiled
 from tests.warehouses import (
     KINDS,

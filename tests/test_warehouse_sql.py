@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from drift.binning import NumericBinning
 from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
 from drift.sql_source import open_sql
-from drift.warehouse import open_warehouse
+from drift.warehouse_source import open_warehouse
 from drift.warehouse_sql import backend_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,165 @@
+"""Sources inside a warehouse: which windows are counted there, and the rows that are theirs."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.types as t
+
+from drift.time_bounds import WindowFilter, missing_column
+from drift.warehouse import Warehouse, flat
+from drift.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
+from drift.warehouse_values import is_below
+from drift.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from drift.sources import Source
+    from drift.warehouse_sql import Database
+    from drift.windows import Calendar
+
+ROWS = 5_000_000
+"""``engine: auto`` counts windows with more rows than this inside the warehouse."""
+
+
+def counts_inside(engine: str, url: str, n_rows: Callable[[], int]) -> bool:
+    """Say whether a monitor's windows are counted inside its database.
+
+    Parameters
+    ----------
+    engine
+        ``local``, ``warehouse``, or ``auto``: inside where the database can, Ibis is installed, and there are more than
+        `ROWS` rows, or no other way to them.
+    url
+        The database's URL.
+    n_rows
+        Counts the rows; only asked where the answer depends on it.
+    """
+    if engine != "auto":
+        return engine == "warehouse"
+    return backend_of(url) is not None and is_installed() and (reads_inside(engine, url) or n_rows() > ROWS)
+
+
+def reads_inside(engine: str, url: str) -> bool:
+    """Say whether Ibis has to read rows too, where rows are asked for: SQLAlchemy knows no such database here."""
+    backend = backend_of(url)
+    if engine == "local" or backend in {None, "postgres"}:
+        return False
+    return engine == "warehouse" or (is_installed() and not sqlalchemy_knows(url))
+
+
+def open_source(source: Source, windows: Sequence[Window] | None, *, calendar: Calendar, url: str) -> Warehouse:
+    """Open windows of a monitor's source inside its database.
+
+    Parameters
+    ----------
+    source
+        A table or a query.
+    windows
+        Rows of any of them; None is every row.
+    calendar
+        Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
+    url
+        The database's URL, see `open_warehouse`.
+
+    Raises
+    ------
+    DriftError
+        As `open_warehouse`.
+    """
+    chosen = None
+    if windows is not None:
+        spans = _merged(windows)
+        chosen = [WindowFilter(source.time_column, span, calendar, source.timezone) for span in spans]
+    return open_warehouse(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen)
+
+
+def _merged(windows: Sequence[Window]) -> list[Window]:
+    """Return the spans that windows cover, so that a year of days is one condition."""
+    spans: list[Window] = []
+    for window in sorted(windows):
+        if spans and window.start <= spans[-1].end:
+            spans[-1] = Window(spans[-1].start, max(spans[-1].end, window.end))
+        else:
+            spans.append(window)
+    return spans
+
+
+def open_warehouse(
+    url: str,
+    *,
+    table: str | None = None,
+    schema: str | None = None,
+    query: str | None = None,
+    chosen: Sequence[WindowFilter] | None = None,
+) -> Warehouse:
+    """Look at a table or query in a warehouse, and choose rows of it.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL: ``postgresql://…``, ``duckdb:///path`` (``duckdb:///:memory:`` for a query over files), or the
+        URL that Ibis knows for another backend.
+    table, schema, query
+        What to read: a table (or view), or one SELECT or WITH statement.
+    chosen
+        The windows; None is every row.
+
+    Raises
+    ------
+    SourceMissing
+        If the table or its time column is not there.
+    SourceUnreachable
+        If the database does not answer.
+    SourceError
+        If it cannot count by itself, or refuses the query.
+    MissingExtra
+        If Ibis is not installed.
+    """
+    database = open_database(url, table=table, schema=schema, query=query)
+    source = database.source()
+    if chosen is None:
+        return Warehouse(database, None, source)
+    for column in {each.column for each in chosen}:
+        if column not in database.columns:
+            raise missing_column(column, database.columns, database.origin)
+    samples = {column: _sample(database, source, column) for column in {each.column for each in chosen}}
+    conditions = [_condition(database, source, each, samples[each.column]) for each in chosen]
+    return Warehouse(database, reduce(or_, conditions), source)
+
+
+def _sample(database: Database, source: Any, name: str) -> Any:
+    """Return one value of the time column that shows how it writes times; None where it has none."""
+    arrow = database.columns[name].arrow
+    if t.is_date(arrow):
+        return date(1970, 1, 1)
+    if t.is_timestamp(arrow):
+        return datetime(1970, 1, 1, tzinfo=UTC if arrow.tz else None)
+    import ibis
+
+    some = source.filter(source[name].notnull()).select(value=source[name]).limit(1)
+    branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
+    with database.session() as run:
+        return next((row[0] for row in flat(run(database.statement(some, [branch])))), None)
+
+
+def _condition(database: Database, source: Any, chosen: WindowFilter, sample: Any) -> Any:
+    import ibis
+
+    if sample is None:
+        return ibis.literal(False)  # noqa: FBT003 - a literal, not a flag
+    column = source[chosen.column]
+    start, end = (
+        bound.astimezone(UTC) if isinstance(bound, datetime) and bound.tzinfo else bound
+        for bound in chosen.bounds(sample, f"{database.origin}: {chosen.column}")
+    )
+    inside = (column >= ibis.literal(start)) & (column < ibis.literal(end))
+    # A NaN is in no window; see `is_nan` for why DuckDB has to be told.
+    return (
+        inside & is_below(column.cast("float64"), math.inf, database.backend) if column.type().is_floating() else inside
+    )
