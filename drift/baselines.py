@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift import alerting, evaluation, monitoring
+from drift import alerting, evaluation, freezing, monitoring
 from drift.errors import DriftError
 from drift.references import describe_span
 
@@ -44,7 +44,7 @@ def fit(watch: Watch, window: Window, *, now: datetime, by: str, reason: str) ->
     """
     windows = watch.reference_windows(window)
     _validate(watch, windows, now)
-    binnings = monitoring.fit_bins(watch, windows, now=now, by=by, reason=reason, new=True)
+    binnings = freezing.fit_bins(watch, windows, now=now, by=by, reason=reason, new=True)
     if not binnings:
         raise DriftError(
             f"{watch.name}: the reference of {watch.label(window)} ({watch.monitor.reference}) has too few windows "
@@ -98,12 +98,12 @@ def promote(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, 
     span = describe_span(watch.monitor.window.calendar, start, end)
     before = watch.baselines()
     _validate(watch, windows, now)
-    if not before and not monitoring.fit_bins(watch, windows, now=now, by=by, reason=reason):
+    if not before and not freezing.fit_bins(watch, windows, now=now, by=by, reason=reason):
         needed = watch.monitor.reference_min_windows
         raise DriftError(f"{watch.name}: fewer than {needed} windows of {span} hold rows: too few to fit bins on")
     _count(watch, windows, now)
     binnings = watch.store.active_baseline(watch.name)
-    allowed = monitoring.usable(watch, windows)
+    allowed = freezing.usable(watch, windows)
     profiles = [p for p, _ in watch.store.load_profiles(watch.name, allowed, binnings) if p.n_rows and p.histograms]
     if not profiles:
         raise DriftError(f"{watch.name}: no window of {span} holds rows that passed the gate: nothing to promote")
@@ -168,7 +168,7 @@ def _not_comparable(watch: Watch, window: Window) -> str:
         return "there are no bins"
     if monitoring.uncounted(watch, [window]):
         return "it was counted into other bins"
-    references = monitoring.usable(watch, watch.reference_windows(window))
+    references = freezing.usable(watch, watch.reference_windows(window))
     counted = len(references) - len(monitoring.uncounted(watch, references))
     needed = watch.monitor.reference_min_windows
     if counted < needed:
@@ -182,5 +182,5 @@ def _validate(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
 
 
 def _count(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
-    for window in monitoring.uncounted(watch, monitoring.usable(watch, windows)):
+    for window in monitoring.uncounted(watch, freezing.usable(watch, windows)):
         monitoring.profile_window(watch, window, now=now)

@@ -9,23 +9,18 @@ each may be repeated, retried or run on another machine, and Airflow's tasks pas
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from drift import alerting, alerts, comparison, evaluation, logs, reading, segments
-from drift.errors import DriftError, SourceError, SourceUnreachable
-from drift.fitting import fit
-from drift.kinds import family
+from drift import alerting, alerts, evaluation, logs, reading
+from drift.errors import DriftError, SourceError
+from drift.freezing import ensure_baseline, sparing, usable
 from drift.session import Session
 from drift.watch import Watch, binning_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
-
-    import pyarrow as pa
 
     from drift.binning import Binning
     from drift.histograms import Profile
@@ -81,7 +76,7 @@ def validate(
     for window in sorted(windows, key=lambda w: w not in current):
         if window in watch.empty and window not in current:
             continue
-        with sparing(watch, [window], current):
+        with sparing(watch, window, current):
             snapshot = watch.snapshot(window)
             if window in current:
                 watch.opened[window] = snapshot
@@ -90,28 +85,6 @@ def validate(
             else:
                 watch.empty.add(window)
     return decided
-
-
-@contextmanager
-def sparing(watch: Watch, windows: Sequence[Window], current: Collection[Window]) -> Iterator[None]:
-    """Go on without a reference window that cannot be read: its own run tells of it. Outages are for a retry.
-
-    Parameters
-    ----------
-    watch
-    windows
-        What is read; the first one is named in the log.
-    current
-        Windows that the run is for: without them there is nothing to go on with.
-    """
-    try:
-        yield
-    except SourceUnreachable:
-        raise
-    except SourceError as error:
-        if not windows or windows[0] in current:
-            raise
-        log.warning("%s %s: is no reference, for it cannot be read: %s", watch.name, watch.label(windows[0]), error)
 
 
 def _validate_one(watch: Watch, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
@@ -125,180 +98,6 @@ def _save_gate(watch: Watch, window: Window, decision: Gate, outcomes: Sequence[
     for outcome in outcomes:
         if not outcome.success:
             log.warning("%s %s: %s: %s", watch.name, watch.label(window), outcome.severity, outcome.message)
-
-
-def usable(watch: Watch, windows: Sequence[Window], current: Window | None = None) -> list[Window]:
-    """Return those windows that may be counted: gated, and not rejected where that excludes them.
-
-    Parameters
-    ----------
-    watch, windows
-    current
-        The window that is to be judged; rejected, it never is.
-    """
-    gates = watch.store.gates(watch.name, windows)
-    rejected = "rejected" not in watch.monitor.reference.exclude
-    return [w for w in windows if (gate := gates.get(w.start)) and (gate != "rejected" or (rejected and w != current))]
-
-
-@logs.stage("baseline")
-def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
-    """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
-
-    Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is empty.
-
-    Parameters
-    ----------
-    watch, window, now
-    by
-        Who asks, for the record.
-    """
-    active = watch.store.active_baseline(watch.name)
-    if not active:
-        return fit_bins(watch, watch.reference_windows(window), now=now, by=by, reason="first reference")
-    if len(watch.segmentations()) < len(watch.monitor.segments):
-        filled = _filled(watch, watch.reference_windows(window))
-        if filled:
-            reason = "segments that the monitor did not ask for before"
-            _freeze(watch, filled, {}, types={}, now=now, by=by, reason=reason)
-    return active
-
-
-def fit_bins(
-    watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
-) -> dict[str, Binning]:
-    """Fit binnings on those of some windows that may be used and hold rows, and return the binnings in force then.
-
-    With fewer such windows than `reference.min_windows` nothing is fitted.
-
-    Parameters
-    ----------
-    watch, windows, now
-    by, reason
-        Who asks and why, for the record.
-    new
-        Make a new version although there is one.
-    """
-    filled = _filled(watch, windows)
-    if not filled:
-        return {}
-    columns: dict[str, str] = {}
-    for _, snapshot, _ in filled:
-        columns |= watch.columns(snapshot)
-    features = watch.features(columns)
-    total = sum(rows for _, _, rows in filled)
-
-    alike = _alike(watch, filled, features)
-    being_read: list[Window] = []
-
-    def reference() -> Iterator[pa.RecordBatch]:
-        for (window, snapshot, _), own in zip(filled, alike, strict=True):
-            being_read[:] = [window]
-            yield from snapshot.batches(own)
-
-    options = comparison.fit_options(features, watch.monitor.features, salt=watch.name)
-    inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
-    if inside is not None:
-        from drift import warehouse_fit
-
-        binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
-    else:
-        readable = False
-        with sparing(watch, being_read, []):
-            binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
-            readable = True
-        if not readable:
-            rest = [window for window in windows if window not in being_read]
-            return fit_bins(watch, rest, now=now, by=by, reason=reason, new=new)
-    for feature, problem in problems.items():
-        log.warning("%s: feature %s is not watched: %s", watch.name, feature, problem)
-    _freeze(watch, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
-    return watch.store.active_baseline(watch.name)
-
-
-def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> list[list[str]]:
-    """Return of each window the features that are of the kind which they have in most rows of the reference.
-
-    So a day of another type takes no part in the fit, wherever it lies.
-    """
-    families = [{field.name: family(field) for field in snapshot.arrow_schema} for _, snapshot, _ in filled]
-    usual: dict[str, str] = {}
-    for feature in features:
-        rows: Counter[str] = Counter()
-        for found, (_, _, n_rows) in zip(families, filled, strict=True):
-            if found.get(feature, "null") != "null":
-                rows[found[feature]] += n_rows
-        usual[feature] = next((kind for kind, _ in rows.most_common(1)), "null")
-    labels = {f for f in features if watch.monitor.features.kind_for(f) == "categorical"}
-    return [
-        [f for f in features if f in found and (f in labels or found[f] in {usual[f], "null"})] for found in families
-    ]
-
-
-Filled = tuple["Window", "Snapshot", int]
-"""A window, its rows not yet read, and how many there are."""
-
-
-def _freeze(
-    watch: Watch,
-    filled: Sequence[Filled],
-    binnings: Mapping[str, Binning],
-    *,
-    types: Mapping[str, str],
-    now: datetime,
-    by: str,
-    reason: str,
-    new: bool = False,
-) -> None:
-    """Store what was fitted on some windows, with the segments that they have."""
-    watch.store.save_baseline(
-        watch.name,
-        binnings,
-        _fit_segments(watch, filled),
-        types=types,
-        fitted_from=filled[0][0].start,
-        fitted_to=filled[-1][0].end,
-        n_rows=sum(rows for _, _, rows in filled),
-        now=now,
-        by=by,
-        reason=reason,
-        new=new,
-    )
-
-
-def _filled(watch: Watch, windows: Sequence[Window]) -> list[Filled]:
-    """Open those of some windows that may be used and hold rows; none where they are too few for a reference."""
-    opened = [(w, watch.snapshot(w)) for w in usable(watch, windows)]
-    filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
-    return filled if len(filled) >= watch.monitor.reference_min_windows else []
-
-
-def _fit_segments(watch: Watch, filled: Sequence[Filled]) -> dict[str, Binning]:
-    """Find the segments to watch; those too small for a window to be compared are none."""
-    cuts, most = watch.monitor.segment_columns, watch.monitor.max_segments
-    if not cuts:
-        return {}
-    least = watch.monitor.detection.min_rows * len(filled)
-    inside = watch.warehouse([window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled))
-    if inside is not None:
-        from drift import warehouse_fit
-
-        found = warehouse_fit.fit_segments(inside, cuts, most=most, least=least)
-    else:
-        found = [segments.fit(_rows(filled, columns), columns, most=most, least=least) for columns in cuts]
-    for fitted, rows in found:
-        if not fitted.watched:
-            largest = (
-                f"the largest has {max(rows.values()):,} rows, {least:,} are min_rows in each of {len(filled)} windows"
-            )
-            why = largest if len(rows) > 1 else f"every row is in {', '.join(rows)}"
-            log.warning("%s: no segments by %s: %s", watch.name, ", ".join(fitted.columns), why)
-    return {segments.key_of(fitted.columns): fitted.binning for fitted, _ in found}
-
-
-def _rows(filled: Sequence[Filled], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    for _, snapshot, _ in filled:
-        yield from snapshot.batches([c for c in columns if c in snapshot.schema])
 
 
 def to_profile(watch: Watch, window: Window, *, force: bool = False) -> list[Window]:
@@ -385,7 +184,7 @@ def _run(
         ensure_baseline(watch, window, now=started)
         missing = to_profile(watch, window, force=force)
         for each in missing:
-            with sparing(watch, [each], [window]):
+            with sparing(watch, each, [window]):
                 profile_window(watch, each, now=started)
         report = evaluation.evaluate_window(watch, window, now=started)
         transitions = alerting.notify_window(watch, report, now=started, page=page, run_url=url)
@@ -492,7 +291,7 @@ def prepare(watch: Watch, windows: Sequence[Window], *, now: datetime) -> None:
     for window in ordered:
         if watch.store.active_baseline(watch.name):
             return
-        with sparing(watch, [window], []):
+        with sparing(watch, window):
             validate(watch, plan(watch, window, now=now).to_validate, [window], now=now)
             oldest = watch.reference_windows(window)[:1]
             if usable(watch, oldest) and watch.snapshot(oldest[0]).count_rows():

@@ -109,6 +109,7 @@ ORDER = (
     "arrival",
     "evaluation",
     "alerting",
+    "freezing",
     "monitoring",
     "baselines",
     "clearance",

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from drift import alerting, evaluation, monitoring
+from drift import alerting, evaluation, freezing, monitoring
 from drift.demo import resource
 from drift.errors import SourceError, StoreError
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
@@ -124,7 +124,7 @@ def test_each_stage_twice_changes_nothing(watch: Watch) -> None:
             case "validate":
                 monitoring.validate(watch, [window], [window], now=now)
             case "baseline":
-                monitoring.ensure_baseline(watch, window, now=now)
+                freezing.ensure_baseline(watch, window, now=now)
             case "profile":
                 monitoring.profile_window(watch, window, now=now)
             case "evaluate":
@@ -293,33 +293,6 @@ def test_files_that_change_type(tmp_path: Path, layout: str) -> None:
     ]
 
 
-def test_a_type_that_changes_within_the_first_reference(tmp_path: Path) -> None:
-    """The feature has no bins and says why; the others have theirs."""
-    frame = rows(6)
-    odd = frame.assign(delay=frame["delay"].map("{:.1f} min".format))
-    for i in range(6):
-        write_parquet((odd if i == 0 else frame)[400 * i : 400 * (i + 1)], tmp_path / "lake")
-    files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
-    assert report["delay"].score is not None
-    assert (report["delay"].status, report["delay"].score.kind, report["carrier"].status) == ("ok", "numeric", "ok")
-
-
-def test_a_feature_whose_files_never_agree_says_so(tmp_path: Path) -> None:
-    """Where no day has one type there are no bins; the others have theirs."""
-    frame = rows(6)
-    odd = frame.assign(delay=frame["delay"].map("{:.1f} min".format))
-    for i, (day, part) in enumerate(frame.groupby("day")):
-        folder = tmp_path / "lake" / f"date={day}"
-        folder.mkdir(parents=True)
-        for name, each in (("a", part[: 100 + i]), ("b", odd.loc[part.index][100 + i :])):
-            pq.write_table(pa.Table.from_pandas(each, preserve_index=False), folder / f"{name}.parquet")
-    files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
-    assert (report["delay"].status, report["carrier"].status) == ("not_comparable", "ok")
-    assert report["delay"].reason.startswith("its files differ in type, ")
-
-
 @pytest.mark.parametrize("harm", ["truncated", "empty", "no Parquet", "damaged pages"])
 @pytest.mark.parametrize("broken", [2, 6])
 def test_a_broken_file_fails_its_own_window_alone(tmp_path: Path, harm: str, broken: int) -> None:
@@ -454,15 +427,6 @@ def test_an_alert_resolves_when_the_data_recover(tmp_path: Path) -> None:
     (alert,) = [a for a in watch.store.alerts("flights") if a.key == "drift:delay"]
     assert alert.state == "resolved"
     assert all(event.reason for event in watch.store.alert_events(alert.id))
-
-
-def test_a_new_baseline_is_a_new_version(watch: Watch) -> None:
-    """Fitting again is an act, and the old version stays on record."""
-    backfill(watch)
-    fitted = watch.reference_windows(days(watch, LAST, LAST)[0])
-    monitoring.fit_bins(watch, fitted, now=clock(), by="ada", reason="a new model", new=True)
-    versions = {(row["feature"], row["version"]) for row in watch.store.baseline_rows("flights")}
-    assert {("delay", 1), ("delay", 2)} <= versions
 
 
 @pytest.fixture(scope="module")

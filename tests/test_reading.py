@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import monitoring, reading
+from drift import freezing, monitoring, reading
 from drift.reports import Report
 from drift.windows import Window
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
@@ -51,7 +51,7 @@ def windows(watch: Watch) -> list[Window]:
 def binnings(watch: Watch, windows: list[Window]) -> dict[str, Binning]:
     """Bins fitted on the first days."""
     monitoring.validate(watch, windows[:4], windows[:4], now=clock())
-    return monitoring.fit_bins(watch, windows[:4], now=clock(), by="ada", reason="a test")
+    return freezing.fit_bins(watch, windows[:4], now=clock(), by="ada", reason="a test")
 
 
 def test_examining_and_counting_store_nothing(

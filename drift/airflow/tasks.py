@@ -123,13 +123,13 @@ def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
 @quiet()
 def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
     """Fit the bins where there are none, and list what has to be counted."""
-    from drift import monitoring
+    from drift import freezing, monitoring
 
     watch, windows = open_watch(spec), from_keys(keys)
     missing: dict[str, None] = {}
     with recording(watch, windows):
         for window in windows:
-            binnings = monitoring.ensure_baseline(watch, window, now=clock(), by="airflow")
+            binnings = freezing.ensure_baseline(watch, window, now=clock(), by="airflow")
             uncounted = monitoring.to_profile(watch, window, force=forced(get_current_context()))
             missing |= dict.fromkeys(w.key for w in uncounted)
             log.info(
@@ -142,13 +142,13 @@ def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
 @quiet()
 def profile(spec: Monitor, key: str) -> str:
     """Count one window."""
-    from drift import monitoring
+    from drift import freezing, monitoring
 
     context = get_current_context()
     watch, window, current = open_watch(spec), Window.from_key(key), watched_windows(spec, context)
     label = watch.label(window)
     context["window_label"] = label  # type: ignore[typeddict-unknown-key]
-    with recording(watch, current), monitoring.sparing(watch, [window], current):
+    with recording(watch, current), freezing.sparing(watch, window, current):
         counted = monitoring.profile_window(watch, window, now=clock())
         log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
     return key

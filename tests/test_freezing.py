@@ -1,0 +1,68 @@
+"""Bins that are fitted once, on what most of a reference is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from drift import freezing, monitoring
+from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_parquet, write_sql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drift.reports import Report
+    from drift.watch import Watch
+    from drift.windows import Window
+
+
+def days(watch: Watch, first: int, last: int) -> list[Window]:
+    """Return the windows of those days, the last included."""
+    calendar = watch.monitor.window.calendar
+    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]
+
+
+def backfill(watch: Watch, first: int, last: int) -> list[Report]:
+    """Run those days."""
+    return monitoring.backfill(watch, days(watch, first, last), clock=clock)
+
+
+def test_a_type_that_changes_within_the_first_reference(tmp_path: Path) -> None:
+    """The feature has no bins and says why; the others have theirs."""
+    frame = rows(6)
+    odd = frame.assign(delay=frame["delay"].map("{:.1f} min".format))
+    for i in range(6):
+        write_parquet((odd if i == 0 else frame)[400 * i : 400 * (i + 1)], tmp_path / "lake")
+    files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
+    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
+    assert report["delay"].score is not None
+    assert (report["delay"].status, report["delay"].score.kind, report["carrier"].status) == ("ok", "numeric", "ok")
+
+
+def test_a_feature_whose_files_never_agree_says_so(tmp_path: Path) -> None:
+    """Where no day has one type there are no bins; the others have theirs."""
+    frame = rows(6)
+    odd = frame.assign(delay=frame["delay"].map("{:.1f} min".format))
+    for i, (day, part) in enumerate(frame.groupby("day")):
+        folder = tmp_path / "lake" / f"date={day}"
+        folder.mkdir(parents=True)
+        for name, each in (("a", part[: 100 + i]), ("b", odd.loc[part.index][100 + i :])):
+            pq.write_table(pa.Table.from_pandas(each, preserve_index=False), folder / f"{name}.parquet")
+    files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
+    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
+    assert (report["delay"].status, report["carrier"].status) == ("not_comparable", "ok")
+    assert report["delay"].reason.startswith("its files differ in type, ")
+
+
+def test_a_new_baseline_is_a_new_version(tmp_path: Path) -> None:
+    """Fitting again is an act, and the old version stays on record."""
+    write_sql(rows(6), f"sqlite:///{tmp_path / 'warehouse.db'}")
+    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", f"sqlite:///{tmp_path / 'warehouse.db'}")
+    backfill(watch, 4, 5)
+    fitted = watch.reference_windows(days(watch, 5, 5)[0])
+    freezing.fit_bins(watch, fitted, now=clock(), by="ada", reason="a new model", new=True)
+    versions = {(row["feature"], row["version"]) for row in watch.store.baseline_rows("flights")}
+    assert {("delay", 1), ("delay", 2)} <= versions
