@@ -110,6 +110,20 @@ def test_counts_are_read_once_from_run_to_run(session: Session, counting: Counti
     assert counting.asked["load_profiles"] == 3
 
 
+def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Session, counting: Counting) -> None:
+    """One question tells which of them are counted, and what the gate said of each."""
+    write(session, 0, 1, 2)
+    session.begin([nth(0), nth(1)])
+    assert session.gates("flights", [nth(2)]) == {nth(2).start: "accepted"}
+    assert len(session.load_profiles("flights", [nth(0), nth(1), nth(2)], session.active_baseline("flights"))) == 3
+    assert session.profiled("flights", [nth(1)], KEY).keys() == {nth(1).start}
+    assert counting.asked["heads"] == 1
+    session.begin()
+    session.gates("flights", [nth(2)])
+    session.profiled("flights", [nth(1)], KEY)
+    assert counting.asked["heads"] == 3
+
+
 def test_counts_that_somebody_else_replaced_are_read_again(session: Session, store: Store) -> None:
     """The store remains the truth: its digest says that what is remembered is old."""
     binnings = session.active_baseline("flights")
