@@ -146,6 +146,8 @@ def _advance(
     known = watch.store.alerts_in_play(watch.name, window.start)
     said = says(known)
     opening = {seen.key for seen in said if seen.effect == "bad"} - {alert.key for alert in known}
+    if not known and not opening:
+        return Transitions()
     if opening:
         # What opens may have been open before: whether it flaps depends on when.
         known = watch.store.alerts_in_play(watch.name, window.start, opening)

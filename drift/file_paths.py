@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -23,7 +24,7 @@ import pyarrow.fs as pafs
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Format = Literal["parquet", "csv"]
 PartitionValue = int | date | str | None
@@ -123,7 +124,7 @@ def _through_fsspec(uri: str, scheme: str) -> tuple[pafs.FileSystem, str]:
     return pafs.PyFileSystem(handler(filesystem)), base
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Listing:
     """What files there are.
 
@@ -146,12 +147,26 @@ class Listing:
     keys: dict[str, list[PartitionValue]]
     folders: Mapping[str, int]
 
-    def holds(self) -> bool:
-        """Whether no file came or went since; the files themselves may have changed."""
+    def holds(self, rows: Sequence[int] | None = None) -> bool:
+        """Whether no file came or went since; the files themselves may have changed.
+
+        Parameters
+        ----------
+        rows
+            Places of files: only their folders are looked at, and those where folders may have come. None is all.
+        """
+        asked: Iterable[str] = self.folders
+        if rows is not None:
+            asked = {*self._empty, *(os.path.dirname(self.infos[i].path) for i in rows)}  # noqa: PTH120 - of thousands
         try:
-            return bool(self.folders) and all(_changed(name) == at for name, at in self.folders.items())
+            return bool(self.folders) and all(_changed(name) == self.folders.get(name) for name in asked)
         except OSError:
             return False
+
+    @cached_property
+    def _empty(self) -> set[str]:
+        """Folders that held no file themselves."""
+        return self.folders.keys() - {os.path.dirname(info.path) for info in self.infos}  # noqa: PTH120 - the same
 
 
 def list_files(place: Place, path: str, file_format: Format | None) -> Listing:

@@ -91,11 +91,12 @@ def open_files(
     place, path = locate(files)
     known = {} if known is None else known
     listing = known.get("listing")
-    if listing is None or listing.asked != (place.files, file_format) or not listing.holds():
+    rows = _chosen(listing, chosen, place.files) if listing and listing.asked == (place.files, file_format) else None
+    if listing is None or rows is None or not listing.holds(rows if len(rows) < len(listing.infos) else None):
         listing = known["listing"] = list_files(place, path, file_format)
+        rows = _chosen(listing, chosen, place.files)
     shape, infos, keys = listing.shape, listing.infos, listing.keys
     by_partition = chosen is not None and chosen.column in keys
-    rows = _prune(keys, chosen, place.files) if chosen and by_partition else list(range(len(infos)))
     # A window without any file has the columns of the newest one.
     places = rows or [len(infos) - 1]
     now = place.filesystem.get_file_info([infos[i].path for i in places])
@@ -114,6 +115,13 @@ def open_files(
     by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
     columns = partial(_columns, place, holding, schema) if by_column else None
     return schema, place.files, read, columns, placing(keys, path)
+
+
+def _chosen(listing: Listing, chosen: WindowFilter | None, files: str) -> list[int]:
+    """Return the places of the files that may hold rows of a window, as far as their folders tell."""
+    if chosen is None or chosen.column not in listing.keys:
+        return list(range(len(listing.infos)))
+    return _prune(listing.keys, chosen, files)
 
 
 @dataclass(frozen=True, slots=True)

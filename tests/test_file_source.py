@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift import file_source
+from drift import file_paths, file_source
 from drift.config import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
 from drift.file_paths import list_files
 from drift.snapshots import Snapshot, open_snapshot
+from drift.time_bounds import WindowFilter
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
@@ -603,3 +604,47 @@ def test_folders_are_listed_anew_only_when_they_changed(
     assert (rows(), asked) == (5, 2)
     # That folder has changed just now: whether it will once more its time would not tell.
     assert (rows(), asked) == (5, 3)
+
+
+def test_of_many_folders_only_those_of_the_window_are_looked_at(
+    write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those where more may come: no file of the window is missed, wherever it appears."""
+    first, *_ = [write(f"day=2024-01-0{day}/a.parquet", x=[day]) for day in (1, 2, 3)]
+    folder = first.parent.parent
+    (folder / "day=2024-01-04").mkdir()
+    known: Opened = {}
+    looked_at: list[str] = []
+
+    def changed(name: str) -> int:
+        looked_at.append(Path(name).name)
+        return os.stat(name).st_mtime_ns  # noqa: PTH116 - as it is there
+
+    def rows(day: int) -> int:
+        start = datetime(2024, 1, day, tzinfo=UTC)
+        window = WindowFilter("day", Window(start, start + timedelta(days=1)), Calendar("1d"))
+        looked_at.clear()
+        _, _, read, *_ = file_source.open_files(str(folder), None, window, known)
+        return sum(batch.num_rows for batch in read([]))
+
+    def settle() -> None:
+        for each in (folder, *folder.iterdir()):
+            os.utime(each, (1e9, 1e9))
+
+    settle()
+    rows(1)
+    monkeypatch.setattr(file_paths, "_changed", changed)
+    assert (rows(2), sorted(looked_at)) == (1, ["day=2024-01-02", "day=2024-01-04", folder.name])
+    write("day=2024-01-03/b.parquet", x=[3, 3])
+    assert rows(2) == 1
+    assert "day=2024-01-03" not in looked_at
+    assert rows(3) == 3
+    for day in (4, 5):
+        settle()
+        rows(1)
+        write(f"day=2024-01-0{day}/a.parquet", x=[day] * day)
+        assert rows(day) == day
+    settle()
+    rows(1)
+    (folder / "day=2024-01-03" / "b.parquet").unlink()
+    assert (rows(1), rows(3)) == (1, 1)
