@@ -1,8 +1,8 @@
 # `make` lists what there is. Set PYTHON to choose the interpreter (3.11, 3.12 or 3.13) of a new .venv.
 BIN := .venv/bin
 export PYTHON
-# Two workers; tests that share an Airflow database stay together in one of them (xdist_group).
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+# Two workers, a file to one of them, so that what its tests share is made once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 CHROMIUM ?= /usr/bin/chromium
 # `make lock UPGRADE=1` takes the newest versions that fit; without it the locked ones stay.
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \

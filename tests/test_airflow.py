@@ -16,7 +16,7 @@ from tests.flights import monitor_text, rows, write_sql
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow]
 
 SOURCE = "{connection: warehouse, table: flights, time_column: day}"
 
