@@ -1,8 +1,9 @@
 # `make` lists what there is. Set PYTHON to choose the interpreter (3.11, 3.12 or 3.13) of a new .venv.
 BIN := .venv/bin
 export PYTHON
-# Two workers, a file to one of them, so that what its tests share is made once.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# Two workers; a file to one of them, so that what its tests share is made once. In order: by their number the one test
+# that takes longest would come last.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 CHROMIUM ?= /usr/bin/chromium
 # `make lock UPGRADE=1` takes the newest versions that fit; without it the locked ones stay.
 LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
