@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from dataclasses import field as default
 from datetime import UTC, date, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pyarrow as pa
@@ -166,7 +166,7 @@ def _columns(
             kind: Any = None if mixture(field) else field.type
             for file, reader in zip(files, readers, strict=True):
                 with place.reading(file.path):
-                    if name not in file.schema.names:
+                    if name not in file.names:
                         yield _repeated(file.keys.get(name), kind, file.n_rows)
                         continue
                     for batch in reader.iter_batches(_BATCH_ROWS, file.groups, columns=[name], use_threads=False):
@@ -182,11 +182,10 @@ def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequenc
     if not columns:
         return batch.select([])
     fitted: list[pa.Array[Any]] = []
-    held = set(file.schema.names)
     for name in columns:
         field = schema.field(name)
         kind: Any = None if mixture(field) else field.type
-        if name in held:
+        if name in file.names:
             column = batch.column(name)
             fitted.append(column if kind in {None, column.type} else _cast(column, kind))
         else:
@@ -211,8 +210,7 @@ def _repeated(value: PartitionValue, kind: Any, n_rows: int) -> pa.Array[Any]:
 
 def _parquet_batches(place: Place, file: _File, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Decode a file page by page: a scan by `pyarrow.dataset` would hold whole row groups, ten times the memory."""
-    held = set(file.schema.names)
-    present = [name for name in columns if name in held]
+    present = [name for name in columns if name in file.names]
     if not present:
         for start in range(0, file.n_rows, _BATCH_ROWS):
             yield pa.record_batch([pa.nulls(min(_BATCH_ROWS, file.n_rows - start))], names=[""])
@@ -234,9 +232,9 @@ def _parquet(place: Place, file: _File, source: Any, texts: Sequence[str] = ()) 
 
 def _csv_batches(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Parse a file with the types that all files share, so that 007 is text where another file has words."""
-    asked, held = set(schema.names), set(file.schema.names)
+    asked = set(schema.names)
     shared = pa.schema([schema.field(name) if name in asked else file.schema.field(name) for name in file.schema.names])
-    present = [name for name in columns if name in held]
+    present = [name for name in columns if name in file.names]
     return map(_empty_to_null, _scan_csv(file, shared, present))
 
 
@@ -261,7 +259,7 @@ def _scan_csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterato
     return (batch for batch in scanner.to_batches() if batch.num_rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _File:
     """A file, its own schema, and what its path says of its rows.
 
@@ -274,6 +272,11 @@ class _File:
     metadata: parquet.FileMetaData | None = None
     groups: list[int] = default(default_factory=list)
     fragment: Any = None
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of its own columns, which Arrow lists anew whenever it is asked."""
+        return frozenset(self.schema.names)
 
     @property
     def n_rows(self) -> int:
@@ -398,11 +401,11 @@ def _times(
     place: Place, files: Sequence[_File], shape: Format, name: str, keys: dict[str, list[PartitionValue]]
 ) -> pa.Schema:
     """Return the time column, which every file with rows must have, of types that compare."""
-    having = [file for file in files if name in file.schema.names]
+    having = [file for file in files if name in file.names]
     if not having:
         raise missing_column(name, [*_unify(files, shape).names, *keys], place.files)
     for file in files:
-        if name not in file.schema.names and (file.n_rows or not file.metadata):
+        if name not in file.names and (file.n_rows or not file.metadata):
             raise missing_column(name, file.schema.names, f"{file.path}, unlike others of {place.files},")
     known: pa.DataType = pa.null()
     first = ""
@@ -476,7 +479,7 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
 
 def _odd_texts(files: Sequence[_File], name: str) -> list[_File]:
     """Return the files in which a time is text, where in others it is none."""
-    kinds = {file.path: file.schema.field(name).type for file in files if name in file.schema.names}
+    kinds = {file.path: file.schema.field(name).type for file in files if name in file.names}
     if all(map(t.is_string, kinds.values())):
         return []
     return [file for file in files if file.path in kinds and t.is_string(kinds[file.path])]
