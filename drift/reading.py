@@ -114,10 +114,8 @@ def read_ahead(
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    source = watch.monitor.source
-    url = watch.connect(source.connection) if source.connection else None
     # Not forked: this process may hold connections and threads. Each reader is told all it needs.
-    told = watch.monitor, url, dict(binnings), list(segmentations)
+    told = watch.monitor, watch.url, dict(binnings), list(segmentations)
     pool = ProcessPoolExecutor(min(jobs - 1, len(tasks)), multiprocessing.get_context("spawn"), _Reader.begin, told)
     try:
         yield Ahead(watch.name, deque(tasks), pool, AHEAD * jobs, pool.submit(_Reader.ready))

@@ -72,10 +72,15 @@ class Watch:
         """The monitor's name."""
         return self.monitor.name
 
+    @property
+    def url(self) -> str | None:
+        """The URL of the source's database; None where the source is files."""
+        source = self.monitor.source
+        return self.connect(source.connection) if source.connection else None
+
     def snapshot(self, window: Window) -> Snapshot:
         """Open one window of the source."""
-        source, calendar = self.monitor.source, self.monitor.window.calendar
-        url = self.connect(source.connection) if source.connection else None
+        source, calendar, url = self.monitor.source, self.monitor.window.calendar, self.url
         if url is not None and source.engine != "local":
             from drift import warehouse_source
 
@@ -92,11 +97,11 @@ class Watch:
         Segments of the rows are counted where the features are.
         """
         source = self.monitor.source
-        if source.connection is None or source.engine == "local":
+        url = self.url if source.engine != "local" else None
+        if url is None:
             return None
         from drift import warehouse_source
 
-        url = self.connect(source.connection)
         if not warehouse_source.counts_inside(source.engine, url, n_rows):
             return None
         opened = warehouse_source.open_source(source, windows, calendar=self.monitor.window.calendar, url=url)

@@ -51,11 +51,9 @@ def outcome(report: Report, watch: Watch, status: str, *, told: int = 0) -> dict
         How many alerts people were told of by this run.
     """
     live = watch.store.alerts(report.monitor, ["open", "acknowledged"])
-    source = watch.monitor.source
-    url = watch.connect(source.connection) if source.connection else None
     return {
         "monitor": report.monitor,
-        "dataset": lineage.dataset(source, url, folder=str(Path.cwd())),
+        "dataset": lineage.dataset(watch.monitor.source, watch.url, folder=str(Path.cwd())),
         "window": report.window.key if report.window else None,
         "label": report.label,
         "status": status,
