@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Filled = tuple["Window", "Snapshot", int]
+"""A window, its rows not yet read, and how many there are."""
+
 
 @contextmanager
 def sparing(watch: Watch, window: Window, current: Collection[Window] = ()) -> Iterator[None]:
@@ -108,15 +111,6 @@ def fit_bins(
         columns |= watch.columns(snapshot)
     features = watch.features(columns)
     total = sum(rows for _, _, rows in filled)
-
-    alike = _alike(watch, filled, features)
-
-    def reference() -> Iterator[pa.RecordBatch]:
-        for (window, snapshot, _), own in zip(filled, alike, strict=True):
-            # Of a file that is damaged somewhere the rows before are as good as any.
-            with sparing(watch, window):
-                yield from snapshot.batches(own)
-
     options = comparison.fit_options(features, watch.monitor.features, salt=watch.name)
     inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
     if inside is not None:
@@ -124,15 +118,15 @@ def fit_bins(
 
         binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
     else:
-        binnings, problems = fit(reference(), options, expected_rows=total // len(filled))
+        binnings, problems = fit(_alike(watch, filled, features), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", watch.name, feature, problem)
     _freeze(watch, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
     return watch.store.active_baseline(watch.name)
 
 
-def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> list[list[str]]:
-    """Return of each window the features that are of the kind which they have in most rows of the reference.
+def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Read of each window the features that are of the kind which they have in most rows of the reference.
 
     So a day of another type takes no part in the fit, wherever it lies.
     """
@@ -145,13 +139,12 @@ def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> l
                 rows[found[feature]] += n_rows
         usual[feature] = next((kind for kind, _ in rows.most_common(1)), "null")
     labels = {f for f in features if watch.monitor.features.kind_for(f) == "categorical"}
-    return [
-        [f for f in features if f in found and (f in labels or found[f] in {usual[f], "null"})] for found in families
-    ]
-
-
-Filled = tuple["Window", "Snapshot", int]
-"""A window, its rows not yet read, and how many there are."""
+    for (window, snapshot, _), found in zip(filled, families, strict=True):
+        # Of a file that is damaged somewhere the rows before are as good as any.
+        with sparing(watch, window):
+            yield from snapshot.batches(
+                [f for f in features if f in found and (f in labels or found[f] in {usual[f], "null"})]
+            )
 
 
 def _freeze(

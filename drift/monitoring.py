@@ -166,9 +166,7 @@ def run_window(
     DriftError
         If a stage fails; the run is then recorded as failed, with the error.
     """
-    session = Session(watch.store)
-    session.begin(watch.remembered(window))
-    at_work = replace(watch, store=cast("Store", session))
+    at_work = replace(watch, store=cast("Store", Session(watch.store, expected=watch.remembered(window))))
     return _run(at_work, window, clock=clock, force=force, page=page, url=url)
 
 

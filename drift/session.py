@@ -38,6 +38,8 @@ class Session:
     ----------
     store
         Everything is written there at once, by the stage that writes it.
+    expected
+        Windows that the run will ask about: what is known of them is asked for at once.
     """
 
     store: Store

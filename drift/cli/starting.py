@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def without_plugins() -> None:
@@ -21,19 +25,25 @@ def import_special_functions() -> None:
     hundred functions, which nobody reads here. This is for a process of our own alone.
     """
     numpy: Any = import_module("numpy")
-    named, listed = numpy.__all__, numpy.__dir__
-    numpy.__all__ = [name for name in named if name in vars(numpy)]
-    numpy.__dir__ = lambda: list(vars(numpy))
+    loaded = [name for name in numpy.__all__ if name in vars(numpy)]
+    with (
+        _instead(numpy, __all__=loaded, __dir__=lambda: list(vars(numpy))),
+        _instead(import_module("scipy._lib._array_api"), FunctionDoc=_Undocumented),
+    ):
+        import scipy.special  # noqa: F401
+
+
+@contextmanager
+def _instead(module: Any, **others: object) -> Iterator[None]:
+    """Have names of a module, where it has them, mean something else for a while."""
+    before = {name: vars(module)[name] for name in others if name in vars(module)}
+    for name in before:
+        setattr(module, name, others[name])
     try:
-        functions: Any = import_module("scipy._lib._array_api")
-        documented = vars(functions).get("FunctionDoc")
-        functions.FunctionDoc = _Undocumented
-        try:
-            import scipy.special  # noqa: F401
-        finally:
-            functions.FunctionDoc = documented
+        yield
     finally:
-        numpy.__all__, numpy.__dir__ = named, listed
+        for name, value in before.items():
+            setattr(module, name, value)
 
 
 class _Undocumented(defaultdict[str, list[str]]):
