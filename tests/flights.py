@@ -18,6 +18,8 @@ from drift.watch import Watch
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drift.windows import Window
+
 FIRST = date(2024, 1, 1)
 
 OPENED: list[Store] = []
@@ -82,3 +84,9 @@ def open_watch(results: str, warehouse: str, text: str | None = None) -> Watch:
     store = Store.open(results, create=True)
     OPENED.append(store)
     return Watch(parse_monitor(text or monitor_text(SQL)), store, lambda _name: warehouse)
+
+
+def days(watch: Watch, first: int, last: int) -> list[Window]:
+    """Return the windows of those days, the last included."""
+    calendar = watch.monitor.window.calendar
+    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]

@@ -12,10 +12,10 @@ from drift import baselines, evaluation
 from drift.config import parse_monitor
 from drift.errors import DriftError
 from drift.watch import Watch
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql
 from tests.test_cli import runner
 from tests.test_comparison import kl
-from tests.test_monitoring import LAST, backfill, days, dump, shifted
+from tests.test_monitoring import LAST, backfill, dump, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drift import freezing, monitoring
-from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.flights import clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.reports import Report
     from drift.watch import Watch
-    from drift.windows import Window
-
-
-def days(watch: Watch, first: int, last: int) -> list[Window]:
-    """Return the windows of those days, the last included."""
-    calendar = watch.monitor.window.calendar
-    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]
 
 
 def backfill(watch: Watch, first: int, last: int) -> list[Report]:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from drift import alerting, evaluation, freezing, monitoring
 from drift.demo import resource
 from drift.errors import SourceError, StoreError
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 from tests.test_comparison import kl
 
 if TYPE_CHECKING:
@@ -34,12 +34,6 @@ def shifted(frame: pd.DataFrame, by: float = 8.0) -> pd.DataFrame:
     frame = frame.copy()
     frame.loc[frame["day"] == FIRST + timedelta(days=LAST), "delay"] += by
     return frame
-
-
-def days(watch: Watch, first: int, last: int) -> list[Window]:
-    """Return the windows of those days, the last included."""
-    calendar = watch.monitor.window.calendar
-    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]
 
 
 def dump(watch: Watch) -> dict[str, list[tuple[object, ...]]]:

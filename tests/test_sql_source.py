@@ -20,6 +20,7 @@ from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, S
 from drift.snapshots import Snapshot, open_snapshot
 from drift.time_bounds import WindowFilter
 from drift.windows import Calendar, Window
+from tests.times import TIMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,19 +171,7 @@ def test_duplicate_names_in_a_query_are_refused(postgres_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("declared", "inside", "outside"),
-    [
-        ("timestamp with time zone", "2013-02-08 05:00:00+00", "2013-02-08 04:59:59.999999+00"),
-        ("timestamp", "2013-02-08 00:00:00", "2013-02-07 23:59:59.999999"),
-        ("date", "2013-02-08", "2013-02-09"),
-        ("text", "2013-02-08T05:00:00Z", "2013-02-09T05:00:00Z"),
-        ("varchar(40)", "2013-02-08 05:00:00.000+00:00", "2013-02-09 05:00:00.000+00:00"),
-        ("text", "2013-02-08 23:59", "2013-02-09 00:00"),
-        ("text", "2013-02-08", "2013-02-09"),
-        ("bigint", 1360299600, 1360386000),
-        ("bigint", 1360299600000, 1360386000000),
-        ("integer", 20130208, 20130209),
-        ("numeric", 1360299600.5, 1360386000.5),
-    ],
+    [*TIMES, ("text", "2013-02-08", "2013-02-09"), ("numeric", 1360299600.5, 1360386000.5)],
 )
 def test_times_of_every_kind_in_sql(database_url: str, declared: str, inside: object, outside: object) -> None:
     """The bounds speak the column's language; rows without a time are in no window."""

@@ -13,6 +13,7 @@ from drift.errors import MissingExtra, SourceMissing
 from drift.time_bounds import WindowFilter
 from drift.warehouse_source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window
+from tests.times import TIMES
 
 if TYPE_CHECKING:
     from tests.warehouses import Ducks, Postgres
@@ -23,22 +24,13 @@ DAY = NEW_YORK.starting(date(2013, 2, 8))
 
 # --- windows ----------------------------------------------------------------------------------------------------------
 
-TIMES = [
-    ("timestamp with time zone", "2013-02-08 05:00:00+00", "2013-02-08 04:59:59.999999+00"),
-    ("timestamp", "2013-02-08 00:00:00", "2013-02-07 23:59:59.999999"),
-    ("date", "2013-02-08", "2013-02-09"),
-    ("text", "2013-02-08T05:00:00Z", "2013-02-09T05:00:00Z"),
-    ("varchar(40)", "2013-02-08 05:00:00.000+00:00", "2013-02-09 05:00:00.000+00:00"),
-    ("text", "2013-02-08 23:59", "2013-02-09 00:00"),
-    ("bigint", 1360299600, 1360386000),
-    ("bigint", 1360299600000, 1360386000000),
-    ("integer", 20130208, 20130209),
+FRACTIONS = [
     ("numeric(20,1)", 1360299600.5, 1360386000.5),
     ("double precision", 1360299600.5, 1360386000.5),
 ]
 
 
-@pytest.mark.parametrize(("declared", "inside", "outside"), TIMES)
+@pytest.mark.parametrize(("declared", "inside", "outside"), [*TIMES, *FRACTIONS])
 def test_windows_of_every_kind_of_time(
     database: Ducks | Postgres, declared: str, inside: object, outside: object
 ) -> None:
