@@ -31,9 +31,10 @@ test-browser: .venv/.dev build/browser/.installed ## Click through the dashboard
 test-faults: .venv/.dev ## Kill, stop, starve and crowd runs by the hundred, and compare what is left with an undisturbed run (an hour)
 	@$(BIN)/python -m pytest -q -s -m faults tests/faults tests/load $(FAULTS_ARGS)
 
-lint: .venv/.dev ## Check style and formatting
+lint: .venv/.dev ## Check style, formatting and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 format: .venv/.dev ## Mend style and formatting
 	@$(BIN)/ruff check --fix .
@@ -96,7 +97,7 @@ down: ## Stop the containers; their volumes stay
 	@python3 docker/secrets_to_env.py .env.example .env
 
 clean: ## Remove what was built and what the demo made; .venv and .env stay
-	@rm -rf build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build dist demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # What drives the browser lives in an environment of its own, beside Drift's.
