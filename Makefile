@@ -34,7 +34,7 @@ test-faults: .venv/.dev ## Kill, stop, starve and crowd runs by the hundred, and
 lint: .venv/.dev ## Check style, formatting and who imports whom
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: .venv/.dev ## Mend style and formatting
 	@$(BIN)/ruff check --fix .
