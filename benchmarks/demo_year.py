@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from drift import demo, monitoring
-from drift.config import load_monitor
+from drift.config.config import load_monitor
 from drift.diary import diary
 from drift.store import Store
 from drift.watch import Watch

@@ -21,7 +21,7 @@ from scipy.stats import spearmanr
 
 from drift import comparison, divergence, evaluation
 from drift.binning import NumericBinning
-from drift.config import Detection, parse_monitor
+from drift.config.config import Detection, parse_monitor
 from drift.counting import count_numbers
 from drift.fitting import fit_categorical, fit_numeric
 from drift.histograms import Histogram, Profile

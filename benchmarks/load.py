@@ -27,7 +27,7 @@ from pyarrow import parquet
 from benchmarks.processes import load, table
 from benchmarks.scale import databases
 from drift import monitoring
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.store import Store
 from drift.watch import Watch
 from tests.faults.crowd import together

@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from benchmarks.faults import ELSEWHERE, NINE, Fault
 from benchmarks.peer_rules import RULES, Sample, told_by
 from drift import comparison, evaluation, replay
-from drift.config import load_monitor
+from drift.config.config import load_monitor
 from drift.counting import count
 from drift.fitting import fit
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.binning import Binning
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate, Report

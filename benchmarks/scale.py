@@ -117,7 +117,7 @@ def daily(options: argparse.Namespace) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from drift.config import parse_monitor
+    from drift.config.config import parse_monitor
     from drift.monitoring import backfill, run_window
     from drift.store import Store
     from drift.watch import Watch
@@ -185,7 +185,7 @@ def judged(features: int) -> Report:
 
     from drift.binning import NumericBinning
     from drift.comparison import assess
-    from drift.config import Detection
+    from drift.config.config import Detection
     from drift.histograms import Histogram, Profile, Summary
     from drift.reports import Report
 

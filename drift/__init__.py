@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from drift.comparison import compare
-    from drift.config import Monitor, load_monitor
-    from drift.detection_settings import Detection
+    from drift.config.config import Monitor, load_monitor
+    from drift.config.detection_settings import Detection
+    from drift.config.features import Features
     from drift.errors import DriftError
-    from drift.features import Features
     from drift.reports import Report
 
 __version__ = "0.1.0"
@@ -29,10 +29,10 @@ __all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__versio
 
 _HOMES = {
     "compare": "comparison",
-    "Detection": "detection_settings",
-    "Features": "features",
-    "Monitor": "config",
-    "load_monitor": "config",
+    "Detection": "config.detection_settings",
+    "Features": "config.features",
+    "Monitor": "config.config",
+    "load_monitor": "config.config",
     "DriftError": "errors",
     "Report": "reports",
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts import Alert
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.scores import Verdict
     from drift.silences import Silence
     from drift.store import Store

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from drift.alert_policy import Kind, Policy
+    from drift.config.alert_policy import Kind, Policy
 
 State = Literal["open", "acknowledged", "resolved"]
 Transition = Literal[

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from drift import alerting, evaluation, freezing, monitoring
+from drift.config.references import describe_span
 from drift.errors import DriftError
-from drift.references import describe_span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.config.references import WindowSpec
 from drift.errors import DriftError
 from drift.observations import Observation, observations
-from drift.references import WindowSpec
 from drift.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:

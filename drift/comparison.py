@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from drift import columnwise, usual
+from drift.config.detection_settings import Detection, Persistence
+from drift.config.features import Features
 from drift.counting import count
 from drift.detection import judge
-from drift.detection_settings import Detection, Persistence
 from drift.evidence import Evidence
-from drift.features import Features
 from drift.fitting import FitOptions, fit
 from drift.kinds import same_family
 from drift.measurement import measure, together

@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from drift.config.references import MIN_SEASON
 from drift.histograms import Histogram, Profile, Summary
 from drift.measurement import corrected
-from drift.references import MIN_SEASON
 from drift.refinement import refined_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from drift.detection_settings import Detection
+    from drift.config.detection_settings import Detection
 
 EMPTY = Profile(None, 0, {})
 """The profile of no window: the zero of ``+``."""

@@ -157,8 +157,8 @@ def _fill(path: Path, table: Any) -> None:
 
 
 def _watch(folder: Path) -> Watch:
-    from drift.config import load_monitor
-    from drift.connections import resolve_url
+    from drift.config.config import load_monitor
+    from drift.config.connections import resolve_url
     from drift.store import Store
     from drift.watch import Watch
 
@@ -211,7 +211,7 @@ def _run_dag(folder: Path) -> None:
 
 
 def _calendar() -> Any:
-    from drift.config import load_monitor
+    from drift.config.config import load_monitor
 
     return load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml").window.calendar
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from drift.alert_settings import Alerts, NotifyType, Route
     from drift.alerts import Page, Transitions
+    from drift.config.alert_settings import Alerts, NotifyType, Route
     from drift.reports import Report
 
 SCHEMA = "drift.alert"

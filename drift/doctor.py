@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import sqlalchemy as sa
 
 from drift import database, migrate
-from drift.config import load_monitor, monitor_files
+from drift.config.config import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
 from drift.store import Store
@@ -27,7 +27,7 @@ from drift.watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from drift.config import Monitor
+    from drift.config.config import Monitor
 
 State = Literal["ok", "warn", "fail"]
 

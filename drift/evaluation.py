@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drift import comparison, composition, logs, standing
+from drift.config.references import fixed_windows
 from drift.errors import StoreError
 from drift.histograms import Profile
 from drift.kinds import is_comparable
-from drift.references import fixed_windows
 from drift.reports import Finding, Report
 from drift.tables import WHOLE
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift.alert_policy import Policy
 from drift.alerts import NEWS, Alert, Event, Page, Transition, Transitions, closes_after, fold
+from drift.config.alert_policy import Policy
 from drift.scores import SEVERITY_RANK
 from drift.telling import BACKFILL, LATE, SUPERSEDED, UNHEARD, Hush, Moment, flaps, is_news, kept, owed
 

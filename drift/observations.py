@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drift.alert_policy import Kind
+    from drift.config.alert_policy import Kind
     from drift.reports import FindingKind, Report
     from drift.scores import Severity, Status, Verdict
     from drift.windows import Window

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.detection_settings import Detection, Persistence
+    from drift.config.detection_settings import Detection, Persistence
     from drift.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate

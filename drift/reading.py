@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from drift.binning import Binning
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.histograms import Profile
     from drift.outcomes import Outcome
     from drift.reports import Gate

@@ -13,9 +13,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from drift import alerting, evaluation, monitoring, records
+from drift.config.settings import changes
 from drift.errors import DriftError, StoreError
 from drift.scores import Past
-from drift.settings import changes
 from drift.tables import WHOLE
 from drift.watch import Watch
 from drift.windows import Window
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from drift.alerts import Alert, Event, Page, Transition
     from drift.binning import Binning
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.histograms import Profile
     from drift.records import Row
     from drift.reports import Gate, Report

@@ -10,7 +10,7 @@ from drift.scores import STATUS_ORDER
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drift.features import Role
+    from drift.config.features import Role
     from drift.scores import Status, Verdict
 
 ROLES: tuple[Role, ...] = ("input", "prediction", "label")

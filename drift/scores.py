@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from drift.config.features import Role
     from drift.divergence import Smoothing
-    from drift.features import Role
     from drift.kinds import Kind
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from drift.config.features import matches
 from drift.errors import DriftError
-from drift.features import matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from drift.config import Source
+    from drift.config.config import Source
     from drift.file_source import Opened
     from drift.windows import Calendar, Window
 
@@ -131,7 +131,7 @@ def open_snapshot(
     calendar
         Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
     url
-        The database's SQLAlchemy URL; see `drift.connections.resolve_url`.
+        The database's SQLAlchemy URL; see `drift.config.connections.resolve_url`.
     known
         What was opened for an earlier window of the same files; see `drift.file_source.open_files`.
 

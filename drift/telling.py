@@ -18,8 +18,8 @@ from drift.scores import SEVERITY_RANK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from drift.alert_policy import Policy
     from drift.alerts import Alert, Transition
+    from drift.config.alert_policy import Policy
     from drift.silences import Silence
 
 BACKFILL = "backfill: nobody is told of one"

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from drift import lifecycle
 from drift.alerting import closing_of
+from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
+from drift.config.settings import changes, snippet
 from drift.detection import judge
-from drift.detection_settings import Detection, Effect, EffectOverride, Persistence
 from drift.errors import DriftError
 from drift.observations import observations
 from drift.planting import Recall, plant, plant_again, recall, remembered, under
 from drift.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
-from drift.settings import changes, snippet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drift.alerts import Alert
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.planting import Planted
     from drift.reports import Report
     from drift.scores import Past

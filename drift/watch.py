@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drift import snapshots
+from drift.config.references import describe_span, fixed_windows
 from drift.histograms import Profile
-from drift.references import describe_span, fixed_windows
 from drift.segments import Segmentation, key_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.binning import Binning
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.file_source import Opened
     from drift.snapshots import Snapshot
     from drift.store import Store

@@ -21,7 +21,7 @@ from drift.windows import Calendar, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from drift.alert_policy import Policy
+    from drift.config.alert_policy import Policy
     from drift.reports import Finding, Gate
     from drift.scores import Severity, Status
 

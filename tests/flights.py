@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.store import Store
 from drift.watch import Watch
 

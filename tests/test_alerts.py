@@ -9,8 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alert_policy import Policy
 from drift.alerts import NEWS, PAGED, Alert, alert_id, closes_after, fold
+from drift.config.alert_policy import Policy
 from tests.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 
 WORDS = st.lists(st.sampled_from(list(SAYINGS)), min_size=1, max_size=12)

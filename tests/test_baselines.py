@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift import baselines, evaluation
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.errors import DriftError
 from drift.watch import Watch
 from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql

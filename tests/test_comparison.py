@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drift.comparison import compare, fit_options, schema_findings
-from drift.config import Detection, Effect, Features, Persistence
+from drift.config.config import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
 from drift.fitting import SAMPLE
 

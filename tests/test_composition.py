@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drift.binning import CategoricalBinning
 from drift.composition import compose, from_baseline, least_drifted, merge
-from drift.config import Detection
+from drift.config.config import Detection
 from drift.counting import count_numbers
 from drift.fitting import fit_numeric
 from drift.histograms import Histogram, Profile

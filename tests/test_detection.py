@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.config import Detection, EffectOverride, Persistence
+from drift.config.config import Detection, EffectOverride, Persistence
 from drift.detection import FAST_KL, FAST_MARGIN, VAST, judge
 from drift.measurement import measure
 from drift.scores import CellShift, Past, Score

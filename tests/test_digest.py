@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alert_policy import Policy
-from drift.alert_settings import Alerts
 from drift.binning import CategoricalBinning
-from drift.config import Route
+from drift.config.alert_policy import Policy
+from drift.config.alert_settings import Alerts
+from drift.config.config import Route
 from drift.digest import Links, Notification, merge, newest, notifications
 from drift.evidence import Evidence
 from drift.histograms import Histogram

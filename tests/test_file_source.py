@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from drift import file_paths, file_source
-from drift.config import Source
+from drift.config.config import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
 from drift.file_paths import list_files
 from drift.snapshots import Snapshot, open_snapshot

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from drift.alert_policy import Policy
 from drift.alerts import Transitions
+from drift.config.alert_policy import Policy
 from drift.lifecycle import advance
 from drift.scores import SEVERITY_RANK
 from drift.silences import mute

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from drift.config.sources import Source
 from drift.lineage import dataset
-from drift.sources import Source
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 
 from drift import evaluation, monitoring
 from drift.alerts import PAGED
+from drift.config.settings import with_settings
 from drift.errors import StoreError
 from drift.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
-from drift.settings import with_settings
 from drift.store import Store
 from drift.watch import Watch, binning_key
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql

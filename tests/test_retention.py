@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift import monitoring, retention, tables
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.errors import DriftError
 from drift.store import Store
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.features import Role
+from drift.config.features import Role
 from drift.rollups import ROLES, roll_up
 from drift.scores import STATUS_ORDER, Status, Verdict
 from tests.test_reports import verdict

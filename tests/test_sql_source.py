@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift import sql_source, sql_types
-from drift.config import Source
+from drift.config.config import Source
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
 from drift.snapshots import Snapshot, open_snapshot
 from drift.time_bounds import WindowFilter

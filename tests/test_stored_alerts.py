@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift import lifecycle
-from drift.alert_policy import Policy
 from drift.answers import answer
+from drift.config.alert_policy import Policy
 from drift.errors import StoreConflict, StoreError
 from drift.silences import mute, unmute
 from drift.store import Store

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drift.comparison import assess
-from drift.config import Detection
+from drift.config.config import Detection
 from drift.counting import count_numbers
 from drift.errors import StoreError
 from drift.fitting import fit_numeric

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drift.alert_policy import Policy
+from drift.config.alert_policy import Policy
 from drift.telling import BACKFILL, LATE, Hush
 from tests.alert_samples import Record, check_laws, say
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
+from drift.config.settings import with_settings
 from drift.errors import DriftError
 from drift.planting import plant
 from drift.replay import Memory, replay, windows_run
-from drift.settings import with_settings
 from drift.tuning import MUTED, Scored, Trial, _quieten, calls, lead_needed, rejudge, search, try_out, tune, with_floor
 from drift.watch import Watch
 from tests.flights import SQL, monitor_text

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift import outcomes, validation
-from drift.config import Expectation
+from drift.config.config import Expectation
 from drift.errors import MissingExtra, ValidationError
 from drift.validation import Outcome, check_expectations, columns_needed, decide, validate
 

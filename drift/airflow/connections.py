@@ -27,7 +27,7 @@ def connection_url(conn_id: str) -> str:
     try:
         connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
-        from drift.connections import resolve_url
+        from drift.config.connections import resolve_url
 
         return resolve_url(conn_id, os.environ)
     hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]

@@ -17,14 +17,14 @@ from airflow.sdk.exceptions import AirflowFailException
 from drift.airflow import tasks
 from drift.airflow.failures import DriftNotifier
 from drift.airflow.waiting import WaitForData
-from drift.config import load_monitor, monitor_files
+from drift.config.config import load_monitor, monitor_files
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from drift.arrival import Wait
-    from drift.config import Monitor
+    from drift.config.config import Monitor
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from drift import clearance
 from drift.airflow.connections import results
 from drift.airflow.runs import clock, windows_of
-from drift.config import Monitor, load_monitor
+from drift.config.config import Monitor, load_monitor
 from drift.windows import Span
 
 if TYPE_CHECKING:

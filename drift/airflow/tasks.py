@@ -18,7 +18,7 @@ from drift.windows import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.reports import Report
     from drift.watch import Watch
 

@@ -35,9 +35,9 @@ def compare(
     """
     import_special_functions()
     from drift.comparison import compare as compare_tables
-    from drift.detection_settings import Detection, Effect, Persistence
-    from drift.features import Features
-    from drift.refusals import parse_options
+    from drift.config.detection_settings import Detection, Effect, Persistence
+    from drift.config.features import Features
+    from drift.config.refusals import parse_options
 
     features, detection = parse_options(
         lambda: (

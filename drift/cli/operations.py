@@ -19,7 +19,7 @@ def doctor(
 ) -> None:
     """Look at everything an installation needs, and say what to do. Exits with 1 if something fails."""
     from drift import doctor as examination
-    from drift.connections import resolve_url
+    from drift.config.connections import resolve_url
     from drift.rendering import check_line
 
     checks = []

@@ -37,9 +37,9 @@ def replay(
 
     import_special_functions()
     from drift import replay as replays
-    from drift.config import load_monitor
+    from drift.config.config import load_monitor
+    from drift.config.settings import adopt, read_settings, with_settings
     from drift.rendering import replay_tables
-    from drift.settings import adopt, read_settings, with_settings
 
     watch = open_watch(monitor, folder, database)
     asked = adopt(watch.monitor, load_monitor(config)) if config else watch.monitor

@@ -16,7 +16,7 @@ from drift.errors import ConfigError, DriftError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from drift.config import Monitor
+    from drift.config.config import Monitor
     from drift.reports import Report
     from drift.store import Store
     from drift.watch import Watch
@@ -66,8 +66,8 @@ def open_store(database: str) -> Store:
 
 def open_watch(name: str, folder: Path, database: str) -> Watch:
     """Open a monitor, by its name or the path of its file, on the results database."""
-    from drift.config import load_monitor
-    from drift.connections import resolve_url
+    from drift.config.config import load_monitor
+    from drift.config.connections import resolve_url
     from drift.watch import Watch
 
     path = Path(name)
@@ -82,7 +82,7 @@ def open_watch(name: str, folder: Path, database: str) -> Watch:
 
 def find_monitor(name: str, folder: Path) -> Monitor:
     """Return a monitor by name; a broken file beside it is in its way only where it may be the one that is meant."""
-    from drift.config import load_monitor, monitor_files
+    from drift.config.config import load_monitor, monitor_files
 
     known, problems = {}, []
     for path in monitor_files(folder):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from drift.config.references import describe_span, fixed_windows
 from drift.errors import WindowError
-from drift.references import describe_span, fixed_windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from drift import database, tables
+from drift.config.references import describe_span
 from drift.dashboard.formatting import STATUSES, clipped
-from drift.references import describe_span
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:

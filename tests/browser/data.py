@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from drift import demo, migrate, monitoring
-from drift.config import load_monitor
+from drift.config.config import load_monitor
 from drift.store import Store
 from drift.tables import metadata
 from drift.watch import Watch

@@ -13,7 +13,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from drift import monitoring
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.store import Store
 from drift.watch import Watch
 from tests.faults import work

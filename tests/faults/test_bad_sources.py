@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift import monitoring
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.errors import SourceError, SourceUnreachable
 from drift.store import Store
 from drift.watch import Watch

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift import monitoring
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.store import Store
 from drift.watch import Watch
 from tests.faults import work

@@ -14,7 +14,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from drift import alerting, migrate, monitoring, tables
-from drift.config import parse_monitor
+from drift.config.config import parse_monitor
 from drift.errors import SourceError
 from drift.store import Store
 from drift.watch import Watch

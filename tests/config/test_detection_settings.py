@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from drift.detection_settings import Detection, Effect, EffectOverride, Persistence
+from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
+from drift.config.refusals import parse_options
 from drift.errors import ConfigError
-from drift.refusals import parse_options
 
 
 def test_the_thresholds_of_a_feature() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.config.features import Features, matches, most_specific
+from drift.config.refusals import parse_options
 from drift.errors import ConfigError
-from drift.features import Features, matches, most_specific
-from drift.refusals import parse_options
 
 NAMES = st.text(alphabet="ab_*?[]", min_size=1, max_size=6)
 

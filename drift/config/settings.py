@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from drift import yaml_lines
-from drift.config import parse_monitor
+from drift.config import yaml_lines
+from drift.config.config import parse_monitor
+from drift.config.references import with_min_windows
 from drift.errors import ConfigError
-from drift.references import with_min_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from drift.config import Monitor
-    from drift.refusals import Model
+    from drift.config.config import Monitor
+    from drift.config.refusals import Model
 
 KINDS = ("trailing", "fixed", "previous", "same_weekday")
 """The kinds of a reference, of which a monitor has exactly one."""

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config import Monitor, Reference, Source, WindowSpec
+from drift.config.config import Monitor, Reference, Source, WindowSpec
+from drift.config.references import MAX_WINDOWS, describe_span
+from drift.config.refusals import parse_options
 from drift.errors import ConfigError, WindowError
-from drift.references import MAX_WINDOWS, describe_span
-from drift.refusals import parse_options
 from drift.windows import Calendar
 
 NEW_YORK = Calendar("1d", "America/New_York")

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import yaml_lines
-from drift.yaml_lines import MAX_BYTES, Problem, decode, dump, read
+from drift.config import yaml_lines
+from drift.config.yaml_lines import MAX_BYTES, Problem, decode, dump, read
 
 
 @pytest.fixture(params=["SafeLoader", "CSafeLoader"], autouse=True)

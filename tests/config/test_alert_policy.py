@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drift.alert_policy import Policy
+from drift.config.alert_policy import Policy
 from drift.errors import DriftError
 
 

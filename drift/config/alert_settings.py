@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from drift import hours
-from drift.alert_policy import Kind, Policy
+from drift.config import hours
+from drift.config.alert_policy import Kind, Policy
+from drift.config.features import matches, most_specific
+from drift.config.hours import Hours
+from drift.config.phrases import shorten
+from drift.config.refusals import Model, Text, refuse, refuse_value, split_message
+from drift.config.sources import IDENTIFIER, SECRET
 from drift.errors import WindowError
-from drift.features import matches, most_specific
-from drift.hours import Hours
-from drift.phrases import shorten
-from drift.refusals import Model, Text, refuse, refuse_value, split_message
-from drift.sources import IDENTIFIER, SECRET
 from drift.windows import Span, load_timezone
 
 if TYPE_CHECKING:

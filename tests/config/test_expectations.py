@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.config.expectations import Expectation, canonical
+from drift.config.refusals import parse_options
 from drift.errors import ConfigError
-from drift.expectations import Expectation, canonical
-from drift.refusals import parse_options
 
 NULLS = "expect_column_values_to_not_be_null"
 

@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from drift import cron, yaml_lines
-from drift.alert_settings import Alerts, Route
-from drift.detection_settings import Detection, Effect, EffectOverride, Persistence
+from drift.config import cron, yaml_lines
+from drift.config.alert_settings import Alerts, Route
+from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
+from drift.config.expectations import Expectation, canonical
+from drift.config.features import Features, Kind, matches, most_specific
+from drift.config.phrases import shorten
+from drift.config.references import Reference, WindowSpec, default_reference, with_min_windows
+from drift.config.refusals import Model, Refusal, Text, check, in_doubt, refuse, refuse_value
+from drift.config.sources import Source
 from drift.errors import ConfigError
-from drift.expectations import Expectation, canonical
-from drift.features import Features, Kind, matches, most_specific
-from drift.phrases import shorten
-from drift.references import Reference, WindowSpec, default_reference, with_min_windows
-from drift.refusals import Model, Refusal, Text, check, in_doubt, refuse, refuse_value
-from drift.sources import Source
 
 if TYPE_CHECKING:
+    from drift.config.yaml_lines import Document
     from drift.windows import Window
-    from drift.yaml_lines import Document
 
 __all__ = [
     "Alerts",

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from drift.config import Monitor, parse_monitor
+from drift.config.config import Monitor, parse_monitor
+from drift.config.settings import adopt, changes, read_settings, snippet, with_settings
 from drift.errors import ConfigError
-from drift.settings import adopt, changes, read_settings, snippet, with_settings
 from tests.flights import SQL, monitor_text
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.config.hours import Hours, never_over, over_at
 from drift.errors import WindowError
-from drift.hours import Hours, never_over, over_at
 
 NEW_YORK = ZoneInfo("America/New_York")
 

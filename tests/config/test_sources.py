@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from drift.config.refusals import parse_options
+from drift.config.sources import Source
 from drift.errors import ConfigError
-from drift.refusals import parse_options
-from drift.sources import Source
 
 
 def told(**keys: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.connections import resolve_url, variable_of
+from drift.config.connections import resolve_url, variable_of
 from drift.errors import ConfigError, SourceMissing
 
 if TYPE_CHECKING:

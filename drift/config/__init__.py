@@ -1,0 +1,1 @@
+"""Configuration: what a person writes, checked as a whole before anything runs."""
