@@ -61,7 +61,7 @@ READ = ("overview", "heatmap, 30 windows", "feature, 90 windows", "the chart of 
 
 def fill(results: Store, report: Report, windows: Sequence[Window], label: str) -> None:
     """Store a year of reports, and the counts of its last windows."""
-    from drift.histograms import Profile
+    from drift.profiles.histograms import Profile
 
     config = {"name": "bench", "window": {"every": "1d", "timezone": "UTC"}}
     results.save_monitor("bench", "c0ffee", config, NOW)

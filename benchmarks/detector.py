@@ -18,9 +18,9 @@ from scipy.stats import entropy
 
 from benchmarks.processes import load, table
 from drift import divergence
-from drift.binning import NumericBinning
-from drift.histograms import Histogram
 from drift.measurement import measure
+from drift.profiles.binning import NumericBinning
+from drift.profiles.histograms import Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

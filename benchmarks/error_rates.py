@@ -20,13 +20,13 @@ from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
 from drift import comparison, divergence, evaluation
-from drift.binning import NumericBinning
 from drift.config.config import Detection, parse_monitor
-from drift.counting import count_numbers
-from drift.fitting import fit_categorical, fit_numeric
-from drift.histograms import Histogram, Profile
 from drift.measurement import measure
-from drift.refinement import refined
+from drift.profiles.binning import NumericBinning
+from drift.profiles.counting import count_numbers
+from drift.profiles.fitting import fit_categorical, fit_numeric
+from drift.profiles.histograms import Histogram, Profile
+from drift.profiles.refinement import refined
 from drift.replay import Memory, offline
 from drift.reports import Report
 from drift.scores import Past
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.scores import Score
     from drift.store import Store
     from drift.watch import Watch

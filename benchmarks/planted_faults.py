@@ -31,17 +31,17 @@ from benchmarks.faults import ELSEWHERE, NINE, Fault
 from benchmarks.peer_rules import RULES, Sample, told_by
 from drift import comparison, evaluation, replay
 from drift.config.config import load_monitor
-from drift.counting import count
-from drift.fitting import fit
+from drift.profiles.counting import count
+from drift.profiles.fitting import fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
     from drift.config.config import Monitor
-    from drift.histograms import Profile
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate, Report
     from drift.scores import Verdict

@@ -183,10 +183,10 @@ def judged(features: int) -> Report:
     """Return a report of so many features, as a monitor would have made it."""
     import numpy as np
 
-    from drift.binning import NumericBinning
     from drift.comparison import assess
     from drift.config.config import Detection
-    from drift.histograms import Histogram, Profile, Summary
+    from drift.profiles.binning import NumericBinning
+    from drift.profiles.histograms import Histogram, Profile, Summary
     from drift.reports import Report
 
     rng = np.random.default_rng(6)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.reports import Report
     from drift.watch import Watch
     from drift.windows import Window

@@ -8,16 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift import columnwise, usual
+from drift import usual
 from drift.config.detection_settings import Detection, Persistence
 from drift.config.features import Features
-from drift.counting import count
 from drift.detection import judge
 from drift.evidence import Evidence
-from drift.fitting import FitOptions, fit
-from drift.kinds import same_family
 from drift.measurement import measure, together
-from drift.refinement import refined
+from drift.profiles import columnwise
+from drift.profiles.counting import count
+from drift.profiles.fitting import FitOptions, fit
+from drift.profiles.kinds import same_family
+from drift.profiles.refinement import refined
 from drift.reports import Finding, Report
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from drift.histograms import Histogram, Profile
+    from drift.profiles.histograms import Histogram, Profile
     from drift.scores import CellShift, Past, Score
 
 NOTICE = 0.004
@@ -234,8 +235,8 @@ def arrived(profile: Profile, watched: Features) -> Profile:
 
     Examples
     --------
-    >>> from drift.binning import BOOLEAN
-    >>> from drift.histograms import Histogram, Profile
+    >>> from drift.profiles.binning import BOOLEAN
+    >>> from drift.profiles.histograms import Histogram, Profile
     >>> late = Profile(None, 9, {"paid": Histogram(BOOLEAN, [0, 0, 0, 0, 9])})
     >>> dict(arrived(late, Features(roles={"paid": "label"})).histograms), list(arrived(late, Features()).histograms)
     ({}, ['paid'])

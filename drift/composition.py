@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift.config.references import MIN_SEASON
-from drift.histograms import Histogram, Profile, Summary
 from drift.measurement import corrected
-from drift.refinement import refined_pairs
+from drift.profiles.histograms import Histogram, Profile, Summary
+from drift.profiles.refinement import refined_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -39,8 +39,8 @@ def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, dateti
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.histograms import Histogram
     >>> from drift.windows import Calendar
     >>> days = list(Calendar("1d").between(datetime(2013, 2, 7, tzinfo=UTC), datetime(2013, 2, 10, tzinfo=UTC)))
     >>> carriers = CategoricalBinning(("UA",))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from drift import comparison, composition, logs, standing
 from drift.config.references import fixed_windows
 from drift.errors import StoreError
-from drift.histograms import Profile
-from drift.kinds import is_comparable
+from drift.profiles.histograms import Profile
+from drift.profiles.kinds import is_comparable
 from drift.reports import Finding, Report
 from drift.tables import WHOLE
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.binning import Binning
-    from drift.segments import Segmentation
+    from drift.profiles.binning import Binning
+    from drift.profiles.segments import Segmentation
     from drift.watch import Baseline, Watch
     from drift.windows import Window
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.binning import NumericBinning
 from drift.pictures import in_words, picture, wasserstein
+from drift.profiles.binning import NumericBinning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drift.histograms import Histogram, Summary
     from drift.pictures import Picture
+    from drift.profiles.histograms import Histogram, Summary
     from drift.scores import Verdict
 
 LEAST_SHARE = 0.05
@@ -29,8 +29,8 @@ class Evidence:
     Examples
     --------
     >>> import numpy as np
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.histograms import Histogram
     >>> binning = CategoricalBinning(("a",))
     >>> Evidence(Histogram(binning, [99, 0, 0, 1]), Histogram(binning, [49, 0, 0, 51])).cells()[3]
     ('missing', 1, 51, 0.01, 0.51)
@@ -72,8 +72,8 @@ class Evidence:
 
         Examples
         --------
-        >>> from drift.binning import CategoricalBinning
-        >>> from drift.histograms import Histogram
+        >>> from drift.profiles.binning import CategoricalBinning
+        >>> from drift.profiles.histograms import Histogram
         >>> side = Histogram(CategoricalBinning(("a", "b")), [1, 1, 0, 0, 0])
         >>> Evidence(side, side).owed_to([0.25, 0.5, 0.0, 0.0, 1.0])
         {'levels': 0.75, 'other': 0.0, 'unseen': 0.0, 'missing': 1.0}

@@ -25,7 +25,7 @@ from pyarrow import parquet
 
 from drift.errors import SourceError
 from drift.file_paths import COMPRESSED, list_files, locate, partition_type, placing
-from drift.kinds import mixed, mixture, type_text
+from drift.profiles.kinds import mixed, mixture, type_text
 from drift.time_bounds import missing_column
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def open_files(
     schema
         Columns of the files that may hold rows of the window, partition columns last; types that differ between
         files are widened (integer and float become double, null takes the other's type). Where they have nothing in
-        common the field is `drift.kinds.mixed`, and each file's batches have its own; columns of CSV become text.
+        common the field is `drift.profiles.kinds.mixed`, and each file's batches have its own; columns of CSV become text.
     origin
         `files`, without credentials.
     read

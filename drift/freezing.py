@@ -7,10 +7,11 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from drift import comparison, logs, segments
+from drift import comparison, logs
 from drift.errors import SourceError, SourceUnreachable
-from drift.fitting import fit
-from drift.kinds import family
+from drift.profiles import segments
+from drift.profiles.fitting import fit
+from drift.profiles.kinds import family
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.snapshots import Snapshot
     from drift.watch import Watch
     from drift.windows import Window

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift import divergence
-from drift.binning import CategoricalBinning
 from drift.errors import BinningMismatch, DistributionError
+from drift.profiles.binning import CategoricalBinning
 from drift.scores import Past, Score
 from drift.selection import as_tested, expected_unseen
 from drift.significance import benjamini_hochberg, confidence_interval, p_values
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
     from drift.divergence import Smoothing
-    from drift.histograms import Histogram
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Histogram
 
     Floats = NDArray[np.float64]
 
@@ -64,8 +64,8 @@ def measure(
 
     Examples
     --------
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.histograms import Histogram
     >>> carriers = CategoricalBinning(("UA", "B6"))
     >>> pair = (Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [300, 200, 0, 0, 500]))
     >>> score = measure({"carrier": pair})["carrier"]
@@ -139,8 +139,8 @@ def together(groups: Sequence[Mapping[str, Score]], *, min_rows: int) -> list[di
 
     Examples
     --------
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.histograms import Histogram
     >>> carriers = CategoricalBinning(("UA", "B6"))
     >>> pair = (Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [560, 440, 0, 0, 0]))
     >>> whole, segment = together([measure({"carrier": pair})] * 2, min_rows=200)
@@ -176,7 +176,7 @@ def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, flo
 
     Examples
     --------
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.histograms import Histogram
     >>> carriers = CategoricalBinning(("UA", "B6"))
     >>> before, now = Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [200, 300, 0, 0, 0])
     >>> round(corrected({"carrier": (before, now)})["carrier"], 2)

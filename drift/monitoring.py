@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from drift.binning import Binning
-    from drift.histograms import Profile
     from drift.outcomes import Outcome as Observed
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
+    from drift.profiles.segments import Segmentation
     from drift.reports import Gate, Report
-    from drift.segments import Segmentation
     from drift.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drift.binning import NumericBinning
+from drift.profiles.binning import NumericBinning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.histograms import Histogram, Summary
-    from drift.kinds import Scale
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Histogram, Summary
+    from drift.profiles.kinds import Scale
 
     Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def picture(histogram: Histogram, summary: Summary | None = None) -> Picture:
 
     Examples
     --------
-    >>> from drift.histograms import Histogram, Summary
+    >>> from drift.profiles.histograms import Histogram, Summary
     >>> binning = NumericBinning([0, 10, 20])
     >>> values = [1.0, 2.0, 9.0, 12.0, float("nan")]
     >>> seen = picture(Histogram(binning, binning.count(values)), Summary.of(values))
@@ -155,7 +155,7 @@ def wasserstein(
 
     Examples
     --------
-    >>> from drift.histograms import Histogram, Summary
+    >>> from drift.profiles.histograms import Histogram, Summary
     >>> binning = NumericBinning([0, 1, 2, 3, 4])
     >>> before, after = [0.5, 1.5, 1.5], [2.5, 3.5, 3.5]
     >>> wasserstein(Histogram(binning, binning.count(before)), Histogram(binning, binning.count(after)))

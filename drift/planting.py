@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift import evaluation
-from drift.binning import CategoricalBinning
 from drift.detection import judge
-from drift.histograms import Histogram
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.histograms import Histogram
 from drift.replay import offline
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.detection_settings import Detection, Persistence
-    from drift.histograms import Profile
+    from drift.profiles.histograms import Profile
     from drift.replay import Memory, Replay
     from drift.reports import Gate
     from drift.scores import Past, Score, Verdict
@@ -43,7 +43,7 @@ def nulls(before: Histogram, rng: np.random.Generator) -> Counts | None:
 
     Examples
     --------
-    >>> from drift.binning import NumericBinning
+    >>> from drift.profiles.binning import NumericBinning
     >>> nulls(Histogram(NumericBinning([0, 1]), [0, 1000, 0, 0]), np.random.default_rng(0)).tolist()
     [0, 950, 0, 50]
     """

@@ -13,21 +13,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from drift import segments, validation
-from drift.counting import count
+from drift import validation
 from drift.errors import DriftError
+from drift.profiles import segments
+from drift.profiles.counting import count
 from drift.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from concurrent.futures import Executor, Future
 
-    from drift.binning import Binning
     from drift.config.config import Monitor
-    from drift.histograms import Profile
     from drift.outcomes import Outcome
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
+    from drift.profiles.segments import Segmentation
     from drift.reports import Gate
-    from drift.segments import Segmentation
     from drift.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window

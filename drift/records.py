@@ -7,9 +7,9 @@ import math
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from drift.atoms import Atoms
 from drift.errors import StoreError
-from drift.histograms import Histogram, Summary
+from drift.profiles.atoms import Atoms
+from drift.profiles.histograms import Histogram, Summary
 from drift.reports import Finding, Report
 from drift.scores import CellShift, Score, Verdict
 from drift.tables import WHOLE
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
 
-    from drift.binning import Binning
     from drift.evidence import Evidence
-    from drift.histograms import Profile
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
 
 Row = dict[str, Any]
 

@@ -203,7 +203,7 @@ def explanation(report: Report, feature: str) -> None:
 
 def baseline_table(watch: Watch, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print binnings, a line a feature and version."""
-    from drift.binning import binning_from_dict
+    from drift.profiles.binning import binning_from_dict
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("feature", "version", "cells", "fitted on", "rows", "by", "at", "why"):

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts import Alert, Event, Page, Transition
-    from drift.binning import Binning
     from drift.config.config import Monitor
-    from drift.histograms import Profile
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
+    from drift.profiles.segments import Segmentation
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Severity
-    from drift.segments import Segmentation
     from drift.silences import Silence
     from drift.store import Store
 

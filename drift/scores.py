@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from drift.config.features import Role
     from drift.divergence import Smoothing
-    from drift.kinds import Kind
+    from drift.profiles.kinds import Kind
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
 Severity = Literal["none", "warning", "critical"]

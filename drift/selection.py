@@ -38,16 +38,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.binning import CategoricalBinning, NumericBinning
 from drift.contingency import MIN_POOLED, cell_against_rest
-from drift.fitting import TIE_SHARE
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.fitting import TIE_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning, Vocabulary
+    from drift.profiles.binning import Binning, Vocabulary
 
     Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ def as_tested(x: Floats, y: Floats, binnings: Sequence[Binning]) -> tuple[Floats
 
     Examples
     --------
-    >>> from drift.binning import Vocabulary
+    >>> from drift.profiles.binning import Vocabulary
     >>> binning = CategoricalBinning(("a", "b"), rare=("c", "d"), vocabulary=Vocabulary(100, 2, 0, 1))
     >>> x, y, unseen = as_tested(np.array([[95.0, 3, 2, 0, 0]]), np.array([[90.0, 4, 0, 6, 0]]), [binning])
     >>> x.tolist(), y.tolist(), unseen.round(2).tolist()
@@ -93,7 +93,7 @@ def expected_unseen(x: Floats, binnings: Sequence[Binning]) -> Floats:
 
     Examples
     --------
-    >>> from drift.binning import Vocabulary
+    >>> from drift.profiles.binning import Vocabulary
     >>> binning = CategoricalBinning(("a",), rare=("b", "c"), vocabulary=Vocabulary(1000, 2, 0, 1))
     >>> expected_unseen(np.array([[4990.0, 10, 0, 0], [4900.0, 20, 80, 0]]), [binning] * 2).tolist()
     [10.0, 80.0]

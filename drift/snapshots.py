@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import SourceError
-from drift.kinds import mixture, type_text
+from drift.profiles.kinds import mixture, type_text
 from drift.time_bounds import WindowFilter, missing_column
 
 if TYPE_CHECKING:

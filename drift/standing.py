@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from drift.binning import CategoricalBinning, NumericBinning
+from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.reports import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from drift.histograms import Histogram, Profile, Summary
+    from drift.profiles.histograms import Histogram, Profile, Summary
     from drift.scores import Past, Verdict
 
 VOLUME_FACTOR = 2.0
@@ -34,7 +34,7 @@ def constant(histogram: Histogram, summary: Summary | None) -> str | None:
 
     Examples
     --------
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.histograms import Histogram
     >>> constant(Histogram(CategoricalBinning(("JFK", "EWR")), [0, 7, 0, 0, 2]), None)
     "'EWR'"
     """

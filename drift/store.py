@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts import Alert, Event
-    from drift.binning import Binning
-    from drift.histograms import Profile
     from drift.outbox import Waiting
     from drift.outcomes import Outcome
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
+    from drift.profiles.segments import Segmentation
     from drift.records import Row
     from drift.reports import Gate, Report
     from drift.scores import Past
-    from drift.segments import Segmentation
     from drift.silences import Silence
     from drift.stored_counts import Head
 
@@ -184,7 +184,7 @@ class Store:
         binnings
             One a feature.
         segmentations
-            Ways to cut a window into segments, as binnings of the segments' names; see `drift.segments`.
+            Ways to cut a window into segments, as binnings of the segments' names; see `drift.profiles.segments`.
         types
             Arrow type of each column, as text.
         fitted_from, fitted_to, n_rows

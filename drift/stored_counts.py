@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from drift import records
-from drift.binning import binning_from_dict
 from drift.database import delete_others, insert, insert_missing, upsert
-from drift.histograms import Profile
-from drift.segments import names_of
+from drift.profiles.binning import binning_from_dict
+from drift.profiles.histograms import Profile
+from drift.profiles.segments import names_of
 from drift.tables import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
 from drift.windows import Window
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from drift.binning import Binning
     from drift.outcomes import Outcome
+    from drift.profiles.binning import Binning
+    from drift.profiles.segments import Segmentation
     from drift.records import Row
     from drift.reports import Gate
-    from drift.segments import Segmentation
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------

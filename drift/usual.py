@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from drift.divergence import Smoothing
-    from drift.histograms import Histogram, Profile
+    from drift.profiles.histograms import Histogram, Profile
 
     Floats = NDArray[np.float64]
 
@@ -195,8 +195,8 @@ def leave_one_out(
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram, Profile
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.histograms import Histogram, Profile
     >>> from drift.windows import Calendar
     >>> carriers, start = CategoricalBinning(("UA",)), datetime(2013, 2, 7, tzinfo=UTC)
     >>> days = Calendar("1d").between(start, datetime(2013, 2, 10, tzinfo=UTC))
@@ -284,8 +284,8 @@ def unusual_cell(
 
     Examples
     --------
-    >>> from drift.binning import CategoricalBinning
-    >>> from drift.histograms import Histogram
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.histograms import Histogram
     >>> carriers = CategoricalBinning(("UA", "B6"))
     >>> past = [Histogram(carriers, [600 + day % 7, 400, 0, 0, 0]) for day in range(56)]
     >>> now = Histogram(carriers, [600, 390, 0, 10, 0])

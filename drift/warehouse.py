@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as t
 
-from drift.binning import CategoricalBinning, NumericBinning
-from drift.counting import count
 from drift.errors import SourceError
-from drift.histograms import Histogram, Profile
-from drift.kinds import infer_kind
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.counting import count
+from drift.profiles.histograms import Histogram, Profile
+from drift.profiles.kinds import infer_kind
 from drift.sql_types import to_arrow
 from drift.warehouse_cells import count_keys, fine_edges, gathered, known_keys, labels_branch, numeric_branch
 from drift.warehouse_segments import MISSING, places, rows_branch
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.histograms import Summary
-    from drift.segments import Segmentation
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Summary
+    from drift.profiles.segments import Segmentation
     from drift.warehouse_sql import Column, Database, Run
     from drift.windows import Window
 
@@ -170,7 +170,7 @@ class Warehouse:
         Returns
         -------
         Profile
-            What `drift.counting.count`, or `drift.segments.count`, would return: the same counts in every cell, the
+            What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in every cell, the
             same problems and types. Means and sums of squares agree to about ten digits. No atoms are looked for.
 
         Raises

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.types as t
 
-from drift.histograms import Histogram, Summary
+from drift.profiles.histograms import Histogram, Summary
 from drift.warehouse_sql import compiled
 from drift.warehouse_values import constant, is_below, is_nan, key_of, labels
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from drift.binning import CategoricalBinning, NumericBinning
+    from drift.profiles.binning import CategoricalBinning, NumericBinning
 
 PUSHED_LABELS = 1000
 """With no more known labels than this the database puts all others together; with more, each label comes back."""
@@ -49,7 +49,7 @@ def fine_edges(binning: NumericBinning) -> tuple[tuple[float, ...], NDArray[np.i
 
     Examples
     --------
-    >>> from drift.binning import NumericBinning
+    >>> from drift.profiles.binning import NumericBinning
     >>> edges, place = fine_edges(NumericBinning([0, 10, 20]))
     >>> edges[2:6], place.tolist()
     ((0.0, 5e-324, 10.0, 20.0), [0, 0, 0, 1, 1, 2, 3, 3, 3])
@@ -148,7 +148,7 @@ def gathered(
         means = np.clip(np.where(large, mean * _UP, mean), low, high)
         # In parts of the whole, so that no sum overflows.
         middle = (means * (n / n.sum())).sum()
-        # Squares that float64 cannot hold sum to infinity; see `drift.histograms.Summary`.
+        # Squares that float64 cannot hold sum to infinity; see `drift.profiles.histograms.Summary`.
         within = np.where(large, np.inf, np.maximum(variance, 0.0) * n)
         m2 = np.sum(within + np.square(means - middle) * n)
     # Databases add up in parallel, in another order each time: what differs then is left out.

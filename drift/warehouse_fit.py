@@ -1,6 +1,6 @@
 """Fitting inside a warehouse: binnings from a bounded sample of numbers and from counts of labels.
 
-The rules are those of `drift.fitting`. Up to `drift.fitting.SAMPLE` rows all numbers are fetched, so the edges are the
+The rules are those of `drift.profiles.fitting`. Up to `drift.profiles.fitting.SAMPLE` rows all numbers are fetched, so the edges are the
 local engine's; of more rows the database picks about as many, always the same, and says how many there are and which
 are the least and the greatest. Labels are counted in the database, all of them; so are combinations of them, of which
 those come back that may be watched as segments.
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from drift import fitting
-from drift.binning import CategoricalBinning, NumericBinning
 from drift.errors import BinningError
-from drift.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical, fit_numeric
+from drift.profiles import fitting
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical, fit_numeric
 from drift.warehouse import COLUMNS_AT_ONCE, groups
 from drift.warehouse_segments import fitted as segments_of
 from drift.warehouse_segments import largest_branch
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.histograms import Summary
-    from drift.segments import Segmentation
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Summary
+    from drift.profiles.segments import Segmentation
     from drift.warehouse import Warehouse
     from drift.warehouse_sql import Run
 
@@ -54,7 +54,7 @@ def fit(
     Returns
     -------
     binnings, problems : dict
-        As `drift.fitting.fit` returns them.
+        As `drift.profiles.fitting.fit` returns them.
 
     Raises
     ------
@@ -112,12 +112,12 @@ def fit_segments(
     cuts
         Columns, for each way to cut.
     most, least
-        As for `drift.segments.fit`.
+        As for `drift.profiles.segments.fit`.
 
     Returns
     -------
     list
-        For each way to cut what `drift.segments.fit` returns, but for the rows: of segments that may be watched, and of
+        For each way to cut what `drift.profiles.segments.fit` returns, but for the rows: of segments that may be watched, and of
         two of the largest in any case.
 
     Raises
@@ -159,7 +159,7 @@ def _with_extremes(values: NDArray[np.float64], seen: Summary | None) -> tuple[N
 
 
 def _sample(warehouse: Warehouse, names: Sequence[str], n_rows: int) -> dict[str, NDArray[np.float64]]:
-    """Return the finite numbers of all rows, or of about `drift.fitting.SAMPLE` of them."""
+    """Return the finite numbers of all rows, or of about `drift.profiles.fitting.SAMPLE` of them."""
     import ibis
 
     found: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in names}

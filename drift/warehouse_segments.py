@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from drift.segments import labels_of, largest, name_of
+from drift.profiles.segments import labels_of, largest, name_of
 from drift.warehouse_sql import compiled
 from drift.warehouse_values import key_like, labels
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drift.segments import Segmentation
+    from drift.profiles.segments import Segmentation
 
     Kinds = Mapping[str, pa.DataType | None]
     """Type of each column to cut by; None where it is not there, or its values have no text form."""
@@ -93,7 +93,7 @@ def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, mos
     width
         Keys that a row of the result has, `MISSING` beyond these.
     most, least
-        As for `drift.segments.fit`. Of combinations with equally many rows all come back, as their names decide; and
+        As for `drift.profiles.segments.fit`. Of combinations with equally many rows all come back, as their names decide; and
         two of the largest in any case: the only one there is, is the whole.
     """
     import ibis
@@ -114,7 +114,7 @@ def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, mos
 def fitted(
     rows: Iterable[tuple[int, Sequence[str]]], columns: Sequence[str], kinds: Kinds, *, most: int, least: float
 ) -> tuple[Segmentation, dict[str, int]]:
-    """Return what `drift.segments.fit` would, of the rows of one `largest_branch`: how many they are, and their keys.
+    """Return what `drift.profiles.segments.fit` would, of the rows of one `largest_branch`: how many they are, and their keys.
 
     Of the segments found only those that came back are named, so at least two if there are.
     """

@@ -1,9 +1,9 @@
 """Values of a warehouse's columns as Drift has them: float64 numbers, and keys to group labels by.
 
-What the local engine does to a value in Arrow (`drift.kinds`, `drift.sql_types`) is done here in SQL, to the last bit:
+What the local engine does to a value in Arrow (`drift.profiles.kinds`, `drift.sql_types`) is done here in SQL, to the last bit:
 the cells of both are the same. A key is text that any database groups exactly, whatever its collation, its blanks
 and its control characters: hexadecimal UTF-8 for text, whole numbers for times; the label is made of it afterwards, by
-`drift.kinds`.
+`drift.profiles.kinds`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 import pyarrow.types as t
 
-from drift.kinds import to_labels
+from drift.profiles.kinds import to_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -27,7 +27,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from drift.divergence import entropy, kl_corrected, kl_divergence, noise_floor, smooth
-from drift.fitting import fit_numeric
+from drift.profiles.fitting import fit_numeric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 import numpy as np
 
 from drift.answers import answer
-from drift.binning import CategoricalBinning, NumericBinning
 from drift.evidence import Evidence
-from drift.histograms import Histogram, Profile
 from drift.lifecycle import advance
 from drift.observations import observations
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram, Profile
 from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
 from drift.validation import Outcome

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import strategies as st
 
-from drift.binning import CategoricalBinning, NumericBinning, Vocabulary
-from drift.histograms import Histogram
+from drift.profiles.binning import CategoricalBinning, NumericBinning, Vocabulary
+from drift.profiles.histograms import Histogram
 from drift.scores import Past
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.scores import Severity
 
 LETTERS = CategoricalBinning(tuple("abcdefgh"))

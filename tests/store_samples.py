@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drift import tables
-from drift.binning import CategoricalBinning, NumericBinning
 from drift.evidence import Evidence
-from drift.histograms import Histogram, Profile, Summary
 from drift.outcomes import Outcome
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
 from drift.windows import Calendar, Window
@@ -20,7 +20,7 @@ from drift.windows import Calendar, Window
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.store import Store
 
 CALENDAR = Calendar("1d", "America/New_York")

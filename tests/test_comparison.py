@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from drift.comparison import compare, fit_options, schema_findings
 from drift.config.config import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
-from drift.fitting import SAMPLE
+from drift.profiles.fitting import SAMPLE
 
 if TYPE_CHECKING:
     from pathlib import Path

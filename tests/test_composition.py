@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.binning import CategoricalBinning
 from drift.composition import compose, from_baseline, least_drifted, merge
 from drift.config.config import Detection
-from drift.counting import count_numbers
-from drift.fitting import fit_numeric
-from drift.histograms import Histogram, Profile
 from drift.measurement import corrected
-from drift.refinement import refined_pairs
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.counting import count_numbers
+from drift.profiles.fitting import fit_numeric
+from drift.profiles.histograms import Histogram, Profile
+from drift.profiles.refinement import refined_pairs
 from drift.windows import Calendar
 
 if TYPE_CHECKING:

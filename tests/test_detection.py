@@ -19,7 +19,7 @@ from tests.pair_samples import CALM, LETTERS, history, pair, pairs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.histograms import Histogram
+    from drift.profiles.histograms import Histogram
     from drift.scores import Severity, Verdict
 
 Z = Detection().z

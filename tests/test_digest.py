@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.binning import CategoricalBinning
 from drift.config.alert_policy import Policy
 from drift.config.alert_settings import Alerts
 from drift.config.config import Route
 from drift.digest import Links, Notification, merge, newest, notifications
 from drift.evidence import Evidence
-from drift.histograms import Histogram
 from drift.lifecycle import advance
 from drift.observations import observations, run_observation
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.histograms import Histogram
 from drift.reports import Finding, Report
 from drift.scores import Score, Severity, Verdict
 from drift.windows import Calendar

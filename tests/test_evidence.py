@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.evidence import Evidence, explain
-from drift.histograms import Histogram, Summary
+from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram, Summary
 from drift.scores import Score, Verdict
 from tests.test_reports import histogram, score, verdict
 
 if TYPE_CHECKING:
-    from drift.kinds import Scale
+    from drift.profiles.kinds import Scale
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from drift.binning import CategoricalBinning, Vocabulary
-from drift.counting import count_numbers
 from drift.errors import BinningMismatch, DistributionError
-from drift.fitting import fit_categorical, fit_numeric
-from drift.histograms import Histogram
 from drift.measurement import corrected, measure
-from drift.refinement import refined
+from drift.profiles.binning import CategoricalBinning, Vocabulary
+from drift.profiles.counting import count_numbers
+from drift.profiles.fitting import fit_categorical, fit_numeric
+from drift.profiles.histograms import Histogram
+from drift.profiles.refinement import refined
 from tests.pair_samples import LETTERS, NUMBERS, pair, pairs
 
 if TYPE_CHECKING:

@@ -12,17 +12,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning
-from drift.fitting import fit_numeric
-from drift.histograms import Histogram, Summary
 from drift.pictures import Picture, in_words, picture, show, show_span, unit, wasserstein
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.fitting import fit_numeric
+from drift.profiles.histograms import Histogram, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from drift.kinds import Scale
+    from drift.profiles.kinds import Scale
 
     Side = tuple[Histogram, Summary]
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning
-from drift.histograms import Histogram
 from drift.planting import FAULTS, WINDOWS, halved, nulls, plant, recall, shift, unseen
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram
 from drift.replay import Memory, lead_of, replay, windows_run
 from tests.test_replay import no_source, stored, watch
 
 if TYPE_CHECKING:
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.watch import Watch
 
 __all__ = ["no_source", "stored", "watch"]

@@ -17,8 +17,8 @@ from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, wri
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.binning import Binning
     from drift.errors import DriftError
+    from drift.profiles.binning import Binning
     from drift.watch import Watch
 
 DAYS = 16

@@ -11,7 +11,7 @@ import pytest
 
 from drift import records, tables
 from drift.errors import StoreError
-from drift.histograms import Histogram, Profile, Summary
+from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.reports import Report
 from drift.scores import CellShift
 from drift.store import Store

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.binning import NumericBinning
 from drift.evidence import Evidence
-from drift.histograms import Histogram, Summary
+from drift.profiles.binning import NumericBinning
+from drift.profiles.histograms import Histogram, Summary
 from drift.rendering import explanation, progress, report_table, sparkline
 from tests.test_reports import report, verdict
 

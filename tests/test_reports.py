@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.binning import Binning, CategoricalBinning, NumericBinning
 from drift.evidence import Evidence
-from drift.histograms import Histogram
+from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram
 from drift.reports import SCHEMA_VERSION, Report
 from drift.scores import Score, Verdict
 

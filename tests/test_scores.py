@@ -9,9 +9,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from drift.binning import CategoricalBinning
-from drift.histograms import Histogram
 from drift.measurement import measure
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.histograms import Histogram
 from drift.scores import SEVERITY_RANK, Score, Severity, Status, Verdict
 
 

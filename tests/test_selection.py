@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
-from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
-from drift.fitting import fit_categorical
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
+from drift.profiles.fitting import fit_categorical
 from drift.selection import CHANCE, as_tested, expected_unseen
 from tests.pair_samples import pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.histograms import Histogram
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Histogram
 
     Floats = NDArray[np.float64]
 

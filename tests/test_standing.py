@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning
-from drift.histograms import Histogram, Profile, Summary
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.scores import Past, Score, Verdict
 from drift.standing import MOVED, moved_findings, still_findings, volume_findings
 

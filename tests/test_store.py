@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drift import tables
-from drift.binning import CategoricalBinning
 from drift.errors import StoreError
-from drift.histograms import Profile
 from drift.outcomes import Outcome
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.histograms import Profile
 from drift.reports import Finding
 from drift.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
 
 from tests.store_samples import (
     BINNINGS,

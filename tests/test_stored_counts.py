@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from drift.atoms import Atoms
-from drift.histograms import Histogram, Profile
+from drift.profiles.atoms import Atoms
+from drift.profiles.histograms import Histogram, Profile
 from drift.store import Store
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
 
 from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, fit, nth, numeric, outcomes
 

@@ -10,17 +10,17 @@ import pytest
 
 from drift.comparison import assess
 from drift.config.config import Detection
-from drift.counting import count_numbers
 from drift.errors import StoreError
-from drift.fitting import fit_numeric
-from drift.histograms import Profile, Summary
+from drift.profiles.counting import count_numbers
+from drift.profiles.fitting import fit_numeric
+from drift.profiles.histograms import Profile, Summary
 from drift.reports import Report
 from drift.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
 
 from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, judged, nth, save_everything, scored
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift import usual
-from drift.binning import CategoricalBinning, NumericBinning
 from drift.divergence import kl_divergence, noise_floor, smooth
-from drift.histograms import Histogram, Profile
 from drift.measurement import measure
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram, Profile
 from drift.scores import Past
 from drift.windows import Window
 

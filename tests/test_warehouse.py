@@ -19,9 +19,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import monitoring, segments, warehouse, warehouse_fit
-from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
+from drift import monitoring, warehouse, warehouse_fit
 from drift.errors import SourceError
+from drift.profiles import segments
+from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.time_bounds import WindowFilter
 from drift.warehouse_source import open_warehouse
 from drift.windows import Calendar, Window

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.binning import BOOLEAN, CategoricalBinning, NumericBinning
-from drift.histograms import Summary
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Summary
 from drift.warehouse_cells import (
     PUSHED_LABELS,
     count_keys,

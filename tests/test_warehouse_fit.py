@@ -8,9 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import fitting, warehouse_fit
-from drift.binning import CategoricalBinning, NumericBinning
-from drift.fitting import FitOptions, fit
+from drift import warehouse_fit
+from drift.profiles import fitting
+from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.fitting import FitOptions, fit
 from drift.warehouse_source import open_warehouse
 from tests.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import segments, warehouse, warehouse_fit
-from drift.binning import Binning, CategoricalBinning, NumericBinning
+from drift import warehouse, warehouse_fit
 from drift.errors import SourceError
-from drift.segments import Segmentation
+from drift.profiles import segments
+from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
+from drift.profiles.segments import Segmentation
 from drift.warehouse_segments import largest_branch, places
 from drift.warehouse_source import open_warehouse
 from drift.warehouse_sql import BACKENDS, compiled
@@ -32,7 +33,7 @@ from tests.warehouses import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drift.histograms import Profile
+    from drift.profiles.histograms import Profile
 
 
 def repeated(kinds: Mapping[str, Kind]) -> st.SearchStrategy[list[tuple[Any, ...]]]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift import warehouse_source
-from drift.binning import NumericBinning
 from drift.errors import MissingExtra, SourceMissing
+from drift.profiles.binning import NumericBinning
 from drift.time_bounds import WindowFilter
 from drift.warehouse_source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from drift.binning import NumericBinning
 from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
+from drift.profiles.binning import NumericBinning
 from drift.sql_source import open_sql
 from drift.warehouse_source import open_warehouse
 from drift.warehouse_sql import backend_of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.kinds import to_labels
+from drift.profiles.kinds import to_labels
 from drift.warehouse_sql import Column, compiled
 from drift.warehouse_values import is_below, key, key_like, key_of, labels, number
 

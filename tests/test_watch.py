@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from drift import baselines, monitoring
-from drift.binning import CategoricalBinning
 from drift.errors import SourceError
-from drift.histograms import Histogram, Profile
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.histograms import Histogram, Profile
 from drift.watch import MOST_TOTALS, Baseline, binning_key
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
 

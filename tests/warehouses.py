@@ -17,16 +17,16 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
-from drift.counting import count
-from drift.kinds import infer_kind, infer_scale, to_labels, to_numbers
+from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
+from drift.profiles.counting import count
+from drift.profiles.kinds import infer_kind, infer_scale, to_labels, to_numbers
 from drift.sql_source import open_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from drift.histograms import Profile
+    from drift.profiles.histograms import Profile
 
 MANY = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 """Each example fills a table of a real database."""

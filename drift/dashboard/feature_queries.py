@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from drift import database, records, tables
 from drift.evidence import Evidence, explain
-from drift.histograms import Histogram
 from drift.measurement import measure
-from drift.refinement import refined, under
+from drift.profiles.histograms import Histogram
+from drift.profiles.refinement import refined, under
 from drift.scores import Verdict
 from drift.stored_counts import load_binnings
 from drift.tables import WHOLE
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.dashboard.against import Against
-    from drift.histograms import Summary
+    from drift.profiles.histograms import Summary
     from drift.reports import Report
     from drift.scores import Score
     from drift.store import Store

@@ -1,4 +1,4 @@
-"""Twin of `drift.kinds`."""
+"""Twin of `drift.profiles.kinds`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.errors import BinningError
-from drift.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
+from drift.profiles.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
 
 law = settings(deadline=None, max_examples=100)
 

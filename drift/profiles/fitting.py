@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drift.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
 from drift.errors import BinningError
-from drift.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers, type_text
-from drift.sampling import Sample
+from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
+from drift.profiles.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers, type_text
+from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

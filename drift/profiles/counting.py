@@ -1,7 +1,7 @@
 """Counting: a stream of rows into cells, in one pass and bounded memory.
 
 Numbers are looked at in chunks that fit the cache: counts and summary there and then. The values that recur are told
-from a sample, the one that `drift.fitting` takes too; up to `SAMPLE` rows that is all of them.
+from a sample, the one that `drift.profiles.fitting` takes too; up to `SAMPLE` rows that is all of them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from drift.atoms import Atoms
-from drift.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.errors import BinningError
-from drift.fitting import SAMPLE
-from drift.histograms import Histogram, Profile, Summary
-from drift.kinds import compatible, infer_scale, to_numbers, type_text
-from drift.sampling import Sample
+from drift.profiles.atoms import Atoms
+from drift.profiles.binning import CHUNK, CategoricalBinning, NumericBinning
+from drift.profiles.fitting import SAMPLE
+from drift.profiles.histograms import Histogram, Profile, Summary
+from drift.profiles.kinds import compatible, infer_scale, to_numbers, type_text
+from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.windows import Window
 
 

@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.binning import CHUNK, Binning, CategoricalBinning, NumericBinning
-from drift.counting import Tally, count, count_numbers
-from drift.fitting import FitOptions, fit
-from drift.histograms import Histogram, Profile, Summary
+from drift.profiles.binning import CHUNK, Binning, CategoricalBinning, NumericBinning
+from drift.profiles.counting import Tally, count, count_numbers
+from drift.profiles.fitting import FitOptions, fit
+from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.windows import Window
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 law = settings(deadline=None, max_examples=60)
 

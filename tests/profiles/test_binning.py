@@ -12,8 +12,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary, binning_from_dict, hash_label
 from drift.errors import BinningError
+from drift.profiles.binning import (
+    Binning,
+    CategoricalBinning,
+    NumericBinning,
+    Vocabulary,
+    binning_from_dict,
+    hash_label,
+)
 
 law = settings(deadline=None, max_examples=60)
 

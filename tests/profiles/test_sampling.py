@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.sampling import Sample
+from drift.profiles.sampling import Sample
 
 
 def sampled(size: int, limit: int, cuts: list[int]) -> Sample:

@@ -18,15 +18,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary
-from drift.counting import count
 from drift.divergence import kl_corrected, kl_divergence, smooth
-from drift.fitting import MAX_KNOWN_LEVELS, SAMPLE, TIE_SHARE, FitOptions, bin_count, fit, fit_categorical, fit_numeric
+from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary
+from drift.profiles.counting import count
+from drift.profiles.fitting import (
+    MAX_KNOWN_LEVELS,
+    SAMPLE,
+    TIE_SHARE,
+    FitOptions,
+    bin_count,
+    fit,
+    fit_categorical,
+    fit_numeric,
+)
 
 if TYPE_CHECKING:
-    from drift.kinds import Kind
+    from drift.profiles.kinds import Kind
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 law = settings(deadline=None, max_examples=60)

@@ -1,4 +1,4 @@
-"""Twin of `drift.histograms`."""
+"""Twin of `drift.profiles.histograms`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.binning import Binning, CategoricalBinning, NumericBinning
-from drift.counting import count
 from drift.errors import BinningError, BinningMismatch
-from drift.fitting import FitOptions, fit, fit_numeric
-from drift.histograms import Histogram, Profile, Summary
+from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
+from drift.profiles.counting import count
+from drift.profiles.fitting import FitOptions, fit, fit_numeric
+from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.windows import Window
 
-DATA = Path(__file__).parent.parent / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 law = settings(deadline=None, max_examples=60)
 

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import counting, evaluation, monitoring, segments
-from drift.binning import BOOLEAN, NumericBinning
+from drift import evaluation, monitoring
 from drift.errors import BinningError
-from drift.fitting import fit_categorical
+from drift.profiles import counting, segments
+from drift.profiles.binning import BOOLEAN, NumericBinning
+from drift.profiles.fitting import fit_categorical
+from drift.profiles.segments import Segmentation, name_of
 from drift.replay import Memory, replay
-from drift.segments import Segmentation, name_of
 from drift.store import Store
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from drift.binning import Binning
-    from drift.histograms import Profile
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
     from drift.reports import Report
     from drift.watch import Watch
     from drift.windows import Window

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drift import counting
-from drift.binning import CategoricalBinning
 from drift.errors import BinningError
-from drift.fitting import Labels, check_later, sketch
-from drift.histograms import Histogram, Profile
-from drift.kinds import to_numbers
+from drift.profiles import counting
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.fitting import Labels, check_later, sketch
+from drift.profiles.histograms import Histogram, Profile
+from drift.profiles.kinds import to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.fitting import FitOptions
-    from drift.histograms import Summary
+    from drift.profiles.binning import Binning
+    from drift.profiles.fitting import FitOptions
+    from drift.profiles.histograms import Summary
 
     Stream = Callable[[str], Iterator[pa.Array[Any]]]
 
@@ -77,7 +77,7 @@ def profiles(
     Returns
     -------
     reference, current : Profile
-        As `drift.counting.count` makes them under what `drift.fitting.fit` fits.
+        As `drift.profiles.counting.count` makes them under what `drift.profiles.fitting.fit` fits.
     problems : dict
         Why no binning could be fitted to each of the other features.
 
@@ -85,7 +85,7 @@ def profiles(
     --------
     >>> import pyarrow as pa
     >>> from contextlib import nullcontext
-    >>> from drift.fitting import FitOptions
+    >>> from drift.profiles.fitting import FitOptions
     >>> rows = pa.table({"x": [1.0, None, 3.0]})
     >>> table = Table(3, {"x": "double"}, lambda: nullcontext(lambda name: iter(rows[name].chunks)))
     >>> profiles(table, table, {"x": FitOptions()})[1].histograms["x"].n_missing

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.binning import CategoricalBinning
-from drift.counting import Tally
 from drift.errors import BinningError
-from drift.kinds import to_codes
+from drift.profiles.binning import CategoricalBinning
+from drift.profiles.counting import Tally
+from drift.profiles.kinds import to_codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.histograms import Profile
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
     from drift.windows import Window
 
 OTHER, MISSING = "(other)", "(missing)"
@@ -260,17 +260,17 @@ def count(
     segmentations
         A row is in one segment of each.
     window, schema
-        As for `drift.counting.count`.
+        As for `drift.profiles.counting.count`.
 
     Returns
     -------
     Profile
-        As from `drift.counting.count`, with one more for each segment: those of one segmentation add up to it.
+        As from `drift.profiles.counting.count`, with one more for each segment: those of one segmentation add up to it.
 
     Examples
     --------
     >>> import pyarrow as pa
-    >>> from drift.binning import NumericBinning
+    >>> from drift.profiles.binning import NumericBinning
     >>> rows = pa.record_batch({"origin": ["JFK", None, "EWR", "JFK"], "x": [0.5, 2.0, None, 0.5]})
     >>> counted = count([rows], {"x": NumericBinning([0, 1])}, [Segmentation(("origin",), ("origin=JFK",))])
     >>> {name: part.histograms["x"].counts.tolist() for name, part in counted.segments.items()}

@@ -4,7 +4,7 @@ A binning has a cell for every value there can be, so a row is never dropped and
 sum to its rows. Numbers fall into *below*, k bins ``[e_i, e_{i+1})``, *above*, *missing*; categories into *each
 level, other (known from the reference but rare), unseen (never seen there), missing*. A value that alone holds a large
 share of the reference (a departure delay of exactly 0, no rain) gets a bin of its own; one that is found out only later
-(`drift.refinement`) gets a cell of its own inside a bin.
+(`drift.profiles.refinement`) gets a cell of its own inside a bin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drift.errors import BinningError
-from drift.kinds import Kind, Scale, to_labels, to_numbers
+from drift.profiles.kinds import Kind, Scale, to_labels, to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

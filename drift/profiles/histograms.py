@@ -1,6 +1,6 @@
 """Histograms: the counts of one window under a binning; they add up.
 
-A window is read once (`drift.counting`) and becomes a `Profile`: one `Histogram` and, for numbers, one `Summary` a
+A window is read once (`drift.profiles.counting`) and becomes a `Profile`: one `Histogram` and, for numbers, one `Summary` a
 feature. Everything later (any reference, any comparison, replay, backfill) is arithmetic on these.
 """
 
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.atoms import Atoms
-from drift.binning import NumericBinning
 from drift.errors import BinningError, BinningMismatch
+from drift.profiles.atoms import Atoms
+from drift.profiles.binning import NumericBinning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
+    from drift.profiles.binning import Binning
     from drift.windows import Window
 
 
@@ -263,7 +263,7 @@ class Profile:
     problems : dict
         Why each of the other features could not be counted, in words.
     segments : dict
-        The same of each segment, by its name; see `drift.segments`.
+        The same of each segment, by its name; see `drift.profiles.segments`.
 
     Raises
     ------

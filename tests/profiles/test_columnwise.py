@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drift
-from drift import columnwise
-from drift.columnwise import Table, profiles
-from drift.counting import count
-from drift.fitting import FitOptions, fit
+from drift.profiles import columnwise
+from drift.profiles.columnwise import Table, profiles
+from drift.profiles.counting import count
+from drift.profiles.fitting import FitOptions, fit
 from drift.snapshots import open_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.histograms import Profile
+    from drift.profiles.histograms import Profile
 
 TYPES: list[tuple[st.SearchStrategy[Any], Any]] = [
     (st.floats() | st.sampled_from([0.0, -0.0, 1e308, -1e308, 5e-324]), pa.float64()),

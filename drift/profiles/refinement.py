@@ -1,7 +1,7 @@
 """Refinement: a cell of its own for a value that came out of nowhere, or went, inside a bin that others share.
 
 Frozen bins hide it: a value that suddenly holds 1 % of the rows adds a tenth to its decile, KL .0005 where a cell of
-its own says .05. Which values recur was counted with the windows (`drift.atoms`), so both sides of a comparison can be
+its own says .05. Which values recur was counted with the windows (`drift.profiles.atoms`), so both sides of a comparison can be
 given that cell before they are scored, and everything behind works on the refined pair: divergence, test,
 contributions, words.
 
@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.binning import NumericBinning
 from drift.errors import BinningMismatch
-from drift.histograms import Histogram
+from drift.profiles.binning import NumericBinning
+from drift.profiles.histograms import Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
 
-    from drift.binning import Binning
-    from drift.histograms import Profile
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
 
 LEAST_SHARE = 0.005
 LEAST_ROWS = 10
@@ -59,7 +59,7 @@ def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histog
 
     Examples
     --------
-    >>> from drift.counting import count_numbers
+    >>> from drift.profiles.counting import count_numbers
     >>> tenths = NumericBinning(np.arange(11) / 10)
     >>> usual = (np.arange(5000) + 0.5) / 5000
     >>> before, after = refined(count_numbers(tenths, usual), count_numbers(tenths, [*usual[50:], *[0.3] * 50]))

@@ -1,0 +1,1 @@
+"""Profiles: rows become counts that add up."""
