@@ -17,10 +17,10 @@ import numpy as np
 from scipy.stats import entropy
 
 from benchmarks.processes import load, table
-from drift import divergence
 from drift.measurement import measure
 from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram
+from drift.statistics import divergence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

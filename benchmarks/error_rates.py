@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
-from drift import comparison, divergence, evaluation
+from drift import comparison, evaluation
 from drift.config.config import Detection, parse_monitor
 from drift.measurement import measure
 from drift.profiles.binning import NumericBinning
@@ -30,7 +30,8 @@ from drift.profiles.refinement import refined
 from drift.replay import Memory, offline
 from drift.reports import Report
 from drift.scores import Past
-from drift.significance import confidence_interval
+from drift.statistics import divergence
+from drift.statistics.significance import confidence_interval
 from drift.windows import Window
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.features import Role
-    from drift.divergence import Smoothing
     from drift.profiles.kinds import Kind
+    from drift.statistics.divergence import Smoothing
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
 Severity = Literal["none", "warning", "critical"]

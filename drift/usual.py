@@ -26,16 +26,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift import divergence
 from drift.scores import CellShift, Past
+from drift.statistics import divergence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from drift.divergence import Smoothing
     from drift.profiles.histograms import Histogram, Profile
+    from drift.statistics.divergence import Smoothing
 
     Floats = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from drift.divergence import entropy, gaussian_kl, kl_corrected, kl_divergence
+from drift.statistics.divergence import entropy, gaussian_kl, kl_corrected, kl_divergence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -26,8 +26,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from drift.divergence import entropy, kl_corrected, kl_divergence, noise_floor, smooth
 from drift.profiles.fitting import fit_numeric
+from drift.statistics.divergence import entropy, kl_corrected, kl_divergence, noise_floor, smooth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

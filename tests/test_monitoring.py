@@ -471,7 +471,7 @@ def test_stable_columns_are_quiet_all_year(year: Watch) -> None:
 @pytest.mark.slow
 def test_without_its_nulls_the_blizzard_would_be_lost(year: Watch) -> None:
     """Dropping the missing cell, as peers do, takes 90 % of the day's KL: the blizzard *is* the nulls."""
-    from drift.divergence import kl_divergence, smooth
+    from drift.statistics.divergence import kl_divergence, smooth
 
     report = evaluation.recall(year, year.monitor.window.calendar.starting(date(2013, 2, 8)))
     evidence = report.evidence["dep_delay"]

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift import usual
-from drift.divergence import kl_divergence, noise_floor, smooth
 from drift.measurement import measure
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.scores import Past
+from drift.statistics.divergence import kl_divergence, noise_floor, smooth
 from drift.windows import Window
 
 if TYPE_CHECKING:

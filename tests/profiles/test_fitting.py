@@ -18,7 +18,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from drift.divergence import kl_corrected, kl_divergence, smooth
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.counting import count
 from drift.profiles.fitting import (
@@ -31,6 +30,7 @@ from drift.profiles.fitting import (
     fit_categorical,
     fit_numeric,
 )
+from drift.statistics.divergence import kl_corrected, kl_divergence, smooth
 
 if TYPE_CHECKING:
     from drift.profiles.kinds import Kind

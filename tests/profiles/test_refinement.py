@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.divergence import kl_divergence
 from drift.errors import BinningMismatch
 from drift.evidence import Evidence, explain
 from drift.measurement import measure
@@ -20,6 +19,7 @@ from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import MOST, refined, refined_pairs, under
 from drift.scores import Verdict
+from drift.statistics.divergence import kl_divergence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.contingency import SMALLEST_P, combine, heads, merge_cells
-from drift.divergence import smooth
+from drift.statistics.contingency import SMALLEST_P, combine, heads, merge_cells
+from drift.statistics.divergence import smooth
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,7 +30,7 @@ def p_values(
     """Return the p-value of "nothing changed but sampling" for each feature.
 
     Cells with fewer than five rows in both samples together are merged; then all cells, the cell that moved most and,
-    where cells have an order, location and scale are tested and combined (`drift.contingency`). Nothing is drawn at
+    where cells have an order, location and scale are tested and combined (`drift.statistics.contingency`). Nothing is drawn at
     random, and no feature's p-value depends on another's counts.
 
     Parameters
@@ -102,7 +102,7 @@ def confidence_interval(
     Parameters
     ----------
     kl : array_like, shape (n_features,)
-        Bias-corrected estimates, `drift.divergence.kl_corrected`.
+        Bias-corrected estimates, `drift.statistics.divergence.kl_corrected`.
     reference, current : array_like of counts, shape (n_features, n_cells)
     level
         Nominal coverage.

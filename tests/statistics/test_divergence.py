@@ -12,8 +12,8 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr
 from scipy.stats import entropy as scipy_entropy
 
-from drift import divergence as d
 from drift.errors import DistributionError
+from drift.statistics import divergence as d
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from drift import significance as s
-from drift.divergence import kl_corrected, kl_divergence
+from drift.statistics import significance as s
+from drift.statistics.divergence import kl_corrected, kl_divergence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

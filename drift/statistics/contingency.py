@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.saddlepoint import deviance_tail, excess, linear_tail, reach
+from drift.statistics.saddlepoint import deviance_tail, excess, linear_tail, reach
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

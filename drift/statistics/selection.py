@@ -38,9 +38,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.contingency import MIN_POOLED, cell_against_rest
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import TIE_SHARE
+from drift.statistics.contingency import MIN_POOLED, cell_against_rest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from drift import saddlepoint as s
+from drift.statistics import saddlepoint as s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
