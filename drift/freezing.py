@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drift.profiles.binning import Binning
-    from drift.snapshots import Snapshot
+    from drift.sources.snapshots import Snapshot
     from drift.watch import Watch
     from drift.windows import Window
 

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from drift.outcomes import Outcome as Observed
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.reports import Gate, Report
-    from drift.snapshots import Snapshot
+    from drift.sources.outcomes import Outcome as Observed
+    from drift.sources.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window
 

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from drift import validation
 from drift.errors import DriftError
 from drift.profiles import segments
 from drift.profiles.counting import count
+from drift.sources import validation
 from drift.watch import Watch
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from drift.config.config import Monitor
-    from drift.outcomes import Outcome
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.reports import Gate
-    from drift.snapshots import Snapshot
+    from drift.sources.outcomes import Outcome
+    from drift.sources.snapshots import Snapshot
     from drift.store import Store
     from drift.windows import Window
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from drift.alerts import Alert, Event
     from drift.outbox import Waiting
-    from drift.outcomes import Outcome
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from drift.reports import Gate, Report
     from drift.scores import Past
     from drift.silences import Silence
+    from drift.sources.outcomes import Outcome
     from drift.stored_counts import Head
 
 

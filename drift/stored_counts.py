@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from drift.outcomes import Outcome
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
     from drift.records import Row
     from drift.reports import Gate
+    from drift.sources.outcomes import Outcome
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------

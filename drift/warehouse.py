@@ -20,7 +20,7 @@ from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.counting import count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind
-from drift.sql_types import to_arrow
+from drift.sources.sql_types import to_arrow
 from drift.warehouse_cells import count_keys, fine_edges, gathered, known_keys, labels_branch, numeric_branch
 from drift.warehouse_segments import MISSING, places, rows_branch
 from drift.warehouse_values import key, number
@@ -128,7 +128,7 @@ class Warehouse:
         return int(next(flat(run(sql)))[0])
 
     def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Stream rows as `drift.snapshots` does, for what cannot be done inside."""
+        """Stream rows as `drift.sources.snapshots` does, for what cannot be done inside."""
         if not columns:
             yield pa.RecordBatch.from_arrays([pa.nulls(self.count_rows())], names=["row"]).select([])
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.types as t
 
-from drift.time_bounds import WindowFilter, missing_column
+from drift.sources.time_bounds import WindowFilter, missing_column
 from drift.warehouse import Warehouse, flat
 from drift.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
 from drift.warehouse_values import is_below

@@ -1,7 +1,7 @@
 """A table or query inside a database that can count by itself: how to ask it, and what its columns are.
 
-Ibis writes the SQL of every dialect. PostgreSQL is reached by `drift.sql_source`, and its types are those read there;
-the others are reached by Ibis, and their types are what `drift.sql_types` would make of them.
+Ibis writes the SQL of every dialect. PostgreSQL is reached by `drift.sources.sql_source`, and its types are those read there;
+the others are reached by Ibis, and their types are what `drift.sources.sql_types` would make of them.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
 
-from drift import sql_source
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.sources import sql_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -6,19 +6,19 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drift import snapshots
 from drift.config.references import describe_span, fixed_windows
 from drift.profiles.histograms import Profile
 from drift.profiles.segments import Segmentation, key_of
+from drift.sources import snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from drift.config.config import Monitor
-    from drift.file_source import Opened
     from drift.profiles.binning import Binning
-    from drift.snapshots import Snapshot
+    from drift.sources.file_source import Opened
+    from drift.sources.snapshots import Snapshot
     from drift.store import Store
     from drift.warehouse import Warehouse
     from drift.windows import Window

@@ -16,7 +16,7 @@ from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
-from drift.validation import Outcome
+from drift.sources.validation import Outcome
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 
 from drift import tables
 from drift.evidence import Evidence
-from drift.outcomes import Outcome
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.reports import Finding, Report
 from drift.scores import Score, Verdict
+from drift.sources.outcomes import Outcome
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:

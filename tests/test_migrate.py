@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from drift import migrate
 from drift.database import make_engine
 from drift.errors import SchemaOutdated, StoreError
-from drift.outcomes import Outcome
+from drift.sources.outcomes import Outcome
 from drift.store import Store
 from drift.tables import metadata
 from drift.windows import Calendar

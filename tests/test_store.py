@@ -14,10 +14,10 @@ import pytest
 
 from drift import tables
 from drift.errors import StoreError
-from drift.outcomes import Outcome
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Profile
 from drift.reports import Finding
+from drift.sources.outcomes import Outcome
 from drift.store import Store
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from drift import monitoring, warehouse, warehouse_fit
 from drift.errors import SourceError
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
-from drift.time_bounds import WindowFilter
+from drift.sources.time_bounds import WindowFilter
 from drift.warehouse_source import open_warehouse
 from drift.windows import Calendar, Window
 from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql

@@ -10,7 +10,7 @@ import pytest
 from drift import warehouse_source
 from drift.errors import MissingExtra, SourceMissing
 from drift.profiles.binning import NumericBinning
-from drift.time_bounds import WindowFilter
+from drift.sources.time_bounds import WindowFilter
 from drift.warehouse_source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window
 from tests.times import TIMES

@@ -77,7 +77,7 @@ def check(
 
 def _expectation_problems(monitor: Monitor) -> list[str]:
     from drift.errors import MissingExtra
-    from drift.validation import check_expectations
+    from drift.sources.validation import check_expectations
 
     try:
         return check_expectations(monitor.expectations)

@@ -17,7 +17,7 @@ from drift.profiles import columnwise
 from drift.profiles.columnwise import Table, profiles
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
-from drift.snapshots import open_table
+from drift.sources.snapshots import open_table
 
 if TYPE_CHECKING:
     from pathlib import Path

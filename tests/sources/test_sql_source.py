@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 
-from drift import sql_source, sql_types
 from drift.config.config import Source
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.snapshots import Snapshot, open_snapshot
-from drift.time_bounds import WindowFilter
+from drift.sources import sql_source, sql_types
+from drift.sources.snapshots import Snapshot, open_snapshot
+from drift.sources.time_bounds import WindowFilter
 from drift.windows import Calendar, Window
 from tests.times import TIMES
 

@@ -22,10 +22,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import outcomes, validation
 from drift.config.config import Expectation
 from drift.errors import MissingExtra, ValidationError
-from drift.validation import Outcome, check_expectations, columns_needed, decide, validate
+from drift.sources import outcomes, validation
+from drift.sources.validation import Outcome, check_expectations, columns_needed, decide, validate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -532,6 +532,6 @@ def test_without_great_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_module_imports_no_heavy_library() -> None:
     """Importing the gate loads neither GX nor pandas."""
-    code = "import sys, drift.validation; print(sorted({'great_expectations', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    code = "import sys, drift.sources.validation; print(sorted({'great_expectations', 'pandas', 'pyarrow'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

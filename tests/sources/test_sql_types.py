@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from drift.sql_types import Relation, declared_types, stored_types, to_arrow
+from drift.sources.sql_types import Relation, declared_types, stored_types, to_arrow
 
 
 def typed(rows: list[tuple[Any, ...]], declared: str) -> pa.DataType | None:

@@ -17,13 +17,13 @@ import sqlalchemy as sa
 
 from drift.config.config import Source
 from drift.errors import SourceError, SourceMissing
-from drift.snapshots import Snapshot, open_snapshot, open_table
+from drift.sources.snapshots import Snapshot, open_snapshot, open_table
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLIGHTS = Path(__file__).parents[1] / "data" / "flights.parquet"
+FLIGHTS = Path(__file__).parents[2] / "data" / "flights.parquet"
 NEW_YORK = Calendar("1d", "America/New_York")
 
 

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drift import adbc_source, sql_source
 from drift.errors import SourceError, SourceUnreachable
-from drift.sql_source import open_sql
-from drift.time_bounds import WindowFilter
+from drift.sources import adbc_source, sql_source
+from drift.sources.sql_source import open_sql
+from drift.sources.time_bounds import WindowFilter
 from drift.windows import Calendar
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server, or through ADBC.
 
-The session is read-only, and the window's bounds are bound parameters. `drift.sql_types` says which types come out.
+The session is read-only, and the window's bounds are bound parameters. `drift.sources.sql_types` says which types come out.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.compiler import compiles
 
-from drift.adbc_source import adbc_batches
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
-from drift.time_bounds import missing_column
+from drift.sources.adbc_source import adbc_batches
+from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
+from drift.sources.time_bounds import missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.time_bounds import Bound, WindowFilter
+    from drift.sources.time_bounds import Bound, WindowFilter
 
 _MAX_ROWS = 1 << 16
 _MAX_CELLS = 1 << 20

@@ -15,18 +15,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift import file_paths, file_source
 from drift.config.config import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
-from drift.file_paths import list_files
-from drift.snapshots import Snapshot, open_snapshot
-from drift.time_bounds import WindowFilter
+from drift.sources import file_paths, file_source
+from drift.sources.file_paths import list_files
+from drift.sources.snapshots import Snapshot, open_snapshot
+from drift.sources.time_bounds import WindowFilter
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.file_source import Opened
+    from drift.sources.file_source import Opened
 
 NEW_YORK = Calendar("1d", "America/New_York")
 UTC_DAYS = Calendar("1d", "UTC")

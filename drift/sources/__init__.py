@@ -1,0 +1,1 @@
+"""Sources: one window of rows, wherever it lies, and whether it is fit to be counted."""
