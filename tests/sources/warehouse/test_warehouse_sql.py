@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
 from drift.profiles.binning import NumericBinning
 from drift.sources.sql_source import open_sql
-from drift.warehouse_source import open_warehouse
-from drift.warehouse_sql import backend_of
+from drift.sources.warehouse.warehouse_source import open_warehouse
+from drift.sources.warehouse.warehouse_sql import backend_of
 
 if TYPE_CHECKING:
     from pathlib import Path

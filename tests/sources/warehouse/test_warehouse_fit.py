@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import warehouse_fit
 from drift.profiles import fitting
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import FitOptions, fit
-from drift.warehouse_source import open_warehouse
+from drift.sources.warehouse import warehouse_fit
+from drift.sources.warehouse.warehouse_source import open_warehouse
 from tests.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import warehouse, warehouse_fit
 from drift.errors import SourceError
 from drift.profiles import segments
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.segments import Segmentation
-from drift.warehouse_segments import largest_branch, places
-from drift.warehouse_source import open_warehouse
-from drift.warehouse_sql import BACKENDS, compiled
+from drift.sources.warehouse import warehouse, warehouse_fit
+from drift.sources.warehouse.warehouse_segments import largest_branch, places
+from drift.sources.warehouse.warehouse_source import open_warehouse
+from drift.sources.warehouse.warehouse_sql import BACKENDS, compiled
 from tests.warehouses import (
     KINDS,
     MANY,

@@ -19,12 +19,13 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import monitoring, warehouse, warehouse_fit
+from drift import monitoring
 from drift.errors import SourceError
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.sources.time_bounds import WindowFilter
-from drift.warehouse_source import open_warehouse
+from drift.sources.warehouse import warehouse, warehouse_fit
+from drift.sources.warehouse.warehouse_source import open_warehouse
 from drift.windows import Calendar, Window
 from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
 from tests.warehouses import (

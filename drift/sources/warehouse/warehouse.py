@@ -21,9 +21,16 @@ from drift.profiles.counting import count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind
 from drift.sources.sql_types import to_arrow
-from drift.warehouse_cells import count_keys, fine_edges, gathered, known_keys, labels_branch, numeric_branch
-from drift.warehouse_segments import MISSING, places, rows_branch
-from drift.warehouse_values import key, number
+from drift.sources.warehouse.warehouse_cells import (
+    count_keys,
+    fine_edges,
+    gathered,
+    known_keys,
+    labels_branch,
+    numeric_branch,
+)
+from drift.sources.warehouse.warehouse_segments import MISSING, places, rows_branch
+from drift.sources.warehouse.warehouse_values import key, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,7 +40,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Summary
     from drift.profiles.segments import Segmentation
-    from drift.warehouse_sql import Column, Database, Run
+    from drift.sources.warehouse.warehouse_sql import Column, Database, Run
     from drift.windows import Window
 
 COLUMNS_AT_ONCE = 200

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.types as t
 
 from drift.sources.time_bounds import WindowFilter, missing_column
-from drift.warehouse import Warehouse, flat
-from drift.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
-from drift.warehouse_values import is_below
+from drift.sources.warehouse.warehouse import Warehouse, flat
+from drift.sources.warehouse.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
+from drift.sources.warehouse.warehouse_values import is_below
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drift.config.sources import Source
-    from drift.warehouse_sql import Database
+    from drift.sources.warehouse.warehouse_sql import Database
     from drift.windows import Calendar
 
 ROWS = 5_000_000

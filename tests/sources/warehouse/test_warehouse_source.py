@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import warehouse_source
 from drift.errors import MissingExtra, SourceMissing
 from drift.profiles.binning import NumericBinning
 from drift.sources.time_bounds import WindowFilter
-from drift.warehouse_source import counts_inside, open_warehouse, reads_inside
+from drift.sources.warehouse import warehouse_source
+from drift.sources.warehouse.warehouse_source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window
 from tests.times import TIMES
 
@@ -96,7 +96,7 @@ def test_auto_counts_inside_only_what_is_large() -> None:
 
 def test_without_ibis_auto_is_local_and_warehouse_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is made to install what was not asked for."""
-    monkeypatch.setattr("drift.warehouse_sql.find_spec", lambda _name: None)
+    monkeypatch.setattr("drift.sources.warehouse.warehouse_sql.find_spec", lambda _name: None)
     assert not counts_inside("auto", "postgresql://h/d", lambda: 10**9)
     with pytest.raises(MissingExtra, match=r"ibis is not installed: pip install 'drift-monitor\[warehouse\]'"):
         open_warehouse("postgresql://h/d", table="t")
