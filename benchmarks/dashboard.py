@@ -33,7 +33,7 @@ from benchmarks.scale import FIRST, NOW, databases, judged
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.store import Store
     from drift.windows import Window
 

@@ -21,15 +21,15 @@ from scipy.stats import spearmanr
 
 from drift import comparison, evaluation
 from drift.config.config import Detection, parse_monitor
-from drift.measurement import measure
+from drift.detection.measurement import measure
+from drift.detection.reports import Report
+from drift.detection.scores import Past
 from drift.profiles.binning import NumericBinning
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import refined
 from drift.replay import Memory, offline
-from drift.reports import Report
-from drift.scores import Past
 from drift.statistics import divergence
 from drift.statistics.significance import confidence_interval
 from drift.windows import Window
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from drift.detection.scores import Score
     from drift.profiles.binning import Binning
-    from drift.scores import Score
     from drift.store import Store
     from drift.watch import Watch
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.config import Monitor
+    from drift.detection.reports import Gate, Report
+    from drift.detection.scores import Verdict
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.replay import Memory, Replay
-    from drift.reports import Gate, Report
-    from drift.scores import Verdict
     from drift.store import Store
     from drift.watch import Watch
     from drift.windows import Window

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.store import Store
     from drift.windows import Window
 
@@ -185,9 +185,9 @@ def judged(features: int) -> Report:
 
     from drift.comparison import assess
     from drift.config.config import Detection
+    from drift.detection.reports import Report
     from drift.profiles.binning import NumericBinning
     from drift.profiles.histograms import Histogram, Profile, Summary
-    from drift.reports import Report
 
     rng = np.random.default_rng(6)
     binnings = {f"feature {i:04}": NumericBinning(np.sort(rng.normal(size=17))) for i in range(features)}

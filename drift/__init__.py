@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from drift.config.config import Monitor, load_monitor
     from drift.config.detection_settings import Detection
     from drift.config.features import Features
+    from drift.detection.reports import Report
     from drift.errors import DriftError
-    from drift.reports import Report
 
 __version__ = "0.1.0"
 
@@ -34,7 +34,7 @@ _HOMES = {
     "Monitor": "config.config",
     "load_monitor": "config.config",
     "DriftError": "errors",
-    "Report": "reports",
+    "Report": "detection.reports",
 }
 
 

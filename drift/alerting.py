@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from drift import answers, channels, digest, lifecycle, logs, notify, silences, telling
 from drift.alerts import SYSTEM, Transitions
+from drift.detection.reports import Report
 from drift.errors import DriftError, StoreConflict, StoreError
 from drift.observations import Closing, Observation, observations, run_observation
-from drift.reports import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from drift.alerts import Alert
     from drift.config.config import Monitor
-    from drift.scores import Verdict
+    from drift.detection.scores import Verdict
     from drift.silences import Silence
     from drift.store import Store
     from drift.watch import Watch

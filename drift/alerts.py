@@ -12,8 +12,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from drift.detection.scores import SEVERITY_RANK, Severity
 from drift.observations import Observation
-from drift.scores import SEVERITY_RANK, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

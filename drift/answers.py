@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from drift.alerts import Alert, Event, Transition
+from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
-from drift.scores import SEVERITY_RANK
 from drift.silences import check_until
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from drift.detection.reports import Report
     from drift.profiles.binning import Binning
-    from drift.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.config.references import WindowSpec
+from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
 from drift.observations import Observation, observations
-from drift.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from drift.detection.reports import Report
     from drift.records import Row
-    from drift.reports import Report
     from drift.store import Store
     from drift.windows import Calendar, Window
 

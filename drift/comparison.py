@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift import usual
 from drift.config.detection_settings import Detection, Persistence
 from drift.config.features import Features
-from drift.detection import judge
-from drift.evidence import Evidence
-from drift.measurement import measure, together
+from drift.detection import usual
+from drift.detection.detection import judge
+from drift.detection.evidence import Evidence
+from drift.detection.measurement import measure, together
+from drift.detection.reports import Finding, Report
 from drift.profiles import columnwise
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.kinds import same_family
 from drift.profiles.refinement import refined
-from drift.reports import Finding, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from drift.detection.scores import CellShift, Past, Score
     from drift.profiles.histograms import Histogram, Profile
-    from drift.scores import CellShift, Past, Score
 
 NOTICE = 0.004
 """Below this divergence, in nats, nobody asks which cell strayed."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
-from drift.scores import SEVERITY_RANK
+from drift.detection.scores import SEVERITY_RANK
 from drift.wording import title, to_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from drift.alerts import Page, Transitions
     from drift.config.alert_settings import Alerts, NotifyType, Route
-    from drift.reports import Report
+    from drift.detection.reports import Report
 
 SCHEMA = "drift.alert"
 SCHEMA_VERSION = 1

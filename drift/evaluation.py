@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from drift import comparison, composition, logs, standing
+from drift import comparison, logs
 from drift.config.references import fixed_windows
+from drift.detection import composition, standing
+from drift.detection.reports import Finding, Report
 from drift.errors import StoreError
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
-from drift.reports import Finding, Report
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from drift.alerts import NEWS, Alert, Event, Page, Transition, Transitions, closes_after, fold
 from drift.config.alert_policy import Policy
-from drift.scores import SEVERITY_RANK
+from drift.detection.scores import SEVERITY_RANK
 from drift.telling import BACKFILL, LATE, SUPERSEDED, UNHEARD, Hush, Moment, flaps, is_news, kept, owed
 
 if TYPE_CHECKING:

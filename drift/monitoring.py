@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
+    from drift.detection.reports import Gate, Report
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.reports import Gate, Report
     from drift.sources.outcomes import Outcome as Observed
     from drift.sources.snapshots import Snapshot
     from drift.store import Store

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from drift.config.alert_policy import Kind
-    from drift.reports import FindingKind, Report
-    from drift.scores import Severity, Status, Verdict
+    from drift.detection.reports import FindingKind, Report
+    from drift.detection.scores import Severity, Status, Verdict
     from drift.windows import Window
 
 TABLE_SHARE = 0.2

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift import evaluation
-from drift.detection import judge
+from drift.detection.detection import judge
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
 from drift.replay import offline
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.detection_settings import Detection, Persistence
+    from drift.detection.reports import Gate
+    from drift.detection.scores import Past, Score, Verdict
     from drift.profiles.histograms import Profile
     from drift.replay import Memory, Replay
-    from drift.reports import Gate
-    from drift.scores import Past, Score, Verdict
     from drift.windows import Window
 
     Counts = NDArray[np.int64]

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from drift.config.config import Monitor
+    from drift.detection.reports import Gate
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.reports import Gate
     from drift.sources.outcomes import Outcome
     from drift.sources.snapshots import Snapshot
     from drift.store import Store

@@ -7,11 +7,11 @@ import math
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from drift.detection.reports import Finding, Report
+from drift.detection.scores import CellShift, Score, Verdict
 from drift.errors import StoreError
 from drift.profiles.atoms import Atoms
 from drift.profiles.histograms import Histogram, Summary
-from drift.reports import Finding, Report
-from drift.scores import CellShift, Score, Verdict
 from drift.tables import WHOLE
 from drift.windows import Window
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
 
-    from drift.evidence import Evidence
+    from drift.detection.evidence import Evidence
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
 

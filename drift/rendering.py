@@ -10,14 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from drift.scores import STATUS_ORDER
+from drift.detection.scores import STATUS_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from drift.detection.reports import Report
     from drift.replay import Replay
-    from drift.reports import Report
     from drift.tuning import Proposal
     from drift.watch import Watch
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from drift import alerting, evaluation, monitoring, records
 from drift.config.settings import changes
+from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
-from drift.scores import Past
 from drift.tables import WHOLE
 from drift.watch import Watch
 from drift.windows import Window
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from drift.alerts import Alert, Event, Page, Transition
     from drift.config.config import Monitor
+    from drift.detection.reports import Gate, Report
+    from drift.detection.scores import Severity
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.records import Row
-    from drift.reports import Gate, Report
-    from drift.scores import Severity
     from drift.silences import Silence
     from drift.store import Store
 

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from drift.detection.reports import Gate, Report
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.records import Row
-    from drift.reports import Gate, Report
     from drift.sources.outcomes import Outcome
     from drift.store import Store
     from drift.windows import Window

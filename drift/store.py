@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts import Alert, Event
+    from drift.detection.reports import Gate, Report
+    from drift.detection.scores import Past
     from drift.outbox import Waiting
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.records import Row
-    from drift.reports import Gate, Report
-    from drift.scores import Past
     from drift.silences import Silence
     from drift.sources.outcomes import Outcome
     from drift.stored_counts import Head

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from drift.detection.reports import Gate
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
     from drift.records import Row
-    from drift.reports import Gate
     from drift.sources.outcomes import Outcome
 
 

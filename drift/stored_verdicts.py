@@ -14,19 +14,19 @@ import sqlalchemy as sa
 
 from drift import records
 from drift.database import delete_others, upsert
-from drift.evidence import Evidence
+from drift.detection.evidence import Evidence
+from drift.detection.scores import Past
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import under
-from drift.scores import Past
 from drift.stored_counts import load_binnings, save_binnings, segment_names
 from drift.tables import WHOLE, histogram, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from drift.detection.reports import Report
     from drift.profiles.binning import Binning
     from drift.records import Row
-    from drift.reports import Report
     from drift.windows import Window
 
 _ARRAYS = {"contributions", "reference_counts", "reference_summary"}

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from drift import silences
-from drift.scores import SEVERITY_RANK
+from drift.detection.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

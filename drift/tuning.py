@@ -16,7 +16,7 @@ from drift import lifecycle
 from drift.alerting import closing_of
 from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
 from drift.config.settings import changes, snippet
-from drift.detection import judge
+from drift.detection.detection import judge
 from drift.errors import DriftError
 from drift.observations import observations
 from drift.planting import Recall, plant, plant_again, recall, remembered, under
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from drift.alerts import Alert
     from drift.config.config import Monitor
+    from drift.detection.reports import Report
+    from drift.detection.scores import Past
     from drift.planting import Planted
-    from drift.reports import Report
-    from drift.scores import Past
     from drift.watch import Watch
     from drift.windows import Window
 

@@ -29,7 +29,7 @@ from sklearn.neighbors import KernelDensity
 from drift.comparison import compare
 
 if TYPE_CHECKING:
-    from drift.reports import Report
+    from drift.detection.reports import Report
 
 DATA = Path(__file__).parent.parent / "data"
 COLUMNS = ["temp", "dewp", "humid", "wind_speed", "pressure"]

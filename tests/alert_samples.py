@@ -11,10 +11,10 @@ import numpy as np
 
 from drift.alerts import PAGED, Alert, Event, Page, Transitions
 from drift.answers import answer
+from drift.detection.reports import Report
+from drift.detection.scores import Score, Verdict
 from drift.lifecycle import advance, history_start, remind
 from drift.observations import Observation
-from drift.reports import Report
-from drift.scores import Score, Verdict
 from drift.telling import Hush, is_news
 from drift.windows import Calendar, Window
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from drift.config.alert_policy import Policy
-    from drift.reports import Finding, Gate
-    from drift.scores import Severity, Status
+    from drift.detection.reports import Finding, Gate
+    from drift.detection.scores import Severity, Status
 
 CALENDAR = Calendar("1d")
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import numpy as np
 
 from drift.answers import answer
-from drift.evidence import Evidence
+from drift.detection.evidence import Evidence
+from drift.detection.reports import Finding, Report
+from drift.detection.scores import Score, Verdict
 from drift.lifecycle import advance
 from drift.observations import observations
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
-from drift.reports import Finding, Report
-from drift.scores import Score, Verdict
 from drift.sources.validation import Outcome
 from drift.windows import Calendar, Window
 

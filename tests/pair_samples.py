@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import strategies as st
 
+from drift.detection.scores import Past
 from drift.profiles.binning import CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.histograms import Histogram
-from drift.scores import Past
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from drift.detection.scores import Severity
     from drift.profiles.binning import Binning
-    from drift.scores import Severity
 
 LETTERS = CategoricalBinning(tuple("abcdefgh"))
 NUMBERS = NumericBinning(np.arange(8.0))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drift import tables
-from drift.evidence import Evidence
+from drift.detection.evidence import Evidence
+from drift.detection.reports import Finding, Report
+from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.reports import Finding, Report
-from drift.scores import Score, Verdict
 from drift.sources.outcomes import Outcome
 from drift.windows import Calendar, Window
 

@@ -22,7 +22,7 @@ from drift.profiles.fitting import SAMPLE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
 
 
 @pytest.fixture

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from drift.config.alert_policy import Policy
 from drift.config.alert_settings import Alerts
 from drift.config.config import Route
+from drift.detection.evidence import Evidence
+from drift.detection.reports import Finding, Report
+from drift.detection.scores import Score, Severity, Verdict
 from drift.digest import Links, Notification, merge, newest, notifications
-from drift.evidence import Evidence
 from drift.lifecycle import advance
 from drift.observations import observations, run_observation
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
-from drift.reports import Finding, Report
-from drift.scores import Score, Severity, Verdict
 from drift.windows import Calendar
 from drift.wording import MOST_SHOWN, title, to_html, to_text
 

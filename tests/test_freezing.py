@@ -13,7 +13,7 @@ from tests.flights import clock, days, monitor_text, open_watch, rows, write_par
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.watch import Watch
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
 

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from drift.alerts import Transitions
 from drift.config.alert_policy import Policy
+from drift.detection.scores import SEVERITY_RANK
 from drift.lifecycle import advance
-from drift.scores import SEVERITY_RANK
 from drift.silences import mute
 from drift.telling import Hush
 from tests.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say

@@ -21,7 +21,7 @@ from tests.test_comparison import kl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
 

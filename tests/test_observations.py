@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.detection.reports import Finding
 from drift.lifecycle import advance
 from drift.observations import Closing, observations, run_observation
-from drift.reports import Finding
 from tests.alert_samples import NOW, Record, day, keys, report, verdict
 
 if TYPE_CHECKING:
-    from drift.reports import Gate
-    from drift.scores import Status, Verdict
+    from drift.detection.reports import Gate
+    from drift.detection.scores import Status, Verdict
 
 
 def test_each_feature_speaks_for_itself() -> None:

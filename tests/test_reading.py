@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift import freezing, monitoring, reading
-from drift.reports import Report
+from drift.detection.reports import Report
 from drift.windows import Window
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from drift import records, tables
+from drift.detection.reports import Report
+from drift.detection.scores import CellShift
 from drift.errors import StoreError
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.reports import Report
-from drift.scores import CellShift
 from drift.store import Store
 
 if TYPE_CHECKING:

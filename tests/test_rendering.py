@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.evidence import Evidence
+from drift.detection.evidence import Evidence
 from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram, Summary
 from drift.rendering import explanation, progress, report_table, sparkline
-from tests.test_reports import report, verdict
+from tests.detection.test_reports import report, verdict
 
 if TYPE_CHECKING:
     import pytest

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
 
 DAYS = 45
 FAULTS = {20: 9.0, 21: 9.0, 33: 3.0, 34: 3.0, 35: 3.0}

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drift import tables
+from drift.detection.reports import Finding
 from drift.errors import StoreError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Profile
-from drift.reports import Finding
 from drift.sources.outcomes import Outcome
 from drift.store import Store
 

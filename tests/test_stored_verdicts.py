@@ -10,11 +10,11 @@ import pytest
 
 from drift.comparison import assess
 from drift.config.config import Detection
+from drift.detection.reports import Report
 from drift.errors import StoreError
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Profile, Summary
-from drift.reports import Report
 from drift.store import Store
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from drift.alerts import Transitions
     from drift.config.config import Monitor
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
 
@@ -75,7 +75,7 @@ class DriftNotifier(BaseNotifier):
 
 def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callable[[Any], Any]]) -> None:
     from drift import alerting
-    from drift.reports import Report
+    from drift.detection.reports import Report
 
     if "dag_run" not in context:
         log.warning("%s: a run failed, and Airflow does not say for which window", spec.name)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from drift.config.config import Monitor
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.watch import Watch
 
 log = logging.getLogger(__name__)

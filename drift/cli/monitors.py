@@ -39,7 +39,7 @@ from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
     from drift.config.config import Monitor
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
 

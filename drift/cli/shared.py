@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from drift.config.config import Monitor
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.store import Store
     from drift.watch import Watch
     from drift.windows import Window

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from drift.reports import Report
+    from drift.detection.reports import Report
     from drift.store import Store
 
     Message = MutableMapping[str, Any]

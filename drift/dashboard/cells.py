@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.evidence import Evidence
-    from drift.scores import Score
+    from drift.detection.evidence import Evidence
+    from drift.detection.scores import Score
 
 
 def cells(evidence: Evidence | None, score: Score | None) -> list[dict[str, Any]]:

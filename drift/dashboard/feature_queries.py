@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift import database, records, tables
-from drift.evidence import Evidence, explain
-from drift.measurement import measure
+from drift.detection.evidence import Evidence, explain
+from drift.detection.measurement import measure
+from drift.detection.scores import Verdict
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined, under
-from drift.scores import Verdict
 from drift.stored_counts import load_binnings
 from drift.tables import WHOLE
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.dashboard.against import Against
+    from drift.detection.reports import Report
+    from drift.detection.scores import Score
     from drift.profiles.histograms import Summary
-    from drift.reports import Report
-    from drift.scores import Score
     from drift.store import Store
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from drift.dashboard.events import Event
     from drift.dashboard.formatting import Place
     from drift.dashboard.queries import Moment
-    from drift.evidence import Evidence
-    from drift.scores import Score
+    from drift.detection.evidence import Evidence
+    from drift.detection.scores import Score
 
     Figure = dict[str, Any]
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Response
 import drift
 from drift import database, tables
 from drift.dashboard.parameters import Opened
-from drift.scores import STATUS_ORDER
+from drift.detection.scores import STATUS_ORDER
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from drift import database, tables
+from drift.detection.scores import STATUS_ORDER
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.segments import names_of
-from drift.scores import STATUS_ORDER
 from drift.tables import WHOLE
 
 if TYPE_CHECKING:

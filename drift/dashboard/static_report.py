@@ -12,15 +12,15 @@ from markupsafe import Markup
 
 from drift.dashboard.cells import cells
 from drift.dashboard.templating import environment
-from drift.scores import STATUS_ORDER
+from drift.detection.scores import STATUS_ORDER
 from drift.windows import load_timezone
 
 if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from drift.reports import Report
-    from drift.scores import Verdict
+    from drift.detection.reports import Report
+    from drift.detection.scores import Verdict
 
 HEIGHT, GAP, WIDEST = 120, 2, 640
 SECTIONS = 60

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from drift.detection.reports import Report
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
-    from drift.reports import Report
     from drift.watch import Watch
     from drift.windows import Window
 

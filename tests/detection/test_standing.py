@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from drift.detection.scores import Past, Score, Verdict
+from drift.detection.standing import MOVED, moved_findings, still_findings, volume_findings
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.scores import Past, Score, Verdict
-from drift.standing import MOVED, moved_findings, still_findings, volume_findings
 
 EDGES = NumericBinning(np.array([0.0, 10.0, 20.0, 30.0]))
 CARRIERS = CategoricalBinning(("AA", "B6"), rare=("DL",))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drift.detection.reports import Finding
 from drift.profiles.binning import CategoricalBinning, NumericBinning
-from drift.reports import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from drift.detection.scores import Past, Verdict
     from drift.profiles.histograms import Histogram, Profile, Summary
-    from drift.scores import Past, Verdict
 
 VOLUME_FACTOR = 2.0
 """A window with so many times more or fewer rows than a reference window has is a finding."""

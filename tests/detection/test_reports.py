@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.evidence import Evidence
+from drift.detection.evidence import Evidence
+from drift.detection.reports import SCHEMA_VERSION, Report
+from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
-from drift.reports import SCHEMA_VERSION, Report
-from drift.scores import Score, Verdict
 
 
 def score(feature: str, contributions: list[float], kind: str = "categorical") -> Score:

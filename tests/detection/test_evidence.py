@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.evidence import Evidence, explain
+from drift.detection.evidence import Evidence, explain
+from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Summary
-from drift.scores import Score, Verdict
-from tests.test_reports import histogram, score, verdict
+from tests.detection.test_reports import histogram, score, verdict
 
 if TYPE_CHECKING:
     from drift.profiles.kinds import Scale

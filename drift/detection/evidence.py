@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.pictures import in_words, picture, wasserstein
+from drift.detection.pictures import in_words, picture, wasserstein
 from drift.profiles.binning import NumericBinning
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drift.pictures import Picture
+    from drift.detection.pictures import Picture
+    from drift.detection.scores import Verdict
     from drift.profiles.histograms import Histogram, Summary
-    from drift.scores import Verdict
 
 LEAST_SHARE = 0.05
 """A cell that adds less than this share of the KL is not put in words."""

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config.features import Role
-from drift.rollups import ROLES, roll_up
-from drift.scores import STATUS_ORDER, Status, Verdict
-from tests.test_reports import verdict
+from drift.detection.rollups import ROLES, roll_up
+from drift.detection.scores import STATUS_ORDER, Status, Verdict
+from tests.detection.test_reports import verdict
 
 VERDICTS = st.lists(
     st.builds(

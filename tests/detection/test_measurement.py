@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
+from drift.detection.measurement import corrected, measure
 from drift.errors import BinningMismatch, DistributionError
-from drift.measurement import corrected, measure
 from drift.profiles.binning import CategoricalBinning, Vocabulary
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric

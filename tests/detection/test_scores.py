@@ -9,10 +9,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from drift.measurement import measure
+from drift.detection.measurement import measure
+from drift.detection.scores import SEVERITY_RANK, Score, Severity, Status, Verdict
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
-from drift.scores import SEVERITY_RANK, Score, Severity, Status, Verdict
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.scores import CellShift, Past
+from drift.detection.scores import CellShift, Past
 from drift.statistics import divergence
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def leave_one_out(
     features
         Only these.
     smoothing
-        As for `drift.measurement.measure`.
+        As for `drift.detection.measurement.measure`.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def with_stand_ins(
     windows
         How many are wanted; where there are half as many scores nothing stands in.
     smoothing
-        As for `drift.measurement.measure`.
+        As for `drift.detection.measurement.measure`.
 
     Returns
     -------

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.config.config import Detection, EffectOverride, Persistence
-from drift.detection import FAST_KL, FAST_MARGIN, VAST, judge
-from drift.measurement import measure
-from drift.scores import CellShift, Past, Score
+from drift.detection.detection import FAST_KL, FAST_MARGIN, VAST, judge
+from drift.detection.measurement import measure
+from drift.detection.scores import CellShift, Past, Score
 from tests.pair_samples import CALM, LETTERS, history, pair, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from drift.detection.scores import Severity, Verdict
     from drift.profiles.histograms import Histogram
-    from drift.scores import Severity, Verdict
 
 Z = Detection().z
 FAST_Z = Z + FAST_MARGIN

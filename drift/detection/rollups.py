@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from drift.scores import STATUS_ORDER
+from drift.detection.scores import STATUS_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from drift.config.features import Role
-    from drift.scores import Status, Verdict
+    from drift.detection.scores import Status, Verdict
 
 ROLES: tuple[Role, ...] = ("input", "prediction", "label")
 
@@ -75,7 +75,7 @@ def roll_up(verdicts: Sequence[Verdict]) -> Rollup:
 
     Examples
     --------
-    >>> from drift.scores import Verdict
+    >>> from drift.detection.scores import Verdict
     >>> late = Verdict("paid", "insufficient_data", "none", "labels have not arrived", 0.01, 0.1, role="label")
     >>> found = roll_up([Verdict("age", "critical", "critical", "large", 0.01, 0.1), late])
     >>> found.rule

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drift.detection.scores import Past, Score
+from drift.detection.usual import HISTORY, history_statistic, history_z
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning
-from drift.scores import Past, Score
 from drift.statistics import divergence
 from drift.statistics.selection import as_tested, expected_unseen
 from drift.statistics.significance import benjamini_hochberg, confidence_interval, p_values
-from drift.usual import HISTORY, history_statistic, history_z
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,7 +167,7 @@ def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, flo
     Returns
     -------
     dict
-        Nats, as in `drift.scores.Score.kl_corrected`; features with an empty side are left out.
+        Nats, as in `drift.detection.scores.Score.kl_corrected`; features with an empty side are left out.
 
     Raises
     ------

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.composition import compose, from_baseline, least_drifted, merge
 from drift.config.config import Detection
-from drift.measurement import corrected
+from drift.detection.composition import compose, from_baseline, least_drifted, merge
+from drift.detection.measurement import corrected
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift import usual
-from drift.measurement import measure
+from drift.detection import usual
+from drift.detection.measurement import measure
+from drift.detection.scores import Past
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
-from drift.scores import Past
 from drift.statistics.divergence import kl_divergence, noise_floor, smooth
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.scores import CellShift
+    from drift.detection.scores import CellShift
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 CARRIERS = CategoricalBinning(("UA", "B6", "EV"))

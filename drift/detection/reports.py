@@ -6,17 +6,17 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from drift.evidence import Evidence, explain
-from drift.pictures import unit
-from drift.rollups import roll_up
-from drift.scores import SEVERITY_RANK, STATUS_ORDER, Severity, Status, Verdict
+from drift.detection.evidence import Evidence, explain
+from drift.detection.pictures import unit
+from drift.detection.rollups import roll_up
+from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Severity, Status, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from drift.rollups import Rollup
+    from drift.detection.rollups import Rollup
     from drift.windows import Window
 
 SCHEMA_VERSION = 1

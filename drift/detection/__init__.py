@@ -1,0 +1,1 @@
+"""Detection: two sets of counts become a verdict, with its error and its reason. Pure."""
