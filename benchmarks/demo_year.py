@@ -15,8 +15,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from drift import demo, monitoring
+from drift.alerts.diary import diary
 from drift.config.config import load_monitor
-from drift.diary import diary
 from drift.store import Store
 from drift.watch import Watch
 

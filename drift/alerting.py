@@ -9,20 +9,21 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from drift import answers, channels, digest, lifecycle, logs, notify, silences, telling
-from drift.alerts import SYSTEM, Transitions
+from drift import logs
+from drift.alerts import answers, channels, digest, lifecycle, notify, silences, telling
+from drift.alerts.alerts import SYSTEM, Transitions
+from drift.alerts.observations import Closing, Observation, observations, run_observation
 from drift.detection.reports import Report
 from drift.errors import DriftError, StoreConflict, StoreError
-from drift.observations import Closing, Observation, observations, run_observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from drift.alerts import Alert
+    from drift.alerts.alerts import Alert
+    from drift.alerts.silences import Silence
     from drift.config.config import Monitor
     from drift.detection.scores import Verdict
-    from drift.silences import Silence
     from drift.store import Store
     from drift.watch import Watch
     from drift.windows import Window
@@ -281,7 +282,7 @@ def answer(
     ----------
     store, alert
     action, by, now, comment, until
-        As for `drift.answers.answer`.
+        As for `drift.alerts.answers.answer`.
 
     Raises
     ------

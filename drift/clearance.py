@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.alerts.observations import Observation, observations
 from drift.config.references import WindowSpec
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
-from drift.observations import Observation, observations
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -12,7 +12,8 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from drift import alerting, alerts, evaluation, logs, reading
+from drift import alerting, evaluation, logs, reading
+from drift.alerts import alerts
 from drift.errors import DriftError, SourceError
 from drift.freezing import ensure_baseline, sparing, usable
 from drift.session import Session

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift import digest
+from drift.alerts import digest
 from drift.database import insert_missing
 from drift.tables import notification
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.alerts import Alert, Event, Page, Transition
+    from drift.alerts.alerts import Alert, Event, Page, Transition
+    from drift.alerts.silences import Silence
     from drift.config.config import Monitor
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Severity
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.records import Row
-    from drift.silences import Silence
     from drift.store import Store
 
 SCHEMA_VERSION = 1
@@ -213,7 +213,7 @@ class Call:
     label
         The window, as its readers name it.
     key, feature
-        As in `drift.alerts.Alert`.
+        As in `drift.alerts.alerts.Alert`.
     severity
     transition
         ``opened``, ``reopened`` or ``escalated``.

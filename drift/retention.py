@@ -19,7 +19,7 @@ from drift.windows import Span, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from drift.alerts import Alert
+    from drift.alerts.alerts import Alert
     from drift.config.config import Monitor
     from drift.store import Store
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.alerts import Alert, Event
+    from drift.alerts.alerts import Alert, Event
+    from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past
     from drift.outbox import Waiting
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.records import Row
-    from drift.silences import Silence
     from drift.sources.outcomes import Outcome
     from drift.stored_counts import Head
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift.alerts import Alert, Event
+from drift.alerts.alerts import Alert, Event
+from drift.alerts.silences import Silence
 from drift.database import insert, insert_missing
 from drift.errors import StoreConflict, StoreError
-from drift.silences import Silence
 from drift.tables import alert, alert_event, silence
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from drift import lifecycle
 from drift.alerting import closing_of
+from drift.alerts import lifecycle
+from drift.alerts.observations import observations
 from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
 from drift.config.settings import changes, snippet
 from drift.detection.detection import judge
 from drift.errors import DriftError
-from drift.observations import observations
 from drift.planting import Recall, plant, plant_again, recall, remembered, under
 from drift.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from drift.alerts import Alert
+    from drift.alerts.alerts import Alert
     from drift.config.config import Monitor
     from drift.detection.reports import Report
     from drift.detection.scores import Past

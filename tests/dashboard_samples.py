@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from drift.answers import answer
+from drift.alerts.answers import answer
+from drift.alerts.lifecycle import advance
+from drift.alerts.observations import observations
 from drift.detection.evidence import Evidence
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Verdict
-from drift.lifecycle import advance
-from drift.observations import observations
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.sources.validation import Outcome

@@ -18,7 +18,7 @@ from tests.test_monitoring import shifted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.alerts import Alert
+    from drift.alerts.alerts import Alert
     from drift.watch import Watch
     from drift.windows import Window
 

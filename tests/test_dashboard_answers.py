@@ -12,8 +12,8 @@ from fastapi import Depends, Request
 from fastapi.testclient import TestClient
 
 from drift import dashboard, tables
+from drift.alerts.digest import Notification
 from drift.dashboard.access import from_here
-from drift.digest import Notification
 from drift.errors import DriftError
 from drift.store import Store
 from tests.dashboard_samples import HOSTILE, MONITOR, NOW, TOKEN, fill, url

@@ -13,10 +13,10 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from drift import migrate, monitoring
-from drift.alerts import Alert
+from drift.alerts.alerts import Alert
+from drift.alerts.digest import trial
 from drift.cli import app
 from drift.dashboard import create_app, metrics
-from drift.digest import trial
 from drift.store import Store
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.store_samples import BINNINGS, NOW, dump, judged, nth, numeric, save_everything
@@ -24,7 +24,7 @@ from tests.store_samples import BINNINGS, NOW, dump, judged, nth, numeric, save_
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.alerts import State
+    from drift.alerts.alerts import State
 
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(?:,|$)')

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from drift import lifecycle, tables
-from drift.digest import Notification
+from drift import tables
+from drift.alerts import lifecycle
+from drift.alerts.digest import Notification
+from drift.alerts.observations import Observation
 from drift.errors import StoreError
-from drift.observations import Observation
 from drift.outbox import LEASE
 from drift.store import Store
 from drift.windows import Calendar, Window
@@ -25,7 +26,7 @@ from drift.windows import Calendar, Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drift.alerts import Transitions
+    from drift.alerts.alerts import Transitions
 
 NOW = datetime(2013, 2, 9, 6, tzinfo=UTC)
 DAY = Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))

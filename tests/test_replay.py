@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from drift import evaluation, monitoring
-from drift.alerts import PAGED
+from drift.alerts.alerts import PAGED
 from drift.config.settings import with_settings
 from drift.errors import StoreError
 from drift.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from drift import alerting, migrate, tables
-from drift.alerts import Alert
+from drift.alerts.alerts import Alert
+from drift.alerts.digest import trial
 from drift.dashboard import create_app
-from drift.digest import trial
 from drift.errors import StoreError
 from drift.store import Store
 from tests.store_samples import NOW, nth, save_everything

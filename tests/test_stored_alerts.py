@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import lifecycle
-from drift.answers import answer
+from drift.alerts import lifecycle
+from drift.alerts.answers import answer
+from drift.alerts.silences import mute, unmute
 from drift.config.alert_policy import Policy
 from drift.errors import StoreConflict, StoreError
-from drift.silences import mute, unmute
 from drift.store import Store
 from drift.windows import Window
 from tests.test_outbox import DAY, NOW, advance, dump, message, observation
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from drift.alerts import Alert, Transitions
-    from drift.observations import Observation
+    from drift.alerts.alerts import Alert, Transitions
+    from drift.alerts.observations import Observation
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def route_url(name: str) -> str:
     NotifyError
         If neither knows the route.
     """
-    from drift.channels import resolve_route
+    from drift.alerts.channels import resolve_route
 
     return resolve_route(name, os.environ, _connection_route)
 

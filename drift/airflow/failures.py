@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from drift.alerts import Transitions
+    from drift.alerts.alerts import Transitions
     from drift.config.config import Monitor
     from drift.detection.reports import Report
     from drift.watch import Watch
@@ -113,7 +113,7 @@ def call_back(
     url: str,
 ) -> None:
     """Call what is to be called when people are told of something; one that fails hinders nothing else."""
-    from drift import digest
+    from drift.alerts import digest
     from drift.config.alert_settings import Route
 
     if not on_alert or not told.pages:

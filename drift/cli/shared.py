@@ -101,7 +101,7 @@ def find_monitor(name: str, folder: Path) -> Monitor:
 
 def route(name: str) -> str:
     """Return the Apprise URL behind a route's name, from the environment."""
-    from drift.channels import resolve_route
+    from drift.alerts.channels import resolve_route
 
     return resolve_route(name, os.environ)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from drift import database, tables
-from drift.alerts import Alert
+from drift.alerts.alerts import Alert
 
 if TYPE_CHECKING:
     from collections.abc import Collection

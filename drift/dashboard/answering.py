@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
 from drift import alerting
-from drift.answers import Answer
+from drift.alerts.answers import Answer
 from drift.dashboard import access, alert_queries
 from drift.dashboard.alert_pages import places_of
 from drift.dashboard.formatting import Place, link, place_of

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.alerts.lifecycle import advance
+from drift.alerts.observations import Closing, observations, run_observation
 from drift.detection.reports import Finding
-from drift.lifecycle import advance
-from drift.observations import Closing, observations, run_observation
 from tests.alert_samples import NOW, Record, day, keys, report, verdict
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from drift.alerts import Alert
+    from drift.alerts.alerts import Alert
 
 
 @dataclass(frozen=True, slots=True)

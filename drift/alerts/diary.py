@@ -1,6 +1,6 @@
 """A diary: what a monitor's alerts did over a time, in words, as an operator would have written it down.
 
-Written from the stored lines of the alerts' own diaries (`drift.alerts.Event`) alone, a day at a time, in Markdown.
+Written from the stored lines of the alerts' own diaries (`drift.alerts.alerts.Event`) alone, a day at a time, in Markdown.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from drift.alerts import PAGED, SYSTEM
-from drift.wording import named, plain
+from drift.alerts.alerts import PAGED, SYSTEM
+from drift.alerts.wording import named, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from drift.alerts import Alert, Event
+    from drift.alerts.alerts import Alert, Event
     from drift.windows import Calendar
 
 _HUSHED = ("known:", "superseded:", "unheard:", "handed over:")
@@ -46,8 +46,8 @@ def diary(alerts: Iterable[Alert], events: Iterable[Event], calendar: Calendar) 
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from drift.lifecycle import advance
-    >>> from drift.observations import Observation
+    >>> from drift.alerts.lifecycle import advance
+    >>> from drift.alerts.observations import Observation
     >>> from drift.windows import Calendar
     >>> calendar = Calendar("1d", "America/New_York")
     >>> day = calendar.starting(datetime(2013, 2, 8))

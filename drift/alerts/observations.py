@@ -1,7 +1,7 @@
 """Observations: what one window says of each thing that an alert may be about.
 
 A window speaks of every feature, of the gate, of its number of rows, of its columns, of the table as a whole, and of
-the run itself. `drift.lifecycle` makes alerts of what windows say.
+the run itself. `drift.alerts.lifecycle` makes alerts of what windows say.
 """
 
 from __future__ import annotations

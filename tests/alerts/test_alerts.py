@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alerts import NEWS, PAGED, Alert, alert_id, closes_after, fold
+from drift.alerts.alerts import NEWS, PAGED, Alert, alert_id, closes_after, fold
 from drift.config.alert_policy import Policy
 from tests.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.channels import Due, resolve_route, send_to
-from drift.digest import Notification
+from drift.alerts.channels import Due, resolve_route, send_to
+from drift.alerts.digest import Notification
+from drift.alerts.notify import Breaker, Delivered, Retry, deliver
 from drift.errors import MissingExtra, NotifyError
-from drift.notify import Breaker, Delivered, Retry, deliver
 from drift.outbox import LEASE, Waiting
 from tests.notification_samples import NOW, PAYLOAD, SECRET, Row
 
@@ -263,7 +263,7 @@ def test_logs_hold_no_secret_and_no_noise(hook: Hook) -> None:
     finally:
         root.removeHandler(listener)
         root.setLevel(level)
-    assert [r.name for r in records] == ["drift.notify"] * 2
+    assert [r.name for r in records] == ["drift.alerts.notify"] * 2
     assert not [r for r in records if SECRET in r.getMessage()]
 
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from drift.alerts import Transitions
+from drift.alerts.alerts import Transitions
+from drift.alerts.lifecycle import advance
+from drift.alerts.silences import mute
+from drift.alerts.telling import Hush
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
-from drift.lifecycle import advance
-from drift.silences import mute
-from drift.telling import Hush
 from tests.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say
 
 if TYPE_CHECKING:

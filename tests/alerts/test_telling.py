@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from drift.alerts.telling import BACKFILL, LATE, Hush
 from drift.config.alert_policy import Policy
-from drift.telling import BACKFILL, LATE, Hush
 from tests.alert_samples import Record, check_laws, say
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from drift import silences
+from drift.alerts import silences
 from drift.detection.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from drift.alerts import Alert, Transition
+    from drift.alerts.alerts import Alert, Transition
+    from drift.alerts.silences import Silence
     from drift.config.alert_policy import Policy
-    from drift.silences import Silence
 
 BACKFILL = "backfill: nobody is told of one"
 LATE = "late: newer windows were known already"

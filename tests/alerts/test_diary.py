@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.answers import answer
-from drift.diary import diary
-from drift.lifecycle import advance
-from drift.observations import Observation
+from drift.alerts.answers import answer
+from drift.alerts.diary import diary
+from drift.alerts.lifecycle import advance
+from drift.alerts.observations import Observation
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
-    from drift.alerts import Alert, Event
+    from drift.alerts.alerts import Alert, Event
 
 CALENDAR = Calendar("1d", "America/New_York")
-DOCUMENT = Path(__file__).parent.parent / "docs" / "diary_2013.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "diary_2013.md"
 
 
 def seen(day: int, status: str, feature: str = "delay", reason: str = "KL 1.28 nats") -> Observation:

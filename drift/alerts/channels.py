@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from drift import wording
+from drift.alerts import wording
 from drift.config.alert_settings import is_harmless
 from drift.errors import MissingExtra, NotifyError
 
@@ -142,7 +142,7 @@ def apprise_send(url: str, due: Due, timeout: float) -> None:
     MissingExtra
         If Apprise is not installed.
     """
-    # What Apprise logs `drift.notify.deliver` reports already, and it may quote the URL.
+    # What Apprise logs `drift.alerts.notify.deliver` reports already, and it may quote the URL.
     logging.getLogger("apprise").propagate = False
     try:
         with _LOADING:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.channels import resolve_route, route_variable, send_to
+from drift.alerts.channels import resolve_route, route_variable, send_to
 from drift.errors import NotifyError
 from tests.notification_samples import PAYLOAD, SECRET, Row
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from drift.alerts.silences import Silence, mute, muting, unmute
+from drift.alerts.telling import Hush
 from drift.errors import DriftError
-from drift.silences import Silence, mute, muting, unmute
-from drift.telling import Hush
 from tests.alert_samples import NOW, Record, check_laws, say
 
 DAY = timedelta(days=1)

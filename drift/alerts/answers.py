@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from drift.alerts import Alert, Event, Transition
+from drift.alerts.alerts import Alert, Event, Transition
+from drift.alerts.silences import check_until
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
-from drift.silences import check_until
 
 if TYPE_CHECKING:
     from datetime import datetime

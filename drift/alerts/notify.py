@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from drift.channels import LONGEST, send_to
+from drift.alerts.channels import LONGEST, send_to
 from drift.errors import DriftError, MissingExtra, NotifyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from drift.channels import Due
+    from drift.alerts.channels import Due
 
 log = logging.getLogger(__name__)
 

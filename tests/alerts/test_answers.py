@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drift.answers import answer
+from drift.alerts.answers import answer
 from drift.errors import DriftError
 from tests.alert_samples import NOW, Record, check_laws, say
 

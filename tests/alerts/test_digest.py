@@ -14,22 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.alerts.digest import Links, Notification, merge, newest, notifications
+from drift.alerts.lifecycle import advance
+from drift.alerts.observations import observations, run_observation
+from drift.alerts.wording import MOST_SHOWN, title, to_html, to_text
 from drift.config.alert_policy import Policy
 from drift.config.alert_settings import Alerts
 from drift.config.config import Route
 from drift.detection.evidence import Evidence
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Severity, Verdict
-from drift.digest import Links, Notification, merge, newest, notifications
-from drift.lifecycle import advance
-from drift.observations import observations, run_observation
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
 from drift.windows import Calendar
-from drift.wording import MOST_SHOWN, title, to_html, to_text
 
 if TYPE_CHECKING:
-    from drift.alerts import Transitions
+    from drift.alerts.alerts import Transitions
 
 NOW = datetime(2013, 2, 9, 6, tzinfo=UTC)
 CALENDAR = Calendar("1d", "America/New_York")
@@ -138,7 +138,7 @@ def test_the_payload_is_json_that_anyone_can_read() -> None:
 def test_the_payload_is_documented() -> None:
     """Every field of the payload and of its alerts stands in docs/alerts.md."""
     (message,) = told(made(THREE))
-    document = (Path(__file__).parent.parent / "docs" / "alerts.md").read_text()
+    document = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
     fields = {*message.payload, *message.payload["alerts"][0]}
     assert {name for name in fields if f"`{name}`" not in document and f"[].{name}`" not in document} == set()
 

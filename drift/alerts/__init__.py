@@ -1,0 +1,1 @@
+"""Alerts: verdicts become alerts, alerts become messages that arrive."""
