@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from drift.detection.reports import Report
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Window
 
 COUNTED = 60
@@ -178,7 +178,7 @@ def together(port: int, store: Store, report: Report, window: Window, readers: i
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Calendar
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

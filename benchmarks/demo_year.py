@@ -17,7 +17,7 @@ from pathlib import Path
 from drift import demo, monitoring
 from drift.alerts.diary import diary
 from drift.config.config import load_monitor
-from drift.store import Store
+from drift.store.store import Store
 from drift.watch import Watch
 
 HEAD = (

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from drift.detection.scores import Score
     from drift.profiles.binning import Binning
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.watch import Watch
 
     Floats = NDArray[np.float64]

@@ -28,7 +28,7 @@ from benchmarks.processes import load, table
 from benchmarks.scale import databases
 from drift import monitoring
 from drift.config.config import parse_monitor
-from drift.store import Store
+from drift.store.store import Store
 from drift.watch import Watch
 from tests.faults.crowd import together
 

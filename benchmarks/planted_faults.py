@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.replay import Memory, Replay
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.watch import Watch
     from drift.windows import Window
 

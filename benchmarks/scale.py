@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from drift.detection.reports import Report
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Window
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +119,7 @@ def daily(options: argparse.Namespace) -> None:
 
     from drift.config.config import parse_monitor
     from drift.monitoring import backfill, run_window
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.watch import Watch
 
     lengths = [n for n in (1, 30, 365) if n <= options.days]
@@ -229,7 +229,7 @@ def questions(results: Store, windows: Sequence[Window], features: int) -> dict[
 
 def store(options: argparse.Namespace) -> None:
     """Print how fast a year of scores is written and asked for."""
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Calendar
 
     calendar = Calendar("1d", "UTC")
@@ -283,7 +283,7 @@ finally:
 def backfill_year(options: argparse.Namespace) -> None:
     """Print what `drift backfill` takes for the demo's year, from Parquet, trailing 28 days."""
     from drift.demo import unpack
-    from drift.migrate import upgrade
+    from drift.store.migrate import upgrade
 
     text = (ROOT / "dags" / "monitors" / "flights.yaml").read_text()
     rows: list[list[object]] = []

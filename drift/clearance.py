@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from drift.detection.reports import Report
-    from drift.records import Row
-    from drift.store import Store
+    from drift.store.records import Row
+    from drift.store.store import Store
     from drift.windows import Calendar, Window
 
 Choice = Literal["block", "pass"]

@@ -53,7 +53,7 @@ def run(folder: Path) -> None:
     with _step(out, "unpack the flights of 2013 into a warehouse (SQLite) and a Parquet folder"):
         unpack(folder)
     with _step(out, "migrate the results database"):
-        from drift import migrate
+        from drift.store import migrate
 
         migrate.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
@@ -159,7 +159,7 @@ def _fill(path: Path, table: Any) -> None:
 def _watch(folder: Path) -> Watch:
     from drift.config.config import load_monitor
     from drift.config.connections import resolve_url
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.watch import Watch
 
     monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
@@ -303,7 +303,7 @@ def airflow(folder: Path, *, port: int = 8080) -> int:
     """
     from rich.console import Console
 
-    from drift import migrate
+    from drift.store import migrate
 
     out = Console(stderr=True)
     folder = folder.resolve()

@@ -17,11 +17,11 @@ from urllib.request import urlopen
 
 import sqlalchemy as sa
 
-from drift import database, migrate
 from drift.config.config import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
-from drift.store import Store
+from drift.store import database, migrate
+from drift.store.store import Store
 from drift.watch import Watch
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from drift.detection.reports import Finding, Report
 from drift.errors import StoreError
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
-from drift.tables import WHOLE
+from drift.store.tables import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -16,7 +16,7 @@ from drift import alerting, evaluation, logs, reading
 from drift.alerts import alerts
 from drift.errors import DriftError, SourceError
 from drift.freezing import ensure_baseline, sparing, usable
-from drift.session import Session
+from drift.store.session import Session
 from drift.watch import Watch, binning_key
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from drift.profiles.segments import Segmentation
     from drift.sources.outcomes import Outcome as Observed
     from drift.sources.snapshots import Snapshot
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Window
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from drift.profiles.segments import Segmentation
     from drift.sources.outcomes import Outcome
     from drift.sources.snapshots import Snapshot
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Window
 
 log = logging.getLogger(__name__)

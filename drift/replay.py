@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from drift import alerting, evaluation, monitoring, records
+from drift import alerting, evaluation, monitoring
 from drift.config.settings import changes
 from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
-from drift.tables import WHOLE
+from drift.store import records
+from drift.store.tables import WHOLE
 from drift.watch import Watch
 from drift.windows import Window
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.records import Row
-    from drift.store import Store
+    from drift.store.records import Row
+    from drift.store.store import Store
 
 SCHEMA_VERSION = 1
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from drift.sources.file_source import Opened
     from drift.sources.snapshots import Snapshot
     from drift.sources.warehouse.warehouse import Warehouse
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.windows import Window
 
 

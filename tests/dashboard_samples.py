@@ -20,7 +20,7 @@ from drift.sources.validation import Outcome
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
-    from drift.store import Store
+    from drift.store.store import Store
 
 HOSTILE = "<script>alert(1)</script>/../a%2Fb\"'&\x1b[31m\u202e`ü✈ {{7*7}} =1+1"
 MONITOR = "flights"

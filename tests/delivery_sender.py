@@ -17,7 +17,7 @@ import apprise
 
 from drift.alerts.digest import trial
 from drift.alerts.notify import deliver
-from drift.store import Store
+from drift.store.store import Store
 
 BASE = datetime(2026, 11, 22, 8, tzinfo=UTC)
 FASTER = 600

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from drift.config.config import parse_monitor
-from drift.store import Store
+from drift.store.store import Store
 from drift.watch import Watch
 
 if TYPE_CHECKING:

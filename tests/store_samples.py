@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drift import tables
 from drift.detection.evidence import Evidence
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.sources.outcomes import Outcome
+from drift.store import tables
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drift.profiles.binning import Binning
-    from drift.store import Store
+    from drift.store.store import Store
 
 CALENDAR = Calendar("1d", "America/New_York")
 DAY = CALENDAR.starting(datetime(2013, 2, 8))  # noqa: DTZ001 - a local date

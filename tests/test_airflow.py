@@ -103,7 +103,7 @@ def run_airflow(folder: Path, requests: list[dict[str, Any]]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A folder with one good and one broken monitor, run for a quiet day, a moved day, again, and by parameter."""
-    from drift import migrate
+    from drift.store import migrate
 
     folder = tmp_path_factory.mktemp("airflow")
     frame = rows(14)
@@ -146,7 +146,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]
 
 def store(folder: Path) -> Any:
     """Open the results."""
-    from drift.store import Store
+    from drift.store.store import Store
 
     return Store.open(f"sqlite:///{folder / 'drift.db'}")
 

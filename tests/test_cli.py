@@ -236,7 +236,7 @@ def test_alerts_are_snoozed_muted_and_their_routes_tried(monitored: Drift, tmp_p
 
 def test_what_could_not_be_delivered_is_seen_and_tried_again(monitored: Drift, tmp_path: Path) -> None:
     """A route that nobody knows keeps its messages; given up, they are listed with the reason and can be revived."""
-    from drift.store import Store
+    from drift.store.store import Store
 
     file = tmp_path / "monitors" / "flights.yaml"
     file.write_text(file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: ops}]}"))

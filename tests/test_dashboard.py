@@ -21,7 +21,7 @@ from drift.config.config import Detection
 from drift.dashboard import figures, server
 from drift.dashboard.access import COOKIE
 from drift.errors import DriftError, StoreError
-from drift.store import Store
+from drift.store.store import Store
 from tests.dashboard_samples import HOSTILE, MONITOR, NOW, NUMBERS, ODD, TOKEN, day, fill, report, save, url
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from fastapi import Depends, Request
 from fastapi.testclient import TestClient
 
-from drift import dashboard, tables
+from drift import dashboard
 from drift.alerts.digest import Notification
 from drift.dashboard.access import from_here
 from drift.errors import DriftError
-from drift.store import Store
+from drift.store import tables
+from drift.store.store import Store
 from tests.dashboard_samples import HOSTILE, MONITOR, NOW, TOKEN, fill, url
 
 if TYPE_CHECKING:

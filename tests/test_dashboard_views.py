@@ -22,7 +22,7 @@ from drift.dashboard.exports import cell
 from drift.dashboard.formatting import place_of
 from drift.dashboard.overview_page import late_windows
 from drift.detection.measurement import measure
-from drift.store import Store
+from drift.store.store import Store
 from drift.windows import Calendar
 from tests.dashboard_samples import AFTER, HOSTILE, MONITOR, NOW, NUMBERS, ODD, day, fill, report, save, url
 

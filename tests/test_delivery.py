@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from drift.store import Store
+from drift.store.store import Store
 from tests.conftest import postgres_database
 
 if TYPE_CHECKING:

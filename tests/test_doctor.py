@@ -14,7 +14,7 @@ import pytest
 
 from drift import doctor, monitoring
 from drift.errors import NotifyError
-from drift.store import Store
+from drift.store.store import Store
 from drift.windows import Window
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 

@@ -12,12 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from drift import migrate, monitoring
+from drift import monitoring
 from drift.alerts.alerts import Alert
 from drift.alerts.digest import trial
 from drift.cli import app
 from drift.dashboard import create_app, metrics
-from drift.store import Store
+from drift.store import migrate
+from drift.store.store import Store
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.store_samples import BINNINGS, NOW, dump, judged, nth, numeric, save_everything
 

@@ -15,7 +15,7 @@ from drift.alerts.alerts import PAGED
 from drift.config.settings import with_settings
 from drift.errors import StoreError
 from drift.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
-from drift.store import Store
+from drift.store.store import Store
 from drift.watch import Watch, binning_key
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.test_cli import runner

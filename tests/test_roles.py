@@ -10,12 +10,13 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from drift import alerting, migrate, tables
+from drift import alerting
 from drift.alerts.alerts import Alert
 from drift.alerts.digest import trial
 from drift.dashboard import create_app
 from drift.errors import StoreError
-from drift.store import Store
+from drift.store import migrate, tables
+from drift.store.store import Store
 from tests.store_samples import NOW, nth, save_everything
 
 if TYPE_CHECKING:

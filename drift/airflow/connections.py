@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 if TYPE_CHECKING:
-    from drift.store import Store
+    from drift.store.store import Store
 
 DATABASE = "drift_db"
 """The Airflow connection that names the results database, where `DRIFT_DATABASE` is not set."""
@@ -66,8 +66,8 @@ def _connection_route(name: str) -> str | None:
 @cache
 def results() -> Store:
     """Open the results database: `DRIFT_DATABASE`, or the connection ``drift_db``; once a process."""
-    from drift.database import OUTAGE_SECONDS
-    from drift.store import Store
+    from drift.store.database import OUTAGE_SECONDS
+    from drift.store.store import Store
 
     url = os.environ.get("DRIFT_DATABASE")
     # A task that starts while the database is away for a moment waits, as one in its middle would.

@@ -145,7 +145,7 @@ class Breaker:
         Examples
         --------
         >>> from datetime import UTC, datetime
-        >>> from drift.outbox import Waiting
+        >>> from drift.store.outbox import Waiting
         >>> now = datetime(2013, 2, 8, tzinfo=UTC)
         >>> [Breaker().is_open(Waiting("chat", 1, failures, now), now) for failures in (4, 5)]
         [False, True]

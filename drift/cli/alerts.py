@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, Event
     from drift.alerts.answers import Answer
     from drift.config.config import Monitor
-    from drift.store import Store
+    from drift.store.store import Store
 
 alerts_app = typer.Typer(help="See and answer alerts.", no_args_is_help=False, invoke_without_command=True)
 

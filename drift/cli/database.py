@@ -14,7 +14,7 @@ db_app = typer.Typer(help="The results database: create, migrate, look.", no_arg
 @db_app.command("upgrade")
 def db_upgrade(database: Database = DATABASE) -> None:
     """Create the results database, or bring it up to this version."""
-    from drift import migrate
+    from drift.store import migrate
 
     migrate.upgrade(database)
     print(f"{_safe(database)} is at revision {migrate.current(database)}")
@@ -25,7 +25,7 @@ def db_downgrade(
     revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = DATABASE
 ) -> None:
     """Take the results database back to a revision."""
-    from drift import migrate
+    from drift.store import migrate
 
     migrate.downgrade(database, revision)
     print(f"{_safe(database)} is at revision {migrate.current(database)}")
@@ -34,7 +34,7 @@ def db_downgrade(
 @db_app.command("current")
 def db_current(database: Database = DATABASE) -> None:
     """Print the revision the results database is at."""
-    from drift import migrate
+    from drift.store import migrate
 
     print(migrate.current(database) or "not created: drift db upgrade")
 
@@ -42,7 +42,7 @@ def db_current(database: Database = DATABASE) -> None:
 @db_app.command("check")
 def db_check(database: Database = DATABASE) -> None:
     """Check that the results database has the tables this version works with. Exits with 1 if they differ."""
-    from drift import migrate
+    from drift.store import migrate
 
     migrate.check(database)
     found = migrate.differences(database)
@@ -54,6 +54,6 @@ def db_check(database: Database = DATABASE) -> None:
 
 
 def _safe(url: str) -> str:
-    from drift.database import hidden
+    from drift.store.database import hidden
 
     return hidden(url)

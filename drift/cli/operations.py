@@ -51,7 +51,7 @@ def prune(
     database: Database = DATABASE,
 ) -> None:
     """Forget old windows. Baselines, live alerts, and what the next run needs stay, however old they are."""
-    from drift import retention
+    from drift.store import retention
 
     with open_store(database) as store:
         pruned = retention.prune(store, keep, now=now(), dry_run=dry_run)

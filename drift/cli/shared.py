@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drift.config.config import Monitor
     from drift.detection.reports import Report
-    from drift.store import Store
+    from drift.store.store import Store
     from drift.watch import Watch
     from drift.windows import Window
 
@@ -59,7 +59,7 @@ def now() -> datetime:
 
 def open_store(database: str) -> Store:
     """Open the results database."""
-    from drift.store import Store
+    from drift.store.store import Store
 
     return Store.open(database)
 

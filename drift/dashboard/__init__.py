@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from drift.detection.reports import Report
-    from drift.store import Store
+    from drift.store.store import Store
 
     Message = MutableMapping[str, Any]
     Asgi = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]

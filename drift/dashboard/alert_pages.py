@@ -12,7 +12,7 @@ from drift.dashboard import alert_queries
 from drift.dashboard.formatting import Place, place_of
 from drift.dashboard.parameters import Maybe, Name, Opened, Page, State, states_of
 from drift.dashboard.rendering import render
-from drift.store import Store
+from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)
 

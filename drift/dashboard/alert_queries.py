@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from drift import database, tables
 from drift.alerts.alerts import Alert
+from drift.store import database, tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from drift.store import Store
+    from drift.store.store import Store
 
 
 def counts(store: Store) -> dict[str, dict[str, int]]:

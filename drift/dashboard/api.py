@@ -40,7 +40,7 @@ from drift.dashboard.parameters import (
     known_monitor,
     states_of,
 )
-from drift.store import Store
+from drift.store.store import Store
 
 router = APIRouter()
 _REFUSALS: dict[int | str, dict[str, Any]] = {

@@ -32,7 +32,7 @@ from drift.dashboard import (
 )
 from drift.dashboard.parties import Proxy
 from drift.errors import DriftError
-from drift.store import Store
+from drift.store.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from drift import database, tables
 from drift.config.references import describe_span
 from drift.dashboard.formatting import STATUSES, clipped
-from drift.tables import WHOLE
+from drift.store import database, tables
+from drift.store.tables import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drift.dashboard.formatting import Place
     from drift.dashboard.queries import Moment
-    from drift.store import Store
+    from drift.store.store import Store
 
 Kind = Literal["failed", "rejected", "baseline", "config", "news"]
 

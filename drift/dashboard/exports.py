@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from drift import database, tables
 from drift.dashboard.formatting import iso, place_of
 from drift.dashboard.parameters import Maybe, Moment, Opened, instant, known_monitor
-from drift.store import Store
-from drift.tables import Cells, Finite, Instant
+from drift.store import database, tables
+from drift.store.store import Store
+from drift.store.tables import Cells, Finite, Instant
 
 router = APIRouter()
 

@@ -15,7 +15,7 @@ from drift.dashboard.formatting import Place, place_of
 from drift.dashboard.parameters import ALL, AgainstText, Moment, Name, Opened, Segment, Windows, instant, known_monitor
 from drift.dashboard.rendering import render
 from drift.errors import WindowError
-from drift.store import Store
+from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)
 

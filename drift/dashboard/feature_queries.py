@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift import database, records, tables
 from drift.detection.evidence import Evidence, explain
 from drift.detection.measurement import measure
 from drift.detection.scores import Verdict
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined, under
-from drift.stored_counts import load_binnings
-from drift.tables import WHOLE
+from drift.store import database, records, tables
+from drift.store.stored_counts import load_binnings
+from drift.store.tables import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.detection.scores import Score
     from drift.profiles.histograms import Summary
-    from drift.store import Store
+    from drift.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 import drift
-from drift import database, tables
 from drift.dashboard.parameters import Opened
 from drift.detection.scores import STATUS_ORDER
-from drift.tables import WHOLE
+from drift.store import database, tables
+from drift.store.tables import WHOLE
 
 if TYPE_CHECKING:
-    from drift.store import Store
+    from drift.store.store import Store
 
 router = APIRouter()
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from drift.dashboard.against import SYNTAX
 from drift.dashboard.formatting import Place
-from drift.store import Store
+from drift.store.store import Store
 
 
 def _storable(text: str) -> str:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from drift import database, tables
 from drift.detection.scores import STATUS_ORDER
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.segments import names_of
-from drift.tables import WHOLE
+from drift.store import database, tables
+from drift.store.tables import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drift.store import Store
+    from drift.store.store import Store
 
     Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from drift.dashboard.app import create_app
 from drift.dashboard.parties import Proxy
 from drift.errors import DriftError
-from drift.store import Store
+from drift.store.store import Store
 
 log = logging.getLogger("drift")
 

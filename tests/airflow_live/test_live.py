@@ -20,7 +20,7 @@ PASSING = {"at", "url", "timings", "events", "seq"}
 
 def rows(url: str, monitor: str | None = None) -> dict[str, list[str]]:
     """Everything a results database holds, but what tells when and where it was computed."""
-    from drift import tables
+    from drift.store import tables
 
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     found = {}

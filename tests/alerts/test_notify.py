@@ -21,7 +21,7 @@ from drift.alerts.channels import Due, resolve_route, send_to
 from drift.alerts.digest import Notification
 from drift.alerts.notify import Breaker, Delivered, Retry, deliver
 from drift.errors import MissingExtra, NotifyError
-from drift.outbox import LEASE, Waiting
+from drift.store.outbox import LEASE, Waiting
 from tests.notification_samples import NOW, PAYLOAD, SECRET, Row
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def test_without_apprise_nothing_counts_as_tried(monkeypatch: pytest.MonkeyPatch
 
 def test_the_stores_outbox(hook: Hook, tmp_path: Path) -> None:
     """With the real store: refused, then taken, then nothing left to do."""
-    from drift.store import Store
+    from drift.store.store import Store
 
     message = Notification("n1", "flights", None, "chat", Row().title, Row().body, PAYLOAD, NOW)
     with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:

@@ -13,10 +13,11 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from drift import demo, migrate, monitoring
+from drift import demo, monitoring
 from drift.config.config import load_monitor
-from drift.store import Store
-from drift.tables import metadata
+from drift.store import migrate
+from drift.store.store import Store
+from drift.store.tables import metadata
 from drift.watch import Watch
 
 BLIZZARD = date(2013, 2, 8)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from drift import monitoring
 from drift.config.config import parse_monitor
-from drift.store import Store
+from drift.store.store import Store
 from drift.watch import Watch
 from tests.faults import work
 

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift import alerting, evaluation, monitoring, store
+from drift import alerting, evaluation, monitoring
+from drift.store import store
 from tests.faults import work
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from drift import monitoring
 from drift.config.config import parse_monitor
 from drift.errors import SourceError, SourceUnreachable
-from drift.store import Store
+from drift.store.store import Store
 from drift.watch import Watch
 from tests.faults import work
 

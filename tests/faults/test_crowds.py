@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.store import Store
+from drift.store.store import Store
 from tests.faults import crowd, work
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from drift import database
 from drift.errors import StoreError
-from drift.store import Store
+from drift.store import database
+from drift.store.store import Store
 from tests.faults import work
 
 if TYPE_CHECKING:

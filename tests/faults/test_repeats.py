@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift.store import Store
+from drift.store.store import Store
 from tests.faults import work
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from drift import alerting, migrate, monitoring, tables
+from drift import alerting, monitoring
 from drift.config.config import parse_monitor
 from drift.errors import SourceError
-from drift.store import Store
+from drift.store import migrate, tables
+from drift.store.store import Store
 from drift.watch import Watch
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from drift.store import Store
+from drift.store.store import Store
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -20,7 +20,7 @@ from drift.profiles.binning import BOOLEAN, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
 from drift.replay import Memory, replay
-from drift.store import Store
+from drift.store.store import Store
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:

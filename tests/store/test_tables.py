@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from drift import migrate
-from drift.tables import Cells, Finite, Instant, Words, metadata
+from drift.store import migrate
+from drift.store.tables import Cells, Finite, Instant, Words, metadata
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -111,7 +111,7 @@ def test_every_table_has_a_natural_key_and_no_sequence() -> None:
 
 def test_the_document_describes_every_table_column_and_view() -> None:
     """docs/database.md names them all, and the views' headers name all of their columns."""
-    text = (Path(__file__).parent.parent / "docs" / "database.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "database.md").read_text("utf-8")
     for table in metadata.tables.values():
         section = re.search(rf"^### `{table.name}`$(.*?)(?=^##)", text + "\n##", re.MULTILINE | re.DOTALL)
         assert section, f"{table.name} is not described"
@@ -123,7 +123,7 @@ def test_the_document_describes_every_table_column_and_view() -> None:
 
 def test_instants_compare_in_the_database(database_url: str) -> None:
     """A bound given in another zone finds what was written in this one."""
-    from drift.database import make_engine
+    from drift.store.database import make_engine
 
     engine = make_engine(database_url)
     table = sa.Table("moment", sa.MetaData(), sa.Column("at", Instant, primary_key=True))

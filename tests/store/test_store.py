@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift import tables
 from drift.detection.reports import Finding
 from drift.errors import StoreError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Profile
 from drift.sources.outcomes import Outcome
-from drift.store import Store
+from drift.store import tables
+from drift.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ from tests.store_samples import (
     save_everything,
 )
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_concurrent_writers_of_one_window_agree(store: Store, database_url: str,
     failures: list[str] = []
     if processes:
         code = (
-            "import sys, tests.store_samples as t; from drift.store import Store\n"
+            "import sys, tests.store_samples as t; from drift.store.store import Store\n"
             "with Store.open(sys.argv[1]) as store:\n    for _ in range(3): t.save_everything(store, t.NOW)"
         )
         others = [

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import monitoring, retention, tables
+from drift import monitoring
 from drift.config.config import parse_monitor
 from drift.errors import DriftError
-from drift.store import Store
+from drift.store import retention, tables
+from drift.store.store import Store
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.store_samples import dump
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift import database
 from drift.errors import SchemaOutdated, StoreError
+from drift.store import database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,8 +163,8 @@ def downgrade(url: str | sa.URL, revision: str) -> None:
 
 
 def differences(url: str | sa.URL) -> list[str]:
-    """Return where a database's tables differ from those of `drift.tables`, in Alembic's words; empty where nowhere."""
-    from drift.tables import metadata
+    """Return where a database's tables differ from those of `drift.store.tables`, in Alembic's words; empty where nowhere."""
+    from drift.store.tables import metadata
 
     with _quiet():
         from alembic.autogenerate import compare_metadata

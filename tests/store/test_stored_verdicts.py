@@ -15,7 +15,7 @@ from drift.errors import StoreError
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Profile, Summary
-from drift.store import Store
+from drift.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

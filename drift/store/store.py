@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 
-from drift import database, migrate, outbox, stored_alerts, stored_counts, stored_verdicts, tables
-from drift.database import upsert
 from drift.errors import StoreError
+from drift.store import database, migrate, outbox, stored_alerts, stored_counts, stored_verdicts, tables
+from drift.store.database import upsert
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past
-    from drift.outbox import Waiting
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.records import Row
     from drift.sources.outcomes import Outcome
-    from drift.stored_counts import Head
+    from drift.store.outbox import Waiting
+    from drift.store.records import Row
+    from drift.store.stored_counts import Head
 
 
 _BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")

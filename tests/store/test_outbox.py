@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from drift import tables
 from drift.alerts import lifecycle
 from drift.alerts.digest import Notification
 from drift.alerts.observations import Observation
 from drift.errors import StoreError
-from drift.outbox import LEASE
-from drift.store import Store
+from drift.store import tables
+from drift.store.outbox import LEASE
+from drift.store.store import Store
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2013, 2, 9, 6, tzinfo=UTC)
 DAY = Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_sender_that_died_is_replaced_after_its_lease(store: Store) -> None:
 SENDER = """
 import sys
 from datetime import datetime
-from drift.store import Store
+from drift.store.store import Store
 with Store.open(sys.argv[1]) as store:
     now = datetime.fromisoformat(sys.argv[2])
     while due := store.due_notifications(now, 3):

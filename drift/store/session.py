@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from drift import records
-from drift.stored_counts import Head
+from drift.store import records
+from drift.store.stored_counts import Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.records import Row
     from drift.sources.outcomes import Outcome
-    from drift.store import Store
+    from drift.store.records import Row
+    from drift.store.store import Store
     from drift.windows import Window
 
 

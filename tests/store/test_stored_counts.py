@@ -11,7 +11,7 @@ import pytest
 
 from drift.profiles.atoms import Atoms
 from drift.profiles.histograms import Histogram, Profile
-from drift.store import Store
+from drift.store.store import Store
 from drift.windows import Window
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Stored counts: what the gate said of a window, which binnings are in force, and the profiles made under them.
 
-Functions over an open connection; `drift.store.Store` opens the transactions.
+Functions over an open connection; `drift.store.store.Store` opens the transactions.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from drift import records
-from drift.database import delete_others, insert, insert_missing, upsert
 from drift.profiles.binning import binning_from_dict
 from drift.profiles.histograms import Profile
 from drift.profiles.segments import names_of
-from drift.tables import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
+from drift.store import records
+from drift.store.database import delete_others, insert, insert_missing, upsert
+from drift.store.tables import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from drift.detection.reports import Gate
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
-    from drift.records import Row
     from drift.sources.outcomes import Outcome
+    from drift.store.records import Row
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from drift import database
 from drift.errors import MissingExtra, SchemaOutdated, StoreError
-from drift.store import Store
+from drift.store import database
+from drift.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

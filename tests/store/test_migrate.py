@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from drift import migrate
-from drift.database import make_engine
 from drift.errors import SchemaOutdated, StoreError
 from drift.sources.outcomes import Outcome
-from drift.store import Store
-from drift.tables import metadata
+from drift.store import migrate
+from drift.store.database import make_engine
+from drift.store.store import Store
+from drift.store.tables import metadata
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_opening_a_store_does_not_import_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'drift.db'}"
     migrate.upgrade(url)
     code = (
-        "import sys; from drift.store import Store; Store.open(sys.argv[1]).close(); "
+        "import sys; from drift.store.store import Store; Store.open(sys.argv[1]).close(); "
         "assert not {'alembic', 'pandas', 'scipy', 'great_expectations'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, capture_output=True, text=True, check=False)

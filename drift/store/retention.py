@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert
     from drift.config.config import Monitor
-    from drift.store import Store
+    from drift.store.store import Store
 
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
 LEAST = timedelta(days=1)

@@ -1,6 +1,6 @@
 """The outbox: notifications that are owed, from the transaction that changed an alert to the channel that took them.
 
-Functions over an open connection; `drift.store.Store` opens the transactions. A notification is written in the
+Functions over an open connection; `drift.store.store.Store` opens the transactions. A notification is written in the
 transaction that changes its alert (a transactional outbox), so none is lost and none is sent for what never happened.
 """
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.alerts import digest
-from drift.database import insert_missing
-from drift.tables import notification
+from drift.store.database import insert_missing
+from drift.store.tables import notification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

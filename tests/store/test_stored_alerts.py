@@ -15,9 +15,9 @@ from drift.alerts.answers import answer
 from drift.alerts.silences import mute, unmute
 from drift.config.alert_policy import Policy
 from drift.errors import StoreConflict, StoreError
-from drift.store import Store
+from drift.store.store import Store
 from drift.windows import Window
-from tests.test_outbox import DAY, NOW, advance, dump, message, observation
+from tests.store.test_outbox import DAY, NOW, advance, dump, message, observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

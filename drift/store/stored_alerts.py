@@ -1,7 +1,7 @@
 """Alerts, their diaries and what people muted, as rows.
 
-Functions over an open connection; `drift.store.Store` opens the transactions, in which the notifications owed for a
-change of an alert are written with it (`drift.outbox`).
+Functions over an open connection; `drift.store.store.Store` opens the transactions, in which the notifications owed for a
+change of an alert are written with it (`drift.store.outbox`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from drift.alerts.alerts import Alert, Event
 from drift.alerts.silences import Silence
-from drift.database import insert, insert_missing
 from drift.errors import StoreConflict, StoreError
-from drift.tables import alert, alert_event, silence
+from drift.store.database import insert, insert_missing
+from drift.store.tables import alert, alert_event, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

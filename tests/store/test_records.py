@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from drift import records, tables
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift
 from drift.errors import StoreError
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.store import Store
+from drift.store import records, tables
+from drift.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

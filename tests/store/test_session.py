@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift.session import Session
-from drift.store import Store
+from drift.store.session import Session
+from drift.store.store import Store
 from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Stored verdicts: reports as they were written, and the scores of the past.
 
-Functions over an open connection; `drift.store.Store` opens the transactions.
+Functions over an open connection; `drift.store.store.Store` opens the transactions.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift import records
-from drift.database import delete_others, upsert
 from drift.detection.evidence import Evidence
 from drift.detection.scores import Past
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import under
-from drift.stored_counts import load_binnings, save_binnings, segment_names
-from drift.tables import WHOLE, histogram, report, score
+from drift.store import records
+from drift.store.database import delete_others, upsert
+from drift.store.stored_counts import load_binnings, save_binnings, segment_names
+from drift.store.tables import WHOLE, histogram, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from drift.detection.reports import Report
     from drift.profiles.binning import Binning
-    from drift.records import Row
+    from drift.store.records import Row
     from drift.windows import Window
 
 _ARRAYS = {"contributions", "reference_counts", "reference_summary"}
