@@ -14,11 +14,12 @@ import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from drift import demo, monitoring
+from drift import demo
 from drift.alerts.diary import diary
 from drift.config.config import load_monitor
+from drift.pipeline import monitoring
+from drift.pipeline.watch import Watch
 from drift.store.store import Store
-from drift.watch import Watch
 
 HEAD = (
     "# The demo's year: a diary\n\nWhat the demo's monitor, with the settings it ships with, would have told in 2013, "

@@ -19,17 +19,17 @@ import numpy as np
 from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
-from drift import comparison, evaluation
 from drift.config.config import Detection, parse_monitor
 from drift.detection.measurement import measure
 from drift.detection.reports import Report
 from drift.detection.scores import Past
+from drift.pipeline import comparison, evaluation
+from drift.pipeline.replay import Memory, offline
 from drift.profiles.binning import NumericBinning
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import refined
-from drift.replay import Memory, offline
 from drift.statistics import divergence
 from drift.statistics.significance import confidence_interval
 from drift.windows import Window
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.detection.scores import Score
+    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
     from drift.store.store import Store
-    from drift.watch import Watch
 
     Floats = NDArray[np.float64]
     Sampler = Callable[[np.random.Generator, int], Floats]

@@ -26,10 +26,10 @@ from pyarrow import parquet
 
 from benchmarks.processes import load, table
 from benchmarks.scale import databases
-from drift import monitoring
 from drift.config.config import parse_monitor
+from drift.pipeline import monitoring
+from drift.pipeline.watch import Watch
 from drift.store.store import Store
-from drift.watch import Watch
 from tests.faults.crowd import together
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.faults import ELSEWHERE, NINE, Fault
 from benchmarks.peer_rules import RULES, Sample, told_by
-from drift import comparison, evaluation, replay
 from drift.config.config import load_monitor
+from drift.pipeline import comparison, evaluation, replay
 from drift.profiles.counting import count
 from drift.profiles.fitting import fit
 
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from drift.config.config import Monitor
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Verdict
+    from drift.pipeline.replay import Memory, Replay
+    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
-    from drift.replay import Memory, Replay
     from drift.store.store import Store
-    from drift.watch import Watch
     from drift.windows import Window
 
     Floats = NDArray[np.float64]

@@ -118,9 +118,9 @@ def daily(options: argparse.Namespace) -> None:
     from pyarrow import parquet
 
     from drift.config.config import parse_monitor
-    from drift.monitoring import backfill, run_window
+    from drift.pipeline.monitoring import backfill, run_window
+    from drift.pipeline.watch import Watch
     from drift.store.store import Store
-    from drift.watch import Watch
 
     lengths = [n for n in (1, 30, 365) if n <= options.days]
     with tempfile.TemporaryDirectory(prefix="drift-bench-") as folder, databases() as makers:
@@ -183,9 +183,9 @@ def judged(features: int) -> Report:
     """Return a report of so many features, as a monitor would have made it."""
     import numpy as np
 
-    from drift.comparison import assess
     from drift.config.config import Detection
     from drift.detection.reports import Report
+    from drift.pipeline.comparison import assess
     from drift.profiles.binning import NumericBinning
     from drift.profiles.histograms import Histogram, Profile, Summary
 

@@ -16,19 +16,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drift.comparison import compare
     from drift.config.config import Monitor, load_monitor
     from drift.config.detection_settings import Detection
     from drift.config.features import Features
     from drift.detection.reports import Report
     from drift.errors import DriftError
+    from drift.pipeline.comparison import compare
 
 __version__ = "0.1.0"
 
 __all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__version__", "compare", "load_monitor"]
 
 _HOMES = {
-    "compare": "comparison",
+    "compare": "pipeline.comparison",
     "Detection": "config.detection_settings",
     "Features": "config.features",
     "Monitor": "config.config",

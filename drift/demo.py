@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
 
 MONITOR = "flights"
 FIRST, LAST, BLIZZARD = date(2013, 1, 1), date(2013, 2, 7), date(2013, 2, 8)
@@ -159,15 +159,15 @@ def _fill(path: Path, table: Any) -> None:
 def _watch(folder: Path) -> Watch:
     from drift.config.config import load_monitor
     from drift.config.connections import resolve_url
+    from drift.pipeline.watch import Watch
     from drift.store.store import Store
-    from drift.watch import Watch
 
     monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
     return Watch(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
 
 
 def _backfill(watch: Watch) -> None:
-    from drift import monitoring
+    from drift.pipeline import monitoring
     from drift.rendering import progress
 
     calendar = watch.monitor.window.calendar
@@ -217,7 +217,7 @@ def _calendar() -> Any:
 
 
 def _show(out: Console, watch: Watch, folder: Path) -> None:
-    from drift import evaluation
+    from drift.pipeline import evaluation
     from drift.rendering import report_table
 
     report = evaluation.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from drift.config.config import parse_monitor
+from drift.pipeline.watch import Watch
 from drift.store.store import Store
-from drift.watch import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path

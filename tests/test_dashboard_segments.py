@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
-from drift import dashboard, monitoring
+from drift import dashboard
+from drift.pipeline import monitoring
 from tests.dashboard_samples import url
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import evaluation, monitoring
+from drift.pipeline import evaluation, monitoring
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.store_samples import dump
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 LAST = 13

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import logs, monitoring
+from drift import logs
 from drift.errors import ConfigError
+from drift.pipeline import monitoring
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:

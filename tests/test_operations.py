@@ -12,11 +12,11 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from drift import monitoring
 from drift.alerts.alerts import Alert
 from drift.alerts.digest import trial
 from drift.cli import app
 from drift.dashboard import create_app, metrics
+from drift.pipeline import monitoring
 from drift.store import migrate
 from drift.store.store import Store
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from drift import alerting
 from drift.alerts.alerts import Alert
 from drift.alerts.digest import trial
 from drift.dashboard import create_app
 from drift.errors import StoreError
+from drift.pipeline import alerting
 from drift.store import migrate, tables
 from drift.store.store import Store
 from tests.store_samples import NOW, nth, save_everything

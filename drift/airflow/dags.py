@@ -23,8 +23,8 @@ from drift.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from drift.arrival import Wait
     from drift.config.config import Monitor
+    from drift.pipeline.arrival import Wait
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Transitions
     from drift.config.config import Monitor
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 log = logging.getLogger(__name__)
@@ -74,8 +74,8 @@ class DriftNotifier(BaseNotifier):
 
 
 def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callable[[Any], Any]]) -> None:
-    from drift import alerting
     from drift.detection.reports import Report
+    from drift.pipeline import alerting
 
     if "dag_run" not in context:
         log.warning("%s: a run failed, and Airflow does not say for which window", spec.name)

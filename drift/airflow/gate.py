@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from drift import clearance
 from drift.airflow.connections import results
 from drift.airflow.runs import clock, windows_of
 from drift.config.config import Monitor, load_monitor
+from drift.pipeline import clearance
 from drift.windows import Span
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from drift.clearance import AtLeast, Choice, Clearance
+    from drift.pipeline.clearance import AtLeast, Choice, Clearance
     from drift.windows import Window
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def drift_gate(
 ) -> Any:
     """Return a task that lets a DAG go on only while a monitor is below a severity.
 
-    ``drift_gate("flights") >> train()``; `drift.clearance.decide` is the decision, ``drift gate`` the same on the
+    ``drift_gate("flights") >> train()``; `drift.pipeline.clearance.decide` is the decision, ``drift gate`` the same on the
     command line.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What the tasks of a monitor's DAG do: the stages of `drift.monitoring`, with a run of Airflow around them."""
+"""What the tasks of a monitor's DAG do: the stages of `drift.pipeline.monitoring`, with a run of Airflow around them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from drift.config.config import Monitor
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def quiet() -> Iterator[None]:
 @quiet()
 def plan(spec: Monitor) -> dict[str, list[str]]:
     """Find the windows of the run, and what of them and their references was never gated."""
-    from drift import monitoring
+    from drift.pipeline import monitoring
 
     context = get_current_context()
     watch, now = open_watch(spec), clock()
@@ -108,7 +108,7 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
 @quiet()
 def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
     """Pass them through the gate."""
-    from drift import monitoring
+    from drift.pipeline import monitoring
 
     watch, windows = open_watch(spec), from_keys(planned["windows"])
     with recording(watch, windows):
@@ -121,7 +121,7 @@ def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
 @quiet()
 def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
     """Fit the bins where there are none, and list what has to be counted."""
-    from drift import freezing, monitoring
+    from drift.pipeline import freezing, monitoring
 
     watch, windows = open_watch(spec), from_keys(keys)
     missing: dict[str, None] = {}
@@ -140,7 +140,7 @@ def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
 @quiet()
 def profile(spec: Monitor, key: str) -> str:
     """Count one window."""
-    from drift import freezing, monitoring
+    from drift.pipeline import freezing, monitoring
 
     context = get_current_context()
     watch, window, current = open_watch(spec), Window.from_key(key), watched_windows(spec, context)
@@ -155,7 +155,7 @@ def profile(spec: Monitor, key: str) -> str:
 @quiet()
 def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Score the windows; the log ends with the table."""
-    from drift import evaluation, monitoring
+    from drift.pipeline import evaluation, monitoring
 
     watch, windows = open_watch(spec), from_keys(planned["windows"])
     statuses = {}
@@ -170,7 +170,7 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
 @quiet()
 def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
     """Advance the alerts, end the run, emit the asset, and send what is owed."""
-    from drift import alerting, evaluation, monitoring
+    from drift.pipeline import alerting, evaluation, monitoring
 
     context = get_current_context()
     watch, windows = open_watch(spec), from_keys(keys)

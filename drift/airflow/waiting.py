@@ -12,16 +12,16 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from drift import arrival
 from drift.airflow.runs import clock, due, from_keys, open_watch, watched_windows
 from drift.errors import DriftError
+from drift.pipeline import arrival
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from drift.arrival import Wait
     from drift.config.config import Monitor
+    from drift.pipeline.arrival import Wait
 
 log = logging.getLogger(__name__)
 

@@ -187,7 +187,7 @@ def _answer(
     until: str | None = None,
     span: str | None = None,
 ) -> None:
-    from drift import alerting
+    from drift.pipeline import alerting
 
     store = open_store(database)
     found = _one_alert(store, prefix)
@@ -232,7 +232,7 @@ def alerts_mute(
     database: Database = DATABASE,
 ) -> None:
     """Be told nothing of some features of a monitor for a time; their alerts go on opening and closing."""
-    from drift import alerting
+    from drift.pipeline import alerting
 
     store = open_store(database)
     if monitor not in (known := _timezones(store)):
@@ -250,7 +250,7 @@ def alerts_unmute(
     database: Database = DATABASE,
 ) -> None:
     """End a silence before its time; what is still open is told."""
-    from drift import alerting
+    from drift.pipeline import alerting
 
     store = open_store(database)
     found = _whole(silence, [each.id for each in store.silences()], "silence", "drift alerts muted --all")
@@ -263,7 +263,7 @@ def alerts_muted(
     monitor: ByMonitor = None, everything: Everything = False, as_json: Json = False, database: Database = DATABASE
 ) -> None:
     """List what is muted: by whom, until when and why."""
-    from drift import alerting
+    from drift.pipeline import alerting
     from drift.rendering import silences_table
 
     at = now()
@@ -287,8 +287,8 @@ def alerts_test(
     folder: Folder = MONITORS,
 ) -> None:
     """Send a message over a route that says nothing but that it arrived."""
-    from drift import alerting
     from drift.cli.shared import find_monitor
+    from drift.pipeline import alerting
 
     if monitor is not None:
         chosen = find_monitor(monitor, folder)
@@ -326,7 +326,7 @@ def _monitors(folder: Path) -> tuple[list[Monitor], list[str]]:
 @alerts_app.command("deliver")
 def alerts_deliver(as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE) -> None:
     """Send what is owed: what failed and is due again, and what is no longer kept back, such as by a snooze."""
-    from drift import alerting
+    from drift.pipeline import alerting
 
     store = open_store(database)
     if folder.is_dir():
@@ -341,9 +341,9 @@ def remind_all(store: Store, folder: Path) -> None:
     """Put into the outbox what is no longer kept back, of every monitor of a folder; a broken one hinders no other."""
     import os
 
-    from drift import alerting
     from drift.config.connections import resolve_url
-    from drift.watch import Watch
+    from drift.pipeline import alerting
+    from drift.pipeline.watch import Watch
 
     monitors, problems = _monitors(folder)
     for monitor in monitors:

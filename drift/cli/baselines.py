@@ -56,7 +56,7 @@ def baseline_fit(
     database: Database = DATABASE,
 ) -> None:
     """Fit new bins on the references of a window; what was scored under the old ones stays as it is."""
-    from drift import baselines
+    from drift.pipeline import baselines
 
     watch = open_watch(monitor, folder, database)
     window = window_of(watch, day)
@@ -78,7 +78,7 @@ def baseline_promote(
     """Make the windows from one date to another the baseline, with the bins as they are."""
     from dataclasses import asdict
 
-    from drift import baselines
+    from drift.pipeline import baselines
 
     watch = open_watch(monitor, folder, database)
     done = baselines.promote(watch, windows_between(watch, start, end), now=now(), by=by, reason=reason)
@@ -103,7 +103,7 @@ def baseline_rescore(
 ) -> None:
     """Score stored windows against the references now in force, from stored counts; says which it could not."""
     import_special_functions()
-    from drift import baselines
+    from drift.pipeline import baselines
 
     watch = open_watch(monitor, folder, database)
     done = baselines.rescore(watch, windows_between(watch, start, end), now=now())

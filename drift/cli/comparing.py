@@ -34,10 +34,10 @@ def compare(
     [bold]drift compare train.parquet today.parquet --fail-on critical[/]
     """
     import_special_functions()
-    from drift.comparison import compare as compare_tables
     from drift.config.detection_settings import Detection, Effect, Persistence
     from drift.config.features import Features
     from drift.config.refusals import parse_options
+    from drift.pipeline.comparison import compare as compare_tables
 
     features, detection = parse_options(
         lambda: (

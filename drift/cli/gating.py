@@ -28,8 +28,8 @@ def gate(
 
     Asks the results database alone, for the newest window that the monitor was run for, or the one of --date.
     """
-    from drift import clearance
     from drift.config.config import load_monitor
+    from drift.pipeline import clearance
     from drift.windows import Span
 
     name = load_monitor(monitor).name if Path(monitor).suffix in {".yaml", ".yml"} else monitor

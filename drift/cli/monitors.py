@@ -40,7 +40,7 @@ from drift.errors import ConfigError, DriftError
 if TYPE_CHECKING:
     from drift.config.config import Monitor
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 MANY = 100
@@ -104,7 +104,7 @@ def run(
 ) -> None:
     """Run a monitor for one window: gate, count, score, alert, notify."""
     import_special_functions()
-    from drift import monitoring
+    from drift.pipeline import monitoring
 
     watch = open_watch(monitor, folder, database)
     try:
@@ -122,7 +122,7 @@ def run(
 
 def _deliver(watch: Watch) -> None:
     """Send what is owed: of this monitor also what is no longer kept back."""
-    from drift import alerting
+    from drift.pipeline import alerting
 
     alerting.remind(watch, now=now())
     alerting.deliver(watch.store, route, now=now())
@@ -143,7 +143,7 @@ def backfill(
 ) -> None:
     """Run a monitor for every window from one date to another, oldest first."""
     import_special_functions()
-    from drift import monitoring
+    from drift.pipeline import monitoring
     from drift.rendering import progress as progress_bar
 
     watch = open_watch(monitor, folder, database)
@@ -206,7 +206,7 @@ def explain(
     database: Database = DATABASE,
 ) -> None:
     """Show which cells of a feature moved in one window, and what each adds to its KL."""
-    from drift import evaluation
+    from drift.pipeline import evaluation
     from drift.rendering import explanation
 
     watch = open_watch(monitor, folder, database)

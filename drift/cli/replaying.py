@@ -11,7 +11,7 @@ from drift.cli.shared import DATABASE, MONITORS, Database, Folder, Json, Monitor
 from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 Last = Annotated[int | None, typer.Option("--last", min=1, help="Only the newest so many windows.")]
@@ -36,9 +36,9 @@ def replay(
     from dataclasses import replace
 
     import_special_functions()
-    from drift import replay as replays
     from drift.config.config import load_monitor
     from drift.config.settings import adopt, read_settings, with_settings
+    from drift.pipeline import replay as replays
     from drift.rendering import replay_tables
 
     watch = open_watch(monitor, folder, database)
@@ -72,7 +72,7 @@ def tune(
     import numpy as np
 
     import_special_functions()
-    from drift import tuning
+    from drift.pipeline import tuning
     from drift.rendering import proposal_tables
 
     watch = open_watch(monitor, folder, database)
@@ -86,7 +86,7 @@ def tune(
 
 
 def _stored(watch: Watch, last: int | None, start: str | None, end: str | None, lead: int) -> tuple[list[Window], int]:
-    from drift.replay import windows_run
+    from drift.pipeline.replay import windows_run
 
     calendar = watch.monitor.window.calendar
     first, until = (calendar.starting(moment(day)) if day else None for day in (start, end))

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from drift import alerting
 from drift.dashboard import alert_queries
 from drift.dashboard.formatting import Place, place_of
 from drift.dashboard.parameters import Maybe, Name, Opened, Page, State, states_of
 from drift.dashboard.rendering import render
+from drift.pipeline import alerting
 from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)

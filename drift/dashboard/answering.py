@@ -13,13 +13,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
-from drift import alerting
 from drift.alerts.answers import Answer
 from drift.dashboard import access, alert_queries
 from drift.dashboard.alert_pages import places_of
 from drift.dashboard.formatting import Place, link, place_of
 from drift.dashboard.parameters import Opened
 from drift.errors import DriftError, StoreConflict, StoreError
+from drift.pipeline import alerting
 
 router = APIRouter(include_in_schema=False)
 

@@ -13,12 +13,13 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from drift import demo, monitoring
+from drift import demo
 from drift.config.config import load_monitor
+from drift.pipeline import monitoring
+from drift.pipeline.watch import Watch
 from drift.store import migrate
 from drift.store.store import Store
 from drift.store.tables import metadata
-from drift.watch import Watch
 
 BLIZZARD = date(2013, 2, 8)
 

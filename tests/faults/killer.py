@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift import alerting, evaluation, monitoring
+from drift.pipeline import alerting, evaluation, monitoring
 from drift.store import store
 from tests.faults import work
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from drift import monitoring
 from drift.config.config import parse_monitor
+from drift.pipeline import monitoring
+from drift.pipeline.watch import Watch
 from drift.store.store import Store
-from drift.watch import Watch
 from tests.faults import work
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from drift import alerting, monitoring
 from drift.config.config import parse_monitor
 from drift.errors import SourceError
+from drift.pipeline import alerting, monitoring
+from drift.pipeline.watch import Watch
 from drift.store import migrate, tables
 from drift.store.store import Store
-from drift.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import evaluation, monitoring
 from drift.errors import BinningError
+from drift.pipeline import evaluation, monitoring
+from drift.pipeline.replay import Memory, replay
 from drift.profiles import counting, segments
 from drift.profiles.binning import BOOLEAN, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
-from drift.replay import Memory, replay
 from drift.store.store import Store
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
+    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
-    from drift.watch import Watch
     from drift.windows import Window
 
 labels = st.text(st.sampled_from("ab\\,=() \u202e"), max_size=4)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import monitoring
 from drift.config.config import parse_monitor
 from drift.errors import DriftError
+from drift.pipeline import monitoring
 from drift.store import retention, tables
 from drift.store.store import Store
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
@@ -18,7 +18,7 @@ from tests.store_samples import dump
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
 
 DAYS = 24
 

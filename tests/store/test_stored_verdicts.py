@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from drift.comparison import assess
 from drift.config.config import Detection
 from drift.detection.reports import Report
 from drift.errors import StoreError
+from drift.pipeline.comparison import assess
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Profile, Summary

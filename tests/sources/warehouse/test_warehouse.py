@@ -19,8 +19,8 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift import monitoring
 from drift.errors import SourceError
+from drift.pipeline import monitoring
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.sources.time_bounds import WindowFilter
@@ -44,7 +44,7 @@ from tests.warehouses import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
 
 NEW_YORK = Calendar("1d", "America/New_York")
 DAY = NEW_YORK.starting(date(2013, 2, 8))

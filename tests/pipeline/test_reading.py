@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import freezing, monitoring, reading
 from drift.detection.reports import Report
+from drift.pipeline import freezing, monitoring, reading
 from drift.windows import Window
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.errors import DriftError
+    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
-    from drift.watch import Watch
 
 DAYS = 16
 GATE = "[{expect_table_row_count_to_be_between: {min_value: 50}, severity: reject}]"

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from drift import baselines, monitoring
 from drift.errors import SourceError
+from drift.pipeline import baselines, monitoring
+from drift.pipeline.watch import MOST_TOTALS, Baseline, binning_key
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram, Profile
-from drift.watch import MOST_TOTALS, Baseline, binning_key
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 DAYS = 12

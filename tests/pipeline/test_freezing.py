@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drift import freezing, monitoring
+from drift.pipeline import freezing, monitoring
 from tests.flights import clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
 
 
 def backfill(watch: Watch, first: int, last: int) -> list[Report]:

@@ -20,9 +20,9 @@ import sqlalchemy as sa
 from drift.config.config import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
+from drift.pipeline.watch import Watch
 from drift.store import database, migrate
 from drift.store.store import Store
-from drift.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift import doctor, monitoring
 from drift.errors import NotifyError
+from drift.pipeline import doctor, monitoring
 from drift.store.store import Store
 from drift.windows import Window
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql

@@ -13,14 +13,26 @@ import yaml
 from drift.config.config import parse_monitor
 from drift.config.settings import with_settings
 from drift.errors import DriftError
-from drift.planting import plant
-from drift.replay import Memory, replay, windows_run
-from drift.tuning import MUTED, Scored, Trial, _quieten, calls, lead_needed, rejudge, search, try_out, tune, with_floor
-from drift.watch import Watch
+from drift.pipeline.planting import plant
+from drift.pipeline.replay import Memory, replay, windows_run
+from drift.pipeline.tuning import (
+    MUTED,
+    Scored,
+    Trial,
+    _quieten,
+    calls,
+    lead_needed,
+    rejudge,
+    search,
+    try_out,
+    tune,
+    with_floor,
+)
+from drift.pipeline.watch import Watch
 from tests.flights import SQL, monitor_text
+from tests.pipeline.test_monitoring import dump
+from tests.pipeline.test_replay import no_source, replayed, stored, watch
 from tests.test_cli import runner
-from tests.test_monitoring import dump
-from tests.test_replay import no_source, replayed, stored, watch
 
 if TYPE_CHECKING:
     from pathlib import Path

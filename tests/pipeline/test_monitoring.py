@@ -12,17 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from drift import alerting, evaluation, freezing, monitoring
 from drift.demo import resource
 from drift.errors import SourceError, StoreError
+from drift.pipeline import alerting, evaluation, freezing, monitoring
 from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
-from tests.test_comparison import kl
+from tests.pipeline.test_comparison import kl
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 LAST = 13

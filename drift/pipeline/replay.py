@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from drift import alerting, evaluation, monitoring
 from drift.config.settings import changes
 from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
+from drift.pipeline import alerting, evaluation, monitoring
+from drift.pipeline.watch import Watch
 from drift.store import records
 from drift.store.tables import WHOLE
-from drift.watch import Watch
 from drift.windows import Window
 
 if TYPE_CHECKING:

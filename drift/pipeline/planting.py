@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift import evaluation
 from drift.detection.detection import judge
+from drift.pipeline import evaluation
+from drift.pipeline.replay import offline
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
-from drift.replay import offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from drift.config.detection_settings import Detection, Persistence
     from drift.detection.reports import Gate
     from drift.detection.scores import Past, Score, Verdict
+    from drift.pipeline.replay import Memory, Replay
     from drift.profiles.histograms import Profile
-    from drift.replay import Memory, Replay
     from drift.windows import Window
 
     Counts = NDArray[np.int64]

@@ -7,8 +7,9 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from drift import comparison, logs
+from drift import logs
 from drift.errors import SourceError, SourceUnreachable
+from drift.pipeline import comparison
 from drift.profiles import segments
 from drift.profiles.fitting import fit
 from drift.profiles.kinds import family
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
     from drift.sources.snapshots import Snapshot
-    from drift.watch import Watch
     from drift.windows import Window
 
 log = logging.getLogger(__name__)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from drift import alerting, evaluation, monitoring
 from drift.errors import DriftError, SourceError
+from drift.pipeline import alerting, evaluation, monitoring
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
-from tests.test_monitoring import shifted
+from tests.pipeline.test_monitoring import shifted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.alerts.alerts import Alert
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 LAST = 13

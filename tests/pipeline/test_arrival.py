@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import arrival, clearance, monitoring
-from drift.arrival import Wait
 from drift.errors import ConfigError, WindowError
+from drift.pipeline import arrival, clearance, monitoring
+from drift.pipeline.arrival import Wait
 from tests.flights import clock, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
 

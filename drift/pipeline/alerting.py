@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from drift.alerts.silences import Silence
     from drift.config.config import Monitor
     from drift.detection.scores import Verdict
+    from drift.pipeline.watch import Watch
     from drift.store.store import Store
-    from drift.watch import Watch
     from drift.windows import Window
 
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import pytest
 
-from drift import evaluation, monitoring
 from drift.alerts.alerts import PAGED
 from drift.config.settings import with_settings
 from drift.errors import StoreError
-from drift.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
+from drift.pipeline import evaluation, monitoring
+from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
+from drift.pipeline.watch import Watch, binning_key
 from drift.store.store import Store
-from drift.watch import Watch, binning_key
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.pipeline.test_monitoring import dump
 from tests.test_cli import runner
-from tests.test_monitoring import dump
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from drift import comparison, logs
+from drift import logs
 from drift.config.references import fixed_windows
 from drift.detection import composition, standing
 from drift.detection.reports import Finding, Report
 from drift.errors import StoreError
+from drift.pipeline import comparison
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
 from drift.store.tables import WHOLE
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from drift.pipeline.watch import Baseline, Watch
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
-    from drift.watch import Baseline, Watch
     from drift.windows import Window
 
 

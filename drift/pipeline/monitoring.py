@@ -12,12 +12,13 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
-from drift import alerting, evaluation, logs, reading
+from drift import logs
 from drift.alerts import alerts
 from drift.errors import DriftError, SourceError
-from drift.freezing import ensure_baseline, sparing, usable
+from drift.pipeline import alerting, evaluation, reading
+from drift.pipeline.freezing import ensure_baseline, sparing, usable
+from drift.pipeline.watch import Watch, binning_key
 from drift.store.session import Session
-from drift.watch import Watch, binning_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

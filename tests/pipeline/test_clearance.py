@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift import clearance, monitoring
 from drift.config.config import parse_monitor
 from drift.errors import DriftError, SourceUnreachable
-from drift.watch import Watch
+from drift.pipeline import clearance, monitoring
+from drift.pipeline.watch import Watch
 from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:

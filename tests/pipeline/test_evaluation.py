@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from drift import evaluation, monitoring
 from drift.errors import StoreError
+from drift.pipeline import evaluation, monitoring
 from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.watch import Watch
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
     Open = Callable[..., Watch]

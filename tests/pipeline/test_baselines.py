@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import baselines, evaluation
 from drift.config.config import parse_monitor
 from drift.errors import DriftError
-from drift.watch import Watch
+from drift.pipeline import baselines, evaluation
+from drift.pipeline.watch import Watch
 from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql
+from tests.pipeline.test_comparison import kl
+from tests.pipeline.test_monitoring import LAST, backfill, dump, shifted
 from tests.test_cli import runner
-from tests.test_comparison import kl
-from tests.test_monitoring import LAST, backfill, dump, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

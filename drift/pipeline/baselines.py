@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift import alerting, evaluation, freezing, monitoring
 from drift.config.references import describe_span
 from drift.errors import DriftError
+from drift.pipeline import alerting, evaluation, freezing, monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from drift.detection.reports import Report
+    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
-    from drift.watch import Watch
     from drift.windows import Window
 
 

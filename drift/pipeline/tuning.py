@@ -12,15 +12,15 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from drift.alerting import closing_of
 from drift.alerts import lifecycle
 from drift.alerts.observations import observations
 from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
 from drift.config.settings import changes, snippet
 from drift.detection.detection import judge
 from drift.errors import DriftError
-from drift.planting import Recall, plant, plant_again, recall, remembered, under
-from drift.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
+from drift.pipeline.alerting import closing_of
+from drift.pipeline.planting import Recall, plant, plant_again, recall, remembered, under
+from drift.pipeline.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from drift.config.config import Monitor
     from drift.detection.reports import Report
     from drift.detection.scores import Past
-    from drift.planting import Planted
-    from drift.watch import Watch
+    from drift.pipeline.planting import Planted
+    from drift.pipeline.watch import Watch
     from drift.windows import Window
 
     Attempt = Callable[[Detection], "Trial"]
@@ -207,7 +207,7 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
     detection
         May differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for features that a
         seasonal companion excuses (which these are goes by the floors in force), and for what lasts, which goes by the
-        persistence in force (`drift.planting.under`).
+        persistence in force (`drift.pipeline.planting.under`).
 
     Returns
     -------
@@ -297,7 +297,7 @@ def tune(
     watch
         Its source is never opened, and nothing is written.
     windows, lead
-        As for `drift.replay.replay`; `lead_needed` says how many windows should lead. Where there are none before,
+        As for `drift.pipeline.replay.replay`; `lead_needed` says how many windows should lead. Where there are none before,
         those that have no history to be held against lead instead.
     wished
         Pages a month that tell of drift.

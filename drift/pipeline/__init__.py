@@ -1,0 +1,1 @@
+"""The pipeline: the stages of a run, and the only place that knows their order."""
