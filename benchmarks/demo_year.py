@@ -14,8 +14,8 @@ import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from drift import demo
 from drift.alerts.diary import diary
+from drift.cli import demo
 from drift.config.config import load_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch

@@ -165,7 +165,7 @@ def test_check_tells_every_problem_with_its_line(drift: Drift, tmp_path: Path) -
 
 def test_check_of_the_shipped_monitors_passes(drift: Drift) -> None:
     """What we ship is right, its expectations too."""
-    from drift.demo import resource
+    from drift.cli.demo import resource
 
     done = drift("check", str(resource("dags") / "monitors"))
     assert (done.returncode, done.stderr) == (0, "")

@@ -77,7 +77,7 @@ def alerts_list(
 
 
 def _list(database: str, monitor: str | None, *, everything: bool, as_json: bool) -> None:
-    from drift.rendering import alerts_table
+    from drift.cli.rendering import alerts_table
 
     found = open_store(database).alerts(monitor, None if everything else ["open", "acknowledged"])
     if as_json:
@@ -91,7 +91,7 @@ def _list(database: str, monitor: str | None, *, everything: bool, as_json: bool
 @alerts_app.command("show")
 def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATABASE) -> None:
     """Show the diary of one alert."""
-    from drift.rendering import alert_diary
+    from drift.cli.rendering import alert_diary
 
     store = open_store(database)
     found = _one_alert(store, alert)
@@ -263,8 +263,8 @@ def alerts_muted(
     monitor: ByMonitor = None, everything: Everything = False, as_json: Json = False, database: Database = DATABASE
 ) -> None:
     """List what is muted: by whom, until when and why."""
+    from drift.cli.rendering import silences_table
     from drift.pipeline import alerting
-    from drift.rendering import silences_table
 
     at = now()
     found = alerting.muted(open_store(database), monitor, now=at, everything=everything)
@@ -364,7 +364,7 @@ def alerts_undelivered(
     database: Database = DATABASE,
 ) -> None:
     """List the messages that were given up: to whom, and why."""
-    from drift.rendering import notifications_table
+    from drift.cli.rendering import notifications_table
 
     found = open_store(database).notifications(["dead", "pending"] if waiting else ["dead"], limit)
     if as_json:

@@ -34,7 +34,7 @@ def baseline_show(
     monitor: MonitorName, as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE
 ) -> None:
     """Show the binnings of a monitor: of each feature every version, what it was fitted on, who asked and why."""
-    from drift.rendering import baseline_table
+    from drift.cli.rendering import baseline_table
 
     watch = open_watch(monitor, folder, database)
     rows = watch.store.baseline_rows(watch.name)

@@ -143,8 +143,8 @@ def backfill(
 ) -> None:
     """Run a monitor for every window from one date to another, oldest first."""
     import_special_functions()
+    from drift.cli.rendering import progress as progress_bar
     from drift.pipeline import monitoring
-    from drift.rendering import progress as progress_bar
 
     watch = open_watch(monitor, folder, database)
     windows = windows_between(watch, start, end)
@@ -183,7 +183,7 @@ def history(
     database: Database = DATABASE,
 ) -> None:
     """Show the stored scores of a monitor, newest window last."""
-    from drift.rendering import history_table
+    from drift.cli.rendering import history_table
 
     watch = open_watch(monitor, folder, database)
     rows = watch.store.scores(watch.name, feature=feature, windows=last)
@@ -206,8 +206,8 @@ def explain(
     database: Database = DATABASE,
 ) -> None:
     """Show which cells of a feature moved in one window, and what each adds to its KL."""
+    from drift.cli.rendering import explanation
     from drift.pipeline import evaluation
-    from drift.rendering import explanation
 
     watch = open_watch(monitor, folder, database)
     report = evaluation.recall(watch, window_of(watch, day))

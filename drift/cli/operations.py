@@ -18,9 +18,9 @@ def doctor(
     database: Database = DATABASE,
 ) -> None:
     """Look at everything an installation needs, and say what to do. Exits with 1 if something fails."""
+    from drift.cli.rendering import check_line
     from drift.config.connections import resolve_url
     from drift.pipeline import doctor as examination
-    from drift.rendering import check_line
 
     checks = []
     for check in examination.examine(

@@ -36,10 +36,10 @@ def replay(
     from dataclasses import replace
 
     import_special_functions()
+    from drift.cli.rendering import replay_tables
     from drift.config.config import load_monitor
     from drift.config.settings import adopt, read_settings, with_settings
     from drift.pipeline import replay as replays
-    from drift.rendering import replay_tables
 
     watch = open_watch(monitor, folder, database)
     asked = adopt(watch.monitor, load_monitor(config)) if config else watch.monitor
@@ -72,8 +72,8 @@ def tune(
     import numpy as np
 
     import_special_functions()
+    from drift.cli.rendering import proposal_tables
     from drift.pipeline import tuning
-    from drift.rendering import proposal_tables
 
     watch = open_watch(monitor, folder, database)
     windows, lead = _stored(watch, last, start, end, tuning.lead_needed(watch.monitor))

@@ -16,7 +16,7 @@ def demo(
     port: Annotated[int, typer.Option(help="Airflow's port, with --airflow.")] = 8080,
 ) -> None:
     """Watch a year of real flights, find the blizzard, raise the alert: the whole job with embedded defaults."""
-    from drift import demo as show
+    from drift.cli import demo as show
 
     if airflow:
         raise typer.Exit(show.airflow(folder, port=port))

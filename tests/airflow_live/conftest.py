@@ -167,7 +167,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iter
     """Start everything; January is there already, in the database that Airflow fills and in the one it is held to."""
     import sqlalchemy as sa
 
-    from drift import demo
+    from drift.cli import demo
     from drift.store import migrate
     from tests.flights import write_sql
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drift.demo import standalone_environment
+from drift.cli.demo import standalone_environment
 
 USER = "ada"
 PASSWORDS = "passwords.json"

@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from drift import demo
+from drift.cli import demo
 from drift.config.config import load_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from drift.demo import resource
+from drift.cli.demo import resource
 from drift.errors import SourceError, StoreError
 from drift.pipeline import alerting, evaluation, freezing, monitoring
 from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql

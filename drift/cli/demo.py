@@ -167,8 +167,8 @@ def _watch(folder: Path) -> Watch:
 
 
 def _backfill(watch: Watch) -> None:
+    from drift.cli.rendering import progress
     from drift.pipeline import monitoring
-    from drift.rendering import progress
 
     calendar = watch.monitor.window.calendar
     windows = list(calendar.between(calendar.starting(FIRST).start, calendar.starting(LAST).end))
@@ -217,8 +217,8 @@ def _calendar() -> Any:
 
 
 def _show(out: Console, watch: Watch, folder: Path) -> None:
+    from drift.cli.rendering import report_table
     from drift.pipeline import evaluation
-    from drift.rendering import report_table
 
     report = evaluation.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))
     out.print()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drift.cli.rendering import explanation, progress, report_table, sparkline
 from drift.detection.evidence import Evidence
 from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram, Summary
-from drift.rendering import explanation, progress, report_table, sparkline
 from tests.detection.test_reports import report, verdict
 
 if TYPE_CHECKING:

@@ -48,7 +48,7 @@ def test_the_demo_finds_the_blizzard_twice_alike(tmp_path: Path) -> None:
 
 def test_airflow_finds_its_own_command(tmp_path: Path) -> None:
     """Standalone starts its parts as `airflow`: the environment's folder stands first on the path."""
-    from drift.demo import standalone_environment
+    from drift.cli.demo import standalone_environment
 
     path = standalone_environment(tmp_path, "json://127.0.0.1:9/", 8080)["PATH"]
     assert (Path(path.split(os.pathsep)[0]) / "airflow").exists()
