@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, get_current_context
 
-from drift import lineage
+from drift.airflow import lineage
 from drift.airflow.connections import route_url
 from drift.airflow.failures import call_back, recording
 from drift.airflow.runs import clock, forced, from_keys, log_url, open_watch, pages, watched_windows

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from drift.airflow.lineage import dataset
 from drift.config.sources import Source
-from drift.lineage import dataset
 
 
 @pytest.mark.parametrize(
