@@ -26,10 +26,10 @@ test: .venv/.dev ## Run the tests (PYTEST_ARGS="-k windows" for some of them)
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
 test-browser: .venv/.dev build/browser/.installed ## Click through the dashboard in Chromium, and take the pictures of the documents
-	@DRIFT_BROWSER=$(CHROMIUM) build/browser/bin/python -m pytest -q -m browser tests/browser $(BROWSER_ARGS)
+	@DRIFT_BROWSER=$(CHROMIUM) build/browser/bin/python -m pytest -q -m browser tests/live/browser $(BROWSER_ARGS)
 
 test-faults: .venv/.dev ## Kill, stop, starve and crowd runs by the hundred, and compare what is left with an undisturbed run (an hour)
-	@$(BIN)/python -m pytest -q -s -m faults tests/faults tests/load $(FAULTS_ARGS)
+	@$(BIN)/python -m pytest -q -s -m faults tests/live/faults tests/live/load $(FAULTS_ARGS)
 
 lint: .venv/.dev ## Check style, formatting and who imports whom
 	@$(BIN)/ruff check .
@@ -47,12 +47,12 @@ docs: .venv/.dev ## Run the examples in the documents and follow their links
 	@$(BIN)/python -m pytest -q --doctest-glob='*.md' *.md docs tests/test_house.py::test_relative_links
 
 test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a gate in a scheduler on PostgreSQL (half an hour)
-	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/airflow_live $(AIRFLOW_ARGS)
+	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/live/airflow $(AIRFLOW_ARGS)
 
 # Uses the engine that answers, and BASE_IMAGE and POSTGRES_IMAGE where they are set; else makes its own (Debian, root).
 test-compose: .venv/.dev ## Build the image, start the containers, run a monitor in them, restart each, take them down
-	@env=$$(tests/compose/engine up) && eval "$$env" && DRIFT_COMPOSE=1 $(BIN)/python -m pytest -v -s tests/compose $(COMPOSE_ARGS); \
-	done=$$?; tests/compose/engine down; exit $$done
+	@env=$$(tests/live/compose/engine up) && eval "$$env" && DRIFT_COMPOSE=1 $(BIN)/python -m pytest -v -s tests/live/compose $(COMPOSE_ARGS); \
+	done=$$?; tests/live/compose/engine down; exit $$done
 
 compose-check: .venv/.dev ## Check docker-compose.yml against the Compose specification
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
@@ -101,9 +101,9 @@ clean: ## Remove what was built and what the demo made; .venv and .env stay
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 # What drives the browser lives in an environment of its own, beside Drift's.
-build/browser/.installed: tests/browser/requirements.txt
+build/browser/.installed: tests/live/browser/requirements.txt
 	@$(BIN)/python -m venv build/browser
-	@build/browser/bin/python -m pip install --quiet --disable-pip-version-check -r tests/browser/requirements.txt
+	@build/browser/bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/browser/requirements.txt
 	@npm install --silent --no-save --prefix build/browser axe-core@4
 	@touch $@
 

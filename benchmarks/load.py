@@ -30,7 +30,7 @@ from drift.config.config import parse_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
 from drift.store.store import Store
-from tests.faults.crowd import together
+from tests.live.faults.crowd import together
 
 if TYPE_CHECKING:
     from collections.abc import Callable

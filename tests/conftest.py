@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.warehouses import Ducks, Postgres
+    from tests.support.warehouses import Ducks, Postgres
 
 # A shared machine is no stopwatch.
 settings.register_profile("drift", deadline=None)
@@ -82,7 +82,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def ducks(tmp_path: Path) -> Ducks:
     """A DuckDB database that counts by itself."""
-    from tests.warehouses import Ducks
+    from tests.support.warehouses import Ducks
 
     return Ducks(tmp_path / "w.duckdb")
 
@@ -90,7 +90,7 @@ def ducks(tmp_path: Path) -> Ducks:
 @pytest.fixture
 def postgres(postgres_url: str) -> Iterator[Postgres]:
     """A PostgreSQL database that counts by itself."""
-    from tests.warehouses import Postgres
+    from tests.support.warehouses import Postgres
 
     found = Postgres(postgres_url)
     yield found
@@ -126,8 +126,8 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(autouse=True)
 def close_stores() -> Iterator[None]:
-    """Give back the connections of every store that `tests.flights` opened: Python 3.13 warns of those left open."""
+    """Give back the connections of every store that `tests.support.flights` opened: Python 3.13 warns of those left open."""
     yield
-    flights = sys.modules.get("tests.flights")
+    flights = sys.modules.get("tests.support.flights")
     for store in flights.OPENED if flights else ():
         store.close()

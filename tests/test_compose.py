@@ -94,7 +94,7 @@ def test_airflows_parts_know_the_same() -> None:
 
 def test_the_live_test_knows_every_service() -> None:
     """`make test-compose` waits for, and restarts, each service that lasts."""
-    from tests.compose.conftest import SERVICES as LASTING
+    from tests.live.compose.conftest import SERVICES as LASTING
 
     assert set(LASTING) == set(SERVICES) - {"migrate"}
 

@@ -12,7 +12,7 @@ import pytest
 from drift import logs
 from drift.errors import ConfigError
 from drift.pipeline import monitoring
-from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drift.alerts.alerts import NEWS, PAGED, Alert, alert_id, closes_after, fold
 from drift.config.alert_policy import Policy
-from tests.alert_samples import KEY, NOW, SAYINGS, Record, day, say
+from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 
 WORDS = st.lists(st.sampled_from(list(SAYINGS)), min_size=1, max_size=12)
 POLICY = Policy()

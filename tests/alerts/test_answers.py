@@ -9,7 +9,7 @@ import pytest
 
 from drift.alerts.answers import answer
 from drift.errors import DriftError
-from tests.alert_samples import NOW, Record, check_laws, say
+from tests.support.alert_samples import NOW, Record, check_laws, say
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

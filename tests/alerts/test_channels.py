@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from drift.alerts.channels import resolve_route, route_variable, send_to
 from drift.errors import NotifyError
-from tests.notification_samples import PAYLOAD, SECRET, Row
+from tests.support.notification_samples import PAYLOAD, SECRET, Row
 
 if TYPE_CHECKING:
     from pathlib import Path

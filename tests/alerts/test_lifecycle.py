@@ -17,7 +17,7 @@ from drift.alerts.silences import mute
 from drift.alerts.telling import Hush
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
-from tests.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say
+from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

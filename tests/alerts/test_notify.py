@@ -22,7 +22,7 @@ from drift.alerts.digest import Notification
 from drift.alerts.notify import Breaker, Delivered, Retry, deliver
 from drift.errors import MissingExtra, NotifyError
 from drift.store.outbox import LEASE, Waiting
-from tests.notification_samples import NOW, PAYLOAD, SECRET, Row
+from tests.support.notification_samples import NOW, PAYLOAD, SECRET, Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from drift.alerts.lifecycle import advance
 from drift.alerts.observations import Closing, observations, run_observation
 from drift.detection.reports import Finding
-from tests.alert_samples import NOW, Record, day, keys, report, verdict
+from tests.support.alert_samples import NOW, Record, day, keys, report, verdict
 
 if TYPE_CHECKING:
     from drift.detection.reports import Gate

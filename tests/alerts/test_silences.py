@@ -10,7 +10,7 @@ import pytest
 from drift.alerts.silences import Silence, mute, muting, unmute
 from drift.alerts.telling import Hush
 from drift.errors import DriftError
-from tests.alert_samples import NOW, Record, check_laws, say
+from tests.support.alert_samples import NOW, Record, check_laws, say
 
 DAY = timedelta(days=1)
 

@@ -9,7 +9,7 @@ import pytest
 
 from drift.alerts.telling import BACKFILL, LATE, Hush
 from drift.config.alert_policy import Policy
-from tests.alert_samples import Record, check_laws, say
+from tests.support.alert_samples import Record, check_laws, say
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MAINTENANCE = Hush(maintenance="until 06:00: reload")

@@ -9,7 +9,7 @@ import pytest
 from drift.config.config import Monitor, parse_monitor
 from drift.config.settings import adopt, changes, read_settings, snippet, with_settings
 from drift.errors import ConfigError
-from tests.flights import SQL, monitor_text
+from tests.support.flights import SQL, monitor_text
 
 
 def monitor(**changes: str) -> Monitor:

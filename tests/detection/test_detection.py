@@ -14,7 +14,7 @@ from drift.config.config import Detection, EffectOverride, Persistence
 from drift.detection.detection import FAST_KL, FAST_MARGIN, VAST, judge
 from drift.detection.measurement import measure
 from drift.detection.scores import CellShift, Past, Score
-from tests.pair_samples import CALM, LETTERS, history, pair, pairs
+from tests.support.pair_samples import CALM, LETTERS, history, pair, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

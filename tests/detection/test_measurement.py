@@ -19,7 +19,7 @@ from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined
-from tests.pair_samples import LETTERS, NUMBERS, pair, pairs
+from tests.support.pair_samples import LETTERS, NUMBERS, pair, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from drift.errors import DriftError, SourceError
 from drift.pipeline import alerting, evaluation, monitoring
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.pipeline.test_monitoring import shifted
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from drift.errors import ConfigError, WindowError
 from drift.pipeline import arrival, clearance, monitoring
 from drift.pipeline.arrival import Wait
-from tests.flights import clock, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.support.flights import clock, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,10 @@ from drift.config.config import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import baselines, evaluation
 from drift.pipeline.watch import Watch
-from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql
+from tests.cli.test_commands import runner
 from tests.pipeline.test_comparison import kl
 from tests.pipeline.test_monitoring import LAST, backfill, dump, shifted
-from tests.test_cli import runner
+from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

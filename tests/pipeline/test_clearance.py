@@ -11,7 +11,7 @@ from drift.config.config import parse_monitor
 from drift.errors import DriftError, SourceUnreachable
 from drift.pipeline import clearance, monitoring
 from drift.pipeline.watch import Watch
-from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

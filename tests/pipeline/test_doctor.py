@@ -16,7 +16,7 @@ from drift.errors import NotifyError
 from drift.pipeline import doctor, monitoring
 from drift.store.store import Store
 from drift.windows import Window
-from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

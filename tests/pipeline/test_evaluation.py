@@ -10,7 +10,7 @@ import pytest
 
 from drift.errors import StoreError
 from drift.pipeline import evaluation, monitoring
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drift.pipeline import freezing, monitoring
-from tests.flights import clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.support.flights import clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from drift.cli.demo import resource
 from drift.errors import SourceError, StoreError
 from drift.pipeline import alerting, evaluation, freezing, monitoring
-from tests.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 from tests.pipeline.test_comparison import kl
+from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ import pytest
 from drift.detection.reports import Report
 from drift.pipeline import freezing, monitoring, reading
 from drift.windows import Window
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

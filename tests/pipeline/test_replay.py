@@ -17,9 +17,9 @@ from drift.pipeline import evaluation, monitoring
 from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
 from drift.pipeline.watch import Watch, binning_key
 from drift.store.store import Store
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.cli.test_commands import runner
 from tests.pipeline.test_monitoring import dump
-from tests.test_cli import runner
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

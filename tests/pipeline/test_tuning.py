@@ -29,10 +29,10 @@ from drift.pipeline.tuning import (
     with_floor,
 )
 from drift.pipeline.watch import Watch
-from tests.flights import SQL, monitor_text
+from tests.cli.test_commands import runner
 from tests.pipeline.test_monitoring import dump
 from tests.pipeline.test_replay import no_source, replayed, stored, watch
-from tests.test_cli import runner
+from tests.support.flights import SQL, monitor_text
 
 if TYPE_CHECKING:
     from pathlib import Path

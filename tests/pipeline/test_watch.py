@@ -13,7 +13,7 @@ from drift.pipeline import baselines, monitoring
 from drift.pipeline.watch import MOST_TOTALS, Baseline, binning_key
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram, Profile
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path

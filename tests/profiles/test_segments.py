@@ -21,7 +21,7 @@ from drift.profiles.binning import BOOLEAN, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
 from drift.store.store import Store
-from tests.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from drift.sources import sql_source, sql_types
 from drift.sources.snapshots import Snapshot, open_snapshot
 from drift.sources.time_bounds import WindowFilter
 from drift.windows import Calendar, Window
-from tests.times import TIMES
+from tests.support.times import TIMES
 
 if TYPE_CHECKING:
     from pathlib import Path

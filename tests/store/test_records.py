@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-from tests.store_samples import BINNINGS, DAY, KEY, NOW, judged, numeric, scored
+from tests.support.store_samples import BINNINGS, DAY, KEY, NOW, judged, numeric, scored
 
 
 @pytest.fixture

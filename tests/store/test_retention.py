@@ -12,8 +12,8 @@ from drift.errors import DriftError
 from drift.pipeline import monitoring
 from drift.store import retention, tables
 from drift.store.store import Store
-from tests.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
-from tests.store_samples import dump
+from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.store_samples import dump
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 
 from drift.store.session import Session
 from drift.store.store import Store
-from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
+from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

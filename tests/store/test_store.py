@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.binning import Binning
 
-from tests.store_samples import (
+from tests.support.store_samples import (
     BINNINGS,
     DAY,
     HOSTILE,
@@ -75,7 +75,7 @@ def test_concurrent_writers_of_one_window_agree(store: Store, database_url: str,
     failures: list[str] = []
     if processes:
         code = (
-            "import sys, tests.store_samples as t; from drift.store.store import Store\n"
+            "import sys, tests.support.store_samples as t; from drift.store.store import Store\n"
             "with Store.open(sys.argv[1]) as store:\n    for _ in range(3): t.save_everything(store, t.NOW)"
         )
         others = [

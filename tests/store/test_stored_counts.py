@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.binning import Binning
 
-from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, fit, nth, numeric, outcomes
+from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, fit, nth, numeric, outcomes
 
 
 @pytest.fixture

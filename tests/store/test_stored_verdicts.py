@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.binning import Binning
 
-from tests.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, judged, nth, save_everything, scored
+from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, judged, nth, save_everything, scored
 
 
 @pytest.fixture

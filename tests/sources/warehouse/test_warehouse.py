@@ -27,8 +27,8 @@ from drift.sources.time_bounds import WindowFilter
 from drift.sources.warehouse import warehouse, warehouse_fit
 from drift.sources.warehouse.warehouse_source import open_warehouse
 from drift.windows import Calendar, Window
-from tests.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
-from tests.warehouses import (
+from tests.support.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.warehouses import (
     KINDS,
     MANY,
     POSTGRES_KINDS,

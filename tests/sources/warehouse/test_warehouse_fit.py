@@ -13,7 +13,7 @@ from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import FitOptions, fit
 from drift.sources.warehouse import warehouse_fit
 from drift.sources.warehouse.warehouse_source import open_warehouse
-from tests.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
+from tests.support.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

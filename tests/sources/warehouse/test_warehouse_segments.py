@@ -18,7 +18,7 @@ from drift.sources.warehouse import warehouse, warehouse_fit
 from drift.sources.warehouse.warehouse_segments import largest_branch, places
 from drift.sources.warehouse.warehouse_source import open_warehouse
 from drift.sources.warehouse.warehouse_sql import BACKENDS, compiled
-from tests.warehouses import (
+from tests.support.warehouses import (
     KINDS,
     MANY,
     POSTGRES_KINDS,

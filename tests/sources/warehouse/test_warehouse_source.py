@@ -13,10 +13,10 @@ from drift.sources.time_bounds import WindowFilter
 from drift.sources.warehouse import warehouse_source
 from drift.sources.warehouse.warehouse_source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window
-from tests.times import TIMES
+from tests.support.times import TIMES
 
 if TYPE_CHECKING:
-    from tests.warehouses import Ducks, Postgres
+    from tests.support.warehouses import Ducks, Postgres
 
 NEW_YORK = Calendar("1d", "America/New_York")
 DAY = NEW_YORK.starting(date(2013, 2, 8))

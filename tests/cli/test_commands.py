@@ -1,0 +1,393 @@
+"""The command line, as a user runs it: a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.flights import monitor_text, rows, write_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Drift = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def runner(folder: Path) -> Drift:
+    """Return what runs `drift` in a folder."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("DRIFT_")}
+    env |= {
+        "DRIFT_DATABASE": f"sqlite:///{folder / 'drift.db'}",
+        "DRIFT_MONITORS": str(folder / "monitors"),
+        "DRIFT_CONNECTION_WAREHOUSE": f"sqlite:///{folder / 'warehouse.db'}",
+        "COLUMNS": "160",
+    }
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "drift", *arguments]
+        return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.fixture
+def drift(tmp_path: Path) -> Drift:
+    """Run `drift` in a folder of its own."""
+    return runner(tmp_path)
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> tuple[str, str, str]:
+    """A reference, the same again, and one that moved."""
+    rng = np.random.default_rng(3)
+    for name, mean in {"reference": 0.0, "same": 0.0, "moved": 0.6}.items():
+        frame = pd.DataFrame({"x": rng.normal(mean, 1, 3000), "c": rng.choice(["a", "b"], 3000)})
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    return "reference.parquet", "same.parquet", "moved.parquet"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A monitor with 12 quiet days, backfilled by the command line, and a 13th that moved."""
+    folder = tmp_path_factory.mktemp("monitored")
+    frame = rows(13)
+    last = frame["day"] == frame["day"].max()
+    frame.loc[last, "delay"] += 8
+    write_sql(frame, f"sqlite:///{folder / 'warehouse.db'}")
+    (folder / "monitors").mkdir()
+    source = "{connection: warehouse, table: flights, time_column: day}"
+    (folder / "monitors" / "flights.yaml").write_text(monitor_text(source, alerts="{routes: []}"))
+    drift = runner(folder)
+    assert drift("db", "upgrade").returncode == 0
+    done = drift("backfill", "flights", "--from", "2024-01-01", "--to", "2024-01-12")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def monitored(template: Path, tmp_path: Path, drift: Drift) -> Drift:
+    """A copy of it, to run on."""
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
+    return drift
+
+
+def test_compare_quiet_exits_0(drift: Drift, tables: tuple[str, str, str]) -> None:
+    """Two samples of one distribution are quiet, with --fail-on too."""
+    done = drift("compare", tables[0], tables[1], "--fail-on", "warning")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "D(current‖reference) in nats" in done.stdout
+
+
+def test_compare_drift_exits_1_only_when_asked(drift: Drift, tables: tuple[str, str, str]) -> None:
+    """Drift is a finding; it fails the command where --fail-on says so."""
+    assert drift("compare", tables[0], tables[2]).returncode == 0
+    done = drift("compare", tables[0], tables[2], "--fail-on", "critical")
+    assert done.returncode == 1
+    assert "critical" in done.stdout
+
+
+def test_compare_json_is_documented_and_versioned(drift: Drift, tables: tuple[str, str, str]) -> None:
+    """Everything a script needs, self-describing."""
+    data = json.loads(drift("compare", tables[0], tables[2], "--json").stdout)
+    assert (data["schema"], data["schema_version"], data["direction"]) == ("drift.report", 1, "current||reference")
+    feature = data["features"]["x"]
+    needed = {
+        "kind",
+        "status",
+        "severity",
+        "kl",
+        "kl_reverse",
+        "psi",
+        "js",
+        "contributions",
+        "n_reference",
+        "n_current",
+    }
+    assert needed <= feature.keys()
+    assert sum(c["contribution"] for c in feature["contributions"]) == pytest.approx(feature["kl"], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["compare", "nope.parquet", "nope.parquet"], "nope.parquet"),
+        (["compare", "reference.parquet"], "Missing argument"),
+        (["compare", "reference.parquet", "same.parquet", "--kind", "x"], "COLUMN=KIND"),
+        (["compare", "reference.parquet", "same.parquet", "--kind", "x=colour"], "colour"),
+        (["compare", "reference.parquet", "same.parquet", "--warning", "-1"], "warning"),
+        (["run", "nope"], "monitors"),
+        (["history", "nope.yaml"], "nope.yaml"),
+        (["db", "current", "--database", "nonsense"], "needs a URL"),
+        (["alerts", "show", "x"], "drift db upgrade"),
+    ],
+)
+@pytest.mark.usefixtures("tables")
+def test_bad_usage_and_input_exit_2_in_one_breath(drift: Drift, arguments: list[str], says: str) -> None:
+    """Never a traceback; the message names what was wrong."""
+    done = drift(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_results_database_is_a_clear_error(drift: Drift, tmp_path: Path) -> None:
+    """The path is named, and no traceback is printed."""
+    (tmp_path / "file").write_text("in the way")
+    done = drift("db", "upgrade", "--database", f"sqlite:///{tmp_path}/file/drift.db")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "file" in done.stderr
+
+
+def test_check_tells_every_problem_with_its_line(drift: Drift, tmp_path: Path) -> None:
+    """File, line, key and fix, for all problems at once; exit code 1."""
+    (tmp_path / "bad.yaml").write_text(
+        "name: flights\nsource: {connection: w, tabel: t, time_column: d}\nwindow: {every: 7h}\ncolour: red\n"
+    )
+    done = drift("check", "bad.yaml")
+    assert done.returncode == 1
+    assert "bad.yaml:2: source.tabel" in done.stderr
+    assert "did you mean table" in done.stderr
+    assert "bad.yaml:3: window.every" in done.stderr
+    assert "bad.yaml:4: colour" in done.stderr
+
+
+def test_check_of_the_shipped_monitors_passes(drift: Drift) -> None:
+    """What we ship is right, its expectations too."""
+    from drift.cli.demo import resource
+
+    done = drift("check", str(resource("dags") / "monitors"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_run_scores_a_window_and_fails_on_demand(monitored: Drift) -> None:
+    """The moved day is critical; the same command with --fail-on exits with 1."""
+    done = monitored("run", "flights", "--date", "2024-01-13", "--fail-on", "critical")
+    assert done.returncode == 1, done.stderr
+    assert "delay: median" in done.stdout
+
+
+def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
+    """Each shows what was stored, as a table and as JSON."""
+    monitored("run", "flights", "--date", "2024-01-13")
+    assert "delay" in monitored("history", "flights").stdout
+    data = json.loads(monitored("history", "flights", "delay", "--json", "--last", "3").stdout)
+    assert [row["status"] for row in data["scores"]] == ["ok", "ok", "critical"]
+    explained = monitored("explain", "flights", "delay", "--date", "2024-01-13")
+    assert "D(current‖reference)" in explained.stdout
+    assert explained.returncode == 0
+    (alert,) = json.loads(monitored("alerts", "--json").stdout)
+    assert monitored("alerts", "ack", alert["id"][:8], "--by", "ada").returncode == 0
+    assert "acknowledged" in monitored("alerts", "show", alert["id"][:8]).stdout
+    told = monitored("alerts", "diary", "flights").stdout
+    assert "opened **" in told
+    assert "by ada" in told
+    assert json.loads(monitored("alerts", "diary", "flights", "--json").stdout)[0]["id"] == alert["id"]
+    assert "nobody was told anything" in monitored("alerts", "diary", "flights", "--to", "2001-01-01").stdout
+    assert "no monitor 'trains' has run" in monitored("alerts", "diary", "trains").stderr
+    assert monitored("alerts", "resolve", alert["id"][:8], "--by", "ada", "--comment", "known").returncode == 0
+    assert monitored("alerts").stdout.strip() == "no open alerts"
+
+
+def test_alerts_are_snoozed_muted_and_their_routes_tried(monitored: Drift, tmp_path: Path) -> None:
+    """Each answer says what it did and stands in the diary; what is over cannot be ended again."""
+    file = tmp_path / "monitors" / "flights.yaml"
+    file.write_text(file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: 'file:out.jsonl'}]}"))
+    monitored("run", "flights", "--date", "2024-01-13")
+    (alert,) = json.loads(monitored("alerts", "list", "--monitor", "flights", "--json").stdout)
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
+    name = alert["id"][:8]
+    assert "until when?" in monitored("alerts", "snooze", name).stderr
+    snoozed = monitored("alerts", "snooze", name, "--for", "2d", "--by", "ada", "--comment", "known").stdout
+    assert "snoozed until" in snoozed
+    assert "(snoozed)" in monitored("alerts").stdout
+    assert monitored("alerts", "unsnooze", name, "--by", "ada").returncode == 0
+    assert "is past" in monitored("alerts", "snooze", name, "--until", "2013-02-12").stderr
+    shown = monitored("alerts", "show", name).stdout
+    assert "snoozed: until" in shown
+    assert "unsnoozed: " in shown
+
+    assert "until when?" in monitored("alerts", "mute", "flights", "dep_*", "--reason", "snow").stderr
+    assert "no monitor 'nope'" in monitored("alerts", "mute", "nope", "*", "--reason", "x", "--for", "1d").stderr
+    done = monitored("alerts", "mute", "flights", "de*", "--reason", "snow", "--until", "2100-01-01", "--by", "ada")
+    assert "muted until 2100-01-01 00:00 EST" in done.stdout
+    (silence,) = json.loads(monitored("alerts", "muted", "--json").stdout)
+    assert (silence["features"], silence["created_by"], silence["reason"]) == ("de*", "ada", "snow")
+    assert monitored("alerts", "unmute", silence["id"][:6], "--by", "bob").returncode == 0
+    assert "over already" in monitored("alerts", "unmute", silence["id"]).stderr
+    assert monitored("alerts", "muted").stdout.strip() == "nothing is muted"
+    assert "by bob" in monitored("alerts", "muted", "--all").stdout
+
+    assert monitored("alerts", "test", "file:out.jsonl", "--by", "ada").returncode == 0
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])["tested_by"] == "ada"
+    assert "no monitor in" in monitored("alerts", "test", "nowhere").stderr
+
+
+def test_what_could_not_be_delivered_is_seen_and_tried_again(monitored: Drift, tmp_path: Path) -> None:
+    """A route that nobody knows keeps its messages; given up, they are listed with the reason and can be revived."""
+    from drift.store.store import Store
+
+    file = tmp_path / "monitors" / "flights.yaml"
+    file.write_text(file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: ops}]}"))
+    assert monitored("run", "flights", "--date", "2024-01-13").returncode == 0
+    assert monitored("alerts", "undelivered").stdout.strip() == "nothing was given up"
+    (waiting,) = json.loads(monitored("alerts", "undelivered", "--waiting", "--json").stdout)
+    assert (waiting["state"], "DRIFT_ROUTE_OPS" in waiting["last_error"]) == ("pending", True)
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}") as store:
+        store.mark_failed(waiting["id"], waiting["last_error"], None)
+    assert "DRIFT_ROUTE_OPS" in monitored("alerts", "undelivered").stdout
+    assert "which message?" in monitored("alerts", "retry").stderr
+    assert "no message that was given up begins" in monitored("alerts", "retry", "zzz").stderr
+    assert monitored("alerts", "retry", waiting["id"][:8]).stdout.startswith("1 message to be tried again")
+    done = monitored("alerts", "deliver", "--json")
+    assert json.loads(done.stdout) == {"sent": 0, "postponed": 1, "dead": 0, "held": []}
+
+
+def test_a_failed_run_is_an_alert_that_is_sent(monitored: Drift, tmp_path: Path) -> None:
+    """The command fails, and whoever the route leads to knows."""
+    file = tmp_path / "monitors" / "flights.yaml"
+    text = file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: 'file:out.jsonl'}]}")
+    file.write_text(text.replace("table: flights", "table: gone"))
+    assert monitored("run", "flights", "--date", "2024-01-13").returncode == 2
+    (line,) = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert [alert["key"] for alert in json.loads(line)["alerts"]] == ["run"]
+
+
+def test_explaining_an_unknown_feature_lists_the_known(monitored: Drift) -> None:
+    """The message helps."""
+    done = monitored("explain", "flights", "nope", "--date", "2024-01-10")
+    assert done.returncode == 2
+    assert "delay" in done.stderr
+
+
+def test_backfill_json_counts_statuses(monitored: Drift) -> None:
+    """A script reads what came of it, and no progress bar."""
+    done = monitored("backfill", "flights", "--from", "2024-01-10", "--to", "2024-01-13", "--json")
+    assert json.loads(done.stdout)["statuses"] == {"ok": 3, "critical": 1}
+    assert done.stderr == ""
+
+
+def test_a_backfill_by_several_processes_says_the_same(template: Path, tmp_path: Path) -> None:
+    """Counts and verdicts do not depend on who read the rows, read again or not."""
+    found = []
+    for name, options in {"one": ["--force"], "many": ["--force", "--jobs", "2"]}.items():
+        shutil.copytree(template, tmp_path / name)
+        drift = runner(tmp_path / name)
+        done = drift("backfill", "flights", "--from", "2024-01-01", "--to", "2024-01-13", "--json", *options)
+        assert (done.returncode, done.stderr) == (0, "")
+        found.append((done.stdout, drift("history", "flights", "--json").stdout))
+    assert found[0] == found[1]
+    assert json.loads(found[0][0])["statuses"]["critical"] == 1
+
+
+def test_hidden_files_are_no_monitors(monitored: Drift, tmp_path: Path) -> None:
+    """An editor's leftovers are in nobody's way."""
+    (tmp_path / "monitors" / ".flights.yaml").write_text("name: ]")
+    assert monitored("check", "monitors").stdout.strip() == "1 monitor file, no problems"
+    assert monitored("history", "flights").returncode == 0
+
+
+def test_schema_is_json(drift: Drift) -> None:
+    """For editors."""
+    assert json.loads(drift("schema").stdout)["title"]
+
+
+def test_help_names_the_exit_codes(drift: Drift) -> None:
+    """`--help` is worth reading."""
+    out = drift("--help").stdout
+    assert "Exit codes" in out
+    for command in ("compare", "check", "run", "backfill", "history", "explain", "alerts", "db", "demo"):
+        assert command in out
+
+
+def test_version(drift: Drift) -> None:
+    """It says which one it is."""
+    import drift as package
+
+    assert drift("--version").stdout.strip() == f"drift {package.__version__}"
+
+
+def test_a_comparison_loads_only_what_it_needs(tmp_path: Path) -> None:
+    """`drift compare` of Parquet files pays for no library that it does not use, nor for parts of those it does."""
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        columns: dict[str, Any] = {
+            "shifted": rng.normal(name == "b", 1, 1000),
+            "whole": rng.poisson(4, 1000),
+            "text": rng.choice(["u", "v", "w"], 1000),
+            "day": pa.array(rng.integers(0, 99, 1000, np.int32), pa.date32()),
+        }
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    heavy = [
+        *("pandas", "sqlalchemy", "alembic", "great_expectations", "airflow", "apprise", "fastapi", "ibis", "duckdb"),
+        *("scipy.stats", "scipy.optimize", "scipy.linalg", "pyarrow.dataset", "pyarrow.csv", "pyarrow.acero"),
+        *("numpy.f2py", "numpy.testing", "numpy.ma", "numpy.random", "numpy.polynomial", "unittest", "asyncio"),
+    ]
+    code = f"""
+import sys
+from drift import cli
+sys.argv = ["drift", "compare", "a.parquet", "b.parquet", "--fail-on", "critical"]
+try:
+    cli.main()
+finally:
+    print([module for module in {heavy} if module in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, "[]"), done.stderr
+    assert "critical" in done.stdout
+
+
+def test_light_start_loads_no_heavy_library() -> None:
+    """`drift --help` pays for neither pandas, scipy, SQLAlchemy, Great Expectations nor Airflow."""
+    heavy = ["pandas", "scipy", "sqlalchemy", "great_expectations", "airflow", "pyarrow"]
+    code = f"import sys, drift, drift.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_gate_goes_on_or_stops(monitored: Drift) -> None:
+    """Quiet is exit code 0, critical 1, each with its words; a name that nobody ran is a mistake."""
+    quiet = monitored("gate", "flights")
+    assert (quiet.returncode, quiet.stdout) == (0, "flights 2024-01-12: go on: nothing critical in 3 features\n")
+    assert monitored("gate", "flights", "--date", "2024-01-13").returncode == 1
+    assert monitored("gate", "flights", "--date", "2024-01-13", "--no-result", "pass").returncode == 0
+    monitored("run", "flights", "--date", "2024-01-13")
+    stopped = monitored("gate", "monitors/flights.yaml", "--severity", "warning", "--json")
+    decision = json.loads(stopped.stdout)
+    assert (stopped.returncode, decision["cleared"], decision["found"]) == (1, False, ["delay"])
+    assert monitored("gate", "flights", "--max-age", "2d").stdout.startswith("flights 2024-01-13: stop: no result: ")
+    unknown = monitored("gate", "flight")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "there is: flights" in unknown.stderr
+
+
+LIBRARIES = """
+import sys
+from drift.cli.starting import import_special_functions, without_plugins
+without_plugins()
+import_special_functions()
+import numpy, pydantic.plugin._loader as plugins, scipy.special, scipy.stats
+from scipy._lib import _array_api, _docscrape
+print(
+    "numpy.f2py" in sys.modules, "f2py" in numpy.__all__, "f2py" in dir(numpy), list(plugins.get_plugins()),
+    _array_api.FunctionDoc is _docscrape.FunctionDoc, float(scipy.special.ndtr(0)),
+    round(float(scipy.stats.ks_2samp([1, 2, 3], [4, 5, 6]).pvalue), 3),
+)
+"""
+
+
+def test_starting_soon_leaves_the_libraries_as_they_are() -> None:
+    """What is skipped while they are imported is there, and works, when somebody asks for it."""
+    done = subprocess.run([sys.executable, "-c", LIBRARIES], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True", "[]", "True", "0.5", "0.1"]

@@ -1,0 +1,1 @@
+"""Tests of many rooms together, on real components."""

@@ -1,0 +1,100 @@
+"""Labels that arrive late, through a whole monitor: quiet until they come, and as if they had never been late after."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drift.pipeline import evaluation, monitoring
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.store_samples import dump
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from drift.detection.reports import Report
+    from drift.pipeline.watch import Watch
+    from drift.windows import Window
+
+LAST = 13
+LATE = (11, 12, 13)
+"""The days, counted from 0, whose labels are not there at first."""
+
+
+def days(watch: Watch, *numbers: int) -> list[Window]:
+    """Return the windows of those days."""
+    calendar = watch.monitor.window.calendar
+    return [calendar.starting(FIRST + timedelta(days=i)) for i in numbers]
+
+
+def run(watch: Watch, *numbers: int, force: bool = False) -> list[Report]:
+    """Run those days and page."""
+    return monitoring.backfill(watch, days(watch, *numbers), clock=clock, force=force, page=True)
+
+
+def without_labels(frame: pd.DataFrame, *numbers: int) -> pd.DataFrame:
+    """Take the labels of those days away."""
+    waiting = frame["day"].isin([FIRST + timedelta(days=i) for i in numbers])
+    return frame.assign(late=frame["late"].astype(object).mask(waiting, None))
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Two weeks whose flights came in late more often on the last day."""
+    found = rows(LAST + 1)
+    last = found["day"] == FIRST + timedelta(days=LAST)
+    return found.assign(late=found["late"] | (last & (found["delay"] > 10)))
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The warehouse."""
+    return f"sqlite:///{tmp_path / 'warehouse.db'}"
+
+
+def watching(tmp_path: Path, url: str, name: str = "drift") -> Watch:
+    """Return a monitor to which being late is a label."""
+    text = monitor_text(SQL, features="{roles: {late: label}, weights: {late: 0.5}}")
+    return open_watch(f"sqlite:///{tmp_path / name}.db", url, text)
+
+
+def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame: pd.DataFrame) -> None:
+    """Every value missing is a status with its reason, no drift, no alert, and no shadow on the other features."""
+    write_sql(without_labels(frame, *LATE), url)
+    watch = watching(tmp_path, url)
+    for report in run(watch, *range(LAST + 1))[LATE[0] :]:
+        assert (report["late"].status, report["late"].score) == ("insufficient_data", None)
+        assert report["late"].reason == "labels have not arrived (0 of 400)"
+        assert report.status == "ok"
+        assert report.rollup().by_role["label"].status == "insufficient_data"
+    assert watch.store.alerts("flights") == []
+    stored = evaluation.recall(watch, days(watch, LAST)[0])["late"]
+    assert (stored.role, stored.weight, stored.status) == ("label", 0.5, "insufficient_data")
+
+
+def test_windows_without_labels_are_no_reference_for_labels(tmp_path: Path, url: str, frame: pd.DataFrame) -> None:
+    """Where labels came for one day before those of the days before it, it is held against days that have them."""
+    write_sql(without_labels(frame, 11, 12), url)
+    (*_, report) = run(watching(tmp_path, url), *range(LAST + 1))
+    label, other = report["late"].score, report["carrier"].score
+    assert label is not None
+    assert other is not None
+    assert (label.n_reference, other.n_reference) == (5 * 400, 7 * 400)
+    assert report.evidence["late"].reference.n_missing == 0
+
+
+def test_labels_fill_in_when_they_come(tmp_path: Path, url: str, frame: pd.DataFrame) -> None:
+    """Read again, the late days end in the very rows of a database for which no label was ever late."""
+    write_sql(without_labels(frame, *LATE), url)
+    watch = watching(tmp_path, url)
+    run(watch, *range(LAST + 1))
+    write_sql(frame, url)
+    reports = run(watch, *LATE, force=True)
+    assert [report["late"].severity for report in reports] == ["none", "none", "critical"]
+    punctual = watching(tmp_path, url, "punctual")
+    run(punctual, *range(LAST + 1))
+    assert dump(watch.store) == dump(punctual.store)

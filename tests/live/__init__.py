@@ -1,0 +1,1 @@
+"""Tests that start whole systems: standalone Airflow, containers, a browser, faults, load."""

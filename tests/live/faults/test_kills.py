@@ -1,0 +1,60 @@
+"""SIGKILL at every stage boundary, inside each transaction and at random; the retry ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.live.faults.work import SCENES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[3]
+
+
+def played(database_url: str, scenes: Sequence[str], most: int, seeds: int, *, gated: bool) -> list[dict[str, Any]]:
+    """Kill processes in scenes, at so many points and for so many seeds, and return what was told of each."""
+    asked = {
+        "base": database_url if database_url.startswith("postgresql") else None,
+        "scenes": list(scenes),
+        "most": most,
+        "seeds": list(range(seeds)),
+        "gated": gated,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.live.faults.killer", json.dumps(asked)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["scene"] for each in told] == list(scenes)
+    return told
+
+
+def test_a_killed_run_is_mended_by_its_retry(database_url: str) -> None:
+    """A few points of the scene that writes most: an incident, alerts and messages included."""
+    (told,) = played(database_url, ["incident"], 8, 2, gated=False)
+    assert told["wrong"] == []
+    assert told["killed"] >= 8
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("scene", SCENES)
+def test_any_scene_killed_anywhere_is_mended_by_its_retry(
+    database_url: str, scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Up to 120 points of each scene and 40 seeds of one to three kills at random, with the gate."""
+    (told,) = played(database_url, [scene], 120, 40, gated=True)
+    with capsys.disabled():
+        kind = database_url.partition(":")[0]
+        print(f"\n{kind} {scene}: {told['points']} points; {told['tried']} trials, {told['killed']} kills")  # noqa: T201
+    assert told["wrong"] == []

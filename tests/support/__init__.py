@@ -1,0 +1,1 @@
+"""What many tests share: samples, databases, days."""
