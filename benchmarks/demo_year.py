@@ -16,7 +16,7 @@ from pathlib import Path
 
 from drift.alerts.diary import diary
 from drift.cli import demo
-from drift.config.config import load_monitor
+from drift.config.monitor import load_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
 from drift.store.store import Store

@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
-from drift.config.config import Detection, parse_monitor
+from drift.config.monitor import Detection, parse_monitor
 from drift.detection.measurement import measure
 from drift.detection.reports import Report
 from drift.detection.scores import Past

@@ -26,7 +26,7 @@ from pyarrow import parquet
 
 from benchmarks.processes import load, table
 from benchmarks.scale import databases
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
 from drift.store.store import Store

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.faults import ELSEWHERE, NINE, Fault
 from benchmarks.peer_rules import RULES, Sample, told_by
-from drift.config.config import load_monitor
+from drift.config.monitor import load_monitor
 from drift.pipeline import comparison, evaluation, replay
 from drift.profiles.counting import count
 from drift.profiles.fitting import fit
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Verdict
     from drift.pipeline.replay import Memory, Replay

@@ -117,7 +117,7 @@ def daily(options: argparse.Namespace) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
     from drift.pipeline.monitoring import backfill, run_window
     from drift.pipeline.watch import Watch
     from drift.store.store import Store
@@ -183,7 +183,7 @@ def judged(features: int) -> Report:
     """Return a report of so many features, as a monitor would have made it."""
     import numpy as np
 
-    from drift.config.config import Detection
+    from drift.config.monitor import Detection
     from drift.detection.reports import Report
     from drift.pipeline.comparison import assess
     from drift.profiles.binning import NumericBinning

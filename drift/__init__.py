@@ -16,9 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drift.config.config import Monitor, load_monitor
-    from drift.config.detection_settings import Detection
+    from drift.config.detection import Detection
     from drift.config.features import Features
+    from drift.config.monitor import Monitor, load_monitor
     from drift.detection.reports import Report
     from drift.errors import DriftError
     from drift.pipeline.comparison import compare
@@ -29,10 +29,10 @@ __all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__versio
 
 _HOMES = {
     "compare": "pipeline.comparison",
-    "Detection": "config.detection_settings",
+    "Detection": "config.detection",
     "Features": "config.features",
-    "Monitor": "config.config",
-    "load_monitor": "config.config",
+    "Monitor": "config.monitor",
+    "load_monitor": "config.monitor",
     "DriftError": "errors",
     "Report": "detection.reports",
 }

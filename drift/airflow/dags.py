@@ -17,13 +17,13 @@ from airflow.sdk.exceptions import AirflowFailException
 from drift.airflow import tasks
 from drift.airflow.failures import DriftNotifier
 from drift.airflow.waiting import WaitForData
-from drift.config.config import load_monitor, monitor_files
+from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.pipeline.arrival import Wait
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from drift.airflow.connections import route_url
 from drift.airflow.runs import clock, log_url, open_watch, pages, watched_windows
-from drift.config.config import load_monitor
+from drift.config.monitor import load_monitor
 from drift.errors import DriftError, SourceUnreachable, StoreError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.alerts.alerts import Transitions
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.pipeline.watch import Watch
     from drift.windows import Window
@@ -114,7 +114,7 @@ def call_back(
 ) -> None:
     """Call what is to be called when people are told of something; one that fails hinders nothing else."""
     from drift.alerts import digest
-    from drift.config.alert_settings import Route
+    from drift.config.alerts import Route
 
     if not on_alert or not told.pages:
         return

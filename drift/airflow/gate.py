@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from drift.airflow.connections import results
 from drift.airflow.runs import clock, windows_of
-from drift.config.config import Monitor, load_monitor
+from drift.config.monitor import Monitor, load_monitor
 from drift.pipeline import clearance
 from drift.windows import Span
 

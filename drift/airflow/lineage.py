@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from drift.config.sources import Source
+    from drift.config.source import Source
 
 _PORTS = {"postgres": 5432, "mysql": 3306, "mssql": 1433, "oracle": 1521, "redshift": 5439, "trino": 8080}
 _SCHEMES = {"postgresql": "postgres", "mariadb": "mysql", "s3a": "s3", "s3n": "s3", "gcs": "gs"}
@@ -38,7 +38,7 @@ def dataset(source: Source, url: str | None = None, *, folder: str = "") -> dict
 
     Examples
     --------
-    >>> from drift.config.sources import Source
+    >>> from drift.config.source import Source
     >>> flights = Source(connection="warehouse", table="flights", time_column="day")
     >>> dataset(flights, "postgresql+psycopg://drift:secret@db.example.com/dwh")
     {'namespace': 'postgres://db.example.com:5432', 'name': 'dwh.public.flights'}

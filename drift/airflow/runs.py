@@ -15,7 +15,7 @@ from drift.windows import Calendar, Window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.pipeline.watch import Watch
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from drift.windows import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.pipeline.watch import Watch
 

@@ -20,7 +20,7 @@ from drift.windows import Window
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.pipeline.arrival import Wait
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class DataTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, sleep, look again."""
-        from drift.config.config import parse_monitor
+        from drift.config.monitor import parse_monitor
 
         spec, wait = parse_monitor(self.monitor), arrival.Wait.from_dict(self.wait)
         deadline, windows = datetime.fromisoformat(self.deadline), from_keys(self.windows)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from drift.alerts import wording
-from drift.config.alert_settings import is_harmless
+from drift.config.alerts import is_harmless
 from drift.errors import MissingExtra, NotifyError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from drift.alerts.alerts import Page, Transitions
-    from drift.config.alert_settings import Alerts, NotifyType, Route
+    from drift.config.alerts import Alerts, NotifyType, Route
     from drift.detection.reports import Report
 
 SCHEMA = "drift.alert"

@@ -11,7 +11,7 @@ import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from drift.config.alert_settings import is_web_address
+from drift.config.alerts import is_web_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

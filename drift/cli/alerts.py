@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert, Event
     from drift.alerts.answers import Answer
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.store.store import Store
 
 alerts_app = typer.Typer(help="See and answer alerts.", no_args_is_help=False, invoke_without_command=True)
@@ -311,7 +311,7 @@ def alerts_test(
 
 def _monitors(folder: Path) -> tuple[list[Monitor], list[str]]:
     """Return the monitors of a folder, and the problems of its other files."""
-    from drift.config.config import load_monitor, monitor_files
+    from drift.config.monitor import load_monitor, monitor_files
     from drift.errors import ConfigError
 
     found, problems = [], []

@@ -34,9 +34,9 @@ def compare(
     [bold]drift compare train.parquet today.parquet --fail-on critical[/]
     """
     import_special_functions()
-    from drift.config.detection_settings import Detection, Effect, Persistence
+    from drift.config.detection import Detection, Effect, Persistence
     from drift.config.features import Features
-    from drift.config.refusals import parse_options
+    from drift.config.validation import parse_options
     from drift.pipeline.comparison import compare as compare_tables
 
     features, detection = parse_options(

@@ -157,8 +157,8 @@ def _fill(path: Path, table: Any) -> None:
 
 
 def _watch(folder: Path) -> Watch:
-    from drift.config.config import load_monitor
     from drift.config.connections import resolve_url
+    from drift.config.monitor import load_monitor
     from drift.pipeline.watch import Watch
     from drift.store.store import Store
 
@@ -211,7 +211,7 @@ def _run_dag(folder: Path) -> None:
 
 
 def _calendar() -> Any:
-    from drift.config.config import load_monitor
+    from drift.config.monitor import load_monitor
 
     return load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml").window.calendar
 

@@ -28,7 +28,7 @@ def gate(
 
     Asks the results database alone, for the newest window that the monitor was run for, or the one of --date.
     """
-    from drift.config.config import load_monitor
+    from drift.config.monitor import load_monitor
     from drift.pipeline import clearance
     from drift.windows import Span
 

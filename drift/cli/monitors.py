@@ -38,7 +38,7 @@ from drift.cli.starting import import_special_functions
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.pipeline.watch import Watch
     from drift.windows import Window
@@ -52,7 +52,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check monitor files and print every problem: file, line, key, and what to do. Exits with 1 if there are any."""
-    from drift.config.config import load_monitor, monitor_files
+    from drift.config.monitor import load_monitor, monitor_files
 
     paths = [path for file in files for path in (monitor_files(file) if file.is_dir() else [file])]
     problems: list[str] = []
@@ -87,7 +87,7 @@ def _expectation_problems(monitor: Monitor) -> list[str]:
 
 def schema() -> None:
     """Print the JSON Schema of a monitor file, for editors."""
-    from drift.config.config import json_schema
+    from drift.config.monitor import json_schema
 
     print_json(json_schema())
 

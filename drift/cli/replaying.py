@@ -37,8 +37,8 @@ def replay(
 
     import_special_functions()
     from drift.cli.rendering import replay_tables
-    from drift.config.config import load_monitor
-    from drift.config.settings import adopt, read_settings, with_settings
+    from drift.config.monitor import load_monitor
+    from drift.config.overrides import adopt, read_settings, with_settings
     from drift.pipeline import replay as replays
 
     watch = open_watch(monitor, folder, database)

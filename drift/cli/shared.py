@@ -16,7 +16,7 @@ from drift.errors import ConfigError, DriftError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.pipeline.watch import Watch
     from drift.store.store import Store
@@ -66,8 +66,8 @@ def open_store(database: str) -> Store:
 
 def open_watch(name: str, folder: Path, database: str) -> Watch:
     """Open a monitor, by its name or the path of its file, on the results database."""
-    from drift.config.config import load_monitor
     from drift.config.connections import resolve_url
+    from drift.config.monitor import load_monitor
     from drift.pipeline.watch import Watch
 
     path = Path(name)
@@ -82,7 +82,7 @@ def open_watch(name: str, folder: Path, database: str) -> Watch:
 
 def find_monitor(name: str, folder: Path) -> Monitor:
     """Return a monitor by name; a broken file beside it is in its way only where it may be the one that is meant."""
-    from drift.config.config import load_monitor, monitor_files
+    from drift.config.monitor import load_monitor, monitor_files
 
     known, problems = {}, []
     for path in monitor_files(folder):

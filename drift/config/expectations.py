@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from drift.config.phrases import noun, shorten
-from drift.config.refusals import Model, Refusal, refuse, refuse_value
+from drift.config.problems import noun, shorten
+from drift.config.validation import Model, Refusal, refuse, refuse_value
 
 _NAME = r"^expect_[a-z0-9]+(_[a-z0-9]+)*$"
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from drift.config.phrases import noun, shorten
-from drift.config.refusals import Model, Refusal, Text, refuse_value
+from drift.config.problems import noun, shorten
+from drift.config.validation import Model, Refusal, Text, refuse_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from drift.config.references import describe_span, fixed_windows
+from drift.config.reference import describe_span, fixed_windows
 from drift.errors import WindowError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from drift.config.references import describe_span
+from drift.config.reference import describe_span
 from drift.dashboard.formatting import STATUSES, clipped
 from drift.store import database, tables
 from drift.store.tables import WHOLE

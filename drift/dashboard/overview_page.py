@@ -105,7 +105,7 @@ def _configured(folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 @lru_cache(maxsize=1)
 def _read_monitors(folder: Path, _as_of: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    from drift.config.config import load_monitors
+    from drift.config.monitor import load_monitors
 
     try:
         return tuple(monitor.name for monitor in load_monitors(folder)), ()

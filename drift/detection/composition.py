@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from drift.config.references import MIN_SEASON
+from drift.config.reference import MIN_SEASON
 from drift.detection.measurement import corrected
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.profiles.refinement import refined_pairs
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from drift.config.detection_settings import Detection
+    from drift.config.detection import Detection
 
 EMPTY = Profile(None, 0, {})
 """The profile of no window: the zero of ``+``."""

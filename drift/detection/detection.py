@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drift.config.detection_settings import Detection, Effect
+    from drift.config.detection import Detection, Effect
 
     Floats = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def judge(
 
     Examples
     --------
-    >>> from drift.config.detection_settings import Detection
+    >>> from drift.config.detection import Detection
     >>> judge(["tailnum"], {}, Detection(), n_reference=900, n_current=0)[0].reason
     'no rows in the window'
     """

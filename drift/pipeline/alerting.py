@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert
     from drift.alerts.silences import Silence
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.scores import Verdict
     from drift.pipeline.watch import Watch
     from drift.store.store import Store

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.config.references import describe_span
+from drift.config.reference import describe_span
 from drift.errors import DriftError
 from drift.pipeline import alerting, evaluation, freezing, monitoring
 

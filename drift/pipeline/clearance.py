@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.alerts.observations import Observation, observations
-from drift.config.references import WindowSpec
+from drift.config.reference import WindowSpec
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
 

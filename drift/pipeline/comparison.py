@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift.config.detection_settings import Detection, Persistence
+from drift.config.detection import Detection, Persistence
 from drift.config.features import Features
 from drift.detection import usual
 from drift.detection.detection import judge

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import sqlalchemy as sa
 
-from drift.config.config import load_monitor, monitor_files
+from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
 from drift.pipeline.watch import Watch
@@ -27,7 +27,7 @@ from drift.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
 
 State = Literal["ok", "warn", "fail"]
 

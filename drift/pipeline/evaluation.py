@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drift import logs
-from drift.config.references import fixed_windows
+from drift.config.reference import fixed_windows
 from drift.detection import composition, standing
 from drift.detection.reports import Finding, Report
 from drift.errors import StoreError

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.config.detection_settings import Detection, Persistence
+    from drift.config.detection import Detection, Persistence
     from drift.detection.reports import Gate
     from drift.detection.scores import Past, Score, Verdict
     from drift.pipeline.replay import Memory, Replay

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from drift.config.settings import changes
+from drift.config.overrides import changes
 from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
 from drift.pipeline import alerting, evaluation, monitoring
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert, Event, Page, Transition
     from drift.alerts.silences import Silence
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Severity
     from drift.profiles.binning import Binning

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from drift.alerts import lifecycle
 from drift.alerts.observations import observations
-from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
-from drift.config.settings import changes, snippet
+from drift.config.detection import Detection, Effect, EffectOverride, Persistence
+from drift.config.overrides import changes, snippet
 from drift.detection.detection import judge
 from drift.errors import DriftError
 from drift.pipeline.alerting import closing_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from drift.alerts.alerts import Alert
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.detection.scores import Past
     from drift.pipeline.planting import Planted

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from drift.config.references import describe_span, fixed_windows
+from drift.config.reference import describe_span, fixed_windows
 from drift.profiles.histograms import Profile
 from drift.profiles.segments import Segmentation, key_of
 from drift.sources import snapshots
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.profiles.binning import Binning
     from drift.sources.file_source import Opened
     from drift.sources.snapshots import Snapshot

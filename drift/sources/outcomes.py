@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.core import ExpectationValidationResult
 
-    from drift.config.config import Expectation
+    from drift.config.monitor import Expectation
 
 _MAX_OBSERVED = 2_000
 _MAX_WORDS = 160

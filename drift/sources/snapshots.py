@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from drift.config.config import Source
+    from drift.config.monitor import Source
     from drift.sources.file_source import Opened
     from drift.windows import Calendar, Window
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.errors import ConfigError, DriftError
 from drift.windows import Span, Window
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from drift.alerts.alerts import Alert
-    from drift.config.config import Monitor
+    from drift.config.monitor import Monitor
     from drift.store.store import Store
 
 ALWAYS = datetime(1, 1, 1, tzinfo=UTC)

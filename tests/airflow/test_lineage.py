@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drift.airflow.lineage import dataset
-from drift.config.sources import Source
+from drift.config.source import Source
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from drift.alerts.lifecycle import advance
 from drift.alerts.observations import observations, run_observation
 from drift.alerts.wording import MOST_SHOWN, title, to_html, to_text
 from drift.config.alert_policy import Policy
-from drift.config.alert_settings import Alerts
-from drift.config.config import Route
+from drift.config.alerts import Alerts
+from drift.config.monitor import Route
 from drift.detection.evidence import Evidence
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Severity, Verdict

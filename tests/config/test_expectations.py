@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config.expectations import Expectation, canonical
-from drift.config.refusals import parse_options
+from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
 NULLS = "expect_column_values_to_not_be_null"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config.features import Features, matches, most_specific
-from drift.config.refusals import parse_options
+from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
 NAMES = st.text(alphabet="ab_*?[]", min_size=1, max_size=6)

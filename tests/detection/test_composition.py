@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.config import Detection
+from drift.config.monitor import Detection
 from drift.detection.composition import compose, from_baseline, least_drifted, merge
 from drift.detection.measurement import corrected
 from drift.profiles.binning import CategoricalBinning

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.config.config import Detection, EffectOverride, Persistence
+from drift.config.monitor import Detection, EffectOverride, Persistence
 from drift.detection.detection import FAST_KL, FAST_MARGIN, VAST, judge
 from drift.detection.measurement import measure
 from drift.detection.scores import CellShift, Past, Score

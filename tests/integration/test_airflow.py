@@ -283,7 +283,7 @@ def test_our_failure_callback_stands_beside_theirs() -> None:
     from airflow.sdk import BaseNotifier
 
     from drift.airflow import DriftNotifier, monitor_dag
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
 
     dag = monitor_dag(parse_monitor(monitor_text(SOURCE)), on_failure_callback=print)
     ours, theirs = cast("list[Any]", dag.on_failure_callback)
@@ -315,7 +315,7 @@ def test_windows_of_an_interval() -> None:
 def test_the_schedule_has_an_interval_in_local_time() -> None:
     """Cron in the monitor's zone; the interval of a spring day is 23 hours long."""
     from drift.airflow import monitor_dag
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
 
     dag = monitor_dag(parse_monitor(monitor_text(SOURCE, schedule="'@daily'")), tags=["mine"], catchup=True)
     assert dag.catchup is True
@@ -329,7 +329,7 @@ def test_arguments_go_where_they_belong() -> None:
     from airflow.sdk import Asset, Param
 
     from drift.airflow import monitor_dag
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
 
     spec = parse_monitor(monitor_text(SOURCE, start="2024-01-01"))
     dag = monitor_dag(
@@ -358,7 +358,7 @@ def test_arguments_go_where_they_belong() -> None:
 def test_the_dag_describes_its_monitor() -> None:
     """Source, schedule, thresholds, who is told, and the way to the dashboard."""
     from drift.airflow import monitor_dag
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
 
     text = monitor_text(SOURCE, alerts="{routes: [{to: ops}], dashboard: 'https://drift.example.com/'}")
     doc = monitor_dag(parse_monitor(text)).doc_md or ""
@@ -374,7 +374,7 @@ def test_the_dag_describes_its_monitor() -> None:
 def test_waiting_comes_first() -> None:
     """With a wait, nothing is planned before the data are there."""
     from drift.airflow import Wait, monitor_dag
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
 
     dag = monitor_dag(parse_monitor(monitor_text(SOURCE)), wait=Wait("6h"))
     assert dag.get_task("plan").upstream_task_ids == {"wait"}
@@ -405,7 +405,7 @@ def test_a_trigger_comes_back_from_its_text() -> None:
     """What the triggerer stores makes the same trigger, and holds no secret."""
     from drift.airflow import Wait
     from drift.airflow.waiting import DataTrigger
-    from drift.config.config import parse_monitor
+    from drift.config.monitor import parse_monitor
 
     monitor = parse_monitor(monitor_text(SOURCE)).canonical
     trigger = DataTrigger(monitor, ["2013-02-05T05:00:00Z/2013-02-06T05:00:00Z"], Wait().to_dict(), "2013-02-06T09:00Z")

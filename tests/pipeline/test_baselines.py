@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import baselines, evaluation
 from drift.pipeline.watch import Watch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.errors import DriftError, SourceUnreachable
 from drift.pipeline import clearance, monitoring
 from drift.pipeline.watch import Watch

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drift.config.config import Detection, Effect, Features, Persistence
+from drift.config.monitor import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
 from drift.pipeline.comparison import compare, fit_options, schema_findings
 from drift.profiles.fitting import SAMPLE

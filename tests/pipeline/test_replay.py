@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from drift.alerts.alerts import PAGED
-from drift.config.settings import with_settings
+from drift.config.overrides import with_settings
 from drift.errors import StoreError
 from drift.pipeline import evaluation, monitoring
 from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run

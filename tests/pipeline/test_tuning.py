@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from drift.config.config import parse_monitor
-from drift.config.settings import with_settings
+from drift.config.monitor import parse_monitor
+from drift.config.overrides import with_settings
 from drift.errors import DriftError
 from drift.pipeline.planting import plant
 from drift.pipeline.replay import Memory, replay, windows_run

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift.config.config import Source
+from drift.config.monitor import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
 from drift.sources import file_paths, file_source
 from drift.sources.file_paths import list_files

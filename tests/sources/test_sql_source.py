@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 
-from drift.config.config import Source
+from drift.config.monitor import Source
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
 from drift.sources import sql_source, sql_types
 from drift.sources.snapshots import Snapshot, open_snapshot

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import monitoring
 from drift.store import retention, tables

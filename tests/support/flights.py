@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.pipeline.watch import Watch
 from drift.store.store import Store
 

@@ -19,7 +19,7 @@ from drift.windows import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from drift.config.sources import Source
+    from drift.config.source import Source
     from drift.sources.warehouse.warehouse_sql import Database
     from drift.windows import Calendar
 

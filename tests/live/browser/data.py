@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from drift.cli import demo
-from drift.config.config import load_monitor
+from drift.config.monitor import load_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
 from drift.store import migrate

@@ -12,7 +12,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
 from drift.store.store import Store

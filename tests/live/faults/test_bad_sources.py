@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.errors import SourceError, SourceUnreachable
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
 from drift.store.store import Store

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from drift.config.config import parse_monitor
+from drift.config.monitor import parse_monitor
 from drift.errors import SourceError
 from drift.pipeline import alerting, monitoring
 from drift.pipeline.watch import Watch

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config import yaml_lines
-from drift.config.yaml_lines import MAX_BYTES, Problem, decode, dump, read
+from drift.config import yaml_document
+from drift.config.yaml_document import MAX_BYTES, Problem, decode, dump, read
 
 
 @pytest.fixture(params=["SafeLoader", "CSafeLoader"], autouse=True)
@@ -18,7 +18,7 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     """Both of PyYAML's parsers: libyaml is not there on every machine."""
     if not hasattr(yaml, request.param):
         pytest.skip("PyYAML was built without libyaml")
-    monkeypatch.setattr(yaml_lines, "_LOADER", getattr(yaml, request.param))
+    monkeypatch.setattr(yaml_document, "_LOADER", getattr(yaml, request.param))
 
 
 def told(text: str) -> list[str]:

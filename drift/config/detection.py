@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from drift.config.features import most_specific
-from drift.config.refusals import Model, in_doubt, refuse
+from drift.config.validation import Model, in_doubt, refuse
 
 if TYPE_CHECKING:
     from pydantic import ValidationInfo
 
-    from drift.config.refusals import Refusal
+    from drift.config.validation import Refusal
 
 
 class Effect(Model):

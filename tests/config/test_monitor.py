@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from drift.config import yaml_lines
-from drift.config.config import (
+from drift.config import yaml_document
+from drift.config.monitor import (
     Effect,
     Monitor,
     Route,
@@ -27,7 +27,7 @@ from drift.config.config import (
     monitor_files,
     parse_monitor,
 )
-from drift.config.refusals import parse_options
+from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitors.md"
@@ -480,7 +480,7 @@ def test_a_monitor_reads_back_from_what_it_writes(monitor: Monitor) -> None:
     """Model → YAML → model, and model → JSON → model, give an equal monitor with an equal hash."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DRIFT_X", "x")
-        written = yaml_lines.dump(monitor.model_dump(mode="json", exclude_none=True))
+        written = yaml_document.dump(monitor.model_dump(mode="json", exclude_none=True))
         for text in (written, monitor.canonical):
             again = parse_monitor(text)
             assert again == monitor
@@ -535,7 +535,7 @@ def test_values_of_the_wrong_kind_are_refused(data: st.DataObject) -> None:
             continue
         place[key] = data.draw(TREES)
         break
-    parses_or_refuses(yaml_lines.dump(whole))
+    parses_or_refuses(yaml_document.dump(whole))
 
 
 # What editors and readers are told
@@ -557,7 +557,7 @@ def test_the_json_schema_takes_what_is_valid_and_nothing_else() -> None:
         for kind in ("previous: 1", "same_weekday: 8", "fixed: [2013-01-01, 2013-02-01]")
     ]
     for text in good:
-        assert list(validator.iter_errors(yaml_lines.read(text).data)) == [], text
+        assert list(validator.iter_errors(yaml_document.read(text).data)) == [], text
         parse_monitor(text)
     for text in [
         *examples("yaml broken"),
@@ -571,7 +571,7 @@ def test_the_json_schema_takes_what_is_valid_and_nothing_else() -> None:
         SHORTEST + "features: {bins: {x: [1]}}",
         SHORTEST.replace("name: m", "name: a b"),
     ]:
-        assert list(validator.iter_errors(yaml_lines.read(text).data)), text
+        assert list(validator.iter_errors(yaml_document.read(text).data)), text
         assert told(text)
 
 
@@ -641,13 +641,13 @@ def test_the_reference_has_every_key_and_its_default() -> None:
             assert "`" not in shown, key
         else:
             assert shown.startswith("`"), key
-            assert (yaml_lines.read(f"value: {shown.strip('`')}").data or {})["value"] == default, key
+            assert (yaml_document.read(f"value: {shown.strip('`')}").data or {})["value"] == default, key
 
 
 def test_reading_a_monitor_is_light() -> None:
     """A DAG file is parsed again and again: no library that computes comes with it."""
     code = (
-        "import sys, drift.config.config; drift.config.config.parse_monitor(sys.stdin.read())\n"
+        "import sys, drift.config.monitor; drift.config.monitor.parse_monitor(sys.stdin.read())\n"
         "heavy = {'great_expectations', 'numpy', 'pandas', 'pyarrow', 'scipy', 'sqlalchemy'}\n"
         "print({module.partition('.')[0] for module in sys.modules} & heavy)"
     )

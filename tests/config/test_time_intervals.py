@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.hours import Hours, never_over, over_at
+from drift.config.time_intervals import Hours, never_over, over_at
 from drift.errors import WindowError
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from drift.config.alert_policy import Policy
-from drift.config.alert_settings import Alerts, Maintenance, Route, is_web_address
-from drift.config.config import Monitor, parse_monitor
+from drift.config.alerts import Alerts, Maintenance, Route, is_web_address
+from drift.config.monitor import Monitor, parse_monitor
 from drift.errors import ConfigError
 
 NEW_YORK = ZoneInfo("America/New_York")

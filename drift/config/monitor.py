@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from drift.config import cron, yaml_lines
-from drift.config.alert_settings import Alerts, Route
-from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
+from drift.config import schedule as cron_schedule
+from drift.config import yaml_document
+from drift.config.alerts import Alerts, Route
+from drift.config.detection import Detection, Effect, EffectOverride, Persistence
 from drift.config.expectations import Expectation, canonical
 from drift.config.features import Features, Kind, matches, most_specific
-from drift.config.phrases import shorten
-from drift.config.references import Reference, WindowSpec, default_reference, with_min_windows
-from drift.config.refusals import Model, Refusal, Text, check, in_doubt, refuse, refuse_value
-from drift.config.sources import Source
+from drift.config.problems import shorten
+from drift.config.reference import Reference, WindowSpec, default_reference, with_min_windows
+from drift.config.source import Source
+from drift.config.validation import Model, Refusal, Text, check, in_doubt, refuse, refuse_value
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
-    from drift.config.yaml_lines import Document
+    from drift.config.yaml_document import Document
     from drift.windows import Window
 
 __all__ = [
@@ -189,8 +190,8 @@ class Monitor(Model):
     @field_validator("schedule")
     @classmethod
     def _check_schedule(cls, value: str | None) -> str | None:
-        if value and (wrong := cron.wrong_with(value)):
-            fix = f'write "30 6 * * *" (minute, hour, day, month, weekday) or {", ".join(cron.PRESETS)}'
+        if value and (wrong := cron_schedule.wrong_with(value)):
+            fix = f'write "30 6 * * *" (minute, hour, day, month, weekday) or {", ".join(cron_schedule.PRESETS)}'
             refuse_value(wrong, fix)
         return value
 
@@ -217,7 +218,7 @@ class Monitor(Model):
     @property
     def cron(self) -> str:
         """The schedule, in the time zone of the window; where none is set, one that fires whenever a window ends."""
-        return self.schedule or cron.for_windows(self.window.calendar.span)
+        return self.schedule or cron_schedule.for_windows(self.window.calendar.span)
 
     @property
     def reference_min_windows(self) -> int:
@@ -259,7 +260,7 @@ def parse_monitor(text: str, origin: str = "<string>") -> Monitor:
     drift.errors.ConfigError: n.yaml:1: name: is missing; fix: add name: flights
     n.yaml:1: ...
     """
-    monitor, problems = check(Monitor, yaml_lines.read(text), os.environ)
+    monitor, problems = check(Monitor, yaml_document.read(text), os.environ)
     if monitor is None or problems:
         raise ConfigError([problem.at(origin) for problem in problems])
     return monitor
@@ -335,7 +336,9 @@ def json_schema() -> dict[str, Any]:
 def _read(path: Path) -> Document:
     try:
         with path.open("rb") as file:
-            text = yaml_lines.decode(file.read(yaml_lines.MAX_BYTES + 1))
+            text = yaml_document.decode(file.read(yaml_document.MAX_BYTES + 1))
     except OSError as error:
-        return yaml_lines.failed(1, f"cannot be read: {error.strerror or error}", "check the path and its permissions")
-    return yaml_lines.read(text) if isinstance(text, str) else text
+        return yaml_document.failed(
+            1, f"cannot be read: {error.strerror or error}", "check the path and its permissions"
+        )
+    return yaml_document.read(text) if isinstance(text, str) else text

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from drift.config import yaml_lines
-from drift.config.config import parse_monitor
-from drift.config.references import with_min_windows
+from drift.config import yaml_document
+from drift.config.monitor import parse_monitor
+from drift.config.reference import with_min_windows
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from drift.config.config import Monitor
-    from drift.config.refusals import Model
+    from drift.config.monitor import Monitor
+    from drift.config.validation import Model
 
 KINDS = ("trailing", "fixed", "previous", "same_weekday")
 """The kinds of a reference, of which a monitor has exactly one."""
@@ -43,7 +43,7 @@ def read_settings(texts: Iterable[str]) -> dict[str, Any]:
     problems: list[str] = []
     for text in texts:
         key, sign, value = text.partition("=")
-        document = yaml_lines.read(f"value: {value}")
+        document = yaml_document.read(f"value: {value}")
         if not sign or not key.strip() or document.problems or set(document.data or {}) != {"value"}:
             problems.append(f"--set {text}: is no setting; fix: write KEY=VALUE, such as detection.effect.warning=0.02")
         else:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
-from drift.config.phrases import noun, shorten, show_path
+from drift.config.problems import noun, shorten, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drift.config.phrases import KeyPath
+    from drift.config.problems import KeyPath
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 10_000

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from drift.config.phrases import noun, shorten
-from drift.config.refusals import Model, Refusal, Text, known_timezone, refuse, refuse_value, split_message
+from drift.config.problems import noun, shorten
+from drift.config.validation import Model, Refusal, Text, known_timezone, refuse, refuse_value, split_message
 from drift.errors import WindowError
 from drift.windows import Calendar, Span
 

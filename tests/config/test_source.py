@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from drift.config.refusals import parse_options
-from drift.config.sources import Source
+from drift.config.source import Source
+from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from drift.config.phrases import shorten
-from drift.config.refusals import Model, Refusal, Text, in_doubt, known_timezone, refuse, refuse_value
+from drift.config.problems import shorten
+from drift.config.validation import Model, Refusal, Text, in_doubt, known_timezone, refuse, refuse_value
 from drift.errors import ConfigError
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,249}")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from drift.config.config import Monitor, parse_monitor
-from drift.config.settings import adopt, changes, read_settings, snippet, with_settings
+from drift.config.monitor import Monitor, parse_monitor
+from drift.config.overrides import adopt, changes, read_settings, snippet, with_settings
 from drift.errors import ConfigError
 from tests.support.flights import SQL, monitor_text
 

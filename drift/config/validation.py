@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from drift.config.phrases import noun, shorten, show_path
+from drift.config.problems import noun, shorten, show_path
 from drift.errors import ConfigError, WindowError
 from drift.windows import load_timezone
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationInfo
     from pydantic_core import ErrorDetails
 
-    from drift.config.phrases import KeyPath
-    from drift.config.yaml_lines import Document, Problem
+    from drift.config.problems import KeyPath
+    from drift.config.yaml_document import Document, Problem
 
 Refusal = tuple["KeyPath", str, str]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]

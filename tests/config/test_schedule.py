@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.cron import PRESETS, for_windows, wrong_with
+from drift.config.schedule import PRESETS, for_windows, wrong_with
 from drift.windows import Span
 
 

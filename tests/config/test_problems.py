@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drift.config.phrases import noun, shorten, show_path
+from drift.config.problems import noun, shorten, show_path
 
 
 def test_words_for_values() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from drift.config.detection_settings import Detection, Effect, EffectOverride, Persistence
-from drift.config.refusals import parse_options
+from drift.config.detection import Detection, Effect, EffectOverride, Persistence
+from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
 

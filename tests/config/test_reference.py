@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.config import Monitor, Reference, Source, WindowSpec
-from drift.config.references import MAX_WINDOWS, describe_span
-from drift.config.refusals import parse_options
+from drift.config.monitor import Monitor, Reference, Source, WindowSpec
+from drift.config.reference import MAX_WINDOWS, describe_span
+from drift.config.validation import parse_options
 from drift.errors import ConfigError, WindowError
 from drift.windows import Calendar
 

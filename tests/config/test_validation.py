@@ -7,8 +7,8 @@ from typing import Any, Literal, Self
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
-from drift.config.refusals import Model, check, known_timezone, refuse, split_message, suggest
-from drift.config.yaml_lines import read
+from drift.config.validation import Model, check, known_timezone, refuse, split_message, suggest
+from drift.config.yaml_document import read
 
 MAPPING = "fix: write {key: value}, or one indented key a line"
 

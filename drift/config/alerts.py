@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from drift.config import hours
+from drift.config import time_intervals
 from drift.config.alert_policy import Kind, Policy
 from drift.config.features import matches, most_specific
-from drift.config.hours import Hours
-from drift.config.phrases import shorten
-from drift.config.refusals import Model, Text, refuse, refuse_value, split_message
-from drift.config.sources import IDENTIFIER, SECRET
+from drift.config.problems import shorten
+from drift.config.source import IDENTIFIER, SECRET
+from drift.config.time_intervals import Hours
+from drift.config.validation import Model, Text, refuse, refuse_value, split_message
 from drift.errors import WindowError
 from drift.windows import Span, load_timezone
 
@@ -91,13 +91,13 @@ class Route(Model):
     @field_validator("quiet_hours")
     @classmethod
     def _check_quiet_hours(cls, value: list[str]) -> list[str]:
-        if hours.never_over([Hours.parse(text) for text in value], load_timezone("UTC")):
+        if time_intervals.never_over([Hours.parse(text) for text in value], load_timezone("UTC")):
             refuse_value("fill the whole week", 'leave some hours free, or ask for less: "severity: [critical]"')
         return value
 
     def held_until(self, now: datetime, zone: ZoneInfo) -> datetime | None:
         """Return the end of the quiet hours that `now` lies in; None outside them."""
-        return hours.over_at([Hours.parse(text) for text in self.quiet_hours], now, zone)
+        return time_intervals.over_at([Hours.parse(text) for text in self.quiet_hours], now, zone)
 
     def notify_type(self, urgency: str) -> NotifyType:
         """Return what the channel is told of an urgency, in Apprise's words."""
@@ -167,7 +167,7 @@ class Maintenance(Model):
     def end_of(self, now: datetime, zone: ZoneInfo) -> datetime | None:
         """Return when the maintenance that `now` lies in is over; None outside it."""
         if self.weekly is not None:
-            return hours.over_at([Hours.parse(self.weekly)], now, zone)
+            return time_intervals.over_at([Hours.parse(self.weekly)], now, zone)
         if self.from_ is None or self.to is None:
             return None
         start, end = (_wall(bound).replace(tzinfo=zone) for bound in (self.from_, self.to))
