@@ -15,7 +15,7 @@ from drift.detection.detection import judge
 from drift.detection.evidence import Evidence
 from drift.detection.measurement import measure, together
 from drift.detection.reports import Finding, Report
-from drift.profiles import columnwise
+from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.kinds import same_family
@@ -330,9 +330,9 @@ def compare(
     shared = [column for column in selected if column in before.schema]
     options = fit_options(shared, wanted, salt=name)
     if before.columns and after.columns:
-        reference_profile, current_profile, unfit = columnwise.profiles(
-            columnwise.Table(before.count_rows(), before.schema, before.columns),
-            columnwise.Table(after.count_rows(), after.schema, after.columns),
+        reference_profile, current_profile, unfit = parallel.profiles(
+            parallel.Table(before.count_rows(), before.schema, before.columns),
+            parallel.Table(after.count_rows(), after.schema, after.columns),
             options,
         )
     else:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from drift.errors import BinningError
-from drift.profiles.atoms import Atoms
 from drift.profiles.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import SAMPLE
+from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.profiles.kinds import compatible, infer_scale, to_numbers, type_text
 from drift.profiles.sampling import Sample

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.errors import BinningError, BinningMismatch
-from drift.profiles.atoms import Atoms
 from drift.profiles.binning import NumericBinning
+from drift.profiles.heavy_hitters import Atoms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

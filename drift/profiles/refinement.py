@@ -1,7 +1,7 @@
 """Refinement: a cell of its own for a value that came out of nowhere, or went, inside a bin that others share.
 
 Frozen bins hide it: a value that suddenly holds 1 % of the rows adds a tenth to its decile, KL .0005 where a cell of
-its own says .05. Which values recur was counted with the windows (`drift.profiles.atoms`), so both sides of a comparison can be
+its own says .05. Which values recur was counted with the windows (`drift.profiles.heavy_hitters`), so both sides of a comparison can be
 given that cell before they are scored, and everything behind works on the refined pair: divergence, test,
 contributions, words.
 

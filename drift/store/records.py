@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import CellShift, Score, Verdict
 from drift.errors import StoreError
-from drift.profiles.atoms import Atoms
+from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
 from drift.store.tables import WHOLE
 from drift.windows import Window

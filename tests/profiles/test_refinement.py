@@ -13,10 +13,10 @@ from drift.detection.evidence import Evidence, explain
 from drift.detection.measurement import measure
 from drift.detection.scores import Verdict
 from drift.errors import BinningMismatch
-from drift.profiles.atoms import Atoms
 from drift.profiles.binning import CategoricalBinning, NumericBinning, binning_from_dict
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric
+from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import MOST, refined, refined_pairs, under
 from drift.statistics.divergence import kl_divergence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from drift.profiles.atoms import Atoms
+from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile
 from drift.store.store import Store
 from drift.windows import Window

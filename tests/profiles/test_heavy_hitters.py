@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from drift.profiles.atoms import KEPT, Atoms
+from drift.profiles.heavy_hitters import KEPT, Atoms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

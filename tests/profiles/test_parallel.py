@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import drift
-from drift.profiles import columnwise
-from drift.profiles.columnwise import Table, profiles
+from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
+from drift.profiles.parallel import Table, profiles
 from drift.sources.snapshots import open_table
 
 if TYPE_CHECKING:
@@ -86,10 +86,10 @@ def test_files_of_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyP
             "null": pa.nulls(n),
         }
     )
-    monkeypatch.setattr(columnwise, "HELD_ROWS", held)
-    monkeypatch.setattr(columnwise, "MOST_THREADS", threads)
-    monkeypatch.setattr(columnwise, "SMALL", 1)
-    monkeypatch.setattr(columnwise, "TEXT_ROWS", 3000)
+    monkeypatch.setattr(parallel, "HELD_ROWS", held)
+    monkeypatch.setattr(parallel, "MOST_THREADS", threads)
+    monkeypatch.setattr(parallel, "SMALL", 1)
+    monkeypatch.setattr(parallel, "TEXT_ROWS", 3000)
     pq.write_table(data, tmp_path / "data.parquet", row_group_size=1700)
     report = drift.compare(tmp_path / "data.parquet", tmp_path / "data.parquet")
     memory = drift.compare(data, data)
