@@ -12,7 +12,7 @@ from drift.detection.usual import HISTORY, history_statistic, history_z
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning
 from drift.statistics import divergence
-from drift.statistics.selection import as_tested, expected_unseen
+from drift.statistics.selection_bias import as_tested, expected_unseen
 from drift.statistics.significance import benjamini_hochberg, confidence_interval, p_values
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _with_expected_unseen(x: Floats, y: Floats, binnings: Sequence[Binning]) -> 
     """Return the reference counts with labels that it held once counted as unseen, as far as the current rows need it.
 
     A reference has no label that it has not seen, a current window of a long-tailed feature always has
-    (`drift.statistics.selection`). Untreated, an unchanged column of 500 categories differs every day.
+    (`drift.statistics.selection_bias`). Untreated, an unchanged column of 500 categories differs every day.
     """
     x = x.copy()
     n, m, expected = x.sum(axis=1), y.sum(axis=1), expected_unseen(x, binnings)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.statistics.contingency import SMALLEST_P, combine, heads, merge_cells
 from drift.statistics.divergence import smooth
+from drift.statistics.two_sample_tests import SMALLEST_P, combine, heads, merge_cells
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -30,7 +30,7 @@ def p_values(
     """Return the p-value of "nothing changed but sampling" for each feature.
 
     Cells with fewer than five rows in both samples together are merged; then all cells, the cell that moved most and,
-    where cells have an order, location and scale are tested and combined (`drift.statistics.contingency`). Nothing is drawn at
+    where cells have an order, location and scale are tested and combined (`drift.statistics.two_sample_tests`). Nothing is drawn at
     random, and no feature's p-value depends on another's counts.
 
     Parameters

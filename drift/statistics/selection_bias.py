@@ -40,7 +40,7 @@ import numpy as np
 
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import TIE_SHARE
-from drift.statistics.contingency import MIN_POOLED, cell_against_rest
+from drift.statistics.two_sample_tests import MIN_POOLED, cell_against_rest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

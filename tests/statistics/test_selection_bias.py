@@ -11,7 +11,7 @@ from scipy import stats
 
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.fitting import fit_categorical
-from drift.statistics.selection import CHANCE, as_tested, expected_unseen
+from drift.statistics.selection_bias import CHANCE, as_tested, expected_unseen
 from tests.support.pair_samples import pairs
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import special, stats
 
-from drift.statistics import contingency as c
+from drift.statistics import two_sample_tests as c
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
