@@ -131,7 +131,7 @@ def _missing(watch: Watch, window: Window, wait: Wait) -> str:
 def _exists(path: str) -> bool:
     import pyarrow.fs as pafs
 
-    from drift.sources.file_paths import locate
+    from drift.sources.file_listing import locate
 
     place, inside = locate(path)
     with place.reading(path, "be looked for"):

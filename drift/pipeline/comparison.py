@@ -319,7 +319,7 @@ def compare(
     >>> report["x"].status, report["x"].score.ci_low < 0.125 < report["x"].score.ci_high
     ('critical', True)
     """
-    from drift.sources.snapshots import open_table
+    from drift.sources.snapshot import open_table
 
     wanted = features or Features()
     rules = detection or Detection(persistence=Persistence(of=1, at_least=1))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
-    from drift.sources.snapshots import Snapshot
+    from drift.sources.snapshot import Snapshot
     from drift.windows import Window
 
 log = logging.getLogger(__name__)

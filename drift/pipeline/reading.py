@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.sources.outcomes import Outcome
-    from drift.sources.snapshots import Snapshot
+    from drift.sources.snapshot import Snapshot
+    from drift.sources.validation_results import Outcome
     from drift.store.store import Store
     from drift.windows import Window
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from drift.config.reference import describe_span, fixed_windows
 from drift.profiles.histograms import Profile
 from drift.profiles.segments import Segmentation, key_of
-from drift.sources import snapshots
+from drift.sources import snapshot as snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from drift.config.monitor import Monitor
     from drift.profiles.binning import Binning
-    from drift.sources.file_source import Opened
-    from drift.sources.snapshots import Snapshot
+    from drift.sources.files import Opened
+    from drift.sources.snapshot import Snapshot
     from drift.sources.warehouse.warehouse import Warehouse
     from drift.store.store import Store
     from drift.windows import Window

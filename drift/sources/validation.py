@@ -26,7 +26,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import MissingExtra, ValidationError
-from drift.sources.outcomes import Outcome, columns_of, decide, did_you_mean, from_exception, from_result, short
+from drift.sources.validation_results import (
+    Outcome,
+    columns_of,
+    decide,
+    did_you_mean,
+    from_exception,
+    from_result,
+    short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

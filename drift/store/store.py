@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.sources.outcomes import Outcome
+    from drift.sources.validation_results import Outcome
     from drift.store.outbox import Waiting
     from drift.store.records import Row
     from drift.store.stored_counts import Head

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Gate
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
-    from drift.sources.outcomes import Outcome
+    from drift.sources.validation_results import Outcome
     from drift.store.records import Row
 
 

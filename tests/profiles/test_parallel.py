@@ -17,7 +17,7 @@ from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.parallel import Table, profiles
-from drift.sources.snapshots import open_table
+from drift.sources.snapshot import open_table
 
 if TYPE_CHECKING:
     from pathlib import Path

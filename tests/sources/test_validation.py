@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from drift.config.monitor import Expectation
 from drift.errors import MissingExtra, ValidationError
-from drift.sources import outcomes, validation
+from drift.sources import validation, validation_results
 from drift.sources.validation import Outcome, check_expectations, columns_needed, decide, validate
 
 if TYPE_CHECKING:
@@ -225,17 +225,17 @@ def test_what_cannot_be_evaluated_is_an_outcome(
 def test_outcomes_keep_the_order_and_the_keys(window: pd.DataFrame) -> None:
     """Outcomes stand in the order asked, repeated expectations included, each under its expectation's key."""
     asked = [ask(name, **kwargs) for name, kwargs in MET[::-1]] + [ask(*MET[0][:1], **MET[0][1])]
-    outcomes = validate(window, asked)
-    assert [outcome.key for outcome in outcomes] == [expectation.key for expectation in asked]
-    assert [outcome.expectation for outcome in outcomes] == [expectation.type for expectation in asked]
+    validation_results = validate(window, asked)
+    assert [outcome.key for outcome in validation_results] == [expectation.key for expectation in asked]
+    assert [outcome.expectation for outcome in validation_results] == [expectation.type for expectation in asked]
 
 
 def test_an_empty_window_can_be_judged(window: pd.DataFrame) -> None:
     """No rows: the row count sees 0, column expectations give GX's own answer, nothing raises."""
     empty = window.iloc[:0]
-    outcomes = validate(empty, [ask(name, **kwargs) for name, kwargs in MET])
-    assert not any(outcome.error for outcome in outcomes)
-    count, *_ = outcomes
+    validation_results = validate(empty, [ask(name, **kwargs) for name, kwargs in MET])
+    assert not any(outcome.error for outcome in validation_results)
+    count, *_ = validation_results
     assert count.message == "expect_table_row_count_to_be_between: 0 rows; asked ≥ 300"
     assert json.loads(str(count.observed)) == {"observed_value": 0}
     nulls = one(empty, "expect_column_values_to_not_be_null", column="carrier")
@@ -309,7 +309,7 @@ ANYTHING = (
 )  # fmt: skip
 def test_any_observed_value_is_json_of_bounded_size(value: Any) -> None:
     """Whatever GX observes becomes strict JSON of at most 2,000 characters."""
-    text = outcomes._observed({"observed_value": value, "element_count": 10**9})
+    text = validation_results._observed({"observed_value": value, "element_count": 10**9})
     assert text is not None
     assert len(text) <= 2_000
     assert strict(text)["element_count"] == 10**9
@@ -340,10 +340,10 @@ def test_rows_do_not_leak() -> None:
         ask("expect_column_values_to_be_between", column="name", min_value=0),
         ask("expect_column_pair_values_to_be_equal", column_A="name", column_B="x"),
     ]
-    outcomes = validate(frame, asked)
-    assert not any(outcome.success for outcome in outcomes)
-    assert "Jane" not in repr(outcomes)
-    assert "John" not in repr(outcomes)
+    validation_results = validate(frame, asked)
+    assert not any(outcome.success for outcome in validation_results)
+    assert "Jane" not in repr(validation_results)
+    assert "John" not in repr(validation_results)
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def said(severity: Literal["reject", "warn"], *, success: bool, error: bool = Fa
 )
 def test_decide(outcomes: Sequence[Outcome], fate: str) -> None:
     """A failed or broken reject rejects; a failed or broken warn warns; otherwise the window is accepted."""
-    assert decide(outcomes) == fate
+    assert decide(validation_results) == fate
 
 
 @pytest.mark.parametrize(
@@ -461,8 +461,8 @@ def test_threads_do_not_see_each_others_rows() -> None:
     asked = [ask("expect_table_row_count_to_be_between", min_value=0)]
     with ThreadPoolExecutor(4) as pool:
         frames = [pd.DataFrame({"x": range(rows)}) for rows in range(20)]
-        outcomes = list(pool.map(lambda frame: validate(frame, asked)[0], frames))
-    assert [strict(outcome.observed)["observed_value"] for outcome in outcomes] == list(range(20))
+        validation_results = list(pool.map(lambda frame: validate(frame, asked)[0], frames))
+    assert [strict(outcome.observed)["observed_value"] for outcome in validation_results] == list(range(20))
 
 
 def test_odd_frames_can_be_judged() -> None:

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import SchemaOutdated, StoreError
-from drift.sources.outcomes import Outcome
+from drift.sources.validation_results import Outcome
 from drift.store import migrate
 from drift.store.database import make_engine
 from drift.store.store import Store

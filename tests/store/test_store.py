@@ -16,7 +16,7 @@ from drift.detection.reports import Finding
 from drift.errors import StoreError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Profile
-from drift.sources.outcomes import Outcome
+from drift.sources.validation_results import Outcome
 from drift.store import tables
 from drift.store.store import Store
 

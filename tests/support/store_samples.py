@@ -13,7 +13,7 @@ from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.sources.outcomes import Outcome
+from drift.sources.validation_results import Outcome
 from drift.store import tables
 from drift.windows import Calendar, Window
 

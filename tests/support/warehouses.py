@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.profiles.counting import count
 from drift.profiles.kinds import infer_kind, infer_scale, to_labels, to_numbers
-from drift.sources.sql_source import open_sql
+from drift.sources.sql import open_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -135,7 +135,7 @@ class Warehouse:
         return int(next(flat(run(sql)))[0])
 
     def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """Stream rows as `drift.sources.snapshots` does, for what cannot be done inside."""
+        """Stream rows as `drift.sources.snapshot` does, for what cannot be done inside."""
         if not columns:
             yield pa.RecordBatch.from_arrays([pa.nulls(self.count_rows())], names=["row"]).select([])
             return

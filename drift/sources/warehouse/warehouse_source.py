@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.types as t
 
-from drift.sources.time_bounds import WindowFilter, missing_column
+from drift.sources.time_filter import WindowFilter, missing_column
 from drift.sources.warehouse.warehouse import Warehouse, flat
 from drift.sources.warehouse.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
 from drift.sources.warehouse.warehouse_values import is_below

@@ -1,6 +1,6 @@
 """A table or query inside a database that can count by itself: how to ask it, and what its columns are.
 
-Ibis writes the SQL of every dialect. PostgreSQL is reached by `drift.sources.sql_source`, and its types are those read there;
+Ibis writes the SQL of every dialect. PostgreSQL is reached by `drift.sources.sql`, and its types are those read there;
 the others are reached by Ibis, and their types are what `drift.sources.sql_types` would make of them.
 """
 
@@ -19,7 +19,7 @@ import pyarrow.types as t
 import sqlalchemy as sa
 
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sources import sql_source
+from drift.sources import sql as sql_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

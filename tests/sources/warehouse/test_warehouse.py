@@ -23,7 +23,7 @@ from drift.errors import SourceError
 from drift.pipeline import monitoring
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
-from drift.sources.time_bounds import WindowFilter
+from drift.sources.time_filter import WindowFilter
 from drift.sources.warehouse import warehouse, warehouse_fit
 from drift.sources.warehouse.warehouse_source import open_warehouse
 from drift.windows import Calendar, Window

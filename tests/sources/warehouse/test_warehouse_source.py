@@ -9,7 +9,7 @@ import pytest
 
 from drift.errors import MissingExtra, SourceMissing
 from drift.profiles.binning import NumericBinning
-from drift.sources.time_bounds import WindowFilter
+from drift.sources.time_filter import WindowFilter
 from drift.sources.warehouse import warehouse_source
 from drift.sources.warehouse.warehouse_source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
 from drift.profiles.binning import NumericBinning
-from drift.sources.sql_source import open_sql
+from drift.sources.sql import open_sql
 from drift.sources.warehouse.warehouse_source import open_warehouse
 from drift.sources.warehouse.warehouse_sql import backend_of
 
@@ -50,7 +50,7 @@ def test_duckdb_columns_have_the_types_of_sql_sources(tmp_path: Path) -> None:
 
 
 def test_postgres_columns_have_the_types_that_are_read(postgres_url: str) -> None:
-    """The very same as `drift.sources.sql_source` reads; what Python would write in another way is refused."""
+    """The very same as `drift.sources.sql` reads; what Python would write in another way is refused."""
     with sa.create_engine(postgres_url, poolclass=sa.NullPool).begin() as connection:
         connection.exec_driver_sql("CREATE DOMAIN positive AS int CHECK (value > 0)")
         connection.exec_driver_sql("CREATE TYPE mood AS ENUM ('glad')")

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from drift.errors import SourceError, SourceMissing
-from drift.sources.file_paths import expand, locate, partition_type, partitions, placing
+from drift.sources.file_listing import expand, locate, partition_type, partitions, placing
 
 if TYPE_CHECKING:
     from pathlib import Path

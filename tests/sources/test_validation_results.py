@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from drift.config.monitor import Expectation
-from drift.sources.outcomes import Outcome, decide, did_you_mean, from_exception, text_of
+from drift.sources.validation_results import Outcome, decide, did_you_mean, from_exception, text_of
 
 
 def outcome(severity: Literal["reject", "warn"], *, success: bool) -> Outcome:

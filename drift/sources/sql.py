@@ -20,14 +20,14 @@ from sqlalchemy import exc
 from sqlalchemy.ext.compiler import compiles
 
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sources.adbc_source import adbc_batches
+from drift.sources.adbc import adbc_batches
 from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
-from drift.sources.time_bounds import missing_column
+from drift.sources.time_filter import missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.sources.time_bounds import Bound, WindowFilter
+    from drift.sources.time_filter import Bound, WindowFilter
 
 _MAX_ROWS = 1 << 16
 _MAX_CELLS = 1 << 20

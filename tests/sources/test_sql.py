@@ -16,9 +16,9 @@ import sqlalchemy as sa
 
 from drift.config.monitor import Source
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sources import sql_source, sql_types
-from drift.sources.snapshots import Snapshot, open_snapshot
-from drift.sources.time_bounds import WindowFilter
+from drift.sources import sql, sql_types
+from drift.sources.snapshot import Snapshot, open_snapshot
+from drift.sources.time_filter import WindowFilter
 from drift.windows import Calendar, Window
 from tests.support.times import TIMES
 
@@ -158,8 +158,8 @@ def test_only_one_select_is_accepted(database_url: str, query: str, says: str) -
 def test_the_session_is_read_only(database_url: str) -> None:
     """Should a statement get through, the database refuses to write."""
     fill(database_url, "CREATE TABLE t (day date)")
-    engine = sql_source._engine(database_url)
-    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql_source._session(engine, "here") as connection:
+    engine = sql._engine(database_url)
+    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql._session(engine, "here") as connection:
         connection.exec_driver_sql("DROP TABLE t")
 
 
@@ -199,11 +199,11 @@ def test_an_index_on_text_times_is_used(tmp_path: Path) -> None:
         "CREATE INDEX by_day ON t (day)",
         "INSERT INTO t VALUES ('2013-02-08T05:00:00Z', 1)",
     )
-    engine = sql_source._engine(url)
-    relation = sql_source._relation(engine, "t", None, None)
+    engine = sql._engine(url)
+    relation = sql._relation(engine, "t", None, None)
     with engine.connect() as connection:
         chosen = WindowFilter("day", DAY, UTC_DAYS)
-        where = sql_source._where(connection, relation, {"day": pa.string()}, chosen)
+        where = sql._where(connection, relation, {"day": pa.string()}, chosen)
         compiled = relation.select(sa.column("x"), where=where).compile(engine)
         assert "2013" not in str(compiled)
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.params.values())).all()
@@ -328,8 +328,8 @@ def test_untyped_queries_widen_on_the_way(
         *[f"INSERT INTO t VALUES ('2013-02-08', {value})" for value in [*sample, late]],
     )
     # SQLite in the part of a database whose queries have no types, and whose first rows are the first two.
-    monkeypatch.setattr(sql_source, "stored_types", lambda c, r, _, __: sql_types.sampled_types(c, r, UNTYPED, EARLY))
-    monkeypatch.setattr(sql_source, "_MAX_ROWS", 1)
+    monkeypatch.setattr(sql, "stored_types", lambda c, r, _, __: sql_types.sampled_types(c, r, UNTYPED, EARLY))
+    monkeypatch.setattr(sql, "_MAX_ROWS", 1)
     snapshot = open_database(url, DAY, table="t")
     assert snapshot.schema["x"] == arrow_type
     column = snapshot.to_pandas(["x"])["x"]

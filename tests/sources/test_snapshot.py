@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from drift.config.monitor import Source
 from drift.errors import SourceError, SourceMissing
-from drift.sources.snapshots import Snapshot, open_snapshot, open_table
+from drift.sources.snapshot import Snapshot, open_snapshot, open_table
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from pyarrow import parquet
 
 from drift.errors import SourceError
 from drift.profiles.kinds import mixed, mixture, type_text
-from drift.sources.file_paths import COMPRESSED, list_files, locate, partition_type, placing
-from drift.sources.time_bounds import missing_column
+from drift.sources.file_listing import COMPRESSED, list_files, locate, partition_type, placing
+from drift.sources.time_filter import missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     import pyarrow.fs as pafs
 
-    from drift.sources.file_paths import Format, Listing, PartitionValue, Place
-    from drift.sources.time_bounds import Bound, WindowFilter
+    from drift.sources.file_listing import Format, Listing, PartitionValue, Place
+    from drift.sources.time_filter import Bound, WindowFilter
 
     Read = Callable[[list[str]], Iterator[pa.RecordBatch]]
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
@@ -77,7 +77,7 @@ def open_files(
     columns
         Opens the files to stream one column after another; None where rows have to be chosen, or files are many.
     placed
-        Columns that say where the rows lie and not what they are: see `drift.sources.file_paths.placing`.
+        Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`.
 
     Raises
     ------

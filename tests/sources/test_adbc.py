@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drift.errors import SourceError, SourceUnreachable
-from drift.sources import adbc_source, sql_source
-from drift.sources.sql_source import open_sql
-from drift.sources.time_bounds import WindowFilter
+from drift.sources import adbc, sql
+from drift.sources.sql import open_sql
+from drift.sources.time_filter import WindowFilter
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     @contextmanager
     def watched(*arguments: Any) -> Iterator[Iterator[pa.RecordBatch] | None]:
-        with adbc_source.adbc_batches(*arguments) as batches:
+        with adbc.adbc_batches(*arguments) as batches:
             taken.append(batches is not None)
             yield batches
 
-    monkeypatch.setattr(sql_source, "adbc_batches", watched)
+    monkeypatch.setattr(sql, "adbc_batches", watched)
     return taken
 
 
@@ -214,7 +214,7 @@ def test_pieces_become_batches(sizes: list[int]) -> None:
         pa.RecordBatch.from_arrays([pa.array(range(a, a + n), pa.int64())], ["x"])
         for a, n in zip(starts, sizes, strict=True)
     ]
-    batches = list(adbc_source._in_batches(iter(pieces), 10))
+    batches = list(adbc._in_batches(iter(pieces), 10))
     assert [len(batch) for batch in batches[:-1]] == [10] * (len(batches) - 1)
     assert all(0 < len(batch) <= 10 for batch in batches)
     assert [value for batch in batches for value in batch["x"].to_pylist()] == table["x"].to_pylist()
@@ -305,9 +305,7 @@ def test_a_stream_that_is_left_stops_the_server(postgres_url: str, ways: list[bo
 def test_a_server_that_is_gone_is_explained(postgres_url: str, ways: list[bool]) -> None:
     """Where ADBC cannot connect, SQLAlchemy says why, without the password."""
     engine = sa.create_engine("postgresql+psycopg://ada:hunter2@127.0.0.1:1/db")
-    with adbc_source.adbc_batches(
-        engine, sa.select, [sa.literal_column("1")], pa.schema({"x": pa.int64()}), 9
-    ) as batches:
+    with adbc.adbc_batches(engine, sa.select, [sa.literal_column("1")], pa.schema({"x": pa.int64()}), 9) as batches:
         assert batches is None
     _, _, read = open_sql(postgres_url, query="SELECT 1 AS day")
     assert [len(batch) for batch in read(["day"])] == [1]
@@ -320,12 +318,10 @@ def test_a_server_that_is_gone_is_explained(postgres_url: str, ways: list[bool])
 def test_other_drivers_and_what_only_psycopg_knows_are_left_alone() -> None:
     """SQLite never asks for ADBC, and times are compared as UTC in literals."""
     engine = sa.create_engine("sqlite://")
-    with adbc_source.adbc_batches(
-        engine, sa.select, [sa.literal_column("1")], pa.schema({"x": pa.int64()}), 9
-    ) as batches:
+    with adbc.adbc_batches(engine, sa.select, [sa.literal_column("1")], pa.schema({"x": pa.int64()}), 9) as batches:
         assert batches is None
     statement: sa.Select[Any] = sa.select(sa.column("a%b")).where(
         sa.column("t") >= sa.bindparam("p", datetime(2013, 2, 8, tzinfo=UTC), sa.DateTime(timezone=True))
     )
-    assert "2013-02-08 00:00:00+00:00" in str(adbc_source._sql(statement))
-    assert '"a%b"' in str(adbc_source._sql(statement))
+    assert "2013-02-08 00:00:00+00:00" in str(adbc._sql(statement))
+    assert '"a%b"' in str(adbc._sql(statement))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import SourceError
-from drift.sources.time_bounds import WindowFilter, missing_column
+from drift.sources.time_filter import WindowFilter, missing_column
 from drift.windows import Calendar, Window
 
 NEW_YORK = Calendar("1d", "America/New_York")

@@ -1,6 +1,6 @@
 """A window of a source as a stream of Arrow record batches, with only the columns asked for.
 
-Files (`drift.sources.file_source`), SQL (`drift.sources.sql_source`) and tables in memory all become a `Snapshot`. Whatever goes wrong
+Files (`drift.sources.files`), SQL (`drift.sources.sql`) and tables in memory all become a `Snapshot`. Whatever goes wrong
 on the way, now or in the middle of the stream, is a `SourceError` or `MissingExtra`.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.errors import SourceError
 from drift.profiles.kinds import mixture, type_text
-from drift.sources.time_bounds import WindowFilter, missing_column
+from drift.sources.time_filter import WindowFilter, missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drift.config.monitor import Source
-    from drift.sources.file_source import Opened
+    from drift.sources.files import Opened
     from drift.windows import Calendar, Window
 
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
@@ -49,7 +49,7 @@ class Snapshot:
         Opens the source to stream one column after another, each in chunks; None where rows only come whole. Each
         opening is its own, for a thread of its own.
     placed
-        Columns that say where the rows lie and not what they are: see `drift.sources.file_paths.placing`.
+        Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def open_snapshot(
     url
         The database's SQLAlchemy URL; see `drift.config.connections.resolve_url`.
     known
-        What was opened for an earlier window of the same files; see `drift.sources.file_source.open_files`.
+        What was opened for an earlier window of the same files; see `drift.sources.files.open_files`.
 
     Raises
     ------
@@ -152,12 +152,12 @@ def open_snapshot(
         else None
     )
     if source.files is not None:
-        from drift.sources.file_source import open_files
+        from drift.sources.files import open_files
 
         return Snapshot(*open_files(source.files, source.format, chosen, known))
     if url is None:
         raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
-    from drift.sources.sql_source import open_sql
+    from drift.sources.sql import open_sql
 
     return Snapshot(*open_sql(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen))
 
@@ -178,7 +178,7 @@ def open_table(data: Any) -> Snapshot:
         If two columns have one name, or `data` is no table.
     """
     if isinstance(data, str | os.PathLike):
-        from drift.sources.file_source import open_files
+        from drift.sources.files import open_files
 
         return Snapshot(*open_files(os.fspath(data), None, None))
     import pyarrow as pa

@@ -17,16 +17,17 @@ import pytest
 
 from drift.config.monitor import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
-from drift.sources import file_paths, file_source
-from drift.sources.file_paths import list_files
-from drift.sources.snapshots import Snapshot, open_snapshot
-from drift.sources.time_bounds import WindowFilter
+from drift.sources import file_listing
+from drift.sources import files as file_source
+from drift.sources.file_listing import list_files
+from drift.sources.snapshot import Snapshot, open_snapshot
+from drift.sources.time_filter import WindowFilter
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.sources.file_source import Opened
+    from drift.sources.files import Opened
 
 NEW_YORK = Calendar("1d", "America/New_York")
 UTC_DAYS = Calendar("1d", "UTC")
@@ -633,7 +634,7 @@ def test_of_many_folders_only_those_of_the_window_are_looked_at(
 
     settle()
     rows(1)
-    monkeypatch.setattr(file_paths, "_changed", changed)
+    monkeypatch.setattr(file_listing, "_changed", changed)
     assert (rows(2), sorted(looked_at)) == (1, ["day=2024-01-02", "day=2024-01-04", folder.name])
     write("day=2024-01-03/b.parquet", x=[3, 3])
     assert rows(2) == 1
