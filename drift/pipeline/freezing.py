@@ -116,7 +116,7 @@ def fit_bins(
     options = comparison.fit_options(features, watch.monitor.features, salt=watch.name)
     inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
     if inside is not None:
-        from drift.sources.warehouse import warehouse_fit
+        from drift.sources.warehouse import fit as warehouse_fit
 
         binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
     else:
@@ -191,7 +191,7 @@ def _fit_segments(watch: Watch, filled: Sequence[Filled]) -> dict[str, Binning]:
     least = watch.monitor.detection.min_rows * len(filled)
     inside = watch.warehouse([window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled))
     if inside is not None:
-        from drift.sources.warehouse import warehouse_fit
+        from drift.sources.warehouse import fit as warehouse_fit
 
         found = warehouse_fit.fit_segments(inside, cuts, most=most, least=least)
     else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.sources.files import Opened
     from drift.sources.snapshot import Snapshot
-    from drift.sources.warehouse.warehouse import Warehouse
+    from drift.sources.warehouse.engine import Warehouse
     from drift.store.store import Store
     from drift.windows import Window
 
@@ -82,7 +82,7 @@ class Watch:
         """Open one window of the source."""
         source, calendar, url = self.monitor.source, self.monitor.window.calendar, self.url
         if url is not None and source.engine != "local":
-            from drift.sources.warehouse import warehouse_source
+            from drift.sources.warehouse import source as warehouse_source
 
             if warehouse_source.reads_inside(source.engine, url):
                 opened = warehouse_source.open_source(source, [window], calendar=calendar, url=url)
@@ -100,7 +100,7 @@ class Watch:
         url = self.url if source.engine != "local" else None
         if url is None:
             return None
-        from drift.sources.warehouse import warehouse_source
+        from drift.sources.warehouse import source as warehouse_source
 
         if not warehouse_source.counts_inside(source.engine, url, n_rows):
             return None

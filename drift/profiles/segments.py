@@ -2,7 +2,7 @@
 
 Which segments are watched by themselves is frozen with the bins, on the same reference: those with the most rows. All
 others, new ones too, are one, ``(other)``; so every row is in exactly one segment, and the counts of the segments add
-up to those of the whole, cell by cell. Here rows are cut as they stream by; `drift.sources.warehouse.warehouse_segments` says the same in
+up to those of the whole, cell by cell. Here rows are cut as they stream by; `drift.sources.warehouse.segments` says the same in
 SQL.
 """
 

@@ -10,8 +10,8 @@ import pytest
 from drift.errors import MissingExtra, SourceMissing
 from drift.profiles.binning import NumericBinning
 from drift.sources.time_filter import WindowFilter
-from drift.sources.warehouse import warehouse_source
-from drift.sources.warehouse.warehouse_source import counts_inside, open_warehouse, reads_inside
+from drift.sources.warehouse import source
+from drift.sources.warehouse.source import counts_inside, open_warehouse, reads_inside
 from drift.windows import Calendar, Window
 from tests.support.times import TIMES
 
@@ -56,7 +56,7 @@ def test_a_time_column_without_any_time_has_no_rows(database: Ducks | Postgres) 
 def test_windows_that_touch_are_one_condition() -> None:
     """A year of days is asked for by two bounds, a hole by four."""
     days = [NEW_YORK.starting(date(2013, 2, day)) for day in (3, 1, 2, 7)]
-    assert warehouse_source._merged(days) == [Window(days[1].start, days[0].end), days[3]]
+    assert source._merged(days) == [Window(days[1].start, days[0].end), days[3]]
 
 
 @pytest.mark.parametrize("name", ['quo"te', "it's 50% a:b", "x'; DROP TABLE t; --", "naïve 列", "%(x)s"])
@@ -96,7 +96,7 @@ def test_auto_counts_inside_only_what_is_large() -> None:
 
 def test_without_ibis_auto_is_local_and_warehouse_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is made to install what was not asked for."""
-    monkeypatch.setattr("drift.sources.warehouse.warehouse_sql.find_spec", lambda _name: None)
+    monkeypatch.setattr("drift.sources.warehouse.query.find_spec", lambda _name: None)
     assert not counts_inside("auto", "postgresql://h/d", lambda: 10**9)
     with pytest.raises(MissingExtra, match=r"ibis is not installed: pip install 'drift-monitor\[warehouse\]'"):
         open_warehouse("postgresql://h/d", table="t")

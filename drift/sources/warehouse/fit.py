@@ -17,10 +17,10 @@ from drift.errors import BinningError
 from drift.profiles import fitting
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical, fit_numeric
-from drift.sources.warehouse.warehouse import COLUMNS_AT_ONCE, groups
-from drift.sources.warehouse.warehouse_segments import fitted as segments_of
-from drift.sources.warehouse.warehouse_segments import largest_branch
-from drift.sources.warehouse.warehouse_values import call, labels
+from drift.sources.warehouse.engine import COLUMNS_AT_ONCE, groups
+from drift.sources.warehouse.segments import fitted as segments_of
+from drift.sources.warehouse.segments import largest_branch
+from drift.sources.warehouse.values import call, labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Summary
     from drift.profiles.segments import Segmentation
-    from drift.sources.warehouse.warehouse import Warehouse
-    from drift.sources.warehouse.warehouse_sql import Run
+    from drift.sources.warehouse.engine import Warehouse
+    from drift.sources.warehouse.query import Run
 
 # A row is picked by a multiple of its number modulo a prime: evenly spread, and in step with nothing that alternates.
 _PRIME, _STEP = 2**31 - 1, 1_327_217_885

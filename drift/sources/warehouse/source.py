@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.types as t
 
 from drift.sources.time_filter import WindowFilter, missing_column
-from drift.sources.warehouse.warehouse import Warehouse, flat
-from drift.sources.warehouse.warehouse_sql import backend_of, is_installed, open_database, sqlalchemy_knows
-from drift.sources.warehouse.warehouse_values import is_below
+from drift.sources.warehouse.engine import Warehouse, flat
+from drift.sources.warehouse.query import backend_of, is_installed, open_database, sqlalchemy_knows
+from drift.sources.warehouse.values import is_below
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drift.config.source import Source
-    from drift.sources.warehouse.warehouse_sql import Database
+    from drift.sources.warehouse.query import Database
     from drift.windows import Calendar
 
 ROWS = 5_000_000

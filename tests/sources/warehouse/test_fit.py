@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from drift.profiles import fitting
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import FitOptions, fit
-from drift.sources.warehouse import warehouse_fit
-from drift.sources.warehouse.warehouse_source import open_warehouse
+from drift.sources.warehouse import fit as warehouse_fit
+from drift.sources.warehouse.source import open_warehouse
 from tests.support.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 
 if TYPE_CHECKING:

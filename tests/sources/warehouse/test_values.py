@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.profiles.kinds import to_labels
-from drift.sources.warehouse.warehouse_sql import Column, compiled
-from drift.sources.warehouse.warehouse_values import is_below, key, key_like, key_of, labels, number
+from drift.sources.warehouse.query import Column, compiled
+from drift.sources.warehouse.values import is_below, key, key_like, key_of, labels, number
 
 
 @given(st.lists(st.text(), unique=True))

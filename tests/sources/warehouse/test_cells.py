@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Summary
-from drift.sources.warehouse.warehouse_cells import (
+from drift.sources.warehouse.cells import (
     PUSHED_LABELS,
     count_keys,
     fine_edges,

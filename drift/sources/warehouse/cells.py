@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow.types as t
 
 from drift.profiles.histograms import Histogram, Summary
-from drift.sources.warehouse.warehouse_sql import compiled
-from drift.sources.warehouse.warehouse_values import constant, is_below, is_nan, key_of, labels
+from drift.sources.warehouse.query import compiled
+from drift.sources.warehouse.values import constant, is_below, is_nan, key_of, labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

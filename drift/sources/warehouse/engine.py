@@ -21,7 +21,7 @@ from drift.profiles.counting import count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind
 from drift.sources.sql_types import to_arrow
-from drift.sources.warehouse.warehouse_cells import (
+from drift.sources.warehouse.cells import (
     count_keys,
     fine_edges,
     gathered,
@@ -29,8 +29,8 @@ from drift.sources.warehouse.warehouse_cells import (
     labels_branch,
     numeric_branch,
 )
-from drift.sources.warehouse.warehouse_segments import MISSING, places, rows_branch
-from drift.sources.warehouse.warehouse_values import key, number
+from drift.sources.warehouse.segments import MISSING, places, rows_branch
+from drift.sources.warehouse.values import key, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Summary
     from drift.profiles.segments import Segmentation
-    from drift.sources.warehouse.warehouse_sql import Column, Database, Run
+    from drift.sources.warehouse.query import Column, Database, Run
     from drift.windows import Window
 
 COLUMNS_AT_ONCE = 200

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
 from drift.profiles.binning import NumericBinning
 from drift.sources.sql import open_sql
-from drift.sources.warehouse.warehouse_source import open_warehouse
-from drift.sources.warehouse.warehouse_sql import backend_of
+from drift.sources.warehouse.query import backend_of
+from drift.sources.warehouse.source import open_warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

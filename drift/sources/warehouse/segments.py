@@ -1,6 +1,6 @@
 """Segments inside a warehouse: SQL that says in which one a row is, and which there are.
 
-A combination of values is one text: its keys (`drift.sources.warehouse.warehouse_values.key`), a mark where there is none, with commas
+A combination of values is one text: its keys (`drift.sources.warehouse.values.key`), a mark where there is none, with commas
 between them. No key holds a comma or is the mark, so no two combinations are one, whatever the collation.
 """
 
@@ -10,8 +10,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from drift.profiles.segments import labels_of, largest, name_of
-from drift.sources.warehouse.warehouse_sql import compiled
-from drift.sources.warehouse.warehouse_values import key_like, labels
+from drift.sources.warehouse.query import compiled
+from drift.sources.warehouse.values import key_like, labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -24,8 +24,9 @@ from drift.pipeline import monitoring
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.sources.time_filter import WindowFilter
-from drift.sources.warehouse import warehouse, warehouse_fit
-from drift.sources.warehouse.warehouse_source import open_warehouse
+from drift.sources.warehouse import engine as warehouse
+from drift.sources.warehouse import fit
+from drift.sources.warehouse.source import open_warehouse
 from drift.windows import Calendar, Window
 from tests.support.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
 from tests.support.warehouses import (
@@ -291,7 +292,7 @@ def test_spark_counts_what_the_local_engine_counts(tmp_path: Path) -> None:
     assert_equal(opened.profile(labels), locally(table, labels))
     cuts = [("s",), ("f", "b"), ("day", "s"), ("tz", "gone"), ("i",)]
     fitted = [segments.fit(table.to_batches(), columns, most=7, least=1) for columns in cuts]
-    found = warehouse_fit.fit_segments(opened, cuts, most=7, least=1)
+    found = fit.fit_segments(opened, cuts, most=7, least=1)
     assert [by for by, _ in found] == [by for by, _ in fitted]
     by = [by for by, _ in fitted]
     schema = {field.name: str(field.type) for field in table.schema}

@@ -14,10 +14,10 @@ from drift.errors import SourceError
 from drift.profiles import segments
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.segments import Segmentation
-from drift.sources.warehouse import warehouse, warehouse_fit
-from drift.sources.warehouse.warehouse_segments import largest_branch, places
-from drift.sources.warehouse.warehouse_source import open_warehouse
-from drift.sources.warehouse.warehouse_sql import BACKENDS, compiled
+from drift.sources.warehouse import engine, fit
+from drift.sources.warehouse.query import BACKENDS, compiled
+from drift.sources.warehouse.segments import largest_branch, places
+from drift.sources.warehouse.source import open_warehouse
 from tests.support.warehouses import (
     KINDS,
     MANY,
@@ -72,7 +72,7 @@ def assert_same_segments(
     ways = data.draw(cuts(kinds))
     most, least = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([0, 1, 2, 3.5]))
     expected = [segments.fit(batches(table), columns, most=most, least=least) for columns in ways]
-    found = warehouse_fit.fit_segments(opened, ways, most=most, least=least)
+    found = fit.fit_segments(opened, ways, most=most, least=least)
     assert [by for by, _ in found] == [by for by, _ in expected]
     for (_, some), (_, every) in zip(found, expected, strict=True):
         assert some.items() <= every.items()
@@ -146,7 +146,7 @@ def test_segments_take_no_more_statements(database: Ducks | Postgres, monkeypatc
         return asked[-1]
 
     monkeypatch.setattr(type(opened.database), "statement", statement)
-    found = [by for by, _ in warehouse_fit.fit_segments(opened, [("s",), ("i", "s")], most=3)]
+    found = [by for by, _ in fit.fit_segments(opened, [("s",), ("i", "s")], most=3)]
     assert len(asked) == 1
     inside = opened.profile(binnings, found)
     assert len(asked) == 1 + 3
@@ -161,7 +161,7 @@ def test_many_segments_are_counted_by_several_statements(ducks: Ducks, monkeypat
     """What comes back of one is bounded."""
     table, binnings = fill_many(ducks)
     by = [segments.fit(batches(table), ["i"], most=10)[0]]
-    monkeypatch.setattr(warehouse, "HISTOGRAMS_AT_ONCE", 1)
+    monkeypatch.setattr(engine, "HISTOGRAMS_AT_ONCE", 1)
     assert_segments_equal(open_warehouse(ducks.url, table="t").profile(binnings, by), locally(table, binnings, by))
 
 
@@ -169,7 +169,7 @@ def test_rows_that_change_in_a_segment_are_an_error(ducks: Ducks, monkeypatch: p
     """Counts of a segment that do not sum to its rows are never stored."""
     table, binnings = fill_many(ducks)
     by = [segments.fit(batches(table), ["s"], most=10)[0]]
-    monkeypatch.setattr(warehouse.Warehouse, "_rows_by_segment", lambda *_: {0: 465, 1: 235})
+    monkeypatch.setattr(engine.Warehouse, "_rows_by_segment", lambda *_: {0: 465, 1: 235})
     with pytest.raises(SourceError, match=r"rows changed while they were counted \(466 of f in s=a, 465 before\)"):
         open_warehouse(ducks.url, table="t").profile(binnings, by)
 
@@ -185,15 +185,15 @@ def test_an_empty_table_has_empty_segments(database: Ducks | Postgres) -> None:
     }
     opened = open_warehouse(database.url, table="t")
     assert_segments_equal(opened.profile(binnings, by), locally(table, binnings, by))
-    assert warehouse_fit.fit_segments(opened, [("s",)], most=3) == [(Segmentation(("s",), ()), {})]
-    assert warehouse_fit.fit_segments(opened, [], most=3) == []
+    assert fit.fit_segments(opened, [("s",)], most=3) == [(Segmentation(("s",), ()), {})]
+    assert fit.fit_segments(opened, [], most=3) == []
 
 
 def test_identifiers_make_no_list(database: Ducks | Postgres) -> None:
     """Of segments by a key of the table only those come back that may be watched; or two, for there are several."""
     database.fill(MANY_KINDS, [(0.0, f"id-{i}" if i < 500 else "many", i) for i in range(600)])
     opened = open_warehouse(database.url, table="t")
-    ((by, rows), (none, two)) = warehouse_fit.fit_segments(opened, [("s",), ("i",)], most=5, least=50)
+    ((by, rows), (none, two)) = fit.fit_segments(opened, [("s",), ("i",)], most=5, least=50)
     assert (by.watched, len(rows)) == (("s=many",), 2)
     assert (none.watched, len(two)) == ((), 2)
 
@@ -204,12 +204,10 @@ def test_what_cannot_be_counted_inside_makes_no_segments(postgres: Postgres) -> 
     postgres.run("INSERT INTO t VALUES (1, '{}', 'a'), (2, '[]', 'b')")
     opened = open_warehouse(postgres.url, table="t")
     with pytest.raises(SourceError, match="no segments by j: type jsonb is not counted inside PostgreSQL: cast it"):
-        warehouse_fit.fit_segments(opened, [("x", "j")], most=5)
+        fit.fit_segments(opened, [("x", "j")], most=5)
     with pytest.raises(SourceError, match="no segments by j"):
         opened.profile({"x": numeric(1, 2)}, [Segmentation(("j",), ("j=a",))])
-    assert warehouse_fit.fit_segments(opened, [("raw",)], most=5) == [
-        (Segmentation(("raw",), ()), {"raw=(missing)": 2})
-    ]
+    assert fit.fit_segments(opened, [("raw",)], most=5) == [(Segmentation(("raw",), ()), {"raw=(missing)": 2})]
 
 
 @pytest.mark.parametrize("backend", sorted(set(BACKENDS.values()) - {"pyspark"}))

@@ -19,7 +19,7 @@ from drift.profiles.kinds import to_labels
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from drift.sources.warehouse.warehouse_sql import Column
+    from drift.sources.warehouse.query import Column
 
 _DAY, _HOUR, _MINUTE, _SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 
