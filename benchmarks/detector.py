@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import entropy
 
 from benchmarks.processes import load, table
-from drift.detection.measurement import measure
+from drift.detection.scoring import measure
 from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram
 from drift.statistics import divergence

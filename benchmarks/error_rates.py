@@ -20,9 +20,9 @@ from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
 from drift.config.monitor import Detection, parse_monitor
-from drift.detection.measurement import measure
 from drift.detection.reports import Report
 from drift.detection.scores import Past
+from drift.detection.scoring import measure
 from drift.pipeline import comparison, evaluation
 from drift.pipeline.replay import Memory, offline
 from drift.profiles.binning import NumericBinning

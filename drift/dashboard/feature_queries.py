@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.detection.evidence import Evidence, explain
-from drift.detection.measurement import measure
 from drift.detection.scores import Verdict
+from drift.detection.scoring import measure
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined, under
 from drift.store import database, records, tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.detection.pictures import in_words, picture, wasserstein
+from drift.detection.descriptive import in_words, picture, wasserstein
 from drift.profiles.binning import NumericBinning
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drift.detection.pictures import Picture
+    from drift.detection.descriptive import Picture
     from drift.detection.scores import Verdict
     from drift.profiles.histograms import Histogram, Summary
 

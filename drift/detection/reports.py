@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
-from drift.detection.pictures import unit
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Severity, Status, Verdict
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from drift.config.detection import Detection, Persistence
 from drift.config.features import Features
-from drift.detection import usual
-from drift.detection.detection import judge
+from drift.detection import history as own_history
 from drift.detection.evidence import Evidence
-from drift.detection.measurement import measure, together
 from drift.detection.reports import Finding, Report
+from drift.detection.scoring import measure, together
+from drift.detection.verdicts import judge
 from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
@@ -161,7 +161,7 @@ def _measured(part: Part, pairs: Mapping[str, tuple[Histogram, Histogram]], dete
     return measure(
         pairs,
         smoothing=detection.smoothing,
-        history=usual.with_stand_ins(
+        history=own_history.with_stand_ins(
             {feature: part.history.get(feature, ()) for feature in pairs},
             part.remembered,
             windows=detection.history,
@@ -223,7 +223,7 @@ def _cell(score: Score, remembered: Sequence[Profile], current: Profile, detecti
     stretch = detection.persistence.stretch
     start = max(len(before) - stretch[0] + 1, 0)
     recent = [*before[start:], current.histograms[feature]]
-    return usual.unusual_cell(before[:start], recent, persistence=stretch)
+    return own_history.unusual_cell(before[:start], recent, persistence=stretch)
 
 
 def _in_its_unit(score: Score | None, evidence: Mapping[str, Evidence]) -> Score | None:

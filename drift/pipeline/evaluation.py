@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from drift import logs
 from drift.config.reference import fixed_windows
-from drift.detection import composition, standing
+from drift.detection import findings as standing
+from drift.detection import reference as references
 from drift.detection.reports import Finding, Report
 from drift.errors import StoreError
 from drift.pipeline import comparison
@@ -133,9 +134,7 @@ def _composed(
 ) -> tuple[Profile, dict[str, str]]:
     """Return what the window, or a segment of it, is held against, and what some of its features are."""
     left_out, needed = critical.get(known.segment, ()), watch.monitor.reference_min_windows
-    return composition.compose(
-        known.references, known.current, watch.monitor.detection, left_out=left_out, least=needed
-    )
+    return references.compose(known.references, known.current, watch.monitor.detection, left_out=left_out, least=needed)
 
 
 def _part(
@@ -228,7 +227,7 @@ def _beside_the_baseline(watch: Watch, report: Report, known: _Recorded, names: 
 
 def _away(baseline: Profile, known: _Recorded) -> dict[str, float]:
     mine = baseline.segments.get(known.segment) if known.segment else baseline
-    return composition.from_baseline(mine, known.current) if mine else {}
+    return references.from_baseline(mine, known.current) if mine else {}
 
 
 def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:

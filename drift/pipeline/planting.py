@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.detection.detection import judge
+from drift.detection.verdicts import judge
 from drift.pipeline import evaluation
 from drift.pipeline.replay import offline
 from drift.profiles.binning import CategoricalBinning

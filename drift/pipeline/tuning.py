@@ -16,7 +16,7 @@ from drift.alerts import lifecycle
 from drift.alerts.observations import observations
 from drift.config.detection import Detection, Effect, EffectOverride, Persistence
 from drift.config.overrides import changes, snippet
-from drift.detection.detection import judge
+from drift.detection.verdicts import judge
 from drift.errors import DriftError
 from drift.pipeline.alerting import closing_of
 from drift.pipeline.planting import Recall, plant, plant_again, recall, remembered, under

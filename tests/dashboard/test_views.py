@@ -21,7 +21,7 @@ from drift.dashboard import against, events, queries
 from drift.dashboard.exports import cell
 from drift.dashboard.formatting import place_of
 from drift.dashboard.overview_page import late_windows
-from drift.detection.measurement import measure
+from drift.detection.scoring import measure
 from drift.store.store import Store
 from drift.windows import Calendar
 from tests.support.dashboard_samples import AFTER, HOSTILE, MONITOR, NOW, NUMBERS, ODD, day, fill, report, save, url

@@ -9,8 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from drift.detection.measurement import measure
 from drift.detection.scores import SEVERITY_RANK, Score, Severity, Status, Verdict
+from drift.detection.scoring import measure
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.detection.evidence import Evidence, explain
-from drift.detection.measurement import measure
 from drift.detection.scores import Verdict
+from drift.detection.scoring import measure
 from drift.errors import BinningMismatch
 from drift.profiles.binning import CategoricalBinning, NumericBinning, binning_from_dict
 from drift.profiles.counting import count_numbers

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config.monitor import Detection
-from drift.detection.composition import compose, from_baseline, least_drifted, merge
-from drift.detection.measurement import corrected
+from drift.detection.reference import compose, from_baseline, least_drifted, merge
+from drift.detection.scoring import corrected
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from drift.detection.pictures import Picture, in_words, picture, show, show_span, unit, wasserstein
+from drift.detection.descriptive import Picture, in_words, picture, show, show_span, unit, wasserstein
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Histogram, Summary

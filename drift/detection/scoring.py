@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drift.detection.history import HISTORY, history_statistic, history_z
 from drift.detection.scores import Past, Score
-from drift.detection.usual import HISTORY, history_statistic, history_z
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning
 from drift.statistics import divergence

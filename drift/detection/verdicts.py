@@ -4,7 +4,7 @@ A feature drifts where the difference is all of
 
 - *significant*: its q-value over the monitor's features is at most the false-discovery rate;
 - *large*: the bias-corrected divergence reaches the threshold a person set;
-- *unusual*: beyond its own history (`drift.detection.usual`) by so many robust standard deviations as asked, as a whole, together
+- *unusual*: beyond its own history (`drift.detection.history`) by so many robust standard deviations as asked, as a whole, together
   with the windows just before, or in one of its cells;
 - *lasting*: in so many of the last windows, unless it is so large that waiting helps nobody.
 
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from drift.detection.history import MIN_HISTORY, OWN_HISTORY
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Past, Score, Severity, Status, Verdict
-from drift.detection.usual import MIN_HISTORY, OWN_HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

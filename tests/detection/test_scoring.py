@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from drift.detection.measurement import corrected, measure
+from drift.detection.scoring import corrected, measure
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning, Vocabulary
 from drift.profiles.counting import count_numbers

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift.config.monitor import Detection, EffectOverride, Persistence
-from drift.detection.detection import FAST_KL, FAST_MARGIN, VAST, judge
-from drift.detection.measurement import measure
 from drift.detection.scores import CellShift, Past, Score
+from drift.detection.scoring import measure
+from drift.detection.verdicts import FAST_KL, FAST_MARGIN, VAST, judge
 from tests.support.pair_samples import CALM, LETTERS, history, pair, pairs
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift.detection import usual
-from drift.detection.measurement import measure
+from drift.detection import history
 from drift.detection.scores import Past
+from drift.detection.scoring import measure
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.statistics.divergence import kl_divergence, noise_floor, smooth
@@ -52,7 +52,7 @@ def profiles(histograms: Sequence[Histogram]) -> list[Profile]:
 
 def cell(past: Sequence[Histogram], *recent: Histogram, persistence: tuple[int, int] = (1, 1)) -> CellShift:
     """The cell that strayed farthest; there is one."""
-    found = usual.unusual_cell(past, recent, persistence=persistence)
+    found = history.unusual_cell(past, recent, persistence=persistence)
     assert found is not None
     return found
 
@@ -62,17 +62,17 @@ def cell(past: Sequence[Histogram], *recent: Histogram, persistence: tuple[int, 
 
 def beyond(now: float, past: Sequence[float] | np.ndarray, cells: int = 10, **more: object) -> float:
     """The z of one feature; there is a history."""
-    z = usual.history_z([now], [list(past)], [cells], **more)  # type: ignore[arg-type]
+    z = history.history_z([now], [list(past)], [cells], **more)  # type: ignore[arg-type]
     assert z is not None
     return float(z[0])
 
 
 def test_history_needs_seven_windows() -> None:
     """With fewer than seven earlier windows nothing is usual yet; only the last 56 count."""
-    past = np.linspace(0.9, 1.1, usual.MIN_HISTORY)
-    assert usual.history_z([2.0], [past[1:]], [10]) is None
+    past = np.linspace(0.9, 1.1, history.MIN_HISTORY)
+    assert history.history_z([2.0], [past[1:]], [10]) is None
     assert beyond(2.0, past) > 0
-    assert beyond(1.0, np.concatenate([np.full(500, 99.0), np.full(usual.HISTORY, 1.0)])) == 0
+    assert beyond(1.0, np.concatenate([np.full(500, 99.0), np.full(history.HISTORY, 1.0)])) == 0
 
 
 def test_a_still_history_does_not_explode() -> None:
@@ -100,7 +100,7 @@ def test_neighbours_play_no_part() -> None:
     rng = np.random.default_rng(6)
     past, now = rng.normal(1, 0.2, (5, 40)), rng.normal(1, 0.2, 5)
     for rule in ((1, 1), (3, 2)):
-        together = usual.history_z(now, past, np.full(5, 10), persistence=rule)
+        together = history.history_z(now, past, np.full(5, 10), persistence=rule)
         assert together is not None
         assert together.tolist() == [beyond(now[i], past[i], persistence=rule) for i in range(5)]
 
@@ -110,7 +110,7 @@ def test_few_windows_raise_no_more_false_alarms(windows: int) -> None:
     """Whatever the number of windows, a normal one is called as rarely as after 56."""
     rng = np.random.default_rng(windows)
     past, now = rng.normal(10, 1, (100_000, windows)), rng.normal(10, 1, 100_000)
-    z = usual.history_z(now, past, np.full(100_000, 2))
+    z = history.history_z(now, past, np.full(100_000, 2))
     assert z is not None
     # Of 56 windows four deviations are exceeded once in 6,100 times, and three once in 450.
     assert (z >= 4).sum() <= 1.5 * 16.3 + 3 * np.sqrt(1.5 * 16.3)
@@ -135,7 +135,7 @@ def test_the_statistic_is_comparable_between_sizes(n: int, m: int) -> None:
     """Nothing changed: mean 1 - 2/(9(k-1)) and sd √(2/(9(k-1))) whatever the sizes (Wilson & Hilferty)."""
     rng = np.random.default_rng([n, m])
     x, y = rng.multinomial(n, np.full(10, 0.1), 4000), rng.multinomial(m, np.full(10, 0.1), 4000)
-    found = usual.history_statistic(kl_divergence(*smooth(y, x)), n, m, 10)
+    found = history.history_statistic(kl_divergence(*smooth(y, x)), n, m, 10)
     assert found.mean() == pytest.approx(1 - 2 / 81, abs=0.02)
     assert found.std() == pytest.approx(np.sqrt(2 / 81), abs=0.02)
     assert found[0] == pytest.approx(np.cbrt(kl_divergence(*smooth(y[0], x[0])) / noise_floor(y[0], x[0])))
@@ -149,7 +149,7 @@ def test_the_statistic_is_comparable_between_sizes(n: int, m: int) -> None:
 def test_each_window_is_held_against_the_rest(counts: list[list[int]]) -> None:
     """What stands in is the score that the window would have had against all the others."""
     days = profiles([carriers(*c) for c in counts])
-    found = usual.leave_one_out(days, ["x"])["x"]
+    found = history.leave_one_out(days, ["x"])["x"]
     assert [one.window_start for one in found] == [day(i).start for i in range(len(days))]
     for i, one in enumerate(found):
         rest = sum((p.histograms["x"].counts for j, p in enumerate(days) if j != i), np.zeros(6, np.int64))
@@ -162,16 +162,16 @@ def test_scores_of_its_own_come_first() -> None:
     """A window that was scored keeps its score, the others stand in, in the order of time; with scores enough none."""
     days = profiles(draws(SHARES, 10))
     own = [Past(day(i).start, 9.0, 9.0, 1, 1, 4, "critical") for i in (7, 8, 9)]
-    found = usual.with_stand_ins({"x": own, "y": []}, days, windows=56)
+    found = history.with_stand_ins({"x": own, "y": []}, days, windows=56)
     assert [one.window_start for one in found["x"]] == [day(i).start for i in range(10)]
     assert [one.kl for one in found["x"][7:]] == [9.0, 9.0, 9.0]
     assert list(found["y"]) == []
-    assert usual.with_stand_ins({"x": own}, days, windows=6) == {"x": own}
+    assert history.with_stand_ins({"x": own}, days, windows=6) == {"x": own}
 
 
 def test_one_window_alone_stands_in_for_nothing() -> None:
     """There is nothing to hold it against."""
-    assert usual.leave_one_out(profiles(draws(SHARES, 1)), ["x", "gone"]) == {}
+    assert history.leave_one_out(profiles(draws(SHARES, 1)), ["x", "gone"]) == {}
 
 
 # --- cell by cell
@@ -195,7 +195,7 @@ def test_days_like_the_past_are_no_news() -> None:
     """Of 300 days that differ by sampling alone hardly one has a cell five deviations out."""
     past = draws(SHARES, 56)
     days = draws(SHARES, 300, seed=2)
-    found = [usual.unusual_cell(past, [one]) for one in days]
+    found = [history.unusual_cell(past, [one]) for one in days]
     assert sum(one is not None and one.z >= 5 for one in found) <= 1
 
 
@@ -222,25 +222,25 @@ def test_what_lasts_two_of_three_windows() -> None:
     rule = (3, 2)
     assert cell(past, calm, odd, odd, persistence=rule).lasting > cell(past, calm, odd, odd, persistence=rule).z > 5
     assert cell(past, calm, calm, odd, persistence=rule).lasting < 3
-    over = usual.unusual_cell(past, [odd, odd, calm], persistence=rule)
+    over = history.unusual_cell(past, [odd, odd, calm], persistence=rule)
     assert over is None or max(over.z, over.lasting) < 4
 
 
 def test_a_cell_needs_a_past() -> None:
     """With fewer than fourteen windows there is no answer, nor without rows."""
-    past = draws(SHARES, usual.OWN_HISTORY)
+    past = draws(SHARES, history.OWN_HISTORY)
     odd = carriers(0, 0, 0, 0, 0, 1000)
-    assert usual.unusual_cell(past, [odd]) is not None
-    assert usual.unusual_cell(past[1:], [odd]) is None
+    assert history.unusual_cell(past, [odd]) is not None
+    assert history.unusual_cell(past[1:], [odd]) is None
     empty = Histogram.empty(CARRIERS)
-    assert usual.unusual_cell([*past[1:], empty], [odd]) is None
-    assert usual.unusual_cell(past, [empty]) is None
+    assert history.unusual_cell([*past[1:], empty], [odd]) is None
+    assert history.unusual_cell(past, [empty]) is None
 
 
 def test_a_trifle_is_no_news() -> None:
     """Of a million rows three in a thousand stray significantly, and nobody is told: less than half a percent."""
     past = draws(SHARES, 56, rows=10**6)
-    found = usual.unusual_cell(past, [carriers(497_000, 300_000, 190_000, 10_000, 3000, 0)])
+    found = history.unusual_cell(past, [carriers(497_000, 300_000, 190_000, 10_000, 3000, 0)])
     assert found is None
 
 
@@ -254,7 +254,7 @@ def test_whatever_the_counts_the_cell_is_finite(
     past: list[list[int]], recent: list[list[int]], rule: tuple[int, int]
 ) -> None:
     """No counts make infinity or NaN, and the cell is one of the binning's."""
-    found = usual.unusual_cell(
+    found = history.unusual_cell(
         [carriers(*counts) for counts in past],
         [carriers(*counts) for counts in recent],
         persistence=rule,

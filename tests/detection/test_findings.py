@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from drift.detection.findings import MOVED, moved_findings, still_findings, volume_findings
 from drift.detection.scores import Past, Score, Verdict
-from drift.detection.standing import MOVED, moved_findings, still_findings, volume_findings
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift.config.reference import MIN_SEASON
-from drift.detection.measurement import corrected
+from drift.detection.scoring import corrected
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.profiles.refinement import refined_pairs
 

@@ -185,7 +185,7 @@ def leave_one_out(
     features
         Only these.
     smoothing
-        As for `drift.detection.measurement.measure`.
+        As for `drift.detection.scoring.measure`.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def with_stand_ins(
     windows
         How many are wanted; where there are half as many scores nothing stands in.
     smoothing
-        As for `drift.detection.measurement.measure`.
+        As for `drift.detection.scoring.measure`.
 
     Returns
     -------
