@@ -14,7 +14,7 @@ import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from drift.alerts.diary import diary
+from drift.alerts.timeline import diary
 from drift.cli import demo
 from drift.config.monitor import load_monitor
 from drift.pipeline import monitoring

@@ -113,15 +113,15 @@ def call_back(
     url: str,
 ) -> None:
     """Call what is to be called when people are told of something; one that fails hinders nothing else."""
-    from drift.alerts import digest
+    from drift.alerts import messages
     from drift.config.alerts import Route
 
     if not on_alert or not told.pages:
         return
     settings = watch.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
-    links = digest.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
+    links = messages.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
     zone = watch.monitor.window.calendar.zone
-    for message in digest.notifications(report, told, settings, now=clock(), zone=zone, links=links):
+    for message in messages.notifications(report, told, settings, now=clock(), zone=zone, links=links):
         said = {"title": message.title, "body": message.body, "payload": dict(message.payload)}
         for callback in on_alert:
             try:

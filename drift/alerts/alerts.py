@@ -3,7 +3,7 @@
 The order in which windows arrive is no part of the fold: a repeated, late or back-filled window is put in its place and
 the fold is done again (`drift.alerts.lifecycle`), so every order of arrival ends in the same alerts. Beside what the fold says
 an alert carries a chronicle, which does depend on the course of things: when it was found out, and who was told of it
-(`drift.alerts.telling`). The diary (`Event`) tells that course, and it is never rewritten.
+(`drift.alerts.suppression`). The diary (`Event`) tells that course, and it is never rewritten.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from drift.alerts.observations import Observation
+from drift.alerts.signals import Observation
 from drift.detection.scores import SEVERITY_RANK, Severity
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Alert:
     id
         Sixteen hexadecimal digits made of monitor, key and opening window: the same alert on every machine.
     monitor, key, kind, feature, segment
-        As in `drift.alerts.observations.Observation`.
+        As in `drift.alerts.signals.Observation`.
     state
     severity
         Of the newest window that was not quiet.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
-from drift.alerts import wording
+from drift.alerts import rendering
 from drift.config.alerts import is_harmless
 from drift.errors import MissingExtra, NotifyError
 
@@ -142,7 +142,7 @@ def apprise_send(url: str, due: Due, timeout: float) -> None:
     MissingExtra
         If Apprise is not installed.
     """
-    # What Apprise logs `drift.alerts.notify.deliver` reports already, and it may quote the URL.
+    # What Apprise logs `drift.alerts.delivery.deliver` reports already, and it may quote the URL.
     logging.getLogger("apprise").propagate = False
     try:
         with _LOADING:
@@ -173,7 +173,7 @@ def apprise_send(url: str, due: Due, timeout: float) -> None:
     sender.add(channel)
     with _unlogged("urllib3.connectionpool"):
         result = sender.notify(
-            body=wording.to_html(due.payload) if html else due.body,
+            body=rendering.to_html(due.payload) if html else due.body,
             title=due.title,
             body_format=apprise.NotifyFormat.HTML if html else apprise.NotifyFormat.TEXT,
             notify_type=due.payload.get("notify_type", "info"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from drift.alerts.alerts import NEWS, Alert, Event, Page, Transition, Transitions, closes_after, fold
-from drift.alerts.telling import BACKFILL, LATE, SUPERSEDED, UNHEARD, Hush, Moment, flaps, is_news, kept, owed
+from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Hush, Moment, flaps, is_news, kept, owed
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from drift.alerts.observations import Observation
+    from drift.alerts.signals import Observation
     from drift.windows import Window
 
 Changes = list[tuple[Transition, str]]
@@ -64,7 +64,7 @@ def advance(
     alerts
         All alerts known of this monitor.
     observations
-        What the new windows say, as from `drift.alerts.observations`; of a window already known this replaces what it said.
+        What the new windows say, as from `drift.alerts.signals`; of a window already known this replaces what it said.
     monitor
         Its name.
     now
@@ -86,7 +86,7 @@ def advance(
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from drift.alerts.observations import Observation
+    >>> from drift.alerts.signals import Observation
     >>> from drift.windows import Calendar
     >>> window = Calendar("1d").starting(datetime(2013, 2, 8))
     >>> bad = Observation(window, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")

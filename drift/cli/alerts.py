@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from drift.alerts.actions import Answer
     from drift.alerts.alerts import Alert, Event
-    from drift.alerts.answers import Answer
     from drift.config.monitor import Monitor
     from drift.store.store import Store
 
@@ -111,7 +111,7 @@ def alerts_diary(
     database: Database = DATABASE,
 ) -> None:
     """Write what people were told of a monitor, when and why, as a diary in Markdown."""
-    from drift.alerts.diary import diary
+    from drift.alerts.timeline import diary
     from drift.windows import Calendar
 
     store = open_store(database)

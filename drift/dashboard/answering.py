@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
-from drift.alerts.answers import Answer
+from drift.alerts.actions import Answer
 from drift.dashboard import access, alert_queries
 from drift.dashboard.alert_pages import places_of
 from drift.dashboard.formatting import Place, link, place_of

@@ -10,9 +10,9 @@ import os
 from typing import TYPE_CHECKING
 
 from drift import logs
-from drift.alerts import answers, channels, digest, lifecycle, notify, silences, telling
+from drift.alerts import actions, channels, delivery, lifecycle, messages, silences, suppression
 from drift.alerts.alerts import SYSTEM, Transitions
-from drift.alerts.observations import Closing, Observation, observations, run_observation
+from drift.alerts.signals import Closing, Observation, observations, run_observation
 from drift.detection.reports import Report
 from drift.errors import DriftError, StoreConflict, StoreError
 
@@ -196,10 +196,10 @@ def _remind(watch: Watch, *, now: datetime) -> Transitions:
     return transitions
 
 
-def _hush(watch: Watch, now: datetime) -> telling.Hush:
+def _hush(watch: Watch, now: datetime) -> suppression.Hush:
     zone = watch.monitor.window.calendar.zone
     maintenance = watch.monitor.alerts.maintenance_at(now, zone)
-    return telling.Hush(maintenance, [each for each in watch.store.silences(watch.name) if each.active(now)])
+    return suppression.Hush(maintenance, [each for each in watch.store.silences(watch.name) if each.active(now)])
 
 
 def _write(
@@ -212,14 +212,14 @@ def _write(
     failures: Sequence[str] = (),
 ) -> None:
     settings = watch.monitor.alerts
-    owed = digest.notifications(
+    owed = messages.notifications(
         report,
         transitions,
         settings,
         now=now,
         zone=watch.monitor.window.calendar.zone,
         failures=failures,
-        links=digest.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
+        links=messages.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
     )
     watch.store.save_alerts(transitions.alerts, transitions.events, owed)
 
@@ -269,7 +269,7 @@ def _window_of(report: Report) -> Window:
 def answer(
     store: Store,
     alert: Alert,
-    action: answers.Answer,
+    action: actions.Answer,
     *,
     by: str,
     now: datetime,
@@ -282,7 +282,7 @@ def answer(
     ----------
     store, alert
     action, by, now, comment, until
-        As for `drift.alerts.answers.answer`.
+        As for `drift.alerts.actions.answer`.
 
     Raises
     ------
@@ -291,7 +291,7 @@ def answer(
     StoreConflict
         If somebody else changed the alert since it was read: read it again.
     """
-    changed, event = answers.answer(alert, action, by=by, now=now, comment=comment, until=until)
+    changed, event = actions.answer(alert, action, by=by, now=now, comment=comment, until=until)
     store.save_alerts([changed], [event])
     return changed
 
@@ -349,10 +349,10 @@ def try_route(
     if settings is None:
         routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes))
         raise DriftError(f"{monitor.name} has no route {to!r}; it has: {routes or 'none'}")
-    trial = digest.trial(monitor.name, to, by=by or SYSTEM, now=now, notify_type=settings.notify_type("test"))
+    trial = messages.trial(monitor.name, to, by=by or SYSTEM, now=now, notify_type=settings.notify_type("test"))
     channels.send_to(resolve(to), trial, timeout)
 
 
-def deliver(store: Store, resolve: Callable[[str], str], *, now: datetime) -> notify.Delivered:
+def deliver(store: Store, resolve: Callable[[str], str], *, now: datetime) -> delivery.Delivered:
     """Send what the outbox holds and is due."""
-    return notify.deliver(store, now, resolve)
+    return delivery.deliver(store, now, resolve)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from drift.alerts.observations import Observation, observations
+from drift.alerts.signals import Observation, observations
 from drift.config.reference import WindowSpec
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError

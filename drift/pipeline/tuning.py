@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from drift.alerts import lifecycle
-from drift.alerts.observations import observations
+from drift.alerts.signals import observations
 from drift.config.detection import Detection, Effect, EffectOverride, Persistence
 from drift.config.overrides import changes, snippet
 from drift.detection.verdicts import judge

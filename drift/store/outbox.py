@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift.alerts import digest
+from drift.alerts import messages as payloads
 from drift.store.database import insert_missing
 from drift.store.tables import notification
 
@@ -58,8 +58,8 @@ def release(connection: sa.Connection, now: datetime) -> None:
         later = sa.select(notification.c.payload).where(
             ours, notification.c.not_before.is_(None), notification.c.created_at >= since
         )
-        told = digest.newest(connection.execute(later).scalars())
-        merged = digest.merge([row["payload"] for row in rows], told, now=now)
+        told = payloads.newest(connection.execute(later).scalars())
+        merged = payloads.merge([row["payload"] for row in rows], told, now=now)
         if merged is not None and len(rows) == 1 and merged["alerts"] == rows[0]["payload"]["alerts"]:
             continue
         _replace(connection, rows, merged, now)
@@ -72,7 +72,7 @@ def _replace(
     if merged is not None:
         why = f"told in {merged['id']}"
         start = max((row["window_start"] for row in rows if row["window_start"] is not None), default=None)
-        add(connection, [digest.message(merged, rows[0]["monitor"], start, now)])
+        add(connection, [payloads.message(merged, rows[0]["monitor"], start, now)])
     mine = notification.c.id.in_([row["id"] for row in rows])
     connection.execute(sa.update(notification).where(mine).values(state="merged", last_error=why))
 

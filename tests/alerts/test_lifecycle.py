@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from drift.alerts.alerts import Transitions
 from drift.alerts.lifecycle import advance
 from drift.alerts.silences import mute
-from drift.alerts.telling import Hush
+from drift.alerts.suppression import Hush
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drift.alerts.silences import Silence, mute, muting, unmute
-from drift.alerts.telling import Hush
+from drift.alerts.suppression import Hush
 from drift.errors import DriftError
 from tests.support.alert_samples import NOW, Record, check_laws, say
 

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from fastapi.testclient import TestClient
 
 from drift import dashboard
-from drift.alerts.digest import Notification
+from drift.alerts.messages import Notification
 from drift.dashboard.access import from_here
 from drift.errors import DriftError
 from drift.store import tables

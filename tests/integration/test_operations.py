@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from drift.alerts.alerts import Alert
-from drift.alerts.digest import trial
+from drift.alerts.messages import trial
 from drift.cli import app
 from drift.dashboard import create_app, metrics
 from drift.pipeline import monitoring

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
 from drift.alerts.alerts import Alert
-from drift.alerts.digest import trial
+from drift.alerts.messages import trial
 from drift.dashboard import create_app
 from drift.errors import StoreError
 from drift.pipeline import alerting

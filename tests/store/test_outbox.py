@@ -15,8 +15,8 @@ import pytest
 import sqlalchemy as sa
 
 from drift.alerts import lifecycle
-from drift.alerts.digest import Notification
-from drift.alerts.observations import Observation
+from drift.alerts.messages import Notification
+from drift.alerts.signals import Observation
 from drift.errors import StoreError
 from drift.store import tables
 from drift.store.outbox import LEASE

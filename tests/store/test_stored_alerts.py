@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift.alerts import lifecycle
-from drift.alerts.answers import answer
+from drift.alerts.actions import answer
 from drift.alerts.silences import mute, unmute
 from drift.config.alert_policy import Policy
 from drift.errors import StoreConflict, StoreError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.alerts.alerts import Alert, Transitions
-    from drift.alerts.observations import Observation
+    from drift.alerts.signals import Observation
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from drift.alerts.actions import answer
 from drift.alerts.alerts import PAGED, Alert, Event, Page, Transitions
-from drift.alerts.answers import answer
 from drift.alerts.lifecycle import advance, history_start, remind
-from drift.alerts.observations import Observation
-from drift.alerts.telling import Hush, is_news
+from drift.alerts.signals import Observation
+from drift.alerts.suppression import Hush, is_news
 from drift.detection.reports import Report
 from drift.detection.scores import Score, Verdict
 from drift.windows import Calendar, Window

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from drift.alerts.answers import answer
+from drift.alerts.actions import answer
 from drift.alerts.lifecycle import advance
-from drift.alerts.observations import observations
+from drift.alerts.signals import observations
 from drift.detection.evidence import Evidence
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Verdict

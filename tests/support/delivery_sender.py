@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 
 import apprise
 
-from drift.alerts.digest import trial
-from drift.alerts.notify import deliver
+from drift.alerts.delivery import deliver
+from drift.alerts.messages import trial
 from drift.store.store import Store
 
 BASE = datetime(2026, 11, 22, 8, tzinfo=UTC)

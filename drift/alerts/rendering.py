@@ -1,4 +1,4 @@
-"""Wording: a payload (`drift.alerts.digest`) as text and HTML for people.
+"""Wording: a payload (`drift.alerts.messages`) as text and HTML for people.
 
 Names, labels and reasons come from data that anyone may have written: in text they are one line each, without control
 characters and without mentions that would wake a whole channel; in HTML they are escaped besides.

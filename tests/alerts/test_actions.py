@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drift.alerts.answers import answer
+from drift.alerts.actions import answer
 from drift.errors import DriftError
 from tests.support.alert_samples import NOW, Record, check_laws, say
 

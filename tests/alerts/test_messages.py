@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alerts.digest import Links, Notification, merge, newest, notifications
 from drift.alerts.lifecycle import advance
-from drift.alerts.observations import observations, run_observation
-from drift.alerts.wording import MOST_SHOWN, title, to_html, to_text
+from drift.alerts.messages import Links, Notification, merge, newest, notifications
+from drift.alerts.rendering import MOST_SHOWN, title, to_html, to_text
+from drift.alerts.signals import observations, run_observation
 from drift.config.alert_policy import Policy
 from drift.config.alerts import Alerts
 from drift.config.monitor import Route

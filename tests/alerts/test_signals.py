@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.alerts.lifecycle import advance
-from drift.alerts.observations import Closing, observations, run_observation
+from drift.alerts.signals import Closing, observations, run_observation
 from drift.detection.reports import Finding
 from tests.support.alert_samples import NOW, Record, day, keys, report, verdict
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drift.alerts.telling import BACKFILL, LATE, Hush
+from drift.alerts.suppression import BACKFILL, LATE, Hush
 from drift.config.alert_policy import Policy
 from tests.support.alert_samples import Record, check_laws, say
 

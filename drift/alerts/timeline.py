@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from drift.alerts.alerts import PAGED, SYSTEM
-from drift.alerts.wording import named, plain
+from drift.alerts.rendering import named, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ def diary(alerts: Iterable[Alert], events: Iterable[Event], calendar: Calendar) 
     --------
     >>> from datetime import UTC, datetime
     >>> from drift.alerts.lifecycle import advance
-    >>> from drift.alerts.observations import Observation
+    >>> from drift.alerts.signals import Observation
     >>> from drift.windows import Calendar
     >>> calendar = Calendar("1d", "America/New_York")
     >>> day = calendar.starting(datetime(2013, 2, 8))

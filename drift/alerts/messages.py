@@ -1,7 +1,7 @@
 """Digests: what one run tells one route, as a payload for programs.
 
 The payload is the message (``drift.alert``, described in docs/alerts.md); text and HTML are renderings of it alone
-(`drift.alerts.wording`), so what waits in the outbox can be rendered for whichever channel it goes to, and what waited
+(`drift.alerts.rendering`), so what waits in the outbox can be rendered for whichever channel it goes to, and what waited
 together can be told together.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
-from drift.alerts.wording import title, to_text
+from drift.alerts.rendering import title, to_text
 from drift.detection.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:

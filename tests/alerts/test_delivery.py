@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.alerts.channels import Due, resolve_route, send_to
-from drift.alerts.digest import Notification
-from drift.alerts.notify import Breaker, Delivered, Retry, deliver
+from drift.alerts.delivery import Breaker, Delivered, Retry, deliver
+from drift.alerts.messages import Notification
 from drift.errors import MissingExtra, NotifyError
 from drift.store.outbox import LEASE, Waiting
 from tests.support.notification_samples import NOW, PAYLOAD, SECRET, Row
@@ -263,7 +263,7 @@ def test_logs_hold_no_secret_and_no_noise(hook: Hook) -> None:
     finally:
         root.removeHandler(listener)
         root.setLevel(level)
-    assert [r.name for r in records] == ["drift.alerts.notify"] * 2
+    assert [r.name for r in records] == ["drift.alerts.delivery"] * 2
     assert not [r for r in records if SECRET in r.getMessage()]
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alerts.digest import trial
-from drift.alerts.wording import plain, title, to_html, to_text
+from drift.alerts.messages import trial
+from drift.alerts.rendering import plain, title, to_html, to_text
 
 
 @given(st.text())

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.alerts.answers import answer
-from drift.alerts.diary import diary
+from drift.alerts.actions import answer
 from drift.alerts.lifecycle import advance
-from drift.alerts.observations import Observation
+from drift.alerts.signals import Observation
+from drift.alerts.timeline import diary
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
