@@ -283,7 +283,7 @@ finally:
 def backfill_year(options: argparse.Namespace) -> None:
     """Print what `drift backfill` takes for the demo's year, from Parquet, trailing 28 days."""
     from drift.cli.demo import unpack
-    from drift.store.migrate import upgrade
+    from drift.store.migrations import upgrade
 
     text = (ROOT / "dags" / "monitors" / "flights.yaml").read_text()
     rows: list[list[object]] = []

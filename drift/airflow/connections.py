@@ -66,7 +66,7 @@ def _connection_route(name: str) -> str | None:
 @cache
 def results() -> Store:
     """Open the results database: `DRIFT_DATABASE`, or the connection ``drift_db``; once a process."""
-    from drift.store.database import OUTAGE_SECONDS
+    from drift.store.engine import OUTAGE_SECONDS
     from drift.store.store import Store
 
     url = os.environ.get("DRIFT_DATABASE")

@@ -14,10 +14,10 @@ db_app = typer.Typer(help="The results database: create, migrate, look.", no_arg
 @db_app.command("upgrade")
 def db_upgrade(database: Database = DATABASE) -> None:
     """Create the results database, or bring it up to this version."""
-    from drift.store import migrate
+    from drift.store import migrations
 
-    migrate.upgrade(database)
-    print(f"{_safe(database)} is at revision {migrate.current(database)}")
+    migrations.upgrade(database)
+    print(f"{_safe(database)} is at revision {migrations.current(database)}")
 
 
 @db_app.command("downgrade")
@@ -25,35 +25,35 @@ def db_downgrade(
     revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = DATABASE
 ) -> None:
     """Take the results database back to a revision."""
-    from drift.store import migrate
+    from drift.store import migrations
 
-    migrate.downgrade(database, revision)
-    print(f"{_safe(database)} is at revision {migrate.current(database)}")
+    migrations.downgrade(database, revision)
+    print(f"{_safe(database)} is at revision {migrations.current(database)}")
 
 
 @db_app.command("current")
 def db_current(database: Database = DATABASE) -> None:
     """Print the revision the results database is at."""
-    from drift.store import migrate
+    from drift.store import migrations
 
-    print(migrate.current(database) or "not created: drift db upgrade")
+    print(migrations.current(database) or "not created: drift db upgrade")
 
 
 @db_app.command("check")
 def db_check(database: Database = DATABASE) -> None:
     """Check that the results database has the tables this version works with. Exits with 1 if they differ."""
-    from drift.store import migrate
+    from drift.store import migrations
 
-    migrate.check(database)
-    found = migrate.differences(database)
+    migrations.check(database)
+    found = migrations.differences(database)
     for difference in found:
         print_error(difference)
     if found:
         raise typer.Exit(1)
-    print(f"{_safe(database)} is at revision {migrate.current(database)}, and its tables are as they should be")
+    print(f"{_safe(database)} is at revision {migrations.current(database)}, and its tables are as they should be")
 
 
 def _safe(url: str) -> str:
-    from drift.store.database import hidden
+    from drift.store.engine import hidden
 
     return hidden(url)

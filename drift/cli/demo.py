@@ -53,9 +53,9 @@ def run(folder: Path) -> None:
     with _step(out, "unpack the flights of 2013 into a warehouse (SQLite) and a Parquet folder"):
         unpack(folder)
     with _step(out, "migrate the results database"):
-        from drift.store import migrate
+        from drift.store import migrations
 
-        migrate.upgrade(database(folder))
+        migrations.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
         os.environ |= environment(folder, url)
         watch = _watch(folder)
@@ -303,13 +303,13 @@ def airflow(folder: Path, *, port: int = 8080) -> int:
     """
     from rich.console import Console
 
-    from drift.store import migrate
+    from drift.store import migrations
 
     out = Console(stderr=True)
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     unpack(folder)
-    migrate.upgrade(database(folder))
+    migrations.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
         env = standalone_environment(folder, url, port)
         out.print(f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.", highlight=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from drift.alerts.alerts import Alert
-from drift.store import database, tables
+from drift.store import engine, schema
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 def counts(store: Store) -> dict[str, dict[str, int]]:
     """Return how many alerts of each monitor are open or acknowledged, by severity."""
-    alert = tables.alert
+    alert = schema.alert
     query = (
         sa.select(alert.c.monitor, alert.c.severity, sa.func.count())
         .where(alert.c.state != "resolved")
         .group_by(alert.c.monitor, alert.c.severity)
     )
     found: dict[str, dict[str, int]] = {}
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         for monitor, severity, n in connection.execute(query):
             found.setdefault(monitor, {})[severity] = n
     return found
@@ -41,14 +41,14 @@ def page(
     offset: int = 0,
 ) -> tuple[list[Alert], int]:
     """Return one page of alerts, the newest opening first, and how many there are."""
-    alert = tables.alert
+    alert = schema.alert
     chosen: sa.ColumnElement[bool] = alert.c.state.in_(states)
     if monitor is not None:
         chosen &= alert.c.monitor == monitor
     if feature is not None:
         chosen &= alert.c.feature == feature
     query = sa.select(alert).where(chosen).order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(alert).where(chosen)).scalar_one()
         rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
     return [_alert(row) for row in rows], total
@@ -56,8 +56,8 @@ def page(
 
 def one(store: Store, alert_id: str) -> Alert | None:
     """Return one alert; None where there is none."""
-    with database.reading(store.engine) as connection:
-        row = connection.execute(sa.select(tables.alert).where(tables.alert.c.id == alert_id)).mappings().first()
+    with engine.reading(store.engine) as connection:
+        row = connection.execute(sa.select(schema.alert).where(schema.alert.c.id == alert_id)).mappings().first()
     return None if row is None else _alert(row)
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from drift.config.reference import describe_span
 from drift.dashboard.formatting import STATUSES, clipped
-from drift.store import database, tables
-from drift.store.tables import WHOLE
+from drift.store import engine, schema
+from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Fit:
 
 def fits(store: Store, monitor: str) -> list[Fit]:
     """Return the versions of a monitor's baseline after the first, oldest first."""
-    table = tables.baseline
+    table = schema.baseline
     about = (table.c.version, table.c.created_at, table.c.created_by, table.c.reason)
     columns = (*about, table.c.fitted_from, table.c.fitted_to)
     query = (
@@ -65,7 +65,7 @@ def fits(store: Store, monitor: str) -> list[Fit]:
         .group_by(*columns)
         .order_by(table.c.created_at)
     )
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         return [Fit(*row) for row in connection.execute(query)]
 
 

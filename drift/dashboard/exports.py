@@ -16,9 +16,10 @@ from fastapi.responses import StreamingResponse
 
 from drift.dashboard.formatting import iso, place_of
 from drift.dashboard.parameters import Maybe, Moment, Opened, instant, known_monitor
-from drift.store import database, tables
+from drift.store import engine
+from drift.store import schema as tables
+from drift.store.schema import Cells, Finite, Instant
 from drift.store.store import Store
-from drift.store.tables import Cells, Finite, Instant
 
 router = APIRouter()
 
@@ -82,7 +83,7 @@ def _query(
 
 
 def _batches(store: Store, query: sa.Select[Any]) -> Iterator[Sequence[sa.Row[Any]]]:
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         rows = connection.execution_options(yield_per=_AT_ONCE).execute(query)
         yield from rows.partitions(_AT_ONCE)
 

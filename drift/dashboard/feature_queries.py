@@ -15,9 +15,10 @@ from drift.detection.scores import Verdict
 from drift.detection.scoring import measure
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined, under
-from drift.store import database, records, tables
-from drift.store.stored_counts import load_binnings
-from drift.store.tables import WHOLE
+from drift.store import engine, schema
+from drift.store import rows as to_rows
+from drift.store.profiles import load_binnings
+from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,11 +59,11 @@ class Detail:
 
 def detail(store: Store, monitor: str, feature: str, at: datetime, segment: str = WHOLE) -> Detail | None:
     """Return what is stored of a feature in the window that starts then, or in a segment; None where nothing is."""
-    score, report = tables.score, tables.report
+    score, report = schema.score, schema.report
     of_window = (report.c.monitor == monitor) & (report.c.segment == segment) & (report.c.window_start == at)
-    same = [score.c[name] == tables.histogram.c[name] for name in ("monitor", "segment", "feature", "window_start")]
-    both = score.outerjoin(tables.histogram, sa.and_(*same, score.c.counted_as == tables.histogram.c.fingerprint))
-    counted = (tables.histogram.c.counts, tables.histogram.c.summary, tables.histogram.c.atoms)
+    same = [score.c[name] == schema.histogram.c[name] for name in ("monitor", "segment", "feature", "window_start")]
+    both = score.outerjoin(schema.histogram, sa.and_(*same, score.c.counted_as == schema.histogram.c.fingerprint))
+    counted = (schema.histogram.c.counts, schema.histogram.c.summary, schema.histogram.c.atoms)
     of_feature = (
         sa.select(score, *counted)
         .select_from(both)
@@ -73,13 +74,13 @@ def detail(store: Store, monitor: str, feature: str, at: datetime, segment: str 
             score.c.window_start == at,
         )
     )
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         head = connection.execute(sa.select(report).where(of_window)).mappings().first()
         row = connection.execute(of_feature).mappings().first()
         if head is None or row is None:
             return None
         evidence = _evidence(connection, row)
-    found = records.report_from(head, [row], {} if evidence is None else {feature: evidence})
+    found = to_rows.report_from(head, [row], {} if evidence is None else {feature: evidence})
     return Detail(found, found.verdicts[0], evidence, row["counted_as"] if row["counts"] is not None else None)
 
 
@@ -89,10 +90,10 @@ def _evidence(connection: sa.Connection, row: sa.RowMapping) -> Evidence | None:
         return None
     binnings = load_binnings(connection, {row["fingerprint"], row["counted_as"]})
     one = binnings[row["fingerprint"]]
-    current = under(one, records.histogram_from(binnings[row["counted_as"]], row["counts"], row["atoms"]))
+    current = under(one, to_rows.histogram_from(binnings[row["counted_as"]], row["counts"], row["atoms"]))
     if row["n_current"] not in {None, current.n}:
         return None
-    summaries = (records.summary_from_dict(row[name]) for name in ("reference_summary", "summary"))
+    summaries = (to_rows.summary_from_dict(row[name]) for name in ("reference_summary", "summary"))
     return Evidence(Histogram(one, row["reference_counts"]), current, *summaries)
 
 
@@ -127,7 +128,7 @@ def compare(store: Store, monitor: str, feature: str, found: Detail, against: Ag
     window = found.report.window
     if found.fingerprint is None or window is None:
         return Comparison(against, 0, None, None, ["the counts of this window are not stored"])
-    table, profile = tables.histogram, tables.profile
+    table, profile = schema.histogram, schema.profile
     same = [table.c[name] == profile.c[name] for name in ("monitor", "segment", "window_start")]
     wanted = {w.start: w.end for w in [*against.windows, window]}
     query = (
@@ -143,15 +144,15 @@ def compare(store: Store, monitor: str, feature: str, found: Detail, against: Ag
         )
         .order_by(profile.c.window_start)
     )
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         rows = [row for row in connection.execute(query) if wanted[row.window_start] == row.window_end]
         binning = load_binnings(connection, {found.fingerprint})[found.fingerprint]
     sides: dict[bool, list[tuple[Histogram, Summary | None]]] = {True: [], False: []}
     for row in rows:
         mine = row.window_start == window.start
         if mine or row.gate != "rejected":
-            counted = records.histogram_from(binning, row.counts, row.atoms)
-            sides[mine].append((counted, records.summary_from_dict(row.summary)))
+            counted = to_rows.histogram_from(binning, row.counts, row.atoms)
+            sides[mine].append((counted, to_rows.summary_from_dict(row.summary)))
     others = [(histogram, summary) for histogram, summary in sides[False] if histogram.n]
     if not others or not sides[True]:
         return Comparison(against, 0, None, None, ["none of these windows is stored and counted into the same bins"])
@@ -178,9 +179,9 @@ def _added(summaries: Sequence[Summary | None]) -> Summary | None:
 
 def baseline(store: Store, monitor: str, feature: str) -> dict[str, Any] | None:
     """Return the feature's baseline in force; None where it has none."""
-    table = tables.baseline
+    table = schema.baseline
     mine = (table.c.monitor == monitor) & (table.c.segment == WHOLE) & (table.c.feature == feature)
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         query = sa.select(table).where(mine).order_by(table.c.version.desc()).limit(1)
         row = connection.execute(query).mappings().first()
     return None if row is None else dict(row)

@@ -17,8 +17,8 @@ from fastapi import APIRouter, Response
 import drift
 from drift.dashboard.parameters import Opened
 from drift.detection.scores import STATUS_ORDER
-from drift.store import database, tables
-from drift.store.tables import WHOLE
+from drift.store import engine, schema
+from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
     from drift.store.store import Store
@@ -67,9 +67,9 @@ def _escape(text: str, *, quoted: bool = False) -> str:
 
 
 def _families(store: Store) -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
-    with database.reading(store.engine) as connection:
-        reports = _newest(connection, tables.report)
-        runs = _newest(connection, tables.run)
+    with engine.reading(store.engine) as connection:
+        reports = _newest(connection, schema.report)
+        runs = _newest(connection, schema.run)
         counts = _counts(connection, reports)
         features = _features(connection)
         successes = _successes(connection)
@@ -160,7 +160,7 @@ def _newest(connection: sa.Connection, table: sa.Table) -> dict[str, sa.RowMappi
 
 def _of_newest() -> sa.Subquery:
     """Return the scores of the newest window of each monitor, as a query to select from."""
-    score, report = tables.score, tables.report
+    score, report = schema.score, schema.report
     newest = sa.select(report.c.monitor, sa.func.max(report.c.window_start).label("at"))
     one = newest.where(report.c.segment == WHOLE).group_by(report.c.monitor).subquery()
     both = (score.c.monitor == one.c.monitor) & (score.c.window_start == one.c["at"]) & (score.c.segment == WHOLE)
@@ -192,14 +192,14 @@ def _features(connection: sa.Connection) -> list[sa.RowMapping]:
 
 
 def _successes(connection: sa.Connection) -> dict[str, datetime]:
-    run = tables.run
+    run = schema.run
     query = sa.select(run.c.monitor, sa.func.max(run.c.finished_at)).group_by(run.c.monitor).order_by(run.c.monitor)
     ended = run.c.error.is_(None) & run.c.finished_at.is_not(None)
     return {row[0]: row[1] for row in connection.execute(query.where(ended))}
 
 
 def _alerts(connection: sa.Connection) -> list[Sample]:
-    alert = tables.alert
+    alert = schema.alert
     names = ("monitor", "state", "severity")
     columns = [alert.c[name] for name in names]
     query = sa.select(*columns, sa.func.count().label("n")).group_by(*columns).order_by(*columns)
@@ -207,7 +207,7 @@ def _alerts(connection: sa.Connection) -> list[Sample]:
 
 
 def _outbox(connection: sa.Connection) -> tuple[list[Sample], datetime | None]:
-    owed = tables.notification
+    owed = schema.notification
     query = sa.select(owed.c.state, sa.func.count()).group_by(owed.c.state)
     found = {state: float(count) for state, count in connection.execute(query)}
     pending = (owed.c.state == "pending") & owed.c.not_before.is_(None)

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from drift.detection.scores import STATUS_ORDER
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.segments import names_of
-from drift.store import database, tables
-from drift.store.tables import WHOLE
+from drift.store import engine, schema
+from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,9 +116,9 @@ def timelines(
         Whose reports these are: those of whole windows, or of one segment.
     """
     asked = monitor, windows, until, at, segment
-    with database.reading(store.engine) as connection:
-        reports = _newest(connection, tables.report, _REPORT, *asked)
-        runs = _newest(connection, tables.run, _RUN, *asked)
+    with engine.reading(store.engine) as connection:
+        reports = _newest(connection, schema.report, _REPORT, *asked)
+        runs = _newest(connection, schema.run, _RUN, *asked)
     found: dict[str, list[Moment]] = {}
     for name, start in sorted({*reports, *runs}):
         report, run = reports.get((name, start), {}), runs.get((name, start), {})
@@ -214,7 +214,7 @@ def features(
 @lru_cache(maxsize=64)
 def _ordered(store: Store, monitor: str, wanted: Wanted, heads: tuple[tuple[Any, ...], ...]) -> tuple[str, ...]:
     """Ask for all features in order; what is looked at stands in one index, which the rows themselves do not slow."""
-    score = tables.score
+    score = schema.score
     worst = sa.func.min(sa.case(STATUS_ORDER, value=score.c.status, else_=len(STATUS_ORDER)))
     ratio = sa.func.coalesce(sa.func.max(score.c.kl_corrected / score.c.critical), -1.0)
     drifted = sa.func.max(sa.case((score.c.status.in_(_HAVING["drifting"]), score.c.window_start)))
@@ -234,7 +234,7 @@ def _ordered(store: Store, monitor: str, wanted: Wanted, heads: tuple[tuple[Any,
     query = sa.select(score.c.feature).where(chosen).group_by(score.c.feature)
     if wanted.having != "any":
         query = query.having(sa.func.max(sa.case((score.c.status.in_(_HAVING[wanted.having]), 1), else_=0)) == 1)
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         return tuple(connection.execute(query.order_by(*orders[wanted.order], score.c.feature)).scalars())
 
 
@@ -242,7 +242,7 @@ def cells(
     store: Store, monitor: str, names: Sequence[str], *, since: datetime, until: datetime, segment: str = WHOLE
 ) -> dict[tuple[str, datetime], sa.Row[Any]]:
     """Return what the heatmap shows of some features, by feature and start of the window."""
-    score = tables.score
+    score = schema.score
     query = sa.select(*(score.c[name] for name in _CELL)).where(
         score.c.monitor == monitor,
         score.c.segment == segment,
@@ -250,7 +250,7 @@ def cells(
         score.c.window_start >= since,
         score.c.window_start <= until,
     )
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         return {(row.feature, row.window_start): row for row in connection.execute(query).all()}
 
 
@@ -262,7 +262,7 @@ def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:
     list of dict
         ``key, expectation, column_name, severity, windows, failures, errors, last_failure, message, observed``.
     """
-    table = tables.validation
+    table = schema.validation
     chosen = (table.c.monitor == monitor) & (table.c.window_start >= since)
     failed = sa.case((table.c.success, 0), else_=1)
     query = (
@@ -277,7 +277,7 @@ def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:
         .where(chosen)
         .group_by(table.c.key)
     )
-    with database.reading(store.engine) as connection:
+    with engine.reading(store.engine) as connection:
         counts = connection.execute(query).mappings().all()
         wanted = [(row["key"], row["last_failure"] or row["newest"]) for row in counts]
         shown = {
@@ -294,6 +294,6 @@ def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:
 
 def newest_window(store: Store) -> datetime | None:
     """Return the start of the newest window ever run; asks the database for as little as can be."""
-    with database.reading(store.engine) as connection:
-        found = connection.execute(sa.select(sa.func.max(tables.run.c.window_start))).scalar()
+    with engine.reading(store.engine) as connection:
+        found = connection.execute(sa.select(sa.func.max(schema.run.c.window_start))).scalar()
     return found.astimezone(UTC) if found else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from drift.detection.reports import Report
-    from drift.store.records import Row
+    from drift.store.rows import Row
     from drift.store.store import Store
     from drift.windows import Calendar, Window
 

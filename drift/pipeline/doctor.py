@@ -21,7 +21,7 @@ from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
 from drift.pipeline.watch import Watch
-from drift.store import database, migrate
+from drift.store import engine, migrations
 from drift.store.store import Store
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _version(package: str) -> str | None:
 
 def _database(url: str, stores: list[Store], now: Callable[[], datetime]) -> Iterator[Check]:
     try:
-        parsed = database.normalise(url)
+        parsed = engine.normalise(url)
     except DriftError as error:
         yield Check("database", "fail", str(error), "set DRIFT_DATABASE")
         return
@@ -167,7 +167,7 @@ def _database(url: str, stores: list[Store], now: Callable[[], datetime]) -> Ite
     except DriftError as error:
         yield Check("database", "fail", str(error), "is it the right one? DRIFT_DATABASE or --database names it")
     else:
-        yield Check("database", "ok", f"{stores[0].name} is at revision {migrate.head()}")
+        yield Check("database", "ok", f"{stores[0].name} is at revision {migrations.head()}")
         yield from _tables(url)
         yield from _server(stores[0], now)
     if parsed.get_backend_name() == "sqlite":
@@ -176,7 +176,7 @@ def _database(url: str, stores: list[Store], now: Callable[[], datetime]) -> Ite
 
 def _tables(url: str) -> Iterator[Check]:
     try:
-        different = migrate.differences(url)
+        different = migrations.differences(url)
     except DriftError as error:
         yield Check("tables", "fail", str(error))
         return
@@ -189,7 +189,7 @@ def _server(store: Store, now: Callable[[], datetime]) -> Iterator[Check]:
     if store.engine.dialect.name != "postgresql":
         return
     try:
-        with database.reading(store.engine) as connection:
+        with engine.reading(store.engine) as connection:
             before = now()
             theirs = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
             after = now()

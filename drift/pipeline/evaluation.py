@@ -14,7 +14,7 @@ from drift.errors import StoreError
 from drift.pipeline import comparison
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
-from drift.store.tables import WHOLE
+from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ from drift.errors import DriftError, SourceError
 from drift.pipeline import alerting, evaluation, reading
 from drift.pipeline.freezing import ensure_baseline, sparing, usable
 from drift.pipeline.watch import Watch, binning_key
-from drift.store.session import Session
+from drift.store.cache import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -17,8 +17,8 @@ from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
 from drift.pipeline import alerting, evaluation, monitoring
 from drift.pipeline.watch import Watch
-from drift.store import records
-from drift.store.tables import WHOLE
+from drift.store import rows as to_rows
+from drift.store.schema import WHOLE
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
-    from drift.store.records import Row
+    from drift.store.rows import Row
     from drift.store.store import Store
 
 SCHEMA_VERSION = 1
@@ -190,7 +190,7 @@ class Memory:
 
 def _past(monitor: str, report: Report, window: Window) -> dict[str, Past]:
     """Return what is remembered of each feature: what a store would give back."""
-    rows = records.score_rows(monitor, report, window)
+    rows = to_rows.score_rows(monitor, report, window)
     return {row["feature"]: Past(**{name: row[name] for name in Past._fields}) for row in rows if row["kl"] is not None}
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.alerts import messages as payloads
-from drift.store.database import insert_missing
-from drift.store.tables import notification
+from drift.store.engine import insert_missing
+from drift.store.schema import notification
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

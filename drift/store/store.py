@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 import sqlalchemy as sa
 
 from drift.errors import StoreError
-from drift.store import database, migrate, outbox, stored_alerts, stored_counts, stored_verdicts, tables
-from drift.store.database import upsert
+from drift.store import alerts as alert_rows
+from drift.store import engine as database
+from drift.store import migrations, outbox, profiles, schema
+from drift.store import reports as report_rows
+from drift.store.engine import upsert
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
     from drift.store.outbox import Waiting
-    from drift.store.records import Row
-    from drift.store.stored_counts import Head
+    from drift.store.profiles import Head
+    from drift.store.rows import Row
 
 
 _BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")
@@ -84,12 +87,12 @@ class Store:
         """
         parsed = database.normalise(url)
         if create:
-            migrate.upgrade(parsed)
+            migrations.upgrade(parsed)
         elif not database.is_there(parsed):
-            migrate.compare(None, parsed)
+            migrations.compare(None, parsed)
         store = cls(database.make_engine(parsed))
         try:
-            migrate.compare(database.patiently(store._revision, patience), parsed)
+            migrations.compare(database.patiently(store._revision, patience), parsed)
         except BaseException:
             store.close()
             raise
@@ -114,7 +117,7 @@ class Store:
 
     def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None:
         """Record the configuration a monitor runs with."""
-        table = tables.monitor_version
+        table = schema.monitor_version
         newest = (
             sa.select(table.c.config_hash)
             .where(table.c.monitor == monitor)
@@ -129,32 +132,32 @@ class Store:
 
     def monitors(self) -> list[Row]:
         """Return the monitors by name, each with the configuration it ran with last."""
-        table = tables.monitor_version
+        table = schema.monitor_version
         query = sa.select(table).order_by(table.c.monitor, table.c.activated_at, table.c.first_seen_at)
         return list({row["monitor"]: row for row in self._rows(query)}.values())
 
     def active_baseline(self, monitor: str) -> dict[str, Binning]:
         """Return the binnings in force: of each feature the highest version."""
         with database.reading(self.engine) as connection:
-            return stored_counts.active(connection, monitor)
+            return profiles.active(connection, monitor)
 
     def baselines(self, monitor: str) -> dict[str, Row]:
         """Return of each feature the version in force: its fingerprint, what it was fitted on, by whom and why."""
         with database.reading(self.engine) as connection:
-            return stored_counts.active_rows(connection, monitor)
+            return profiles.active_rows(connection, monitor)
 
     def segmentations(self, monitor: str) -> dict[str, Binning]:
         """Return the ways in force to cut a window into segments, by what they are stored under."""
         with database.reading(self.engine) as connection:
-            return stored_counts.active(connection, monitor, tables.CUTS)
+            return profiles.active(connection, monitor, schema.CUTS)
 
     def baseline_rows(self, monitor: str) -> list[Row]:
         """Return every version of every feature's binning, with who fitted it, when, on what and why."""
-        table, specs = tables.baseline, tables.binning
+        table, specs = schema.baseline, schema.binning
         query = (
             sa.select(table, specs.c.kind, specs.c.spec)
             .join(specs)
-            .where(table.c.monitor == monitor, table.c.segment == tables.WHOLE)
+            .where(table.c.monitor == monitor, table.c.segment == schema.WHOLE)
             .order_by(table.c.feature, table.c.version)
         )
         return self._rows(query)
@@ -204,12 +207,10 @@ class Store:
             "reason": reason,
         }
         with database.writing(self.engine) as connection:
-            stored_counts.save_baseline(connection, monitor, binnings, types, record, new=new)
+            profiles.save_baseline(connection, monitor, binnings, types, record, new=new)
             if segmentations:
-                stored_counts.save_baseline(
-                    connection, monitor, segmentations, {}, record, new=new, segment=tables.CUTS
-                )
-            return stored_counts.active(connection, monitor)
+                profiles.save_baseline(connection, monitor, segmentations, {}, record, new=new, segment=schema.CUTS)
+            return profiles.active(connection, monitor)
 
     # -- the gate -----------------------------------------------------------------------------------------------------
 
@@ -218,16 +219,16 @@ class Store:
     ) -> None:
         """Record what the gate decided on a window, and what each expectation observed; a stored profile follows."""
         with database.writing(self.engine) as connection:
-            stored_counts.save_gate(connection, monitor, window, decision, outcomes, now)
+            profiles.save_gate(connection, monitor, window, decision, outcomes, now)
 
     def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
         """Return what the gate decided, by the window's start; windows it never saw are left out."""
         with database.reading(self.engine) as connection:
-            return stored_counts.gates(connection, monitor, windows)
+            return profiles.gates(connection, monitor, windows)
 
     def validations(self, monitor: str, window: Window) -> list[Row]:
         """Return what each expectation observed in a window, failures first."""
-        table = tables.validation
+        table = schema.validation
         mine = database.matches(table, {"monitor": monitor, "window_start": window.start})
         return self._rows(sa.select(table).where(mine).order_by(table.c.success, table.c.key))
 
@@ -258,19 +259,19 @@ class Store:
         """
         window = _window(profile.window, f"a profile of {monitor}")
         with database.writing(self.engine) as connection:
-            return stored_counts.save_profile(
+            return profiles.save_profile(
                 connection, monitor, profile, window, segmentations, gate=gate, binning_key=binning_key, now=now
             )
 
     def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
         """Return what is known of the counted ones among some windows without their counts, by their start."""
         with database.reading(self.engine) as connection:
-            return stored_counts.heads(connection, monitor, windows)
+            return profiles.heads(connection, monitor, windows)
 
     def profiled(self, monitor: str, windows: Sequence[Window], binning_key: str) -> dict[datetime, Gate]:
         """Return which windows are counted under a set of binnings, by start, each with its gate."""
         with database.reading(self.engine) as connection:
-            return stored_counts.profiled(connection, monitor, windows, binning_key)
+            return profiles.profiled(connection, monitor, windows, binning_key)
 
     def load_profiles(
         self,
@@ -284,7 +285,7 @@ class Store:
         With segmentations, each holds the profiles of its segments.
         """
         with database.reading(self.engine) as connection:
-            return stored_counts.load_profiles(connection, monitor, windows, binnings, segmentations)
+            return profiles.load_profiles(connection, monitor, windows, binnings, segmentations)
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
@@ -303,7 +304,7 @@ class Store:
             "url": url or None,
         }
         with database.writing(self.engine) as connection:
-            upsert(connection, tables.run, [row])
+            upsert(connection, schema.run, [row])
 
     def save_run_finished(
         self,
@@ -328,11 +329,11 @@ class Store:
             "error": error,
         }
         with database.writing(self.engine) as connection:
-            upsert(connection, tables.run, [row])
+            upsert(connection, schema.run, [row])
 
     def latest_runs(self) -> list[Row]:
         """Return the run of the newest window of each monitor."""
-        table = tables.run
+        table = schema.run
         newest = sa.select(table.c.monitor, sa.func.max(table.c.window_start).label("newest")).group_by(table.c.monitor)
         one = newest.subquery()
         mine = (table.c.monitor == one.c.monitor) & (table.c.window_start == one.c.newest)
@@ -340,19 +341,19 @@ class Store:
 
     def runs(self, monitor: str, limit: int = 100) -> list[Row]:
         """Return the runs of the newest windows of a monitor, newest first."""
-        table = tables.run
+        table = schema.run
         query = sa.select(table).where(table.c.monitor == monitor).order_by(table.c.window_start.desc()).limit(limit)
         return self._rows(query)
 
     def run_of(self, monitor: str, window: Window) -> Row | None:
         """Return the run of one window of a monitor; None where there was none."""
-        table = tables.run
+        table = schema.run
         query = sa.select(table).where(table.c.monitor == monitor, table.c.window_start == window.start)
         return next(iter(self._rows(query)), None)
 
     def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
         """Return how the runs ended for the windows that start from `since` on, oldest first: their errors, or None."""
-        table = tables.run
+        table = schema.run
         ended = (table.c.monitor == monitor) & (table.c.window_start >= since) & (table.c.status != "running")
         columns = (table.c.window_start, table.c.window_end, table.c.error)
         rows = self._rows(sa.select(*columns).where(ended).order_by(table.c.window_start))
@@ -370,7 +371,7 @@ class Store:
         """
         window = _window(report.window, f"a report of {monitor}")
         with database.writing(self.engine) as connection:
-            stored_verdicts.save(connection, monitor, report, window)
+            report_rows.save(connection, monitor, report, window)
 
     def load_report(self, monitor: str, window_start: datetime) -> Report | None:
         """Return the report of the window that starts then, as it was written; None where there is none."""
@@ -382,17 +383,17 @@ class Store:
         Evidence comes with the verdicts whose histograms are still stored.
         """
         with database.reading(self.engine) as connection:
-            return stored_verdicts.load(connection, monitor, since, until)
+            return report_rows.load(connection, monitor, since, until)
 
     def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
         """Return where the windows start of which `load_reports` would return the reports."""
         with database.reading(self.engine) as connection:
-            return stored_verdicts.starts(connection, monitor, since, until)
+            return report_rows.starts(connection, monitor, since, until)
 
     def reports(self, monitor: str, limit: int = 100) -> list[Row]:
         """Return the heads of the newest reports of a monitor, without their scores, newest first."""
-        table = tables.report
-        mine = (table.c.monitor == monitor) & (table.c.segment == tables.WHOLE)
+        table = schema.report
+        mine = (table.c.monitor == monitor) & (table.c.segment == schema.WHOLE)
         query = sa.select(table).where(mine).order_by(table.c.window_start.desc()).limit(limit)
         return self._rows(query)
 
@@ -401,7 +402,7 @@ class Store:
         monitor: str,
         *,
         feature: str | None = None,
-        segment: str = tables.WHOLE,
+        segment: str = schema.WHOLE,
         since: datetime | None = None,
         until: datetime | None = None,
         windows: int | None = None,
@@ -424,7 +425,7 @@ class Store:
             Only the newest so many rows.
         """
         with database.reading(self.engine) as connection:
-            return stored_verdicts.scores(
+            return report_rows.scores(
                 connection,
                 monitor,
                 feature=feature,
@@ -436,7 +437,7 @@ class Store:
             )
 
     def history(
-        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = tables.WHOLE
+        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = schema.WHOLE
     ) -> dict[str, list[Past]]:
         """Return what each feature scored in the windows before one: the newest `limit` of them, newest last.
 
@@ -451,14 +452,14 @@ class Store:
             The whole window, or one of its segments.
         """
         with database.reading(self.engine) as connection:
-            return stored_verdicts.history(connection, monitor, features, before, limit, segment)
+            return report_rows.history(connection, monitor, features, before, limit, segment)
 
     # -- alerts and notifications -------------------------------------------------------------------------------------
 
     def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]:
         """Return alerts, the newest opening first, of one monitor and in some states only where given."""
         with database.reading(self.engine) as connection:
-            return stored_alerts.alerts(connection, monitor, states)
+            return alert_rows.alerts(connection, monitor, states)
 
     def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
         """Return all alerts of those keys of a monitor that a run may have to do with, the newest opening first.
@@ -467,24 +468,24 @@ class Store:
         whose last window starts at `since` or later.
         """
         with database.reading(self.engine) as connection:
-            return stored_alerts.in_play(connection, monitor, since, keys)
+            return alert_rows.in_play(connection, monitor, since, keys)
 
     def alerts_beginning(self, prefix: str) -> list[Alert]:
         """Return the alerts whose id begins so, two at most."""
         with database.reading(self.engine) as connection:
-            return stored_alerts.beginning(connection, prefix)
+            return alert_rows.beginning(connection, prefix)
 
     def alert_events(self, alert_id: str) -> list[Event]:
         """Return the diary of an alert, in order."""
         with database.reading(self.engine) as connection:
-            return stored_alerts.events(connection, alert_id)
+            return alert_rows.events(connection, alert_id)
 
     def diaries(
         self, monitor: str, since: datetime | None = None, until: datetime | None = None
     ) -> list[tuple[Alert, list[Event]]]:
         """Return the alerts of a monitor, each with what its diary says of the windows in ``[since, until)``."""
         with database.reading(self.engine) as connection:
-            return stored_alerts.diaries(connection, monitor, since, until)
+            return alert_rows.diaries(connection, monitor, since, until)
 
     def save_alerts(self, alerts: Iterable[Alert], events: Iterable[Event], notifications: Iterable[Any] = ()) -> None:
         """Write changed alerts, the new lines of their diaries and the notifications owed, together or not at all.
@@ -497,13 +498,13 @@ class Store:
             If somebody else changed one of the alerts in between; nothing is written then.
         """
         with database.writing(self.engine) as connection:
-            stored_alerts.save(connection, alerts, events)
+            alert_rows.save(connection, alerts, events)
             outbox.add(connection, notifications)
 
     def silences(self, monitor: str | None = None) -> list[Silence]:
         """Return what people muted, over or not, the newest first."""
         with database.reading(self.engine) as connection:
-            return stored_alerts.silences(connection, monitor)
+            return alert_rows.silences(connection, monitor)
 
     def save_silence(self, silence: Silence) -> None:
         """Write a silence, or the end of one, which is written once.
@@ -514,7 +515,7 @@ class Store:
             If somebody else ended it before.
         """
         with database.writing(self.engine) as connection:
-            stored_alerts.save_silence(connection, silence)
+            alert_rows.save_silence(connection, silence)
 
     def waiting_routes(self, now: datetime) -> list[Waiting]:
         """Return the routes on which something is due, and how their channels have done of late."""
@@ -575,16 +576,16 @@ class Store:
         dry_run
             Take it all back at the end: the numbers are what would go.
         """
-        alert, owed = tables.alert, tables.notification
+        alert, owed = schema.alert, schema.notification
         with database.writing(self.engine) as connection:
             gone = {}
-            spans = {True: stored_counts.baseline_spans(connection) | {*keep}, False: {*keep}}
+            spans = {True: profiles.baseline_spans(connection) | {*keep}, False: {*keep}}
             # What hangs on these by a foreign key is counted by itself, so it goes first.
-            for table in map(tables.metadata.tables.__getitem__, _BY_WINDOW):
+            for table in map(schema.metadata.tables.__getitem__, _BY_WINDOW):
                 kept = spans[table.name in {"histogram", "profile", "gate"}]
                 gone[table.name] = _forget(connection, table, before, kept)
             ended = sa.select(alert.c.id).where(alert.c.state == "resolved", alert.c.last_window < before)
-            events = tables.alert_event
+            events = schema.alert_event
             gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(ended))).rowcount
             gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ended))).rowcount
             done = (owed.c.state != "pending") & (owed.c.created_at < before)
@@ -595,7 +596,7 @@ class Store:
 
     def _revision(self) -> str | None:
         with database.reading(self.engine) as connection:
-            return migrate.revision_of(connection)
+            return migrations.revision_of(connection)
 
     def _rows(self, query: sa.Select[Any]) -> list[Row]:
         with database.reading(self.engine) as connection:

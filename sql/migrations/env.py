@@ -1,10 +1,10 @@
-"""Alembic's environment: `drift.store.migrate` hands over a connection with its transaction open, and this uses it."""
+"""Alembic's environment: `drift.store.migrations` hands over a connection with its transaction open, and this uses it."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from drift.store.tables import metadata
+from drift.store.schema import metadata
 
 connection = context.config.attributes["connection"]
 

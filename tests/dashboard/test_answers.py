@@ -15,7 +15,7 @@ from drift import dashboard
 from drift.alerts.messages import Notification
 from drift.dashboard.access import from_here
 from drift.errors import DriftError
-from drift.store import tables
+from drift.store import schema
 from drift.store.store import Store
 from tests.support.dashboard_samples import HOSTILE, MONITOR, NOW, TOKEN, fill, url
 
@@ -258,7 +258,7 @@ def test_nothing_else_was_changed(client: TestClient, store: Store) -> None:
         with store.engine.connect() as connection:
             return {
                 name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-                for name, table in tables.metadata.tables.items()
+                for name, table in schema.metadata.tables.items()
                 if name not in mine
             }
 

@@ -103,13 +103,13 @@ def run_airflow(folder: Path, requests: list[dict[str, Any]]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A folder with one good and one broken monitor, run for a quiet day, a moved day, again, and by parameter."""
-    from drift.store import migrate
+    from drift.store import migrations
 
     folder = tmp_path_factory.mktemp("airflow")
     frame = rows(14)
     frame.loc[frame["day"] == date(2024, 1, 14), "delay"] += 8
     write_sql(frame, f"sqlite:///{folder / 'warehouse.db'}")
-    migrate.upgrade(f"sqlite:///{folder / 'drift.db'}")
+    migrations.upgrade(f"sqlite:///{folder / 'drift.db'}")
     (folder / "dags" / "monitors").mkdir(parents=True)
     (folder / "dags" / "drift_monitors.py").write_text(DAGS)
     expectations = "[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"

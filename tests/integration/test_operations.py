@@ -17,7 +17,7 @@ from drift.alerts.messages import trial
 from drift.cli import app
 from drift.dashboard import create_app, metrics
 from drift.pipeline import monitoring
-from drift.store import migrate
+from drift.store import migrations
 from drift.store.store import Store
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.support.store_samples import BINNINGS, NOW, dump, judged, nth, numeric, save_everything
@@ -206,4 +206,4 @@ def test_a_copy_made_while_runs_go_on_is_whole(tmp_path: Path) -> None:
         target.close()
         with Store.open(f"sqlite:///{tmp_path / 'copy.db'}") as copy:
             assert dump(copy) == dump(store)
-    assert migrate.differences(f"sqlite:///{tmp_path / 'copy.db'}") == []
+    assert migrations.differences(f"sqlite:///{tmp_path / 'copy.db'}") == []

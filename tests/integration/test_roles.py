@@ -15,14 +15,14 @@ from drift.alerts.messages import trial
 from drift.dashboard import create_app
 from drift.errors import StoreError
 from drift.pipeline import alerting
-from drift.store import migrate, tables
+from drift.store import migrations, schema
 from drift.store.store import Store
 from tests.support.store_samples import NOW, nth, save_everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-ROLES = (migrate.sql_folder() / "roles.sql").read_text()
+ROLES = (migrations.sql_folder() / "roles.sql").read_text()
 
 
 def apply(url: str) -> None:
@@ -89,15 +89,15 @@ def test_the_writer_does_all_that_a_run_does_and_no_more(as_role: Callable[[str]
         assert not may(url, statement), statement
     assert not may(url, "UPDATE drift_alembic_version SET version_num = '9999'")
     with pytest.raises(StoreError, match=r"must be owner|permission denied"):
-        migrate.downgrade(url, "base")
+        migrations.downgrade(url, "base")
 
 
 def test_the_reader_reads_everything_and_writes_nothing(as_role: Callable[[str], str]) -> None:
     """Tables and views."""
     url = as_role("drift_reader")
-    for name in [*tables.metadata.tables, *migrate.views()]:
+    for name in [*schema.metadata.tables, *migrations.views()]:
         assert may(url, f'SELECT * FROM "{name}"')
-    for name in tables.metadata.tables:
+    for name in schema.metadata.tables:
         assert not may(url, f'DELETE FROM "{name}"'), name
     with Store.open(url) as store:
         client = TestClient(create_app(store, read_only=True))
@@ -123,7 +123,7 @@ def test_the_dashboard_answers_alerts_under_its_role_and_touches_nothing_else(as
         alerting.unmute(store, silence.id, by="ada", now=NOW, comment="over")
         assert store.retry_notifications(NOW) == 1
     refused = [
-        *(f'DELETE FROM "{name}"' for name in tables.metadata.tables),
+        *(f'DELETE FROM "{name}"' for name in schema.metadata.tables),
         *("UPDATE score SET kl = 0", "UPDATE alert_event SET reason = ''", "UPDATE silence SET reason = ''"),
         *("UPDATE notification SET body = ''", "INSERT INTO run (monitor) VALUES ('x')", "CREATE TABLE mine (x int)"),
     ]

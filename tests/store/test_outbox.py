@@ -18,7 +18,7 @@ from drift.alerts import lifecycle
 from drift.alerts.messages import Notification
 from drift.alerts.signals import Observation
 from drift.errors import StoreError
-from drift.store import tables
+from drift.store import schema
 from drift.store.outbox import LEASE
 from drift.store.store import Store
 from drift.windows import Calendar, Window
@@ -57,7 +57,7 @@ def dump(store: Store) -> dict[str, list[Any]]:
     """Every row of the tables of alerts."""
     with store.engine.connect() as connection:
         names = ("alert", "alert_event", "notification")
-        return {n: [tuple(r) for r in connection.execute(sa.select(tables.metadata.tables[n]))] for n in names}
+        return {n: [tuple(r) for r in connection.execute(sa.select(schema.metadata.tables[n]))] for n in names}
 
 
 def advance(store: Store, *says: Observation, now: datetime = NOW) -> Transitions:

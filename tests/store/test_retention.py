@@ -10,7 +10,7 @@ import pytest
 from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import monitoring
-from drift.store import retention, tables
+from drift.store import retention, schema
 from drift.store.store import Store
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.support.store_samples import dump
@@ -90,7 +90,7 @@ def test_a_thousand_monitors_are_pruned_too(database_url: str) -> None:
             found = [
                 {"monitor": n, "window_start": window.start, "window_end": window.end, "status": "ok"} for n in names
             ]
-            connection.execute(tables.run.insert(), found)
+            connection.execute(schema.run.insert(), found)
         keep = [(name, window.start, window.end) for name in names[1:]]
         assert store.prune(now, keep=keep)["run"] == 1
         assert store.prune(now)["run"] == 1099

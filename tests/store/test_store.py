@@ -17,7 +17,7 @@ from drift.errors import StoreError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Profile
 from drift.sources.validation_results import Outcome
-from drift.store import tables
+from drift.store import schema
 from drift.store.store import Store
 
 if TYPE_CHECKING:
@@ -220,6 +220,6 @@ def test_the_views_show_what_the_tables_hold(store: Store) -> None:
 
 def test_only_aggregates_are_stored() -> None:
     """No column could hold a row of the data: a look at their names and types."""
-    kinds = {type(column.type).__name__ for table in tables.metadata.tables.values() for column in table.columns}
+    kinds = {type(column.type).__name__ for table in schema.metadata.tables.values() for column in table.columns}
     allowed = {"Text", "Words", "JSON", "Instant", "Finite", "Cells", "Integer", "BigInteger", "Boolean"}
     assert kinds <= allowed

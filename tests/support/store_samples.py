@@ -14,7 +14,7 @@ from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.sources.validation_results import Outcome
-from drift.store import tables
+from drift.store import schema as tables
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:

@@ -168,7 +168,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iter
     import sqlalchemy as sa
 
     from drift.cli import demo
-    from drift.store import migrate
+    from drift.store import migrations
     from tests.support.flights import write_sql
 
     folder = tmp_path_factory.mktemp("live")
@@ -194,7 +194,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iter
 
     control = create("drift_cli").render_as_string(hide_password=False)
     metadata = create("airflow_live")
-    migrate.upgrade(control)
+    migrations.upgrade(control)
     env = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "DRIFT_"))}
     env |= {
         "DRIFT_CONNECTION_WAREHOUSE": warehouse,

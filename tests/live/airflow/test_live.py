@@ -20,12 +20,12 @@ PASSING = {"at", "url", "timings", "events", "seq"}
 
 def rows(url: str, monitor: str | None = None) -> dict[str, list[str]]:
     """Everything a results database holds, but what tells when and where it was computed."""
-    from drift.store import tables
+    from drift.store import schema
 
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     found = {}
     with engine.connect() as connection:
-        for table in tables.metadata.sorted_tables:
+        for table in schema.metadata.sorted_tables:
             kept = [c for c in table.c if c.name not in PASSING and not c.name.endswith("_at")]
             query = sa.select(*kept)
             if monitor is not None and "monitor" in table.c:

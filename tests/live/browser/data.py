@@ -17,9 +17,9 @@ from drift.cli import demo
 from drift.config.monitor import load_monitor
 from drift.pipeline import monitoring
 from drift.pipeline.watch import Watch
-from drift.store import migrate
+from drift.store import migrations
+from drift.store.schema import metadata
 from drift.store.store import Store
-from drift.store.tables import metadata
 
 BLIZZARD = date(2013, 2, 8)
 
@@ -49,7 +49,7 @@ def year(folder: Path) -> None:
         part = folder / f"{name}.part.db"
         remove(part)
         remove(path)
-        migrate.upgrade(f"sqlite:///{part}")
+        migrations.upgrade(f"sqlite:///{part}")
         with Store.open(f"sqlite:///{part}") as store:
             monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
             watch = Watch(monitor, store, lambda _: os.environ["DRIFT_CONNECTION_WAREHOUSE"])

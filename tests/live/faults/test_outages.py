@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import StoreError
-from drift.store import database
+from drift.store import engine as database
 from drift.store.store import Store
 from tests.live.faults import work
 

@@ -17,7 +17,7 @@ from drift.config.monitor import parse_monitor
 from drift.errors import SourceError
 from drift.pipeline import alerting, monitoring
 from drift.pipeline.watch import Watch
-from drift.store import migrate, tables
+from drift.store import migrations, schema
 from drift.store.store import Store
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Setting:
 
 def upgrade(setting: Setting) -> None:
     """Create the tables."""
-    migrate.upgrade(setting.results)
+    migrations.upgrade(setting.results)
 
 
 def _run(setting: Setting, number: int) -> None:
@@ -182,7 +182,7 @@ def contents(url: str) -> dict[str, list[str]]:
         there = set(sa.inspect(connection).get_table_names())
         found = {
             table.name: sorted(map(_row, connection.execute(sa.select(*_compared(table)))))
-            for table in tables.metadata.sorted_tables
+            for table in schema.metadata.sorted_tables
             if table.name in there
         }
     engine.dispose()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.errors import SchemaOutdated, StoreError
-from drift.store import database
+from drift.store import engine as database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,8 +163,8 @@ def downgrade(url: str | sa.URL, revision: str) -> None:
 
 
 def differences(url: str | sa.URL) -> list[str]:
-    """Return where a database's tables differ from those of `drift.store.tables`, in Alembic's words; empty where nowhere."""
-    from drift.store.tables import metadata
+    """Return where a database's tables differ from those of `drift.store.schema`, in Alembic's words; empty where nowhere."""
+    from drift.store.schema import metadata
 
     with _quiet():
         from alembic.autogenerate import compare_metadata

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift.store.session import Session
+from drift.store.cache import Session
 from drift.store.store import Store
 from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
 

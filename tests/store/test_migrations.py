@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from drift.errors import SchemaOutdated, StoreError
 from drift.sources.validation_results import Outcome
-from drift.store import migrate
-from drift.store.database import make_engine
+from drift.store import migrations
+from drift.store.engine import make_engine
+from drift.store.schema import metadata
 from drift.store.store import Store
-from drift.store.tables import metadata
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
@@ -39,28 +39,28 @@ def engine(database_url: str) -> Iterator[sa.Engine]:
 
 def test_migrations_and_tables_agree(database_url: str) -> None:
     """What the migrations build is what the code works with."""
-    migrate.upgrade(database_url)
-    assert migrate.differences(database_url) == []
+    migrations.upgrade(database_url)
+    assert migrations.differences(database_url) == []
 
 
 def test_up_down_and_up_again(database_url: str, engine: sa.Engine) -> None:
     """Going back drops every table and view, and the way up is open again."""
-    migrate.upgrade(database_url)
-    migrate.downgrade(database_url, "base")
-    assert migrate.current(database_url) is None
+    migrations.upgrade(database_url)
+    migrations.downgrade(database_url, "base")
+    assert migrations.current(database_url) is None
     inspector = sa.inspect(engine)
-    assert set(inspector.get_table_names()) <= {migrate.VERSION_TABLE}
+    assert set(inspector.get_table_names()) <= {migrations.VERSION_TABLE}
     assert inspector.get_view_names() == []
-    migrate.upgrade(database_url)
-    migrate.check(database_url)
-    assert migrate.differences(database_url) == []
+    migrations.upgrade(database_url)
+    migrations.check(database_url)
+    assert migrations.differences(database_url) == []
 
 
 def test_upgrading_twice_changes_nothing(database_url: str) -> None:
     """The second one finds it done."""
-    migrate.upgrade(database_url)
-    migrate.upgrade(database_url)
-    assert migrate.current(database_url) == migrate.head()
+    migrations.upgrade(database_url)
+    migrations.upgrade(database_url)
+    assert migrations.current(database_url) == migrations.head()
 
 
 def test_several_upgrades_at_once(database_url: str) -> None:
@@ -71,19 +71,19 @@ def test_several_upgrades_at_once(database_url: str) -> None:
         for _ in range(2)
     ]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(migrate.upgrade, [database_url] * 4))
+        list(pool.map(migrations.upgrade, [database_url] * 4))
     for other in others:
         _, errors = other.communicate()
         assert other.returncode == 0, errors
-    migrate.check(database_url)
+    migrations.check(database_url)
 
 
 def test_alembic_has_one_line_of_revisions_and_names_the_same_head() -> None:
     """`head` reads file names; Alembic reads the files."""
     from alembic.script import ScriptDirectory
 
-    script = ScriptDirectory(str(migrate.sql_folder() / "migrations"))
-    assert script.get_heads() == [migrate.head()]
+    script = ScriptDirectory(str(migrations.sql_folder() / "migrations"))
+    assert script.get_heads() == [migrations.head()]
     for revision in script.walk_revisions():
         assert Path(revision.path).name.startswith(f"{revision.revision}_")
 
@@ -92,10 +92,10 @@ def test_a_database_that_is_not_there_says_what_to_run(tmp_path: Path) -> None:
     """And looking for it does not create it."""
     path = tmp_path / "none.db"
     with pytest.raises(SchemaOutdated, match="not created yet: run `drift db upgrade`"):
-        migrate.check(f"sqlite:///{path}")
+        migrations.check(f"sqlite:///{path}")
     with pytest.raises(SchemaOutdated, match="drift db upgrade"):
         Store.open(f"sqlite:///{path}")
-    assert migrate.current(f"sqlite:///{path}") is None
+    assert migrations.current(f"sqlite:///{path}") is None
     assert not path.exists()
 
 
@@ -112,22 +112,22 @@ def test_a_database_of_another_version_says_what_to_do(
     database_url: str, engine: sa.Engine, revision: str, advice: str
 ) -> None:
     """Behind and ahead are different troubles."""
-    migrate.upgrade(database_url)
+    migrations.upgrade(database_url)
     with engine.begin() as connection:
-        connection.execute(sa.text(f"UPDATE {migrate.VERSION_TABLE} SET version_num = :r"), {"r": revision})
+        connection.execute(sa.text(f"UPDATE {migrations.VERSION_TABLE} SET version_num = :r"), {"r": revision})
     with pytest.raises(SchemaOutdated, match=advice):
         Store.open(database_url)
     if revision == "9999":
         with pytest.raises(SchemaOutdated, match=advice):
-            migrate.upgrade(database_url)
+            migrations.upgrade(database_url)
 
 
 def test_an_unknown_revision_is_refused_and_nothing_changes(database_url: str) -> None:
     """A typing error on the way down must not cost a table, nor a view."""
-    migrate.upgrade(database_url)
+    migrations.upgrade(database_url)
     with pytest.raises(StoreError, match="nonsense"):
-        migrate.downgrade(database_url, "nonsense")
-    migrate.check(database_url)
+        migrations.downgrade(database_url, "nonsense")
+    migrations.check(database_url)
     with Store.open(database_url) as store, store.engine.connect() as connection:
         connection.exec_driver_sql("SELECT * FROM drift_scores")
 
@@ -138,9 +138,9 @@ def test_airflows_own_revision_is_left_alone(database_url: str, engine: sa.Engin
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('airflow')")
         connection.exec_driver_sql("CREATE TABLE dag (dag_id VARCHAR(250) PRIMARY KEY)")
-    migrate.upgrade(database_url)
-    assert migrate.differences(database_url) == []
-    migrate.downgrade(database_url, "base")
+    migrations.upgrade(database_url)
+    assert migrations.differences(database_url) == []
+    migrations.downgrade(database_url, "base")
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "airflow"
         assert sa.inspect(connection).has_table("dag")
@@ -148,8 +148,8 @@ def test_airflows_own_revision_is_left_alone(database_url: str, engine: sa.Engin
 
 def test_every_view_has_the_columns_its_header_names(database_url: str, engine: sa.Engine) -> None:
     """In their order, on an empty database."""
-    migrate.upgrade(database_url)
-    for name, sql in migrate.views().items():
+    migrations.upgrade(database_url)
+    for name, sql in migrations.views().items():
         with engine.connect() as connection:
             columns = list(connection.exec_driver_sql(f"SELECT * FROM {name}").keys())
         lines = re.findall(r"^-- ([a-z_]+(?:, [a-z_]+)*)  +\S", sql, re.MULTILINE)
@@ -161,8 +161,8 @@ def test_migrating_says_nothing(database_url: str, caplog: pytest.LogCaptureFixt
     """Alembic's chatter belongs to no user, and its logger is given back as it was."""
     level = logging.getLogger("alembic").level
     with caplog.at_level(logging.INFO):
-        migrate.upgrade(database_url)
-        migrate.downgrade(database_url, "base")
+        migrations.upgrade(database_url)
+        migrations.downgrade(database_url, "base")
     assert [record for record in caplog.records if record.name.startswith("alembic")] == []
     assert logging.getLogger("alembic").level == level
 
@@ -178,7 +178,7 @@ def test_sqlite_is_created_with_its_folder_and_writes_ahead(tmp_path: Path) -> N
 def test_opening_a_store_does_not_import_alembic(tmp_path: Path) -> None:
     """Every command opens the store, and Alembic takes most of a second."""
     url = f"sqlite:///{tmp_path / 'drift.db'}"
-    migrate.upgrade(url)
+    migrations.upgrade(url)
     code = (
         "import sys; from drift.store.store import Store; Store.open(sys.argv[1]).close(); "
         "assert not {'alembic', 'pandas', 'scipy', 'great_expectations'} & set(sys.modules)"
@@ -189,14 +189,14 @@ def test_opening_a_store_does_not_import_alembic(tmp_path: Path) -> None:
 
 def test_the_tables_of_the_migration_are_all_of_them(database_url: str, engine: sa.Engine) -> None:
     """No table is made by anything but a migration."""
-    migrate.upgrade(database_url)
-    assert set(sa.inspect(engine).get_table_names()) == {*metadata.tables, migrate.VERSION_TABLE}
+    migrations.upgrade(database_url)
+    assert set(sa.inspect(engine).get_table_names()) == {*metadata.tables, migrations.VERSION_TABLE}
 
 
 def test_altering_a_table_of_sqlite_keeps_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A parent that is dropped and copied back must not take its rows' children along."""
     sql = tmp_path / "sql"
-    shutil.copytree(migrate.sql_folder(), sql, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(migrations.sql_folder(), sql, ignore=shutil.ignore_patterns("__pycache__"))
     url = f"sqlite:///{tmp_path / 'drift.db'}"
     when, window = datetime(2013, 2, 9, tzinfo=UTC), Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))
     with Store.open(url, create=True) as store:
@@ -208,13 +208,13 @@ def test_altering_a_table_of_sqlite_keeps_its_children(tmp_path: Path, monkeypat
         "        table.add_column(sa.Column('more', sa.Text()))\n"
         "def downgrade():\n    with op.batch_alter_table('gate') as table:\n        table.drop_column('more')\n"
     )
-    monkeypatch.setattr(migrate, "sql_folder", lambda: sql)
-    migrate.upgrade(url)
+    monkeypatch.setattr(migrations, "sql_folder", lambda: sql)
+    migrations.upgrade(url)
     with Store.open(url) as store:
         assert len(store.validations("m", window)) == 1
-    migrate.downgrade(url, "0001")
+    migrations.downgrade(url, "0001")
     monkeypatch.undo()
-    assert migrate.differences(url) == []
+    assert migrations.differences(url) == []
 
 
 def test_the_folder_is_found_in_a_wheel(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from drift.profiles.binning import binning_from_dict
 from drift.profiles.histograms import Profile
 from drift.profiles.segments import names_of
-from drift.store import records
-from drift.store.database import delete_others, insert, insert_missing, upsert
-from drift.store.tables import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
+from drift.store import rows as to_rows
+from drift.store.engine import delete_others, insert, insert_missing, upsert
+from drift.store.schema import CUTS, WHOLE, baseline, binning, gate, histogram, profile, validation
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
-    from drift.store.records import Row
+    from drift.store.rows import Row
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def save_profile(
             "n_rows": part.n_rows,
             "gate": gate,
             "binning_key": counted_under,
-            "digest": records.digest(part),
+            "digest": to_rows.digest(part),
             "schema": dict(part.schema) if segment == WHOLE else {},
             "problems": dict(part.problems) if segment == WHOLE else {},
             "first_seen_at": now,
@@ -224,7 +224,7 @@ def save_profile(
     save_binnings(connection, [one.binning for one in counted.histograms.values()])
     for segment, part in parts.items():
         delete_others(connection, histogram, {**key, "segment": segment}, "feature", part.histograms.keys())
-    upsert(connection, histogram, records.histogram_rows(monitor, counted, window))
+    upsert(connection, histogram, to_rows.histogram_rows(monitor, counted, window))
     return True
 
 
@@ -298,12 +298,12 @@ def _profile(
     head: sa.Row[Any], counted: Mapping[str, Any], binnings: Mapping[str, Binning], segments: Mapping[str, Profile]
 ) -> Profile:
     ordered = [feature for feature in binnings if feature in counted]
-    summaries = {feature: records.summary_from_dict(counted[feature].summary) for feature in ordered}
+    summaries = {feature: to_rows.summary_from_dict(counted[feature].summary) for feature in ordered}
     return Profile(
         Window(head.window_start, head.window_end),
         head.n_rows,
         {
-            feature: records.histogram_from(binnings[feature], counted[feature].counts, counted[feature].atoms)
+            feature: to_rows.histogram_from(binnings[feature], counted[feature].counts, counted[feature].atoms)
             for feature in ordered
         },
         {feature: summary for feature, summary in summaries.items() if summary is not None},

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from drift.store import records
-from drift.store.stored_counts import Head
+from drift.store import rows
+from drift.store.profiles import Head
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
-    from drift.store.records import Row
+    from drift.store.rows import Row
     from drift.store.store import Store
     from drift.windows import Window
 
@@ -144,7 +144,7 @@ class Session:
         if window is not None:
             self.heads.pop(window, None)
             if kept and all(self.binnings.get(name) == each.binning for name, each in profile.histograms.items()):
-                digest = records.digest(profile)
+                digest = rows.digest(profile)
                 self.heads[window] = Head(window.start, window.end, gate, binning_key, digest)
                 self.profiles[window] = digest, profile
         return kept

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from drift.alerts.alerts import Alert, Event
 from drift.alerts.silences import Silence
 from drift.errors import StoreConflict, StoreError
-from drift.store.database import insert, insert_missing
-from drift.store.tables import alert, alert_event, silence
+from drift.store.engine import insert, insert_missing
+from drift.store.schema import alert, alert_event, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -16,17 +16,17 @@ from drift.detection.evidence import Evidence
 from drift.detection.scores import Past
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import under
-from drift.store import records
-from drift.store.database import delete_others, upsert
-from drift.store.stored_counts import load_binnings, save_binnings, segment_names
-from drift.store.tables import WHOLE, histogram, report, score
+from drift.store import rows as to_rows
+from drift.store.engine import delete_others, upsert
+from drift.store.profiles import load_binnings, save_binnings, segment_names
+from drift.store.schema import WHOLE, histogram, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from drift.detection.reports import Report
     from drift.profiles.binning import Binning
-    from drift.store.records import Row
+    from drift.store.rows import Row
     from drift.windows import Window
 
 _ARRAYS = {"contributions", "reference_counts", "reference_summary"}
@@ -35,9 +35,9 @@ _ARRAYS = {"contributions", "reference_counts", "reference_summary"}
 def save(connection: sa.Connection, monitor: str, found: Report, window: Window) -> None:
     """Write a report and all its verdicts, and those of its segments, in place of those the window had."""
     parts = [found, *found.segments.values()]
-    rows = [row for part in parts for row in records.score_rows(monitor, part, window)]
+    rows = [row for part in parts for row in to_rows.score_rows(monitor, part, window)]
     key = {"monitor": monitor, "window_start": window.start}
-    upsert(connection, report, [records.report_row(monitor, part, window) for part in parts])
+    upsert(connection, report, [to_rows.report_row(monitor, part, window) for part in parts])
     delete_others(connection, report, key, "segment", {part.segment for part in parts})
     for part in parts:
         features = {verdict.feature for verdict in part.verdicts}
@@ -66,7 +66,7 @@ def load(connection: sa.Connection, monitor: str, since: datetime, until: dateti
     for head in heads:
         start, segment = head["window_start"], head["segment"]
         body = scores.get((start, segment), [])
-        one = records.report_from(head, body, _evidence(body, binnings))
+        one = to_rows.report_from(head, body, _evidence(body, binnings))
         if segment == WHOLE:
             wholes.append(one)
         else:
@@ -124,13 +124,13 @@ def _evidence(rows: Iterable[sa.RowMapping], binnings: Mapping[str, Binning]) ->
         if row["counts"] is None or row["reference_counts"] is None:
             continue
         one = binnings[row["fingerprint"]]
-        current = under(one, records.histogram_from(binnings[row["counted_as"]], row["counts"], row["atoms"]))
+        current = under(one, to_rows.histogram_from(binnings[row["counted_as"]], row["counts"], row["atoms"]))
         if row["n_current"] in {None, current.n}:
             found[row["feature"]] = Evidence(
                 Histogram(one, row["reference_counts"]),
                 current,
-                records.summary_from_dict(row["reference_summary"]),
-                records.summary_from_dict(row["summary"]),
+                to_rows.summary_from_dict(row["reference_summary"]),
+                to_rows.summary_from_dict(row["summary"]),
             )
     return found
 

@@ -13,7 +13,7 @@ from drift.detection.reports import Report
 from drift.detection.scores import CellShift
 from drift.errors import StoreError
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.store import records, tables
+from drift.store import rows, schema
 from drift.store.store import Store
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_infinity_and_nan_are_refused_by_name(field: str, value: float) -> None:
     """The message says which feature of which window."""
     bad = scored("carrier", judged(BINNINGS).evidence["carrier"], **{field: value})
     with pytest.raises(StoreError, match=rf"flights.*{DAY.key}.*'carrier': {field} is {value}"):
-        records.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
+        rows.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
 
 
 def test_occupied_cells_are_read_off_the_noise_floor() -> None:
@@ -59,7 +59,7 @@ def test_occupied_cells_are_read_off_the_noise_floor() -> None:
         for n, m in ((1, 1), (9_000, 31), (10**12, 10**7)):
             noise = (k - 1) / 2 * (1 / n + 1 / m)
             verdict = scored("carrier", evidence, noise=noise, n_reference=n, n_current=m)
-            (row,) = records.score_rows("m", Report("m", DAY, "", [verdict], n, m), DAY)
+            (row,) = rows.score_rows("m", Report("m", DAY, "", [verdict], n, m), DAY)
             assert row["cells"] == k
 
 
@@ -67,12 +67,12 @@ def test_an_infinite_weight_is_refused() -> None:
     """It would make every weighted share NaN."""
     bad = replace(scored("carrier", judged(BINNINGS).evidence["carrier"]), weight=math.inf)
     with pytest.raises(StoreError, match="'carrier': weight is inf"):
-        records.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
+        rows.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
 
 
 def test_the_rule_is_stored_beside_the_status() -> None:
     """Whoever reads the table sees why the window is what it is."""
-    row = records.report_row("flights", judged(BINNINGS), DAY)
+    row = rows.report_row("flights", judged(BINNINGS), DAY)
     assert row["status"] == "critical"
     assert row["rule"].startswith("critical: dep_delay (prediction, weight 0.4) is critical; 1 of 5 features drifts")
 
@@ -85,7 +85,7 @@ def test_a_cell_of_another_version_is_left_out(store: Store) -> None:
         verdict = scored("carrier", evidence, cell=shift)
         store.save_report("flights", judged(BINNINGS, verdicts=[verdict]), NOW)
         with store.engine.begin() as connection:
-            connection.execute(tables.score.update().values(cell=written))
+            connection.execute(schema.score.update().values(cell=written))
         found = store.load_report("flights", DAY.start)
         assert found is not None
         assert found.verdicts[0].score is not None

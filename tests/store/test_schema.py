@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from drift.store import migrate
-from drift.store.tables import Cells, Finite, Instant, Words, metadata
+from drift.store import migrations
+from drift.store.schema import Cells, Finite, Instant, Words, metadata
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -117,13 +117,13 @@ def test_the_document_describes_every_table_column_and_view() -> None:
         assert section, f"{table.name} is not described"
         missing = [column.name for column in table.columns if f"`{column.name}`" not in section[1]]
         assert not missing, f"{table.name}: {missing}"
-    for name in migrate.views():
+    for name in migrations.views():
         assert f"`{name}`" in text
 
 
 def test_instants_compare_in_the_database(database_url: str) -> None:
     """A bound given in another zone finds what was written in this one."""
-    from drift.store.database import make_engine
+    from drift.store.engine import make_engine
 
     engine = make_engine(database_url)
     table = sa.Table("moment", sa.MetaData(), sa.Column("at", Instant, primary_key=True))

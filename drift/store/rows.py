@@ -12,7 +12,7 @@ from drift.detection.scores import CellShift, Score, Verdict
 from drift.errors import StoreError
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
-from drift.store.tables import WHOLE
+from drift.store.schema import WHOLE
 from drift.windows import Window
 
 if TYPE_CHECKING:

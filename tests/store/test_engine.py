@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import MissingExtra, SchemaOutdated, StoreError
-from drift.store import database
+from drift.store import engine as database
 from drift.store.store import Store
 
 if TYPE_CHECKING:
