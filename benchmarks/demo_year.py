@@ -17,8 +17,8 @@ from pathlib import Path
 from drift.alerts.timeline import diary
 from drift.cli import demo
 from drift.config.monitor import load_monitor
-from drift.pipeline import monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import run
+from drift.pipeline.context import Watch
 from drift.store.store import Store
 
 HEAD = (
@@ -46,7 +46,7 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
 
     with Store.open(f"sqlite:///{folder / 'drift.db'}", create=True) as store:
         watch = Watch(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
-        monitoring.backfill(watch, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
+        run.backfill(watch, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
         found = store.diaries(monitor.name)
     return diary([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
 

@@ -23,7 +23,7 @@ from drift.config.monitor import Detection, parse_monitor
 from drift.detection.reports import Report
 from drift.detection.scores import Past
 from drift.detection.scoring import measure
-from drift.pipeline import comparison, evaluation
+from drift.pipeline import compare, evaluate
 from drift.pipeline.replay import Memory, offline
 from drift.profiles.binning import NumericBinning
 from drift.profiles.counting import count_numbers
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.detection.scores import Score
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.profiles.binning import Binning
     from drift.store.store import Store
 
@@ -458,7 +458,7 @@ def _month(n: int) -> Counter[str]:
                 count["KS p < .05 (100 numeric)"] += ks_p(ordered[i], today[i]) < 0.05
         now = Profile(None, n, {str(i): histogram(binnings[i], today[i]) for i in range(FEATURES)})
         head = Report("pages", None, "fixed", [], 0, 0)
-        verdicts = comparison.assess(
+        verdicts = compare.assess(
             head, reference, now, features=list(history), detection=detection, history=history, remembered=days
         ).verdicts
         days.append(replace(now, window=Window(start + timedelta(days=day), start + timedelta(days=day + 1))))
@@ -525,7 +525,7 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
     told: set[str] = set()
     before: set[str] = set()
     for day, window in enumerate(windows):
-        verdicts = evaluation.evaluate_window(watch, window, now=window.end).verdicts
+        verdicts = evaluate.evaluate_window(watch, window, now=window.end).verdicts
         drifting = {v.feature for v in verdicts if v.drifting}
         unchanged = {feature for feature in drifting if planted[int(feature)] == 0}
         # A run of days is one page.

@@ -27,8 +27,8 @@ from pyarrow import parquet
 from benchmarks.processes import load, table
 from benchmarks.scale import databases
 from drift.config.monitor import parse_monitor
-from drift.pipeline import monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import run as runs
+from drift.pipeline.context import Watch
 from drift.store.store import Store
 from tests.live.faults.crowd import together
 
@@ -65,7 +65,7 @@ def run(results: str, files: str, name: str, number: int) -> None:
     watch = Watch(parse_monitor(text), Store.open(results, patience=30), lambda one: one)
     with watch.store:
         window = watch.monitor.window.calendar.starting(FIRST + timedelta(days=number))
-        monitoring.run_window(watch, window, clock=lambda: NOW)
+        runs.run_window(watch, window, clock=lambda: NOW)
 
 
 def crowd(make: Callable[[], str], monitors: int, features: int, at_once: int, rows: int) -> list[list[str]]:

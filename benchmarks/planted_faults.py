@@ -30,7 +30,7 @@ import pyarrow.parquet as pq
 from benchmarks.faults import ELSEWHERE, NINE, Fault
 from benchmarks.peer_rules import RULES, Sample, told_by
 from drift.config.monitor import load_monitor
-from drift.pipeline import comparison, evaluation, replay
+from drift.pipeline import compare, evaluate, replay
 from drift.profiles.counting import count
 from drift.profiles.fitting import fit
 
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Verdict
+    from drift.pipeline.context import Watch
     from drift.pipeline.replay import Memory, Replay
-    from drift.pipeline.watch import Watch
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.store.store import Store
@@ -143,7 +143,7 @@ def _fitted(watch: Watch, rows: Mapping[Window, pa.Table]) -> tuple[list[Window]
     total = sum(rows[w].num_rows for w in filled)
     features = watch.features(rows[filled[0]].column_names)
     batches = (batch for w in filled for batch in rows[w].to_batches())
-    options = comparison.fit_options(features, monitor.features, salt=watch.name)
+    options = compare.fit_options(features, monitor.features, salt=watch.name)
     binnings, problems = fit(batches, options, expected_rows=total // len(filled))
     if problems:
         raise SystemExit(f"no bins: {problems}")
@@ -245,7 +245,7 @@ def plant(year: Year, peers: Peers, fault: Fault, first: int, rng: np.random.Gen
     }
     branch = year.memory.branch(first, counts)
     on = replay.offline(year.watch.monitor, branch)
-    reports = [evaluation.evaluate_window(on, window, now=window.end) for window in windows]
+    reports = [evaluate.evaluate_window(on, window, now=window.end) for window in windows]
     before = year.replayed.reports[first : first + LASTING]
     changed = {window: peers.sampled(table) for window, table in spoiled.items()}
     feature = fault.feature

@@ -118,8 +118,8 @@ def daily(options: argparse.Namespace) -> None:
     from pyarrow import parquet
 
     from drift.config.monitor import parse_monitor
-    from drift.pipeline.monitoring import backfill, run_window
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
+    from drift.pipeline.run import backfill, run_window
     from drift.store.store import Store
 
     lengths = [n for n in (1, 30, 365) if n <= options.days]
@@ -185,7 +185,7 @@ def judged(features: int) -> Report:
 
     from drift.config.monitor import Detection
     from drift.detection.reports import Report
-    from drift.pipeline.comparison import assess
+    from drift.pipeline.compare import assess
     from drift.profiles.binning import NumericBinning
     from drift.profiles.histograms import Histogram, Profile, Summary
 

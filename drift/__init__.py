@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor, load_monitor
     from drift.detection.reports import Report
     from drift.errors import DriftError
-    from drift.pipeline.comparison import compare
+    from drift.pipeline.compare import compare
 
 __version__ = "0.1.0"
 
 __all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__version__", "compare", "load_monitor"]
 
 _HOMES = {
-    "compare": "pipeline.comparison",
+    "compare": "pipeline.compare",
     "Detection": "config.detection",
     "Features": "config.features",
     "Monitor": "config.monitor",

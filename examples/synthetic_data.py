@@ -26,7 +26,7 @@ import pandas as pd
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
-from drift.pipeline.comparison import compare
+from drift.pipeline.compare import compare
 
 if TYPE_CHECKING:
     from drift.detection.reports import Report

@@ -11,7 +11,7 @@ import pytest
 
 from drift import logs
 from drift.errors import ConfigError
-from drift.pipeline import monitoring
+from drift.pipeline import run
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_each_line_says_which_monitor_window_and_stage(stream: io.StringIO, tmp_
     )
     watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, text)
     window = watch.monitor.window.calendar.containing(clock().replace(month=1, day=8))
-    monitoring.run_window(watch, window, clock=clock)
+    run.run_window(watch, window, clock=clock)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     mine = [line for line in lines if line["logger"].startswith("drift.") and line.get("stage") == "validate"]
     assert mine

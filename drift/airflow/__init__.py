@@ -19,7 +19,7 @@ from drift.airflow.gate import drift_gate
 from drift.airflow.plugin import DriftPlugin
 from drift.airflow.runs import run_windows
 from drift.airflow.tasks import monitor_asset
-from drift.pipeline.arrival import Wait
+from drift.pipeline.freshness import Wait
 
 __all__ = [
     "DATABASE",

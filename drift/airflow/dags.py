@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from drift.config.monitor import Monitor
-    from drift.pipeline.arrival import Wait
+    from drift.pipeline.freshness import Wait
 
 log = logging.getLogger(__name__)
 

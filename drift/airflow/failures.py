@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Transitions
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class DriftNotifier(BaseNotifier):
 
 def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callable[[Any], Any]]) -> None:
     from drift.detection.reports import Report
-    from drift.pipeline import alerting
+    from drift.pipeline import notify as notifications
 
     if "dag_run" not in context:
         log.warning("%s: a run failed, and Airflow does not say for which window", spec.name)
@@ -96,12 +96,12 @@ def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callab
             )
             error = failed if isinstance(failed, str) else f"{type(failed).__name__} in a task: see its log"
             watch.store.save_run_finished(watch.name, window, "error", clock(), error=error)
-        told = alerting.run_failed(watch, window, error, now=clock(), page=pages(context), run_url=url)
+        told = notifications.run_failed(watch, window, error, now=clock(), page=pages(context), run_url=url)
         report = Report(watch.name, window, "none: the run failed", [], 0, 0, label=watch.label(window))
         call_back(on_alert, context, watch, report, told, url)
     if pages(context):
-        alerting.remind(watch, now=clock())
-    log.info("%s", alerting.deliver(watch.store, route_url, now=clock()))
+        notifications.remind(watch, now=clock())
+    log.info("%s", notifications.deliver(watch.store, route_url, now=clock()))
 
 
 def call_back(

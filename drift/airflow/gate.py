@@ -12,14 +12,14 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from drift.airflow.connections import results
 from drift.airflow.runs import clock, windows_of
 from drift.config.monitor import Monitor, load_monitor
-from drift.pipeline import clearance
+from drift.pipeline import gate as gates
 from drift.windows import Span
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from drift.pipeline.clearance import AtLeast, Choice, Clearance
+    from drift.pipeline.gate import AtLeast, Choice, Clearance
     from drift.windows import Window
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def drift_gate(
 ) -> Any:
     """Return a task that lets a DAG go on only while a monitor is below a severity.
 
-    ``drift_gate("flights") >> train()``; `drift.pipeline.clearance.decide` is the decision, ``drift gate`` the same on the
+    ``drift_gate("flights") >> train()``; `drift.pipeline.gate.decide` is the decision, ``drift gate`` the same on the
     command line.
 
     Parameters
@@ -78,9 +78,9 @@ def drift_gate(
         store = results()
         windows: list[Window | None] = [None]
         if window == "interval":
-            windows = list(windows_of(clearance.stored_calendar(store, name), get_current_context()))
+            windows = list(windows_of(gates.stored_calendar(store, name), get_current_context()))
         decisions = [
-            clearance.decide(
+            gates.decide(
                 store,
                 name,
                 severity=severity,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drift.config.monitor import Monitor
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def from_keys(keys: Sequence[str]) -> list[Window]:
 def open_watch(monitor: Monitor) -> Watch:
     """Return a monitor at work, with Airflow's connections."""
     from drift.airflow.connections import connection_url, results
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
     return Watch(monitor, results(), connection_url)
 

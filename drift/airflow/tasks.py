@@ -1,4 +1,4 @@
-"""What the tasks of a monitor's DAG do: the stages of `drift.pipeline.monitoring`, with a run of Airflow around them."""
+"""What the tasks of a monitor's DAG do: the stages of `drift.pipeline.run`, with a run of Airflow around them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def quiet() -> Iterator[None]:
 @quiet()
 def plan(spec: Monitor) -> dict[str, list[str]]:
     """Find the windows of the run, and what of them and their references was never gated."""
-    from drift.pipeline import monitoring
+    from drift.pipeline import run
 
     context = get_current_context()
     watch, now = open_watch(spec), clock()
@@ -96,7 +96,7 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
     with recording(watch, windows):
         for window in windows:
             watch.store.save_run_started(watch.name, window, spec.config_hash, now, url=url)
-            planned = monitoring.plan(watch, window, now=now, force=forced(context))
+            planned = run.plan(watch, window, now=now, force=forced(context))
             todo |= dict.fromkeys(w.key for w in planned.to_validate)
             log.info(
                 "%s %s: %d of %d windows were never gated",
@@ -108,11 +108,11 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
 @quiet()
 def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
     """Pass them through the gate."""
-    from drift.pipeline import monitoring
+    from drift.pipeline import run
 
     watch, windows = open_watch(spec), from_keys(planned["windows"])
     with recording(watch, windows):
-        decided = monitoring.validate(watch, from_keys(planned["validate"]), windows, now=clock())
+        decided = run.validate(watch, from_keys(planned["validate"]), windows, now=clock())
     for window, gate in decided.items():
         log.info("%s %s: %s", spec.name, watch.label(window), gate.replace("_", " "))
     return list(planned["windows"])
@@ -121,14 +121,14 @@ def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
 @quiet()
 def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
     """Fit the bins where there are none, and list what has to be counted."""
-    from drift.pipeline import freezing, monitoring
+    from drift.pipeline import fit, run
 
     watch, windows = open_watch(spec), from_keys(keys)
     missing: dict[str, None] = {}
     with recording(watch, windows):
         for window in windows:
-            binnings = freezing.ensure_baseline(watch, window, now=clock(), by="airflow")
-            uncounted = monitoring.to_profile(watch, window, force=forced(get_current_context()))
+            binnings = fit.ensure_baseline(watch, window, now=clock(), by="airflow")
+            uncounted = run.to_profile(watch, window, force=forced(get_current_context()))
             missing |= dict.fromkeys(w.key for w in uncounted)
             log.info(
                 "%s %s: %d features have bins; %d windows to count",
@@ -140,14 +140,14 @@ def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
 @quiet()
 def profile(spec: Monitor, key: str) -> str:
     """Count one window."""
-    from drift.pipeline import freezing, monitoring
+    from drift.pipeline import fit, run
 
     context = get_current_context()
     watch, window, current = open_watch(spec), Window.from_key(key), watched_windows(spec, context)
     label = watch.label(window)
     context["window_label"] = label  # type: ignore[typeddict-unknown-key]
-    with recording(watch, current), freezing.sparing(watch, window, current):
-        counted = monitoring.profile_window(watch, window, now=clock())
+    with recording(watch, current), fit.sparing(watch, window, current):
+        counted = run.profile_window(watch, window, now=clock())
         log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
     return key
 
@@ -155,14 +155,15 @@ def profile(spec: Monitor, key: str) -> str:
 @quiet()
 def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Score the windows; the log ends with the table."""
-    from drift.pipeline import evaluation, monitoring
+    from drift.pipeline import evaluate as evaluation
+    from drift.pipeline import run
 
     watch, windows = open_watch(spec), from_keys(planned["windows"])
     statuses = {}
     with recording(watch, windows):
         for window in windows:
             report = evaluation.evaluate_window(watch, window, now=clock())
-            statuses[window.key] = monitoring.run_status(report)
+            statuses[window.key] = run.run_status(report)
             tell(report)
     return statuses
 
@@ -170,7 +171,9 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
 @quiet()
 def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
     """Advance the alerts, end the run, emit the asset, and send what is owed."""
-    from drift.pipeline import alerting, evaluation, monitoring
+    from drift.pipeline import evaluate as evaluation
+    from drift.pipeline import notify as notifications
+    from drift.pipeline import run
 
     context = get_current_context()
     watch, windows = open_watch(spec), from_keys(keys)
@@ -179,15 +182,15 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
     with recording(watch, windows):
         for window in windows:
             report = evaluation.recall(watch, window)
-            status = monitoring.run_status(report)
-            told = alerting.notify_window(watch, report, now=clock(), page=page, run_url=url)
+            status = run.run_status(report)
+            told = notifications.notify_window(watch, report, now=clock(), page=page, run_url=url)
             watch.store.save_run_finished(watch.name, window, status, clock(), reference=report.reference)
             found.append(outcome(report, watch, status, told=len(told.pages)))
             call_back(on_alert, context, watch, report, told, url)
             tell(report)
         if page:
-            alerting.remind(watch, now=clock())
-        sent = alerting.deliver(watch.store, route_url, now=clock())
+            notifications.remind(watch, now=clock())
+        sent = notifications.deliver(watch.store, route_url, now=clock())
     if found:
         # One event a run: it says of the newest window what it came to, and names the others.
         newest = max(found, key=lambda one: one["window"])

@@ -14,14 +14,14 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from drift.airflow.runs import clock, due, from_keys, open_watch, watched_windows
 from drift.errors import DriftError
-from drift.pipeline import arrival
+from drift.pipeline import freshness
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from drift.config.monitor import Monitor
-    from drift.pipeline.arrival import Wait
+    from drift.pipeline.freshness import Wait
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class WaitForData(BaseOperator):
         if not lacking:
             log.info("%s: the data are there", self.monitor.name)
             return
-        error = arrival.give_up(open_watch(self.monitor), lacking, deadline, now=clock())
+        error = freshness.give_up(open_watch(self.monitor), lacking, deadline, now=clock())
         raise (AirflowSkipException if self.wait.on_timeout == "skip" else AirflowFailException)(error)
 
 
@@ -106,7 +106,7 @@ class DataTrigger(BaseTrigger):
         """Look, sleep, look again."""
         from drift.config.monitor import parse_monitor
 
-        spec, wait = parse_monitor(self.monitor), arrival.Wait.from_dict(self.wait)
+        spec, wait = parse_monitor(self.monitor), freshness.Wait.from_dict(self.wait)
         deadline, windows = datetime.fromisoformat(self.deadline), from_keys(self.windows)
         while True:
             # In a thread: reading blocks, and the triggerer has others to look after.
@@ -122,7 +122,7 @@ class DataTrigger(BaseTrigger):
 def look(monitor: Monitor, windows: Sequence[Window], wait: Wait) -> dict[Window, str]:
     """Return what is missing; where the results database does not answer, everything is."""
     try:
-        return arrival.missing(open_watch(monitor), windows, wait)
+        return freshness.missing(open_watch(monitor), windows, wait)
     except DriftError as error:
         log.warning("%s: %s", monitor.name, error)
         return dict.fromkeys(windows, str(error))

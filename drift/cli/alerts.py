@@ -187,12 +187,12 @@ def _answer(
     until: str | None = None,
     span: str | None = None,
 ) -> None:
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
     store = open_store(database)
     found = _one_alert(store, prefix)
     end = _end(store, found.monitor, until, span) if action == "snooze" else None
-    changed = alerting.answer(store, found, action, by=by, comment=comment, now=now(), until=end)
+    changed = notify.answer(store, found, action, by=by, comment=comment, now=now(), until=end)
     snoozed = f", snoozed until {end:%Y-%m-%d %H:%M %Z}" if end else ""
     print(f"{changed.key} ({changed.monitor}): {changed.state}{snoozed}")
 
@@ -232,13 +232,13 @@ def alerts_mute(
     database: Database = DATABASE,
 ) -> None:
     """Be told nothing of some features of a monitor for a time; their alerts go on opening and closing."""
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
     store = open_store(database)
     if monitor not in (known := _timezones(store)):
         raise DriftError(f"no monitor {monitor!r} has run; those that have: {', '.join(sorted(known)) or 'none'}")
     end = _end(store, monitor, until, span)
-    silence = alerting.mute(store, monitor, features, reason=reason, until=end, by=by, now=now())
+    silence = notify.mute(store, monitor, features, reason=reason, until=end, by=by, now=now())
     print(f"{silence.id}: {features} of {monitor} muted until {end:%Y-%m-%d %H:%M %Z}")
 
 
@@ -250,11 +250,11 @@ def alerts_unmute(
     database: Database = DATABASE,
 ) -> None:
     """End a silence before its time; what is still open is told."""
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
     store = open_store(database)
     found = _whole(silence, [each.id for each in store.silences()], "silence", "drift alerts muted --all")
-    ended = alerting.unmute(store, found, by=by, now=now(), comment=comment)
+    ended = notify.unmute(store, found, by=by, now=now(), comment=comment)
     print(f"{ended.features} of {ended.monitor}: no longer muted")
 
 
@@ -264,10 +264,10 @@ def alerts_muted(
 ) -> None:
     """List what is muted: by whom, until when and why."""
     from drift.cli.rendering import silences_table
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
     at = now()
-    found = alerting.muted(open_store(database), monitor, now=at, everything=everything)
+    found = notify.muted(open_store(database), monitor, now=at, everything=everything)
     if as_json:
         print_json([asdict(silence) for silence in found])
     elif not found:
@@ -288,7 +288,7 @@ def alerts_test(
 ) -> None:
     """Send a message over a route that says nothing but that it arrived."""
     from drift.cli.shared import find_monitor
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
     if monitor is not None:
         chosen = find_monitor(monitor, folder)
@@ -300,7 +300,7 @@ def alerts_test(
             raise DriftError(f"no monitor in {folder} has a route {to!r}; there are: {routes}")
         chosen = with_it[0]
     try:
-        alerting.try_route(chosen, to, route, by=by, now=now())
+        notify.try_route(chosen, to, route, by=by, now=now())
     except DriftError:
         raise
     except Exception as error:  # noqa: BLE001 - nor may a traceback
@@ -326,14 +326,14 @@ def _monitors(folder: Path) -> tuple[list[Monitor], list[str]]:
 @alerts_app.command("deliver")
 def alerts_deliver(as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE) -> None:
     """Send what is owed: what failed and is due again, and what is no longer kept back, such as by a snooze."""
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
     store = open_store(database)
     if folder.is_dir():
         remind_all(store, folder)
     else:
         print_error(f"{folder} is no folder of monitors (--monitors): only what the outbox holds already is sent")
-    done = alerting.deliver(store, route, now=now())
+    done = notify.deliver(store, route, now=now())
     print_json(asdict(done)) if as_json else print(done)
 
 
@@ -342,14 +342,14 @@ def remind_all(store: Store, folder: Path) -> None:
     import os
 
     from drift.config.connections import resolve_url
-    from drift.pipeline import alerting
-    from drift.pipeline.watch import Watch
+    from drift.pipeline import notify
+    from drift.pipeline.context import Watch
 
     monitors, problems = _monitors(folder)
     for monitor in monitors:
         watch = Watch(monitor, store, lambda connection: resolve_url(connection, os.environ))
         try:
-            alerting.remind(watch, now=now())
+            notify.remind(watch, now=now())
         except DriftError as error:
             problems.append(f"{monitor.name}: {error}")
     for problem in problems:

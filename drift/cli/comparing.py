@@ -37,7 +37,7 @@ def compare(
     from drift.config.detection import Detection, Effect, Persistence
     from drift.config.features import Features
     from drift.config.validation import parse_options
-    from drift.pipeline.comparison import compare as compare_tables
+    from drift.pipeline.compare import compare as compare_tables
 
     features, detection = parse_options(
         lambda: (

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
 MONITOR = "flights"
 FIRST, LAST, BLIZZARD = date(2013, 1, 1), date(2013, 2, 7), date(2013, 2, 8)
@@ -159,7 +159,7 @@ def _fill(path: Path, table: Any) -> None:
 def _watch(folder: Path) -> Watch:
     from drift.config.connections import resolve_url
     from drift.config.monitor import load_monitor
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.store.store import Store
 
     monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
@@ -168,12 +168,12 @@ def _watch(folder: Path) -> Watch:
 
 def _backfill(watch: Watch) -> None:
     from drift.cli.rendering import progress
-    from drift.pipeline import monitoring
+    from drift.pipeline import run as runs
 
     calendar = watch.monitor.window.calendar
     windows = list(calendar.between(calendar.starting(FIRST).start, calendar.starting(LAST).end))
     with progress(len(windows), f"backfill {FIRST} … {LAST}") as advance:
-        monitoring.backfill(
+        runs.backfill(
             watch, windows, clock=lambda: datetime.now(UTC), progress=lambda window, _: advance(watch.label(window))
         )
 
@@ -218,9 +218,9 @@ def _calendar() -> Any:
 
 def _show(out: Console, watch: Watch, folder: Path) -> None:
     from drift.cli.rendering import report_table
-    from drift.pipeline import evaluation
+    from drift.pipeline import evaluate
 
-    report = evaluation.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))
+    report = evaluate.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))
     out.print()
     report_table(report)
     letters = sorted((folder / "inbox").glob("*.json"))

@@ -29,13 +29,13 @@ def gate(
     Asks the results database alone, for the newest window that the monitor was run for, or the one of --date.
     """
     from drift.config.monitor import load_monitor
-    from drift.pipeline import clearance
+    from drift.pipeline import gate as gates
     from drift.windows import Span
 
     name = load_monitor(monitor).name if Path(monitor).suffix in {".yaml", ".yml"} else monitor
     with open_store(database) as store:
-        window = clearance.stored_calendar(store, name).starting(moment(day)) if day else None
-        decision = clearance.decide(
+        window = gates.stored_calendar(store, name).starting(moment(day)) if day else None
+        decision = gates.decide(
             store,
             name,
             severity=severity,

@@ -40,7 +40,7 @@ from drift.errors import ConfigError, DriftError
 if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 MANY = 100
@@ -104,11 +104,11 @@ def run(
 ) -> None:
     """Run a monitor for one window: gate, count, score, alert, notify."""
     import_special_functions()
-    from drift.pipeline import monitoring
+    from drift.pipeline import run as runs
 
     watch = open_watch(monitor, folder, database)
     try:
-        outcome = monitoring.run_window(watch, window_of(watch, day), clock=now, force=force)
+        outcome = runs.run_window(watch, window_of(watch, day), clock=now, force=force)
     except DriftError:
         # A run that failed has an alert, too.
         with suppress(DriftError):
@@ -122,10 +122,10 @@ def run(
 
 def _deliver(watch: Watch) -> None:
     """Send what is owed: of this monitor also what is no longer kept back."""
-    from drift.pipeline import alerting
+    from drift.pipeline import notify
 
-    alerting.remind(watch, now=now())
-    alerting.deliver(watch.store, route, now=now())
+    notify.remind(watch, now=now())
+    notify.deliver(watch.store, route, now=now())
 
 
 def backfill(
@@ -144,7 +144,7 @@ def backfill(
     """Run a monitor for every window from one date to another, oldest first."""
     import_special_functions()
     from drift.cli.rendering import progress as progress_bar
-    from drift.pipeline import monitoring
+    from drift.pipeline import run as runs
 
     watch = open_watch(monitor, folder, database)
     windows = windows_between(watch, start, end)
@@ -157,12 +157,12 @@ def backfill(
                 failed.append(f"{watch.label(window)}: {result}")
             advance(watch.label(window))
 
-        reports = monitoring.backfill(watch, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
+        reports = runs.backfill(watch, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
     if page:
         _deliver(watch)
     counts: dict[str, int] = {}
     for report in reports:
-        status = monitoring.run_status(report)
+        status = runs.run_status(report)
         counts[status] = counts.get(status, 0) + 1
     if as_json:
         print_json({"monitor": watch.name, "windows": len(windows), "statuses": counts, "failed": failed})
@@ -207,10 +207,10 @@ def explain(
 ) -> None:
     """Show which cells of a feature moved in one window, and what each adds to its KL."""
     from drift.cli.rendering import explanation
-    from drift.pipeline import evaluation
+    from drift.pipeline import evaluate
 
     watch = open_watch(monitor, folder, database)
-    report = evaluation.recall(watch, window_of(watch, day))
+    report = evaluate.recall(watch, window_of(watch, day))
     if segment:
         if segment not in report.segments:
             named = ", ".join(report.segments) or "none"

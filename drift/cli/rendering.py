@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.detection.reports import Report
+    from drift.pipeline.context import Watch
     from drift.pipeline.replay import Replay
     from drift.pipeline.tuning import Proposal
-    from drift.pipeline.watch import Watch
 
 COLOURS = {
     "critical": "bold red",
@@ -330,7 +330,7 @@ def _replayed(replay: Replay) -> str:
 
 def proposal_tables(proposal: Proposal) -> None:
     """Print proposed settings: what they would have caught and missed, the trade-off, and what to paste."""
-    from drift.pipeline.planting import WINDOWS
+    from drift.pipeline.fault_injection import WINDOWS
 
     out = console()
     span = proposal.monitor.window.calendar.span

@@ -11,7 +11,7 @@ from drift.cli.shared import DATABASE, MONITORS, Database, Folder, Json, Monitor
 from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 Last = Annotated[int | None, typer.Option("--last", min=1, help="Only the newest so many windows.")]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.store.store import Store
     from drift.windows import Window
 
@@ -68,7 +68,7 @@ def open_watch(name: str, folder: Path, database: str) -> Watch:
     """Open a monitor, by its name or the path of its file, on the results database."""
     from drift.config.connections import resolve_url
     from drift.config.monitor import load_monitor
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:

@@ -19,7 +19,7 @@ from drift.dashboard.alert_pages import places_of
 from drift.dashboard.formatting import Place, link, place_of
 from drift.dashboard.parameters import Opened
 from drift.errors import DriftError, StoreConflict, StoreError
-from drift.pipeline import alerting
+from drift.pipeline import notify
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,7 +45,7 @@ def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
     if fields.get("events") not in {None, str(found.events)}:
         raise HTTPException(409, "somebody else answered this alert meanwhile: look at it again")
     by, comment = _who(reader, fields), _text(fields, "comment")
-    _done(lambda: alerting.answer(store, found, action, by=by, now=now, comment=comment, until=until))
+    _done(lambda: notify.answer(store, found, action, by=by, now=now, comment=comment, until=until))
     return _back(link("alert", id=found.id))
 
 
@@ -55,7 +55,7 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
     now, by = datetime.now(UTC), _who(reader, fields)
     if fields.get("action") == "unmute":
         comment = _text(fields, "comment")
-        _done(lambda: alerting.unmute(store, fields.get("id", ""), by=by, now=now, comment=comment))
+        _done(lambda: notify.unmute(store, fields.get("id", ""), by=by, now=now, comment=comment))
         return _back(_next(fields))
     places = places_of(store)
     monitor = fields.get("monitor", "")
@@ -63,7 +63,7 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
         raise HTTPException(404, "there is no such monitor")
     until = _until(fields, places[monitor], now)
     features, reason = _text(fields, "features"), _text(fields, "reason")
-    _done(lambda: alerting.mute(store, monitor, features, reason=reason, until=until, by=by, now=now))
+    _done(lambda: notify.mute(store, monitor, features, reason=reason, until=until, by=by, now=now))
     return _back(_next(fields))
 
 

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from drift.config.reference import describe_span
 from drift.errors import DriftError
-from drift.pipeline import alerting, evaluation, freezing, monitoring
+from drift.pipeline import evaluate, notify, run
+from drift.pipeline import fit as baseline_fit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.profiles.binning import Binning
     from drift.windows import Window
 
@@ -44,7 +45,7 @@ def fit(watch: Watch, window: Window, *, now: datetime, by: str, reason: str) ->
     """
     windows = watch.reference_windows(window)
     _validate(watch, windows, now)
-    binnings = freezing.fit_bins(watch, windows, now=now, by=by, reason=reason, new=True)
+    binnings = baseline_fit.fit_bins(watch, windows, now=now, by=by, reason=reason, new=True)
     if not binnings:
         raise DriftError(
             f"{watch.name}: the reference of {watch.label(window)} ({watch.monitor.reference}) has too few windows "
@@ -98,12 +99,12 @@ def promote(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, 
     span = describe_span(watch.monitor.window.calendar, start, end)
     before = watch.baselines()
     _validate(watch, windows, now)
-    if not before and not freezing.fit_bins(watch, windows, now=now, by=by, reason=reason):
+    if not before and not baseline_fit.fit_bins(watch, windows, now=now, by=by, reason=reason):
         needed = watch.monitor.reference_min_windows
         raise DriftError(f"{watch.name}: fewer than {needed} windows of {span} hold rows: too few to fit bins on")
     _count(watch, windows, now)
     binnings = watch.store.active_baseline(watch.name)
-    allowed = freezing.usable(watch, windows)
+    allowed = baseline_fit.usable(watch, windows)
     profiles = [p for p, _ in watch.store.load_profiles(watch.name, allowed, binnings) if p.n_rows and p.histograms]
     if not profiles:
         raise DriftError(f"{watch.name}: no window of {span} holds rows that passed the gate: nothing to promote")
@@ -149,11 +150,9 @@ def rescore(watch: Watch, windows: Sequence[Window], *, now: datetime) -> Rescor
         if why:
             kept[window] = why
             continue
-        report = evaluation.evaluate_window(watch, window, now=now)
-        alerting.notify_window(watch, report, now=now, page=False)
-        watch.store.save_run_finished(
-            watch.name, window, monitoring.run_status(report), now, reference=report.reference
-        )
+        report = evaluate.evaluate_window(watch, window, now=now)
+        notify.notify_window(watch, report, now=now, page=False)
+        watch.store.save_run_finished(watch.name, window, run.run_status(report), now, reference=report.reference)
         reports.append(report)
     return Rescored(reports, kept)
 
@@ -166,10 +165,10 @@ def _not_comparable(watch: Watch, window: Window) -> str:
         return "its expectations rejected it"
     if not watch.store.active_baseline(watch.name):
         return "there are no bins"
-    if monitoring.uncounted(watch, [window]):
+    if run.uncounted(watch, [window]):
         return "it was counted into other bins"
-    references = freezing.usable(watch, watch.reference_windows(window))
-    counted = len(references) - len(monitoring.uncounted(watch, references))
+    references = baseline_fit.usable(watch, watch.reference_windows(window))
+    counted = len(references) - len(run.uncounted(watch, references))
     needed = watch.monitor.reference_min_windows
     if counted < needed:
         return f"its reference has {counted} windows counted into these bins, it needs {needed}"
@@ -178,9 +177,9 @@ def _not_comparable(watch: Watch, window: Window) -> str:
 
 def _validate(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
     gates = watch.store.gates(watch.name, windows)
-    monitoring.validate(watch, [w for w in windows if w.start not in gates], [], now=now)
+    run.validate(watch, [w for w in windows if w.start not in gates], [], now=now)
 
 
 def _count(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
-    for window in monitoring.uncounted(watch, freezing.usable(watch, windows)):
-        monitoring.profile_window(watch, window, now=now)
+    for window in run.uncounted(watch, baseline_fit.usable(watch, windows)):
+        run.profile_window(watch, window, now=now)

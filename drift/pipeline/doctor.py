@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
-from drift.pipeline.watch import Watch
+from drift.pipeline.context import Watch
 from drift.store import engine, migrations
 from drift.store.store import Store
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from drift.config.overrides import changes
 from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
-from drift.pipeline import alerting, evaluation, monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import evaluate, notify, run
+from drift.pipeline.context import Watch
 from drift.store import rows as to_rows
 from drift.store.schema import WHOLE
 from drift.windows import Window
@@ -298,7 +298,7 @@ class Replay:
         """How many windows had each status."""
         counts: dict[str, int] = {}
         for report in self.reports[self.lead :]:
-            word = monitoring.run_status(report)
+            word = run.run_status(report)
             counts[word] = counts.get(word, 0) + 1
         return counts
 
@@ -408,8 +408,8 @@ def replay(watch: Watch, memory: Memory, windows: Sequence[Window], *, lead: int
     preload(on, memory, windows)
     calls: list[Call] = []
     for i, window in enumerate(windows):
-        report = evaluation.evaluate_window(on, window, now=window.end)
-        pages = alerting.notify_window(on, report, now=window.end).pages
+        report = evaluate.evaluate_window(on, window, now=window.end)
+        pages = notify.notify_window(on, report, now=window.end).pages
         if i >= lead:
             calls += calls_of(pages, watch.label(window))
     return Replay(monitor, list(memory.reports), calls, lead)

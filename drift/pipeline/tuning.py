@@ -18,8 +18,8 @@ from drift.config.detection import Detection, Effect, EffectOverride, Persistenc
 from drift.config.overrides import changes, snippet
 from drift.detection.verdicts import judge
 from drift.errors import DriftError
-from drift.pipeline.alerting import closing_of
-from drift.pipeline.planting import Recall, plant, plant_again, recall, remembered, under
+from drift.pipeline.fault_injection import Recall, plant, plant_again, recall, remembered, under
+from drift.pipeline.notify import closing_of
 from drift.pipeline.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.detection.scores import Past
-    from drift.pipeline.planting import Planted
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
+    from drift.pipeline.fault_injection import Planted
     from drift.windows import Window
 
     Attempt = Callable[[Detection], "Trial"]
@@ -207,7 +207,7 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
     detection
         May differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for features that a
         seasonal companion excuses (which these are goes by the floors in force), and for what lasts, which goes by the
-        persistence in force (`drift.pipeline.planting.under`).
+        persistence in force (`drift.pipeline.fault_injection.under`).
 
     Returns
     -------

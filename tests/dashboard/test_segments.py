@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from drift import dashboard
-from drift.pipeline import monitoring
+from drift.pipeline import run
 from tests.support.dashboard_samples import url
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
@@ -33,7 +33,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     watch = open_watch(f"sqlite:///{folder}/drift.db", f"sqlite:///{folder}/warehouse.db", text)
     calendar = watch.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(10)]
-    monitoring.backfill(watch, windows, clock=clock)
+    run.backfill(watch, windows, clock=clock)
     return TestClient(dashboard.create_app(watch.store), raise_server_exceptions=True)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.pipeline import evaluation, monitoring
+from drift.pipeline import evaluate
+from drift.pipeline import run as runs
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 from tests.support.store_samples import dump
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 LAST = 13
@@ -33,7 +34,7 @@ def days(watch: Watch, *numbers: int) -> list[Window]:
 
 def run(watch: Watch, *numbers: int, force: bool = False) -> list[Report]:
     """Run those days and page."""
-    return monitoring.backfill(watch, days(watch, *numbers), clock=clock, force=force, page=True)
+    return runs.backfill(watch, days(watch, *numbers), clock=clock, force=force, page=True)
 
 
 def without_labels(frame: pd.DataFrame, *numbers: int) -> pd.DataFrame:
@@ -72,7 +73,7 @@ def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame:
         assert report.status == "ok"
         assert report.rollup().by_role["label"].status == "insufficient_data"
     assert watch.store.alerts("flights") == []
-    stored = evaluation.recall(watch, days(watch, LAST)[0])["late"]
+    stored = evaluate.recall(watch, days(watch, LAST)[0])["late"]
     assert (stored.role, stored.weight, stored.status) == ("label", 0.5, "insufficient_data")
 
 

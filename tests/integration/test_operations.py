@@ -16,7 +16,7 @@ from drift.alerts.alerts import Alert
 from drift.alerts.messages import trial
 from drift.cli import app
 from drift.dashboard import create_app, metrics
-from drift.pipeline import monitoring
+from drift.pipeline import run as runs
 from drift.store import migrations
 from drift.store.store import Store
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
@@ -155,7 +155,7 @@ def test_prune_and_doctor_as_they_are_typed(tmp_path: Path, database_url: str, m
     (folder / "flights.yaml").write_text(text)
     watch = open_watch(database_url, warehouse, text)
     window = watch.monitor.window.calendar.containing(datetime(2024, 1, 8, 12, tzinfo=UTC))
-    monitoring.run_window(watch, window, clock=clock)
+    runs.run_window(watch, window, clock=clock)
     monkeypatch.setenv("DRIFT_CONNECTION_WAREHOUSE", warehouse)
     monkeypatch.setenv("DRIFT_ROUTE_OPS", "json://localhost")
     monkeypatch.setenv("DRIFT_DATABASE", database_url)

@@ -10,11 +10,11 @@ import pytest
 
 from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
-from drift.pipeline import baselines, evaluation
-from drift.pipeline.watch import Watch
+from drift.pipeline import baselines, evaluate
+from drift.pipeline.context import Watch
 from tests.cli.test_commands import runner
-from tests.pipeline.test_comparison import kl
-from tests.pipeline.test_monitoring import LAST, backfill, dump, shifted
+from tests.pipeline.test_compare import kl
+from tests.pipeline.test_run import LAST, backfill, dump, shifted
 from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def promote(watch: Watch, first: int, last: int) -> baselines.Promotion:
 
 def away(watch: Watch, number: int, feature: str = "delay") -> float:
     """How far a day is from its baseline, as stored."""
-    score = evaluation.recall(watch, days(watch, number, number)[0])[feature].score
+    score = evaluate.recall(watch, days(watch, number, number)[0])[feature].score
     assert score is not None
     assert score.kl_fixed is not None
     return score.kl_fixed
@@ -113,7 +113,7 @@ def test_the_baseline_is_what_windows_are_measured_from(watch: Watch) -> None:
     baselines.rescore(watch, days(watch, LAST - 1, LAST), now=clock())
     assert away(watch, LAST - 1) > 0.5
     # A window is never its own baseline.
-    report = evaluation.recall(watch, days(watch, LAST, LAST)[0])
+    report = evaluate.recall(watch, days(watch, LAST, LAST)[0])
     assert report["delay"].score is not None
     assert report["delay"].score.kl_fixed is None
 
@@ -124,7 +124,7 @@ def test_retention_leaves_the_baseline(watch: Watch) -> None:
     watch.store.prune(last.start)
     left = watch.store.load_profiles("flights", days(watch, 0, LAST), watch.store.active_baseline("flights"))
     assert [profile.window for profile, _ in left] == [*days(watch, 0, 6), last]
-    report = evaluation.evaluate_window(watch, last, now=clock())
+    report = evaluate.evaluate_window(watch, last, now=clock())
     assert [finding.kind for finding in report.findings] == ["no_reference"]
     promote(watch, LAST, LAST)
     assert watch.store.prune(last.start)["profile"] == 7
@@ -185,7 +185,7 @@ def test_stored_windows_are_scored_against_a_new_baseline(
     done = baselines.rescore(gone, days(watch, 0, LAST), now=clock())
     assert (len(done.reports), done.kept) == (LAST, {days(watch, LAST, LAST)[0]: done.kept[days(watch, LAST, LAST)[0]]})
     assert kl(done.reports[-1], "delay") > 0.5
-    assert kl(evaluation.recall(watch, days(watch, LAST, LAST)[0]), "delay") == old
+    assert kl(evaluate.recall(watch, days(watch, LAST, LAST)[0]), "delay") == old
     assert watch.store.outbox_counts()["pending"] == 0
     once = dump(watch)
     baselines.rescore(gone, days(watch, 0, LAST), now=clock())
@@ -236,7 +236,7 @@ def used(watch: Watch, text: str) -> int:
     changed = Watch(parse_monitor(text), watch.store, watch.connect)
     before, last = days(watch, LAST - 1, LAST)
     watch.store.save_gate("flights", before, "rejected", [], clock())
-    return evaluation.evaluate_window(changed, last, now=clock()).n_reference
+    return evaluate.evaluate_window(changed, last, now=clock()).n_reference
 
 
 def test_a_rejected_window_is_no_reference_unless_it_may_be(watch: Watch) -> None:
@@ -293,7 +293,7 @@ def ending(watch: Watch, key: str) -> tuple[str, str]:
 
 def test_a_step_is_found_adapted_to_and_still_told(stepped: Watch) -> None:
     """The trailing reference takes it for normal in the end; the score beside it and the end of the alert do not."""
-    report = evaluation.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
+    report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     assert report["delay"].status == "ok"
     assert kl(report, "delay") < 0.1
     assert away(stepped, STEP + STAYS - 1) == pytest.approx(away(stepped, STEP), rel=0.3)
@@ -313,7 +313,7 @@ def test_its_end_is_told_in_the_same_words(stepped: Watch) -> None:
 def test_frozen_and_empty_columns_stay_in_sight(stepped: Watch) -> None:
     """On the fortieth day as on the first."""
     for number in (STEP, STEP + STAYS - 1):
-        report = evaluation.recall(stepped, days(stepped, number, number)[0])
+        report = evaluate.recall(stepped, days(stepped, number, number)[0])
         found = {(finding.column, finding.kind): finding.message for finding in report.findings if finding.column}
         frozen = found["carrier", "frozen"]
         assert frozen == "column carrier: one value ('AA') in every row, where the baseline had 3"
@@ -324,7 +324,7 @@ def test_frozen_and_empty_columns_stay_in_sight(stepped: Watch) -> None:
 
 def test_lost_rows_stay_in_sight(stepped: Watch) -> None:
     """As a finding of every window, and in the end of the alert."""
-    report = evaluation.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
+    report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     (adapted,) = [str(finding) for finding in report.findings if finding.kind == "adapted"]
     assert adapted == (
         "row count 100 against 400 in a window of the baseline of 2024-01-01 … 01-07: the reference has adapted"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from drift.errors import NotifyError
-from drift.pipeline import doctor, monitoring
+from drift.pipeline import doctor, run
 from drift.store.store import Store
 from drift.windows import Window
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
@@ -33,7 +33,7 @@ def home(tmp_path: Path, database_url: str) -> dict[str, Any]:
     (folder / "flights.yaml").write_text(monitor_text(SQL, detection="{min_rows: 100}"))
     watch = open_watch(database_url, warehouse, monitor_text(SQL, detection="{min_rows: 100}"))
     now = clock().replace(month=1, day=10)
-    monitoring.run_window(watch, watch.monitor.window.calendar.last_complete(now), clock=lambda: now)
+    run.run_window(watch, watch.monitor.window.calendar.last_complete(now), clock=lambda: now)
     return {
         "url": database_url,
         "folder": folder,

@@ -13,12 +13,12 @@ import pytest
 from drift.alerts.alerts import PAGED
 from drift.config.overrides import with_settings
 from drift.errors import StoreError
-from drift.pipeline import evaluation, monitoring
+from drift.pipeline import evaluate, run
+from drift.pipeline.context import Watch, binning_key
 from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
-from drift.pipeline.watch import Watch, binning_key
 from drift.store.store import Store
 from tests.cli.test_commands import runner
-from tests.pipeline.test_monitoring import dump
+from tests.pipeline.test_run import dump
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     watch = open_watch(f"sqlite:///{folder / 'drift.db'}", f"sqlite:///{warehouse}")
     calendar = watch.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
-    monitoring.backfill(watch, windows, clock=clock, page=True)
+    run.backfill(watch, windows, clock=clock, page=True)
     watch.store.close()
     warehouse.unlink()
     (folder / "monitors").mkdir()
@@ -163,7 +163,7 @@ def test_other_settings_say_what_a_run_under_them_would(watch: Watch, tmp_path: 
         copy(watch, empty)
         again = Watch(monitor, empty, no_source)
         windows, _ = windows_run(watch.store, monitor)
-        ran = [evaluation.evaluate_window(again, window, now=clock()) for window in windows]
+        ran = [evaluate.evaluate_window(again, window, now=clock()) for window in windows]
     found = replayed(watch, settings)
     assert said(found.reports) == said(ran)
     assert said(found.reports) != said(replayed(watch).reports)
@@ -248,7 +248,7 @@ def test_rejected_windows_are_replayed_as_such(tmp_path: Path) -> None:
     ran = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url, monitor_text(SQL, expectations=rule))
     calendar = ran.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
-    reports = monitoring.backfill(ran, windows, clock=clock)
+    reports = run.backfill(ran, windows, clock=clock)
     found = replayed(Watch(ran.monitor, ran.store, no_source))
     assert said(found.reports) == said(ran.store.load_reports("flights", since=windows[0].start))
     assert found.statuses["rejected"] == 1

@@ -13,7 +13,8 @@ import yaml
 from drift.config.monitor import parse_monitor
 from drift.config.overrides import with_settings
 from drift.errors import DriftError
-from drift.pipeline.planting import plant
+from drift.pipeline.context import Watch
+from drift.pipeline.fault_injection import plant
 from drift.pipeline.replay import Memory, replay, windows_run
 from drift.pipeline.tuning import (
     MUTED,
@@ -28,10 +29,9 @@ from drift.pipeline.tuning import (
     tune,
     with_floor,
 )
-from drift.pipeline.watch import Watch
 from tests.cli.test_commands import runner
-from tests.pipeline.test_monitoring import dump
 from tests.pipeline.test_replay import no_source, replayed, stored, watch
+from tests.pipeline.test_run import dump
 from tests.support.flights import SQL, monitor_text
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError
-from drift.pipeline import evaluation, monitoring
+from drift.pipeline import evaluate
+from drift.pipeline import run as runs
 from drift.pipeline.replay import Memory, replay
 from drift.profiles import counting, segments
 from drift.profiles.binning import BOOLEAN, NumericBinning
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.windows import Window
@@ -224,7 +225,7 @@ def late_in(frame: pd.DataFrame, carrier: str | None, days: range) -> pd.DataFra
 
 def run(watch: Watch, last: int, jobs: int = 1) -> list[Report]:
     """Run the days up to one."""
-    return monitoring.backfill(watch, windows(watch, 0, last), clock=clock, jobs=jobs)
+    return runs.backfill(watch, windows(watch, 0, last), clock=clock, jobs=jobs)
 
 
 def test_what_drifts_in_one_segment_alone_is_told_there(opened: Callable[..., Watch]) -> None:
@@ -257,7 +258,7 @@ def test_stored_and_read_back(opened: Callable[..., Watch]) -> None:
     watch = opened(late_in(rows(12, 1200), "DL", range(10, 12)))
     reports = run(watch, 11)
     window = windows(watch, 11, 11)[0]
-    stored = evaluation.recall(watch, window)
+    stored = evaluate.recall(watch, window)
     assert stored.to_dict() == replace(reports[-1], label=stored.label).to_dict()
     binnings = watch.store.active_baseline("flights")
     loaded = watch.store.load_profiles("flights", windows(watch, 0, 11), binnings, watch.segmentations())
@@ -265,7 +266,7 @@ def test_stored_and_read_back(opened: Callable[..., Watch]) -> None:
         for name, histogram in profile.histograms.items():
             mine = [part.histograms[name].counts for part in profile.segments.values()]
             assert np.sum(mine, axis=0).tolist() == histogram.counts.tolist()
-    again = monitoring.backfill(watch, [window], clock=clock, force=True)[0]
+    again = runs.backfill(watch, [window], clock=clock, force=True)[0]
     assert again.to_dict() == reports[-1].to_dict()
     found = replay(watch, Memory(watch.store), windows(watch, 0, 11))
     assert [one.to_dict() for one in found.reports] == [one.to_dict() for one in reports]
@@ -289,7 +290,7 @@ def test_segments_asked_for_later_are_counted_then(opened: Callable[..., Watch],
         f"sqlite:///{tmp_path / 'warehouse.db'}",
         monitor_text(SQL, segments="[carrier, late]", detection=JUDGED),
     )
-    report = monitoring.run_window(later, windows(later, 9, 9)[0], clock=clock).report
+    report = runs.run_window(later, windows(later, 9, 9)[0], clock=clock).report
     assert set(report.segments) == {"carrier=AA", "carrier=B6", "carrier=DL", "late=false", "late=true"}
     assert all(one.n_reference for one in report.segments.values())
     assert later.store.baselines("flights") == before

@@ -11,7 +11,7 @@ import pytest
 from drift.config.monitor import Detection
 from drift.detection.reports import Report
 from drift.errors import StoreError
-from drift.pipeline.comparison import assess
+from drift.pipeline.compare import assess
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Profile, Summary

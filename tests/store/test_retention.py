@@ -9,7 +9,7 @@ import pytest
 
 from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
-from drift.pipeline import monitoring
+from drift.pipeline import run
 from drift.store import retention, schema
 from drift.store.store import Store
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
@@ -18,7 +18,7 @@ from tests.support.store_samples import dump
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
 DAYS = 24
 
@@ -32,7 +32,7 @@ def watch(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> 
     opened = open_watch(database_url, warehouse, text)
     calendar = opened.monitor.window.calendar
     start = datetime(2024, 1, 8, 5, tzinfo=UTC)
-    monitoring.backfill(opened, list(calendar.between(start, start + timedelta(days=DAYS - 7))), clock=clock)
+    run.backfill(opened, list(calendar.between(start, start + timedelta(days=DAYS - 7))), clock=clock)
     return opened
 
 
@@ -50,12 +50,12 @@ def test_a_dry_run_says_what_goes_and_takes_nothing(watch: Watch) -> None:
 def test_the_next_run_does_not_see_what_was_forgotten(watch: Watch, tmp_path: Path) -> None:
     """The newest window is judged as before, and so is the one after it: from what stayed, without the source."""
     window = watch.monitor.window.calendar.starting(datetime(2024, 1, 24, 5, tzinfo=UTC))
-    report = monitoring.run_window(watch, window, clock=clock).report
+    report = run.run_window(watch, window, clock=clock).report
     pruned = retention.prune(watch.store, "1d", now=datetime(2024, 2, 20, tzinfo=UTC))
     assert pruned.rows["profile"] > 0
     assert pruned.kept
     (tmp_path / "warehouse.db").unlink()
-    again = monitoring.run_window(watch, window, clock=clock)
+    again = run.run_window(watch, window, clock=clock)
     assert again.profiled == 0
     assert again.report.to_dict() == report.to_dict()
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
-from drift.pipeline.watch import Watch
+from drift.pipeline.context import Watch
 from drift.store.store import Store
 
 if TYPE_CHECKING:

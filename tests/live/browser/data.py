@@ -15,8 +15,8 @@ from pathlib import Path
 
 from drift.cli import demo
 from drift.config.monitor import load_monitor
-from drift.pipeline import monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import run as runs
+from drift.pipeline.context import Watch
 from drift.store import migrations
 from drift.store.schema import metadata
 from drift.store.store import Store
@@ -56,8 +56,8 @@ def year(folder: Path) -> None:
             calendar = watch.monitor.window.calendar
             windows = calendar.between(calendar.starting(demo.FIRST).start, calendar.starting(last).end)
             run = list(windows)
-            monitoring.backfill(watch, run[:-1], clock=lambda: datetime.now(UTC))
-            monitoring.run_window(watch, run[-1], clock=lambda: datetime.now(UTC), url="http://127.0.0.1:9/log")
+            runs.backfill(watch, run[:-1], clock=lambda: datetime.now(UTC))
+            runs.run_window(watch, run[-1], clock=lambda: datetime.now(UTC), url="http://127.0.0.1:9/log")
         part.rename(path)
 
 

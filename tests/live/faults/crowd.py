@@ -13,8 +13,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 from drift.config.monitor import parse_monitor
-from drift.pipeline import monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import run as runs
+from drift.pipeline.context import Watch
 from drift.store.store import Store
 from tests.live.faults import work
 
@@ -68,7 +68,7 @@ def run(setting: work.Setting, name: str, number: int) -> None:
     """Run a day of a monitor."""
     watch = named(setting, name)
     with watch.store:
-        monitoring.run_window(watch, work.day(watch, number), clock=setting.clock)
+        runs.run_window(watch, work.day(watch, number), clock=setting.clock)
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift.pipeline import alerting, evaluation, monitoring
+from drift.pipeline import evaluate, notify
+from drift.pipeline import run as runs
 from drift.store import store
 from tests.live.faults import work
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.live.faults.work import Setting
 
-STAGES = {module.__file__ for module in (alerting, evaluation, monitoring, store)}
+STAGES = {module.__file__ for module in (notify, evaluate, runs, store)}
 
 
 class Points:

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
 from drift.errors import SourceError, SourceUnreachable
-from drift.pipeline import monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import run
+from drift.pipeline.context import Watch
 from drift.store.store import Store
 from tests.live.faults import work
 
@@ -82,7 +82,7 @@ def run_days(results: str, text: str, days: list[int]) -> None:
     watch = Watch(parse_monitor(text), Store.open(results, create=True), lambda name: name)
     with watch.store:
         for number in days:
-            monitoring.run_window(watch, work.day(watch, number), clock=lambda: work.NOW)
+            run.run_window(watch, work.day(watch, number), clock=lambda: work.NOW)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.002, 0.5, 0.999])
@@ -129,7 +129,7 @@ def test_rows_that_came_late_are_counted_when_the_window_is_read_again(
 def _run(setting: work.Setting, number: int, *, force: bool = False) -> None:
     watch = setting.watch()
     with watch.store:
-        monitoring.run_window(watch, work.day(watch, number), clock=setting.clock, force=force)
+        run.run_window(watch, work.day(watch, number), clock=setting.clock, force=force)
 
 
 @pytest.mark.parametrize("change", ["dropped", "added", "retyped"])

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
-from drift.pipeline import monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import run
+from drift.pipeline.context import Watch
 from drift.store.store import Store
 from tests.live.faults import work
 
@@ -61,12 +61,12 @@ def test_every_row_of_a_short_or_long_day_is_counted_once(tmp_path: Path, every:
             calendar = watch.monitor.window.calendar
             windows = list(calendar.between(change - around, change + around))
             # The bins are fitted on the same windows either way.
-            monitoring.prepare(watch, windows, now=work.NOW)
+            run.prepare(watch, windows, now=work.NOW)
             if one_by_one:
                 for window in windows:
-                    monitoring.run_window(watch, window, clock=lambda: work.NOW)
+                    run.run_window(watch, window, clock=lambda: work.NOW)
             else:
-                monitoring.backfill(watch, windows, clock=lambda: work.NOW, page=True)
+                run.backfill(watch, windows, clock=lambda: work.NOW, page=True)
             counted = {row["window_start"]: row for row in store.reports("calls", 1000)}
             assert sum(row["n_current"] for row in counted.values()) == 40 * len(
                 [i for i in range(hours) if any(change - around + timedelta(hours=i) in w for w in windows)]
@@ -88,7 +88,7 @@ def test_a_clock_that_jumps_changes_times_of_writing_only(tmp_path: Path) -> Non
             setting = work.Setting(url, source, work.NOW + timedelta(days=jump))
             watch = setting.watch()
             with watch.store:
-                monitoring.run_window(watch, work.day(watch, number), clock=setting.clock)
+                run.run_window(watch, work.day(watch, number), clock=setting.clock)
     calm, jumping = map(work.contents, urls)
     kept = set(calm) - {"alert_event", "notification", "alert"}
     assert work.differences({n: calm[n] for n in kept}, {n: jumping[n] for n in kept}) == []

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
 from drift.errors import SourceError
-from drift.pipeline import alerting, monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import notify, run
+from drift.pipeline.context import Watch
 from drift.store import migrations, schema
 from drift.store.store import Store
 
@@ -118,7 +118,7 @@ def upgrade(setting: Setting) -> None:
 def _run(setting: Setting, number: int) -> None:
     watch = setting.watch()
     with watch.store:
-        monitoring.run_window(watch, day(watch, number), clock=setting.clock)
+        run.run_window(watch, day(watch, number), clock=setting.clock)
 
 
 def first(setting: Setting) -> None:
@@ -136,7 +136,7 @@ def failure(setting: Setting) -> None:
     watch = opened(setting.results, setting.source + ".gone", gated=setting.gated)
     with watch.store:
         try:
-            monitoring.run_window(watch, day(watch, INCIDENT), clock=setting.clock)
+            run.run_window(watch, day(watch, INCIDENT), clock=setting.clock)
         except SourceError:
             return
         raise AssertionError("the source was there")
@@ -147,14 +147,14 @@ def backfill(setting: Setting) -> None:
     watch = setting.watch()
     with watch.store:
         windows = [day(watch, number) for number in (INCIDENT - 1, INCIDENT, INCIDENT + 1)]
-        monitoring.backfill(watch, windows, clock=setting.clock, page=True)
+        run.backfill(watch, windows, clock=setting.clock, page=True)
 
 
 def answer(setting: Setting) -> None:
     """Acknowledge every open alert."""
     with Store.open(setting.results) as store:
         for alert in store.alerts("flights", ["open"]):
-            alerting.answer(store, alert, "acknowledge", by="ada", now=setting.now, comment="looking")
+            notify.answer(store, alert, "acknowledge", by="ada", now=setting.now, comment="looking")
 
 
 def prune(setting: Setting) -> None:

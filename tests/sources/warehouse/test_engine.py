@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import SourceError
-from drift.pipeline import monitoring
+from drift.pipeline import run
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.sources.time_filter import WindowFilter
@@ -45,7 +45,7 @@ from tests.support.warehouses import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
 NEW_YORK = Calendar("1d", "America/New_York")
 DAY = NEW_YORK.starting(date(2013, 2, 8))
@@ -185,7 +185,7 @@ def backfilled(folder: Path, url: str, engine: str, **keys: str) -> Watch:
     watch = open_watch(f"sqlite:///{folder / engine}.db", url, text)
     calendar = watch.monitor.window.calendar
     days = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
-    monitoring.backfill(watch, days, clock=clock, page=True)
+    run.backfill(watch, days, clock=clock, page=True)
     return watch
 
 
@@ -222,7 +222,7 @@ def test_a_monitor_on_duckdb_needs_no_sqlalchemy(tmp_path: Path) -> None:
     )
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", ducks.url, text)
     calendar = watch.monitor.window.calendar
-    reports = monitoring.backfill(watch, [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)], clock=clock)
+    reports = run.backfill(watch, [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)], clock=clock)
     assert [v.feature for v in reports[-1].drifting] == ["delay"]
     assert reports[-1].n_current == 400
     assert [v.feature for v in reports[-1].segments["late=false"].drifting] == ["delay"]

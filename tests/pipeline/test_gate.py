@@ -9,8 +9,9 @@ import pytest
 
 from drift.config.monitor import parse_monitor
 from drift.errors import DriftError, SourceUnreachable
-from drift.pipeline import clearance, monitoring
-from drift.pipeline.watch import Watch
+from drift.pipeline import gate
+from drift.pipeline import run as runs
+from drift.pipeline.context import Watch
 from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -31,18 +32,18 @@ def watch(database_url: str, tmp_path: Path) -> Watch:
     watch = open_watch(database_url, warehouse)
     calendar = watch.monitor.window.calendar
     first, last = calendar.starting(date(2024, 1, 1)), calendar.starting(date(2024, 1, 11))
-    monitoring.backfill(watch, list(calendar.between(first.start, last.end)), clock=clock)
+    runs.backfill(watch, list(calendar.between(first.start, last.end)), clock=clock)
     return watch
 
 
 def run(watch: Watch, day: int) -> None:
     """Run a day of January."""
-    monitoring.run_window(watch, watch.monitor.window.calendar.starting(date(2024, 1, day)), clock=clock)
+    runs.run_window(watch, watch.monitor.window.calendar.starting(date(2024, 1, day)), clock=clock)
 
 
-def decide(watch: Watch, **options: Any) -> clearance.Clearance:
+def decide(watch: Watch, **options: Any) -> gate.Clearance:
     """Ask at the tests' time."""
-    return clearance.decide(watch.store, watch.name, **{"now": clock(), **options})
+    return gate.decide(watch.store, watch.name, **{"now": clock(), **options})
 
 
 def test_a_quiet_window_goes_on(watch: Watch) -> None:
@@ -96,7 +97,7 @@ def test_a_window_that_cannot_be_compared_is_no_result(watch: Watch) -> None:
 def test_an_unknown_monitor_is_an_error(watch: Watch) -> None:
     """A wrong name neither opens nor shuts anything."""
     with pytest.raises(DriftError, match=r"no monitor 'flight' was ever run on .*; there is: flights"):
-        clearance.decide(watch.store, "flight", now=clock(), no_result="pass")
+        gate.decide(watch.store, "flight", now=clock(), no_result="pass")
 
 
 def test_a_failed_source_is_no_result(watch: Watch) -> None:
@@ -123,5 +124,5 @@ def test_a_segment_stops_too(tmp_path: Path) -> None:
     watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, text)
     calendar = watch.monitor.window.calendar
     first, last = calendar.starting(date(2024, 1, 1)), calendar.starting(date(2024, 1, 12))
-    monitoring.backfill(watch, list(calendar.between(first.start, last.end)), clock=clock)
+    runs.backfill(watch, list(calendar.between(first.start, last.end)), clock=clock)
     assert decide(watch).found == ("delay in carrier=DL",)

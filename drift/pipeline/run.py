@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, cast
 from drift import logs
 from drift.alerts import alerts
 from drift.errors import DriftError, SourceError
-from drift.pipeline import alerting, evaluation, reading
-from drift.pipeline.freezing import ensure_baseline, sparing, usable
-from drift.pipeline.watch import Watch, binning_key
+from drift.pipeline import evaluate, notify
+from drift.pipeline import profile as profiling
+from drift.pipeline.context import Watch, binning_key
+from drift.pipeline.fit import ensure_baseline, sparing, usable
 from drift.store.cache import Session
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def validate(
 
 
 def _validate_one(watch: Watch, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
-    decision, outcomes = reading.examine(watch, snapshot)
+    decision, outcomes = profiling.examine(watch, snapshot)
     _save_gate(watch, window, decision, outcomes, now=now)
     return decision
 
@@ -121,7 +122,7 @@ def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
     """Read one window once, count it into cells, and store the counts."""
     binnings, by = watch.store.active_baseline(watch.name), watch.segmentations()
     snapshot = watch.opened.pop(window) if window in watch.opened else watch.snapshot(window)
-    profile = reading.count_window(watch, window, binnings, snapshot, by)
+    profile = profiling.count_window(watch, window, binnings, snapshot, by)
     gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
     _save_profile(watch, window, profile, binnings, by, gate=gate, now=now)
     return profile
@@ -186,11 +187,11 @@ def _run(
         for each in missing:
             with sparing(watch, each, [window]):
                 profile_window(watch, each, now=started)
-        report = evaluation.evaluate_window(watch, window, now=started)
-        transitions = alerting.notify_window(watch, report, now=started, page=page, run_url=url)
+        report = evaluate.evaluate_window(watch, window, now=started)
+        transitions = notify.notify_window(watch, report, now=started, page=page, run_url=url)
     except DriftError as error:
         watch.store.save_run_finished(watch.name, window, "error", clock(), error=str(error))
-        alerting.run_failed(watch, window, str(error), now=started, page=page, run_url=url)
+        notify.run_failed(watch, window, str(error), now=started, page=page, run_url=url)
         raise
     watch.store.save_run_finished(watch.name, window, run_status(report), clock(), reference=report.reference)
     return Outcome(report, transitions, len(missing))
@@ -235,7 +236,7 @@ def backfill(
     ordered = sorted(windows)
     binnings, by = watch.store.active_baseline(watch.name), watch.segmentations()
     tasks = _to_read(watch, ordered, force=force) if jobs > 1 else []
-    with reading.read_ahead(watch, tasks, binnings, by, jobs=jobs) as ahead:
+    with profiling.read_ahead(watch, tasks, binnings, by, jobs=jobs) as ahead:
         for window in ordered:
             session.begin(watch.remembered(window))
             try:
@@ -253,17 +254,17 @@ def backfill(
     return reports
 
 
-def _to_read(watch: Watch, windows: Sequence[Window], *, force: bool) -> list[reading.Task]:
+def _to_read(watch: Watch, windows: Sequence[Window], *, force: bool) -> list[profiling.Task]:
     """Return what a backfill has to read of its own windows."""
     gates = {} if force else watch.store.gates(watch.name, windows)
     missing = windows if force else uncounted(watch, windows)
-    return [reading.Task(w, gates.get(w.start)) for w in missing if gates.get(w.start) != "rejected"]
+    return [profiling.Task(w, gates.get(w.start)) for w in missing if gates.get(w.start) != "rejected"]
 
 
 def _store(
     watch: Watch,
     window: Window,
-    found: reading.Read | None,
+    found: profiling.Read | None,
     binnings: Mapping[str, Binning],
     by: Sequence[Segmentation],
     *,

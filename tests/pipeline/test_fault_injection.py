@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.pipeline.planting import FAULTS, WINDOWS, halved, nulls, plant, recall, shift, unseen
+from drift.pipeline.fault_injection import FAULTS, WINDOWS, halved, nulls, plant, recall, shift, unseen
 from drift.pipeline.replay import Memory, lead_of, replay, windows_run
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
 from tests.pipeline.test_replay import no_source, stored, watch
 
 if TYPE_CHECKING:
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.profiles.binning import Binning
 
 __all__ = ["no_source", "stored", "watch"]

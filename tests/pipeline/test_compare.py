@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from drift.config.monitor import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
-from drift.pipeline.comparison import compare, fit_options, schema_findings
+from drift.pipeline.compare import compare, fit_options, schema_findings
 from drift.profiles.fitting import SAMPLE
 
 if TYPE_CHECKING:

@@ -11,15 +11,16 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import DriftError, SourceError
-from drift.pipeline import alerting, evaluation, monitoring
-from tests.pipeline.test_monitoring import shifted
+from drift.pipeline import evaluate, notify
+from drift.pipeline import run as runs
+from tests.pipeline.test_run import shifted
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.alerts.alerts import Alert
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 LAST = 13
@@ -38,7 +39,7 @@ def warehouse(tmp_path: Path) -> str:
 def watch(tmp_path: Path, warehouse: str) -> Watch:
     """The monitor on it, all days but the last one run."""
     opened = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)
-    monitoring.backfill(opened, [nth(opened, i) for i in range(LAST)], clock=clock)
+    runs.backfill(opened, [nth(opened, i) for i in range(LAST)], clock=clock)
     return opened
 
 
@@ -56,7 +57,7 @@ def told(watch: Watch) -> list[dict[str, Any]]:
 
 def run(watch: Watch, day: int = LAST, **options: Any) -> None:
     """Run a day."""
-    monitoring.run_window(watch, nth(watch, day), clock=clock, **options)
+    runs.run_window(watch, nth(watch, day), clock=clock, **options)
 
 
 def only(watch: Watch) -> Alert:
@@ -99,17 +100,17 @@ def test_a_backfill_says_that_nobody_was_told(watch: Watch) -> None:
 
 def test_muted_then_told(watch: Watch) -> None:
     """A silence keeps everybody quiet; ended by hand, the clock tells what is still open, once."""
-    silence = alerting.mute(watch.store, "flights", "del*", reason="known", until=clock() + DAY, by="ada", now=clock())
-    assert alerting.muted(watch.store, "flights", now=clock()) == [silence]
+    silence = notify.mute(watch.store, "flights", "del*", reason="known", until=clock() + DAY, by="ada", now=clock())
+    assert notify.muted(watch.store, "flights", now=clock()) == [silence]
     run(watch)
     assert told(watch) == []
     assert only(watch).untold.startswith("muted: del* by ada until 2024-06-02 12:00 UTC: known")
-    assert alerting.remind(watch, now=clock() + HOUR).pages == ()
-    ended = alerting.unmute(watch.store, silence.id, by="bob", now=clock() + HOUR)
-    assert alerting.muted(watch.store, now=clock() + HOUR) == []
-    assert alerting.muted(watch.store, now=clock() + HOUR, everything=True) == [ended]
+    assert notify.remind(watch, now=clock() + HOUR).pages == ()
+    ended = notify.unmute(watch.store, silence.id, by="bob", now=clock() + HOUR)
+    assert notify.muted(watch.store, now=clock() + HOUR) == []
+    assert notify.muted(watch.store, now=clock() + HOUR, everything=True) == [ended]
     for _ in range(2):
-        alerting.remind(watch, now=clock() + 2 * HOUR)
+        notify.remind(watch, now=clock() + 2 * HOUR)
     (message,) = told(watch)
     assert message["alerts"][0]["reason"].startswith("not told before (muted: del* by ada")
     assert message["features"]["delay"]["kl"] > 0.1
@@ -118,15 +119,15 @@ def test_muted_then_told(watch: Watch) -> None:
 def test_a_silence_that_is_not_there(watch: Watch) -> None:
     """Whoever ends it is told so."""
     with pytest.raises(DriftError, match="no silence 'x'"):
-        alerting.unmute(watch.store, "x", by="ada", now=clock())
+        notify.unmute(watch.store, "x", by="ada", now=clock())
 
 
 def test_answers_are_written_with_who_and_why(watch: Watch) -> None:
     """Acknowledged, snoozed, resolved: each a line of the diary."""
     run(watch)
-    alert = alerting.answer(watch.store, only(watch), "acknowledge", by="ada", now=clock(), comment="on it")
-    alert = alerting.answer(watch.store, alert, "snooze", by="bob", now=clock(), until=clock() + DAY)
-    alerting.answer(watch.store, alert, "resolve", by="eve", now=clock())
+    alert = notify.answer(watch.store, only(watch), "acknowledge", by="ada", now=clock(), comment="on it")
+    alert = notify.answer(watch.store, alert, "snooze", by="bob", now=clock(), until=clock() + DAY)
+    notify.answer(watch.store, alert, "resolve", by="eve", now=clock())
     diary = [(e.transition, e.actor, e.reason) for e in watch.store.alert_events(alert.id)][1:]
     assert diary == [
         ("acknowledged", "ada", "on it"),
@@ -139,11 +140,11 @@ def test_maintenance_of_the_monitor(tmp_path: Path, warehouse: str) -> None:
     """What the file says keeps everybody quiet at that time, by the monitor's own clock."""
     keys = '{routes: [{to: ops}], maintenance: [{weekly: "sat 07:00-09:00", reason: reload}]}'
     watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, alerts=keys))
-    monitoring.backfill(watch, [nth(watch, i) for i in range(LAST)], clock=clock)
+    runs.backfill(watch, [nth(watch, i) for i in range(LAST)], clock=clock)
     run(watch)
     assert only(watch).untold == "maintenance: until 2024-06-01 09:00 EDT: reload"
     assert told(watch) == []
-    alerting.remind(watch, now=clock() + timedelta(minutes=61))
+    notify.remind(watch, now=clock() + timedelta(minutes=61))
     assert len(told(watch)) == 1
 
 
@@ -194,34 +195,34 @@ def test_a_late_success_stands_where_it_belongs(watch: Watch) -> None:
 def test_what_is_pending_is_shown(watch: Watch) -> None:
     """A feature that drifts, and has not lasted: no alert yet, and no secret either."""
     reason = "1 of the 2 windows it takes: corrected KL 0.02 ≥ warning 0.01"
-    report = evaluation.recall(watch, nth(watch, LAST - 1))
+    report = evaluate.recall(watch, nth(watch, LAST - 1))
     verdicts = [replace(v, severity="warning", reason=reason) if v.feature == "late" else v for v in report.verdicts]
     watch.store.save_report("flights", replace(report, verdicts=verdicts), clock())
-    (seen,) = alerting.pending(watch)
+    (seen,) = notify.pending(watch)
     assert (seen.key, seen.severity, seen.reason) == ("drift:late", "warning", reason)
     assert watch.store.alerts("flights") == []
 
 
 def test_nothing_is_pending_before_the_first_window(tmp_path: Path, warehouse: str) -> None:
     """Where nothing was evaluated nothing is said."""
-    assert alerting.pending(open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)) == []
+    assert notify.pending(open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)) == []
 
 
 def test_a_route_can_be_tried_out(watch: Watch, tmp_path: Path) -> None:
     """A message arrives, and neither the alerts nor the outbox know of it."""
     inbox = tmp_path / "inbox.jsonl"
-    alerting.try_route(watch.monitor, "ops", lambda _: inbox.as_uri(), by="ada", now=clock())
+    notify.try_route(watch.monitor, "ops", lambda _: inbox.as_uri(), by="ada", now=clock())
     (line,) = inbox.read_text().splitlines()
     assert json.loads(line)["title"] == "flights: TEST of route ops"
     assert told(watch) == []
     with pytest.raises(DriftError, match="flights has no route 'pager'; it has: ops"):
-        alerting.try_route(watch.monitor, "pager", lambda _: inbox.as_uri(), by="ada", now=clock())
+        notify.try_route(watch.monitor, "pager", lambda _: inbox.as_uri(), by="ada", now=clock())
 
 
 def test_a_reminder_without_a_report(watch: Watch) -> None:
     """What is critical is repeated by the clock, with the newest report there is."""
     run(watch)
     later: datetime = clock() + DAY
-    assert [p.event.transition for p in alerting.remind(watch, now=later).pages] == ["repeated"]
-    assert alerting.remind(watch, now=later).pages == ()
-    assert evaluation.recall(watch, nth(watch, LAST)).label in told(watch)[-1]["window"]["label"]
+    assert [p.event.transition for p in notify.remind(watch, now=later).pages] == ["repeated"]
+    assert notify.remind(watch, now=later).pages == ()
+    assert evaluate.recall(watch, nth(watch, LAST)).label in told(watch)[-1]["window"]["label"]

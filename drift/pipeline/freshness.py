@@ -1,7 +1,7 @@
 """Arrival: whether the rows of a window have come, and how long to wait for them.
 
 A run that begins before its data have come finds an empty window. With a `Wait` it looks again, and in the end says
-`no data by …`, which is a status of the run, an alert, and no result for whatever follows (`drift.pipeline.clearance`).
+`no data by …`, which is a status of the run, an alert, and no result for whatever follows (`drift.pipeline.gate`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from drift.windows import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 NO_DATA = "no_data"

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from drift.pipeline import freezing, monitoring
+from drift.pipeline import fit, run
 from tests.support.flights import clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
 
 
 def backfill(watch: Watch, first: int, last: int) -> list[Report]:
     """Run those days."""
-    return monitoring.backfill(watch, days(watch, first, last), clock=clock)
+    return run.backfill(watch, days(watch, first, last), clock=clock)
 
 
 def test_a_type_that_changes_within_the_first_reference(tmp_path: Path) -> None:
@@ -54,6 +54,6 @@ def test_a_new_baseline_is_a_new_version(tmp_path: Path) -> None:
     write_sql(rows(6), f"sqlite:///{tmp_path / 'warehouse.db'}")
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", f"sqlite:///{tmp_path / 'warehouse.db'}")
     backfill(watch, 4, 5)
-    freezing.fit_bins(watch, days(watch, 2, 5), now=clock(), by="ada", reason="a new model", new=True)
+    fit.fit_bins(watch, days(watch, 2, 5), now=clock(), by="ada", reason="a new model", new=True)
     versions = {(row["feature"], row["version"]) for row in watch.store.baseline_rows("flights")}
     assert {("delay", 1), ("delay", 2)} <= versions

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drift.alerts.silences import Silence
     from drift.config.monitor import Monitor
     from drift.detection.scores import Verdict
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.store.store import Store
     from drift.windows import Window
 

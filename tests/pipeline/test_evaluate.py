@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drift.errors import StoreError
-from drift.pipeline import evaluation, monitoring
+from drift.pipeline import evaluate, run
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
     Open = Callable[..., Watch]
@@ -45,7 +45,7 @@ def windows(watch: Watch, first: int, last: int) -> list[Window]:
 
 def backfill(watch: Watch, last: int) -> list[Report]:
     """Run the days up to one."""
-    return monitoring.backfill(watch, windows(watch, 0, last), clock=clock)
+    return run.backfill(watch, windows(watch, 0, last), clock=clock)
 
 
 def day_of(frame: pd.DataFrame, number: int) -> pd.Series:
@@ -91,7 +91,7 @@ def test_what_is_stored_is_what_was_said(opened: Open) -> None:
     frame.loc[day_of(frame, 19), "delay"] += 8
     watch = opened(frame)
     said = backfill(watch, 19)[-1]
-    again = evaluation.recall(watch, windows(watch, 19, 19)[0])
+    again = evaluate.recall(watch, windows(watch, 19, 19)[0])
     assert said["delay"].score is not None
     assert said["delay"].score.cell is not None
     assert again.to_dict() == said.to_dict()
@@ -150,7 +150,7 @@ def test_a_single_run_waits_for_no_whole_reference(opened: Open) -> None:
     """On schedule the bins are fitted as soon as there are `min_windows`."""
     watch = opened(rows(12))
     for window in windows(watch, 0, 3):
-        monitoring.run_window(watch, window, clock=clock)
+        run.run_window(watch, window, clock=clock)
     (row, *_) = watch.store.baselines("flights").values()
     first, *_, last = windows(watch, 0, 2)
     assert (row["fitted_from"], row["fitted_to"]) == (first.start, last.end)
@@ -160,4 +160,4 @@ def test_a_window_never_run_cannot_be_recalled(opened: Open) -> None:
     """The error says how to run it."""
     watch = opened(rows(3))
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-02"):
-        evaluation.recall(watch, windows(watch, 1, 1)[0])
+        evaluate.recall(watch, windows(watch, 1, 1)[0])

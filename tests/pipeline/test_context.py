@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from drift.errors import SourceError
-from drift.pipeline import baselines, monitoring
-from drift.pipeline.watch import MOST_TOTALS, Baseline, binning_key
+from drift.pipeline import baselines, run
+from drift.pipeline.context import MOST_TOTALS, Baseline, binning_key
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram, Profile
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
@@ -18,7 +18,7 @@ from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, r
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 DAYS = 12
@@ -117,7 +117,7 @@ def test_windows_without_rows_are_asked_for_once(tmp_path: Path, warehouse: str)
     watch = opened(tmp_path, warehouse)
     empty = [day(watch, i) for i in (-2, -1)]
     for _ in range(2):
-        assert monitoring.validate(watch, empty, [], now=clock()) == {}
+        assert run.validate(watch, empty, [], now=clock()) == {}
     assert watch.empty == set(empty)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from drift.errors import DriftError
-from drift.pipeline.watch import Watch
+from drift.pipeline.context import Watch
 from drift.profiles import segments
 from drift.profiles.counting import count
 from drift.sources import validation

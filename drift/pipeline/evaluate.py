@@ -11,7 +11,7 @@ from drift.detection import findings as standing
 from drift.detection import reference as references
 from drift.detection.reports import Finding, Report
 from drift.errors import StoreError
-from drift.pipeline import comparison
+from drift.pipeline import compare
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
 from drift.store.schema import WHOLE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.pipeline.watch import Baseline, Watch
+    from drift.pipeline.context import Baseline, Watch
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
     from drift.windows import Window
@@ -90,7 +90,7 @@ def _evaluate(watch: Watch, window: Window) -> Report:
                 before, chosen = _composed(watch, mine, critical)
                 parts.append(_part(watch, window, replace(head, segment=segment), mine, before, own))
                 sides.append((mine, chosen))
-    assessed = comparison.assess_together(parts, detection=monitor.detection, watched=monitor.features)
+    assessed = compare.assess_together(parts, detection=monitor.detection, watched=monitor.features)
     report, *others = (
         _beside_the_baseline(watch, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
     )
@@ -139,11 +139,11 @@ def _composed(
 
 def _part(
     watch: Watch, window: Window, head: Report, known: _Recorded, reference: Profile, features: Sequence[str]
-) -> comparison.Part:
+) -> compare.Part:
     """Return what is assessed by itself, with what is remembered of it."""
     remembered = watch.monitor.detection.remembered
     history = watch.store.history(watch.name, features, before=window.start, limit=remembered, segment=known.segment)
-    return comparison.Part(head, reference, known.current, features, history, known.remembered)
+    return compare.Part(head, reference, known.current, features, history, known.remembered)
 
 
 def _recorded(
@@ -155,7 +155,7 @@ def _recorded(
     remembered = watch.remembered(window)
     wanted = {window, *(w for some in (*held_against.values(), *fixed.values(), remembered) for w in some)}
     loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings, segmentations)
-    stored = {p.window: (comparison.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
+    stored = {p.window: (compare.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
     rejected = "rejected" not in watch.monitor.reference.exclude
 
     def may_be_used(windows: Iterable[Window]) -> list[Profile]:

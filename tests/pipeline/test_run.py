@@ -14,15 +14,16 @@ import sqlalchemy as sa
 
 from drift.cli.demo import resource
 from drift.errors import SourceError, StoreError
-from drift.pipeline import alerting, evaluation, freezing, monitoring
-from tests.pipeline.test_comparison import kl
+from drift.pipeline import evaluate, fit, notify
+from drift.pipeline import run as runs
+from tests.pipeline.test_compare import kl
 from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 LAST = 13
@@ -66,7 +67,7 @@ def backfill(
     watch: Watch, first: int = 0, last: int = LAST, *, force: bool = False, page: bool = False
 ) -> list[Report]:
     """Run those days."""
-    return monitoring.backfill(watch, days(watch, first, last), clock=clock, force=force, page=page)
+    return runs.backfill(watch, days(watch, first, last), clock=clock, force=force, page=page)
 
 
 def test_a_shift_is_found_on_its_day_and_alerted(watch: Watch) -> None:
@@ -100,7 +101,7 @@ def test_running_again_changes_nothing(watch: Watch) -> None:
     backfill(watch, page=True)
     before = dump(watch)
     for window in days(watch, LAST - 2, LAST):
-        monitoring.run_window(watch, window, clock=clock)
+        runs.run_window(watch, window, clock=clock)
     backfill(watch, page=True, force=True)
     assert dump(watch) == before
 
@@ -114,18 +115,18 @@ def test_each_stage_twice_changes_nothing(watch: Watch) -> None:
     def stage(name: str) -> None:
         match name:
             case "plan":
-                monitoring.plan(watch, window, now=now)
+                runs.plan(watch, window, now=now)
             case "validate":
-                monitoring.validate(watch, [window], [window], now=now)
+                runs.validate(watch, [window], [window], now=now)
             case "baseline":
-                freezing.ensure_baseline(watch, window, now=now)
+                fit.ensure_baseline(watch, window, now=now)
             case "profile":
-                monitoring.profile_window(watch, window, now=now)
+                runs.profile_window(watch, window, now=now)
             case "evaluate":
-                evaluation.evaluate_window(watch, window, now=now)
+                evaluate.evaluate_window(watch, window, now=now)
             case "notify":
-                report = evaluation.evaluate_window(watch, window, now=now)
-                alerting.notify_window(watch, report, now=now)
+                report = evaluate.evaluate_window(watch, window, now=now)
+                notify.notify_window(watch, report, now=now)
 
     for name in ("plan", "validate", "baseline", "profile", "evaluate", "notify"):
         stage(name)
@@ -137,13 +138,13 @@ def test_each_stage_twice_changes_nothing(watch: Watch) -> None:
 def test_windows_are_read_once(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backfill counts each window once, however many references it is part of."""
     counted: list[str] = []
-    real = monitoring.profile_window
+    real = runs.profile_window
 
     def spy(watch: Watch, window: Window, **options: object) -> object:
         counted.append(window.key)
         return real(watch, window, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(monitoring, "profile_window", spy)
+    monkeypatch.setattr(runs, "profile_window", spy)
     backfill(watch)
     backfill(watch)
     assert sorted(counted) == sorted({w.key for w in days(watch, 0, LAST)})
@@ -203,7 +204,7 @@ def test_a_rejected_window_is_recorded_and_never_a_reference(tmp_path: Path) -> 
     )
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url, text)
     reports = backfill(watch, page=True)
-    assert [monitoring.run_status(r) for r in reports[9:12]] == ["ok", "rejected", "ok"]
+    assert [runs.run_status(r) for r in reports[9:12]] == ["ok", "rejected", "ok"]
     assert reports[10].verdicts == []
     assert "6 of 7 windows" in reports[11].reference
     window = days(watch, 10, 10)[0]
@@ -310,7 +311,7 @@ def test_a_broken_file_fails_its_own_window_alone(tmp_path: Path, harm: str, bro
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text)
     said: dict[Window, object] = {}
     windows = days(watch, 0, 8)
-    reports = monitoring.backfill(watch, windows, clock=clock, progress=said.__setitem__)
+    reports = runs.backfill(watch, windows, clock=clock, progress=said.__setitem__)
     assert [w for w in windows if w not in {r.window for r in reports}] == [windows[broken]]
     assert {r.status for r in reports[-2:]} == {"ok"}
     error = str(said[windows[broken]])
@@ -320,7 +321,7 @@ def test_a_broken_file_fails_its_own_window_alone(tmp_path: Path, harm: str, bro
     assert run is not None
     assert (run["status"], run["error"]) == ("error", error)
     path.write_bytes(whole)
-    assert monitoring.run_window(watch, windows[broken], clock=clock).report.n_current == 400
+    assert runs.run_window(watch, windows[broken], clock=clock).report.n_current == 400
 
 
 def test_folders_that_say_when_are_no_features(tmp_path: Path) -> None:
@@ -375,7 +376,7 @@ def test_a_missing_table_is_an_error_and_a_recorded_run(tmp_path: Path, warehous
     text = monitor_text("{connection: warehouse, table: nope, time_column: day}")
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", warehouse, text)
     with pytest.raises(SourceError, match="nope"):
-        monitoring.run_window(watch, days(watch, LAST, LAST)[0], clock=clock)
+        runs.run_window(watch, days(watch, LAST, LAST)[0], clock=clock)
     (run,) = watch.store.runs("flights")
     assert run["status"] == "error"
     assert "nope" in run["error"]
@@ -386,20 +387,20 @@ def test_an_unreachable_warehouse_is_a_clear_error(tmp_path: Path) -> None:
     url = "postgresql+psycopg://drift:hunter2@127.0.0.1:1/warehouse"
     watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url)
     with pytest.raises(SourceError, match=r"127\.0\.0\.1") as caught:
-        monitoring.run_window(watch, days(watch, LAST, LAST)[0], clock=clock)
+        runs.run_window(watch, days(watch, LAST, LAST)[0], clock=clock)
     assert "hunter2" not in str(caught.value)
 
 
 def test_recalling_a_window_that_never_ran_says_what_to_do(watch: Watch) -> None:
     """The message is a command."""
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-14"):
-        evaluation.recall(watch, days(watch, LAST, LAST)[0])
+        evaluate.recall(watch, days(watch, LAST, LAST)[0])
 
 
 def test_a_recalled_report_is_the_stored_one(watch: Watch) -> None:
     """With the evidence, so that it still explains itself."""
     written = backfill(watch)[-1]
-    recalled = evaluation.recall(watch, days(watch, LAST, LAST)[0])
+    recalled = evaluate.recall(watch, days(watch, LAST, LAST)[0])
     assert recalled.explain("delay") == written.explain("delay")
     assert kl(recalled, "delay") == kl(written, "delay")
 
@@ -436,7 +437,7 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Watch:
     watch = open_watch(f"sqlite:///{folder / 'drift.db'}", "", head + source + before + after)
     calendar = watch.monitor.window.calendar
     windows = list(calendar.between(calendar.midnight(date(2013, 1, 1)), calendar.midnight(date(2014, 1, 1))))
-    monitoring.backfill(watch, windows, clock=clock)
+    runs.backfill(watch, windows, clock=clock)
     return watch
 
 
@@ -473,7 +474,7 @@ def test_without_its_nulls_the_blizzard_would_be_lost(year: Watch) -> None:
     """Dropping the missing cell, as peers do, takes 90 % of the day's KL: the blizzard *is* the nulls."""
     from drift.statistics.divergence import kl_divergence, smooth
 
-    report = evaluation.recall(year, year.monitor.window.calendar.starting(date(2013, 2, 8)))
+    report = evaluate.recall(year, year.monitor.window.calendar.starting(date(2013, 2, 8)))
     evidence = report.evidence["dep_delay"]
     dropped = kl_divergence(*smooth(evidence.current.counts[:-1], evidence.reference.counts[:-1]))
     assert kl(report, "dep_delay") > 1.2

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from drift import logs
 from drift.errors import SourceError, SourceUnreachable
-from drift.pipeline import comparison
+from drift.pipeline import compare
 from drift.profiles import segments
 from drift.profiles.fitting import fit
 from drift.profiles.kinds import family
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.profiles.binning import Binning
     from drift.sources.snapshot import Snapshot
     from drift.windows import Window
@@ -113,7 +113,7 @@ def fit_bins(
         columns |= watch.columns(snapshot)
     features = watch.features(columns)
     total = sum(rows for _, _, rows in filled)
-    options = comparison.fit_options(features, watch.monitor.features, salt=watch.name)
+    options = compare.fit_options(features, watch.monitor.features, salt=watch.name)
     inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.detection.verdicts import judge
-from drift.pipeline import evaluation
+from drift.pipeline import evaluate
 from drift.pipeline.replay import offline
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
@@ -216,7 +216,7 @@ def _score(
         changed[window] = (_with(stored[0], feature, histogram), stored[1])
     branch = memory.branch(first, changed)
     on = offline(replay.monitor, branch)
-    reports = [evaluation.evaluate_window(on, window, now=window.end) for window in windows]
+    reports = [evaluate.evaluate_window(on, window, now=window.end) for window in windows]
     scores = [score for report in reports if (score := report[feature].score) is not None]
     if len(scores) < WINDOWS:
         return None

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift.errors import ConfigError, WindowError
-from drift.pipeline import arrival, clearance, monitoring
-from drift.pipeline.arrival import Wait
+from drift.pipeline import freshness, gate
+from drift.pipeline import run as runs
+from drift.pipeline.freshness import Wait
 from tests.support.flights import clock, monitor_text, open_watch, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.watch import Watch
+    from drift.pipeline.context import Watch
     from drift.windows import Window
 
 
@@ -35,9 +36,9 @@ def day(watch: Watch, number: int) -> Window:
 def test_rows_that_came_are_there(watch: Watch) -> None:
     """Only the window without rows is missing, or with fewer than asked for."""
     windows = [day(watch, 4), day(watch, 5)]
-    assert arrival.missing(watch, windows, Wait()) == {windows[1]: "no rows"}
-    assert arrival.missing(watch, windows[:1], Wait(rows=401)) == {windows[0]: "400 rows of 401"}
-    assert arrival.missing(watch, windows[:1], Wait(rows=400)) == {}
+    assert freshness.missing(watch, windows, Wait()) == {windows[1]: "no rows"}
+    assert freshness.missing(watch, windows[:1], Wait(rows=401)) == {windows[0]: "400 rows of 401"}
+    assert freshness.missing(watch, windows[:1], Wait(rows=400)) == {}
 
 
 def test_a_file_is_waited_for_by_the_local_date(watch: Watch, tmp_path: Path) -> None:
@@ -45,39 +46,39 @@ def test_a_file_is_waited_for_by_the_local_date(watch: Watch, tmp_path: Path) ->
     window = day(watch, 4)
     wait = Wait(file=str(tmp_path / "date=%Y-%m-%d" / "_SUCCESS"))
     marker = tmp_path / "date=2024-01-04" / "_SUCCESS"
-    assert arrival.missing(watch, [window], wait) == {window: f"{marker} is not there"}
+    assert freshness.missing(watch, [window], wait) == {window: f"{marker} is not there"}
     marker.parent.mkdir()
     marker.touch()
-    assert arrival.missing(watch, [window], wait) == {}
+    assert freshness.missing(watch, [window], wait) == {}
 
 
 def test_a_source_that_is_not_there_yet_has_nothing_yet(tmp_path: Path) -> None:
     """No table, no partition, no folder: reasons to wait, not to fail; what comes is found."""
     sql = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", f"sqlite:///{tmp_path / 'none.db'}")
-    assert "no such SQLite database" in arrival.missing(sql, [day(sql, 1)], Wait())[day(sql, 1)]
+    assert "no such SQLite database" in freshness.missing(sql, [day(sql, 1)], Wait())[day(sql, 1)]
     text = monitor_text(f"{{files: '{tmp_path}/lake/date=*/*.parquet', time_column: day}}", name="lake")
     files = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", "", text)
-    assert arrival.missing(files, [day(files, 1)], Wait())
+    assert freshness.missing(files, [day(files, 1)], Wait())
     write_parquet(rows(1), tmp_path / "lake")
-    assert arrival.missing(files, [day(files, 1), day(files, 2)], Wait()) == {day(files, 2): "no rows"}
+    assert freshness.missing(files, [day(files, 1), day(files, 2)], Wait()) == {day(files, 2): "no rows"}
 
 
 def test_what_was_counted_is_there(watch: Watch, tmp_path: Path) -> None:
     """A source that has been emptied since makes nobody wait."""
     windows = [day(watch, number) for number in (1, 2, 3, 4)]
-    monitoring.backfill(watch, windows, clock=clock)
+    runs.backfill(watch, windows, clock=clock)
     write_sql(rows(0), f"sqlite:///{tmp_path / 'warehouse.db'}")
-    assert arrival.missing(watch, windows, Wait()) == {}
+    assert freshness.missing(watch, windows, Wait()) == {}
 
 
 def test_giving_up_is_a_status_of_the_run(watch: Watch) -> None:
     """It says by when, in the monitor's time zone, and what was missing."""
     window, deadline = day(watch, 5), datetime(2024, 1, 6, 8, tzinfo=UTC)
-    error = arrival.give_up(watch, {window: "no rows"}, deadline, now=clock())
+    error = freshness.give_up(watch, {window: "no rows"}, deadline, now=clock())
     (run,) = watch.store.runs(watch.name)
     assert error == "no data by 2024-01-06 03:00 EST: 2024-01-05: no rows"
-    assert (run["status"], run["error"]) == (arrival.NO_DATA, error)
-    decision = clearance.decide(watch.store, watch.name, now=clock())
+    assert (run["status"], run["error"]) == (freshness.NO_DATA, error)
+    decision = gate.decide(watch.store, watch.name, now=clock())
     assert str(decision) == f"flights 2024-01-05: stop: no result: {error}"
 
 
