@@ -14,15 +14,15 @@ import typer
 
 import drift
 from drift.cli.alerts import alerts_app
-from drift.cli.baselines import baseline_app
-from drift.cli.comparing import compare
+from drift.cli.baseline import baseline_app
+from drift.cli.compare import compare
 from drift.cli.database import db_app
-from drift.cli.gating import gate
+from drift.cli.gate import gate
 from drift.cli.monitors import backfill, check, explain, history, run, schema
 from drift.cli.operations import doctor, prune
-from drift.cli.replaying import replay, tune
-from drift.cli.serving import dashboard, demo
-from drift.cli.shared import print_error
+from drift.cli.options import print_error
+from drift.cli.replay import replay, tune
+from drift.cli.serve import dashboard, demo
 from drift.cli.starting import without_plugins
 from drift.errors import ConfigError, DriftError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.shared import (
+from drift.cli.options import (
     DATABASE,
     MONITORS,
     Database,
@@ -77,7 +77,7 @@ def alerts_list(
 
 
 def _list(database: str, monitor: str | None, *, everything: bool, as_json: bool) -> None:
-    from drift.cli.rendering import alerts_table
+    from drift.cli.tables import alerts_table
 
     found = open_store(database).alerts(monitor, None if everything else ["open", "acknowledged"])
     if as_json:
@@ -91,7 +91,7 @@ def _list(database: str, monitor: str | None, *, everything: bool, as_json: bool
 @alerts_app.command("show")
 def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATABASE) -> None:
     """Show the diary of one alert."""
-    from drift.cli.rendering import alert_diary
+    from drift.cli.tables import alert_diary
 
     store = open_store(database)
     found = _one_alert(store, alert)
@@ -263,7 +263,7 @@ def alerts_muted(
     monitor: ByMonitor = None, everything: Everything = False, as_json: Json = False, database: Database = DATABASE
 ) -> None:
     """List what is muted: by whom, until when and why."""
-    from drift.cli.rendering import silences_table
+    from drift.cli.tables import silences_table
     from drift.pipeline import notify
 
     at = now()
@@ -287,7 +287,7 @@ def alerts_test(
     folder: Folder = MONITORS,
 ) -> None:
     """Send a message over a route that says nothing but that it arrived."""
-    from drift.cli.shared import find_monitor
+    from drift.cli.options import find_monitor
     from drift.pipeline import notify
 
     if monitor is not None:
@@ -364,7 +364,7 @@ def alerts_undelivered(
     database: Database = DATABASE,
 ) -> None:
     """List the messages that were given up: to whom, and why."""
-    from drift.cli.rendering import notifications_table
+    from drift.cli.tables import notifications_table
 
     found = open_store(database).notifications(["dead", "pending"] if waiting else ["dead"], limit)
     if as_json:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.shared import DATABASE, Database, print_error
+from drift.cli.options import DATABASE, Database, print_error
 
 db_app = typer.Typer(help="The results database: create, migrate, look.", no_args_is_help=True)
 

@@ -167,7 +167,7 @@ def _watch(folder: Path) -> Watch:
 
 
 def _backfill(watch: Watch) -> None:
-    from drift.cli.rendering import progress
+    from drift.cli.tables import progress
     from drift.pipeline import run as runs
 
     calendar = watch.monitor.window.calendar
@@ -217,7 +217,7 @@ def _calendar() -> Any:
 
 
 def _show(out: Console, watch: Watch, folder: Path) -> None:
-    from drift.cli.rendering import report_table
+    from drift.cli.tables import report_table
     from drift.pipeline import evaluate
 
     report = evaluate.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.shared import (
+from drift.cli.options import (
     DATABASE,
     MONITORS,
     Database,
@@ -143,7 +143,7 @@ def backfill(
 ) -> None:
     """Run a monitor for every window from one date to another, oldest first."""
     import_special_functions()
-    from drift.cli.rendering import progress as progress_bar
+    from drift.cli.tables import progress as progress_bar
     from drift.pipeline import run as runs
 
     watch = open_watch(monitor, folder, database)
@@ -183,7 +183,7 @@ def history(
     database: Database = DATABASE,
 ) -> None:
     """Show the stored scores of a monitor, newest window last."""
-    from drift.cli.rendering import history_table
+    from drift.cli.tables import history_table
 
     watch = open_watch(monitor, folder, database)
     rows = watch.store.scores(watch.name, feature=feature, windows=last)
@@ -206,7 +206,7 @@ def explain(
     database: Database = DATABASE,
 ) -> None:
     """Show which cells of a feature moved in one window, and what each adds to its KL."""
-    from drift.cli.rendering import explanation
+    from drift.cli.tables import explanation
     from drift.pipeline import evaluate
 
     watch = open_watch(monitor, folder, database)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.shared import DATABASE, MONITORS, Database, Folder, Json, now, open_store, print_json, route
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, now, open_store, print_json, route
 
 
 def doctor(
@@ -18,7 +18,7 @@ def doctor(
     database: Database = DATABASE,
 ) -> None:
     """Look at everything an installation needs, and say what to do. Exits with 1 if something fails."""
-    from drift.cli.rendering import check_line
+    from drift.cli.tables import check_line
     from drift.config.connections import resolve_url
     from drift.pipeline import doctor as examination
 

@@ -134,7 +134,7 @@ def show(report: Report, *, as_json: bool) -> None:
     if as_json:
         print(report.to_json(indent=2))
         return
-    from drift.cli.rendering import report_table
+    from drift.cli.tables import report_table
 
     report_table(report)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from drift.cli.shared import DATABASE, Database, Day, FailOn, Json, moment, now, open_store, print_json
+from drift.cli.options import DATABASE, Database, Day, FailOn, Json, moment, now, open_store, print_json
 
 Choice = Literal["block", "pass"]
 

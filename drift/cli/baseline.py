@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from drift.cli.shared import (
+from drift.cli.options import (
     DATABASE,
     MONITORS,
     By,
@@ -34,7 +34,7 @@ def baseline_show(
     monitor: MonitorName, as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE
 ) -> None:
     """Show the binnings of a monitor: of each feature every version, what it was fitted on, who asked and why."""
-    from drift.cli.rendering import baseline_table
+    from drift.cli.tables import baseline_table
 
     watch = open_watch(monitor, folder, database)
     rows = watch.store.baseline_rows(watch.name)

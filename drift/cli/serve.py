@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.shared import DATABASE, MONITORS, Database, Folder, open_store
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, open_store
 
 
 def demo(

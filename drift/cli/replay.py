@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.shared import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_watch, print_json
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_watch, print_json
 from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def replay(
     from dataclasses import replace
 
     import_special_functions()
-    from drift.cli.rendering import replay_tables
+    from drift.cli.tables import replay_tables
     from drift.config.monitor import load_monitor
     from drift.config.overrides import adopt, read_settings, with_settings
     from drift.pipeline import replay as replays
@@ -72,7 +72,7 @@ def tune(
     import numpy as np
 
     import_special_functions()
-    from drift.cli.rendering import proposal_tables
+    from drift.cli.tables import proposal_tables
     from drift.pipeline import tuning
 
     watch = open_watch(monitor, folder, database)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.shared import Fail, Html, Json, exit_on, show, write_html
+from drift.cli.options import Fail, Html, Json, exit_on, show, write_html
 from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.cli.rendering import explanation, progress, report_table, sparkline
+from drift.cli.tables import explanation, progress, report_table, sparkline
 from drift.detection.evidence import Evidence
 from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram, Summary
