@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, get_current_context
 
-from drift.airflow import lineage
+from drift.airflow import openlineage
 from drift.airflow.connections import route_url
 from drift.airflow.failures import call_back, recording
 from drift.airflow.runs import clock, forced, from_keys, log_url, open_watch, pages, watched_windows
@@ -53,7 +53,7 @@ def outcome(report: Report, watch: Watch, status: str, *, told: int = 0) -> dict
     live = watch.store.alerts(report.monitor, ["open", "acknowledged"])
     return {
         "monitor": report.monitor,
-        "dataset": lineage.dataset(watch.monitor.source, watch.url, folder=str(Path.cwd())),
+        "dataset": openlineage.dataset(watch.monitor.source, watch.url, folder=str(Path.cwd())),
         "window": report.window.key if report.window else None,
         "label": report.label,
         "status": status,

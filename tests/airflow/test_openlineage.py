@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drift.airflow.lineage import dataset
+from drift.airflow.openlineage import dataset
 from drift.config.source import Source
 
 
