@@ -270,7 +270,7 @@ BACKFILL = """
 import json, sys, time
 started = time.perf_counter()
 from benchmarks.scale import Waiting
-from drift.cli import main
+from drift.cli.app import main
 waiting = Waiting()
 told, sys.argv = sys.argv[1], ["drift", *sys.argv[2:]]
 try:

@@ -160,7 +160,7 @@ def small(options: argparse.Namespace) -> None:
         {
             "`drift compare A B`": compare(*paths),
             "an interpreter that does nothing": python("pass"),
-            "`import drift.cli`": python("import drift.cli"),
+            "`import drift.cli.app`": python("import drift.cli.app"),
             "floor": python(FLOOR, *paths),
         },
         options.repeats,

@@ -126,7 +126,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(autouse=True)
 def close_stores() -> Iterator[None]:
-    """Give back the connections of every store that `tests.support.flights` opened: Python 3.13 warns of those left open."""
+    """Close every store that `tests.support.flights` opened: Python 3.13 warns of connections left open."""
     yield
     flights = sys.modules.get("tests.support.flights")
     for store in flights.OPENED if flights else ():

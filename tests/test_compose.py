@@ -191,7 +191,7 @@ def test_commands_exist(tmp_path: Path) -> None:
     """What a container starts is a case of the entry point, a command of Drift and its options, or one of Airflow."""
     import typer.main
 
-    from drift.cli import app
+    from drift.cli.app import app
 
     ours = typer.main.get_command(app)
     entrypoint = (ROOT / "docker" / "entrypoint").read_text()

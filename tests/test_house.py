@@ -65,7 +65,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_reading_a_monitor_loads_no_heavy_library() -> None:
-    """A DAG file is parsed every few seconds, so `drift.config.monitor` brings in none of the libraries that compute."""
+    """A DAG file is parsed every few seconds, so `drift.config` brings in none of the libraries that compute."""
     heavy = ["airflow", "great_expectations", "pandas", "pyarrow", "scipy", "sqlalchemy"]
     done = run_python(f"import sys, drift.config.monitor; print(sorted(sys.modules.keys() & set({heavy})))")
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

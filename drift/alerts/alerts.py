@@ -1,9 +1,9 @@
 """Alerts: a fold over what the windows say, in the order of time, with the answers people gave in between.
 
 The order in which windows arrive is no part of the fold: a repeated, late or back-filled window is put in its place and
-the fold is done again (`drift.alerts.lifecycle`), so every order of arrival ends in the same alerts. Beside what the fold says
-an alert carries a chronicle, which does depend on the course of things: when it was found out, and who was told of it
-(`drift.alerts.suppression`). The diary (`Event`) tells that course, and it is never rewritten.
+the fold is done again (`drift.alerts.lifecycle`), so every order of arrival ends in the same alerts. Beside what the
+fold says an alert carries a chronicle, which does depend on the course of things: when it was found out, and who was
+told of it (`drift.alerts.suppression`). The diary (`Event`) tells that course, and it is never rewritten.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Digests: what one run tells one route, as a payload for programs.
 
 The payload is the message (``drift.alert``, described in docs/alerts.md); text and HTML are renderings of it alone
-(`drift.alerts.rendering`), so what waits in the outbox can be rendered for whichever channel it goes to, and what waited
-together can be told together.
+(`drift.alerts.rendering`), so what waits in the outbox can be rendered for whichever channel it goes to, and what
+waited together can be told together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A diary: what a monitor's alerts did over a time, in words, as an operator would have written it down.
 
-Written from the stored lines of the alerts' own diaries (`drift.alerts.alerts.Event`) alone, a day at a time, in Markdown.
+Written from the stored lines of the alerts' own diaries (`drift.alerts.alerts.Event`) alone, a day at a time, in
+Markdown.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MONITOR = "flights"
 FIRST, LAST, BLIZZARD = date(2013, 1, 1), date(2013, 2, 7), date(2013, 2, 8)
 ROUTE = "ops"
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def resource(name: str) -> Path:

@@ -4,7 +4,8 @@ A feature drifts where the difference is all of
 
 - *significant*: its q-value over the monitor's features is at most the false-discovery rate;
 - *large*: the bias-corrected divergence reaches the threshold a person set;
-- *unusual*: beyond its own history (`drift.detection.history`) by so many robust standard deviations as asked, as a whole, together
+- *unusual*: beyond its own history (`drift.detection.history`) by so many robust standard deviations as asked, as a
+  whole, together
   with the windows just before, or in one of its cells;
 - *lasting*: in so many of the last windows, unless it is so large that waiting helps nobody.
 

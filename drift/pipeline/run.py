@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from drift import logs
-from drift.alerts import alerts
 from drift.errors import DriftError, SourceError
 from drift.pipeline import evaluate, notify
 from drift.pipeline import profile as profiling
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
+    from drift.alerts import alerts
     from drift.detection.reports import Gate, Report
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile

@@ -297,8 +297,8 @@ def tune(
     watch
         Its source is never opened, and nothing is written.
     windows, lead
-        As for `drift.pipeline.replay.replay`; `lead_needed` says how many windows should lead. Where there are none before,
-        those that have no history to be held against lead instead.
+        As for `drift.pipeline.replay.replay`; `lead_needed` says how many windows should lead. Where there are none
+        before, those that have no history to be held against lead instead.
     wished
         Pages a month that tell of drift.
     rng

@@ -1,8 +1,8 @@
 """Atoms: the values that recur in a window of numbers, counted while its chunks are sorted.
 
 Frozen bins do not see that one in a hundred rows suddenly holds one ordinary value. What is kept here of each window,
-at most `KEPT` values with their rows, lets `drift.profiles.refinement` give such a value a cell of its own afterwards, on
-both sides of a comparison, without reading anything again.
+at most `KEPT` values with their rows, lets `drift.profiles.refinement` give such a value a cell of its own afterwards,
+on both sides of a comparison, without reading anything again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Histograms: the counts of one window under a binning; they add up.
 
-A window is read once (`drift.profiles.counting`) and becomes a `Profile`: one `Histogram` and, for numbers, one `Summary` a
-feature. Everything later (any reference, any comparison, replay, backfill) is arithmetic on these.
+A window is read once (`drift.profiles.counting`) and becomes a `Profile`: one `Histogram` and, for numbers, one
+`Summary` a feature. Everything later (any reference, any comparison, replay, backfill) is arithmetic on these.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Refinement: a cell of its own for a value that came out of nowhere, or went, inside a bin that others share.
 
 Frozen bins hide it: a value that suddenly holds 1 % of the rows adds a tenth to its decile, KL .0005 where a cell of
-its own says .05. Which values recur was counted with the windows (`drift.profiles.heavy_hitters`), so both sides of a comparison can be
-given that cell before they are scored, and everything behind works on the refined pair: divergence, test,
-contributions, words.
+its own says .05. Which values recur was counted with the windows (`drift.profiles.heavy_hitters`), so both sides of a
+comparison can be given that cell before they are scored, and everything behind works on the refined pair: divergence,
+test, contributions, words.
 
 Looking at the data before choosing the cells would spoil the test if it happened by chance. It hardly ever does: a
 value is set apart only where chance would bring it about once in a million times, even if the other side held as many

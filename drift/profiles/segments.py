@@ -2,8 +2,8 @@
 
 Which segments are watched by themselves is frozen with the bins, on the same reference: those with the most rows. All
 others, new ones too, are one, ``(other)``; so every row is in exactly one segment, and the counts of the segments add
-up to those of the whole, cell by cell. Here rows are cut as they stream by; `drift.sources.warehouse.segments` says the same in
-SQL.
+up to those of the whole, cell by cell. Here rows are cut as they stream by; `drift.sources.warehouse.segments` says the
+same in SQL.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def open_files(
     schema
         Columns of the files that may hold rows of the window, partition columns last; types that differ between
         files are widened (integer and float become double, null takes the other's type). Where they have nothing in
-        common the field is `drift.profiles.kinds.mixed`, and each file's batches have its own; columns of CSV become text.
+        common the field is `drift.profiles.kinds.mixed`, and each file's batches have its own; columns of CSV become
+        text.
     origin
         `files`, without credentials.
     read

@@ -1,7 +1,7 @@
 """A window of a source as a stream of Arrow record batches, with only the columns asked for.
 
-Files (`drift.sources.files`), SQL (`drift.sources.sql`) and tables in memory all become a `Snapshot`. Whatever goes wrong
-on the way, now or in the middle of the stream, is a `SourceError` or `MissingExtra`.
+Files (`drift.sources.files`), SQL (`drift.sources.sql`) and tables in memory all become a `Snapshot`. Whatever goes
+wrong on the way, now or in the middle of the stream, is a `SourceError` or `MissingExtra`.
 """
 
 from __future__ import annotations

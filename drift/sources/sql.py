@@ -1,6 +1,7 @@
 """SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server, or through ADBC.
 
-The session is read-only, and the window's bounds are bound parameters. `drift.sources.sql_types` says which types come out.
+The session is read-only, and the window's bounds are bound parameters. `drift.sources.sql_types` says which types come
+out.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def p_values(
     """Return the p-value of "nothing changed but sampling" for each feature.
 
     Cells with fewer than five rows in both samples together are merged; then all cells, the cell that moved most and,
-    where cells have an order, location and scale are tested and combined (`drift.statistics.two_sample_tests`). Nothing is drawn at
-    random, and no feature's p-value depends on another's counts.
+    where cells have an order, location and scale are tested and combined (`drift.statistics.two_sample_tests`). Nothing
+    is drawn at random, and no feature's p-value depends on another's counts.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Alerts, their diaries and what people muted, as rows.
 
-Functions over an open connection; `drift.store.store.Store` opens the transactions, in which the notifications owed for a
-change of an alert are written with it (`drift.store.outbox`).
+Functions over an open connection; `drift.store.store.Store` opens the transactions, in which the notifications owed for
+a change of an alert are written with it (`drift.store.outbox`).
 """
 
 from __future__ import annotations

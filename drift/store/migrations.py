@@ -32,7 +32,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 def sql_folder() -> Path:
     """Return the folder of migrations and views: inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     inside = package / "sql"
     return inside if inside.is_dir() else package.parent / "sql"
 
@@ -163,7 +163,7 @@ def downgrade(url: str | sa.URL, revision: str) -> None:
 
 
 def differences(url: str | sa.URL) -> list[str]:
-    """Return where a database's tables differ from those of `drift.store.schema`, in Alembic's words; empty where nowhere."""
+    """Return where a database's tables differ from `drift.store.schema`, in Alembic's words; empty where nowhere."""
     from drift.store.schema import metadata
 
     with _quiet():

@@ -1,4 +1,4 @@
-"""Alembic's environment: `drift.store.migrations` hands over a connection with its transaction open, and this uses it."""
+"""Alembic's environment: `drift.store.migrations` hands over a connection, its transaction open."""
 
 from __future__ import annotations
 

@@ -351,7 +351,7 @@ finally:
 def test_light_start_loads_no_heavy_library() -> None:
     """`drift --help` pays for neither pandas, scipy, SQLAlchemy, Great Expectations nor Airflow."""
     heavy = ["pandas", "scipy", "sqlalchemy", "great_expectations", "airflow", "pyarrow"]
-    code = f"import sys, drift, drift.cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, drift, drift.cli.app; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from drift import dashboard
-from drift.cli import app
+from drift.cli.app import app
 from drift.dashboard import against, events, queries
 from drift.dashboard.exports import cell
 from drift.dashboard.formatting import place_of

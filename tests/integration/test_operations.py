@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from drift.alerts.alerts import Alert
 from drift.alerts.messages import trial
-from drift.cli import app
+from drift.cli.app import app
 from drift.dashboard import create_app, metrics
 from drift.pipeline import run as runs
 from drift.store import migrations

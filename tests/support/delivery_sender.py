@@ -1,4 +1,4 @@
-"""Senders that are killed at random: run by `tests/integration/test_delivery.py` in a process of its own, without threads.
+"""Senders that are killed at random; `tests/integration/test_delivery.py` runs them in a process without threads.
 
 Each is a fork of this process, which has everything imported, so that most of its life is spent delivering.
 """

@@ -177,8 +177,9 @@ class Warehouse:
         Returns
         -------
         Profile
-            What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in every cell, the
-            same problems and types. Means and sums of squares agree to about ten digits. No atoms are looked for.
+            What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in
+            every cell, the same problems and types. Means and sums of squares agree to about ten digits. No atoms are
+            looked for.
 
         Raises
         ------

@@ -1,9 +1,9 @@
 """Fitting inside a warehouse: binnings from a bounded sample of numbers and from counts of labels.
 
-The rules are those of `drift.profiles.fitting`. Up to `drift.profiles.fitting.SAMPLE` rows all numbers are fetched, so the edges are the
-local engine's; of more rows the database picks about as many, always the same, and says how many there are and which
-are the least and the greatest. Labels are counted in the database, all of them; so are combinations of them, of which
-those come back that may be watched as segments.
+The rules are those of `drift.profiles.fitting`. Up to `drift.profiles.fitting.SAMPLE` rows all numbers are fetched, so
+the edges are the local engine's; of more rows the database picks about as many, always the same, and says how many
+there are and which are the least and the greatest. Labels are counted in the database, all of them; so are combinations
+of them, of which those come back that may be watched as segments.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ def fit_segments(
     Returns
     -------
     list
-        For each way to cut what `drift.profiles.segments.fit` returns, but for the rows: of segments that may be watched, and of
-        two of the largest in any case.
+        For each way to cut what `drift.profiles.segments.fit` returns, but for the rows: of segments that may be
+        watched, and of two of the largest in any case.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Segments inside a warehouse: SQL that says in which one a row is, and which there are.
 
-A combination of values is one text: its keys (`drift.sources.warehouse.values.key`), a mark where there is none, with commas
-between them. No key holds a comma or is the mark, so no two combinations are one, whatever the collation.
+A combination of values is one text: its keys (`drift.sources.warehouse.values.key`), a mark where there is none, with
+commas between them. No key holds a comma or is the mark, so no two combinations are one, whatever the collation.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, mos
     width
         Keys that a row of the result has, `MISSING` beyond these.
     most, least
-        As for `drift.profiles.segments.fit`. Of combinations with equally many rows all come back, as their names decide; and
-        two of the largest in any case: the only one there is, is the whole.
+        As for `drift.profiles.segments.fit`. Of combinations with equally many rows all come back, as their names
+        decide; and two of the largest in any case: the only one there is, is the whole.
     """
     import ibis
 
@@ -114,7 +114,7 @@ def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, mos
 def fitted(
     rows: Iterable[tuple[int, Sequence[str]]], columns: Sequence[str], kinds: Kinds, *, most: int, least: float
 ) -> tuple[Segmentation, dict[str, int]]:
-    """Return what `drift.profiles.segments.fit` would, of the rows of one `largest_branch`: how many they are, and their keys.
+    """Return what `drift.profiles.segments.fit` would, of the rows of one `largest_branch`, with their keys.
 
     Of the segments found only those that came back are named, so at least two if there are.
     """

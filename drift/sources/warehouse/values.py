@@ -1,9 +1,9 @@
 """Values of a warehouse's columns as Drift has them: float64 numbers, and keys to group labels by.
 
-What the local engine does to a value in Arrow (`drift.profiles.kinds`, `drift.sources.sql_types`) is done here in SQL, to the last bit:
-the cells of both are the same. A key is text that any database groups exactly, whatever its collation, its blanks
-and its control characters: hexadecimal UTF-8 for text, whole numbers for times; the label is made of it afterwards, by
-`drift.profiles.kinds`.
+What the local engine does to a value in Arrow (`drift.profiles.kinds`, `drift.sources.sql_types`) is done here in SQL,
+to the last bit: the cells of both are the same. A key is text that any database groups exactly, whatever its collation,
+its blanks and its control characters: hexadecimal UTF-8 for text, whole numbers for times; the label is made of it
+afterwards, by `drift.profiles.kinds`.
 """
 
 from __future__ import annotations
@@ -223,7 +223,7 @@ def _whole(column: Any, kind: Column, backend: str) -> Any:
 
 
 def _in_calendar(column: Any) -> Any:
-    """Return a PostgreSQL date or timestamp as `drift.sources.sql_types.readable` reads it: within Python's calendar."""
+    """Return a PostgreSQL date or timestamp within Python's calendar, as `drift.sources.sql_types.readable` does."""
     import ibis
 
     first, last = (ibis.literal(day).cast("string").cast(column.type()) for day in ("0001-01-02", "9999-12-30"))

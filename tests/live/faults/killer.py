@@ -1,4 +1,4 @@
-"""Processes that are killed with SIGKILL in the middle of a scene, and the retry: run by `tests/live/faults/test_kills.py`.
+"""Processes that are killed with SIGKILL in the middle of a scene, and the retry; `test_kills.py` runs them.
 
 Each is a fork of this process, which has everything imported and no thread. Where to die is found from outside the
 code: by SQLAlchemy's events (before and after each statement, at each begin, commit and rollback) and by Python's

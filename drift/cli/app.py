@@ -1,0 +1,87 @@
+"""The command line: arguments in, tables or JSON out; everything else happens elsewhere.
+
+Exit codes: 0 done, and quiet; 1 drift at or above ``--fail-on``, stopped by ``drift gate``, or problems found by
+``drift check``; 2 bad usage, bad input, or something that cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import drift
+from drift.cli.alerts import alerts_app
+from drift.cli.baseline import baseline_app
+from drift.cli.compare import compare
+from drift.cli.database import db_app
+from drift.cli.gate import gate
+from drift.cli.monitors import backfill, check, explain, history, run, schema
+from drift.cli.operations import doctor, prune
+from drift.cli.options import print_error
+from drift.cli.replay import replay, tune
+from drift.cli.serve import dashboard, demo
+from drift.cli.starting import without_plugins
+from drift.errors import ConfigError, DriftError
+
+app = typer.Typer(
+    name="drift",
+    help=(
+        "Data-drift monitoring you can trust to wake you: KL divergence with its sampling error.\n\n"
+        "Exit codes: 0 done and quiet · 1 drift found (with --fail-on), stopped by gate, or problems found by check · "
+        "2 bad usage or input."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+COMMANDS = (
+    *(compare, check, schema, run, gate, backfill, history, explain, replay, tune),
+    *(demo, dashboard, doctor, prune),
+)
+for command in COMMANDS:
+    app.command()(command)
+app.add_typer(alerts_app, name="alerts")
+app.add_typer(baseline_app, name="baseline")
+app.add_typer(db_app, name="db")
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one line on stderr and exit code 2."""
+    from drift import logs
+
+    without_plugins()
+    try:
+        logs.configure(os.environ)
+        app()
+    except ConfigError as error:
+        for problem in error.problems:
+            print_error(problem)
+        sys.exit(2)
+    except DriftError as error:
+        print_error(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"drift {drift.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Carry the options that belong to no command."""
