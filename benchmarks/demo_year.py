@@ -18,7 +18,7 @@ from drift.alerts.timeline import diary
 from drift.cli import demo
 from drift.config.monitor import load_monitor
 from drift.pipeline import run
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store.store import Store
 
 HEAD = (
@@ -45,8 +45,8 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
         return windows[min(len(done), len(windows) - 1)].end + MORNING
 
     with Store.open(f"sqlite:///{folder / 'drift.db'}", create=True) as store:
-        watch = Watch(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
-        run.backfill(watch, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
+        context = Context(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
+        run.backfill(context, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
         found = store.diaries(monitor.name)
     return diary([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
 

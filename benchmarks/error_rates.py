@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.detection.scores import Score
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
     from drift.store.store import Store
 
@@ -519,13 +519,13 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
         histograms = {str(i): Histogram(binning, np.append(counts, 0)) for i, counts in enumerate(cells)}
         return Profile(window, n_rows, histograms, {}, dict.fromkeys(histograms, "double"))
 
-    watch, windows = _stream(counted, [binning] * FEATURES)
+    context, windows = _stream(counted, [binning] * FEATURES)
     tally = Counter[str]()
     seen: set[str] = set()
     told: set[str] = set()
     before: set[str] = set()
     for day, window in enumerate(windows):
-        verdicts = evaluate.evaluate_window(watch, window, now=window.end).verdicts
+        verdicts = evaluate.evaluate_window(context, window, now=window.end).verdicts
         drifting = {v.feature for v in verdicts if v.drifting}
         unchanged = {feature for feature in drifting if planted[int(feature)] == 0}
         # A run of days is one page.
@@ -540,21 +540,21 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
     return tally
 
 
-def _stream(counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]) -> tuple[Watch, list[Window]]:
+def _stream(counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]) -> tuple[Context, list[Window]]:
     """Return a monitor with default settings on days that are counted and nowhere stored."""
     monitor = parse_monitor("name: stream\nwindow: {every: 1d}\nsource: {files: none.csv, time_column: t}")
     memory = Memory(cast("Store", None))
-    watch = offline(monitor, memory)
+    context = offline(monitor, memory)
     start = datetime(2024, 1, 1, tzinfo=UTC)
     windows = list(monitor.window.calendar.between(start, start + timedelta(days=WARM + WATCHED)))
     memory.binnings |= {str(i): binning for i, binning in enumerate(binnings)}
     memory.fitted |= {f: {"version": 1, "fitted_from": start, "fitted_to": windows[28].start} for f in memory.binnings}
     # Days before the first are known to hold nothing: nothing is left to be asked of a database.
-    asked = {each for window in windows for each in (*watch.needed(window), *watch.remembered(window))}
+    asked = {each for window in windows for each in (*context.needed(window), *context.remembered(window))}
     memory.decisions |= {window: "accepted" if window in windows else None for window in asked}
     memory.counts |= dict.fromkeys(asked)
     memory.counts |= {window: (counted(day, window), "accepted") for day, window in enumerate(windows)}
-    return watch, windows
+    return context, windows
 
 
 TABLES: dict[str, Callable[..., None]] = {

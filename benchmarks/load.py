@@ -28,7 +28,7 @@ from benchmarks.processes import load, table
 from benchmarks.scale import databases
 from drift.config.monitor import parse_monitor
 from drift.pipeline import run as runs
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store.store import Store
 from tests.live.faults.crowd import together
 
@@ -62,10 +62,10 @@ def run(results: str, files: str, name: str, number: int) -> None:
         "reference: {trailing: 7d, min_windows: 3}\nfeatures: {exclude: [date]}\n"
         "alerts: {routes: [{to: ops}]}\n"
     )
-    watch = Watch(parse_monitor(text), Store.open(results, patience=30), lambda one: one)
-    with watch.store:
-        window = watch.monitor.window.calendar.starting(FIRST + timedelta(days=number))
-        runs.run_window(watch, window, clock=lambda: NOW)
+    context = Context(parse_monitor(text), Store.open(results, patience=30), lambda one: one)
+    with context.store:
+        window = context.monitor.window.calendar.starting(FIRST + timedelta(days=number))
+        runs.run_window(context, window, clock=lambda: NOW)
 
 
 def crowd(make: Callable[[], str], monitors: int, features: int, at_once: int, rows: int) -> list[list[str]]:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Verdict
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.pipeline.replay import Memory, Replay
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
@@ -69,7 +69,7 @@ ACCEPTED: Gate = "accepted"
 class Year:
     """A year of rows, its counts, and what the monitor told of it as it was."""
 
-    watch: Watch
+    context: Context
     memory: Memory
     rows: Mapping[Window, pa.Table]
     binnings: Mapping[str, Binning]
@@ -84,7 +84,7 @@ class Year:
     @property
     def judged(self) -> range:
         """The days that have a history, by their place in the year."""
-        first = self.watch.monitor.window.calendar.starting(FROM)
+        first = self.context.monitor.window.calendar.starting(FROM)
         return range(self.windows.index(first), len(self.windows))
 
     @property
@@ -102,20 +102,20 @@ def load() -> Year:
     monitor = load_monitor(ROOT / "dags" / "monitors" / "flights.yaml").model_copy(update={"expectations": []})
     rows = _by_day(pq.read_table(ROOT / "data" / "flights.parquet"), monitor)
     memory = replay.Memory(cast("Store", None))
-    watch = replay.offline(monitor, memory)
+    context = replay.offline(monitor, memory)
     windows = list(rows)
-    first, binnings = _fitted(watch, rows)
+    first, binnings = _fitted(context, rows)
     memory.binnings |= binnings
     memory.fitted |= {
         feature: {"version": 1, "fitted_from": first[0].start, "fitted_to": first[-1].end} for feature in binnings
     }
     # Days before the first are known to hold nothing: nothing is left to be asked of a database.
-    asked = {each for window in windows for each in (*watch.needed(window), *watch.remembered(window))}
+    asked = {each for window in windows for each in (*context.needed(window), *context.remembered(window))}
     memory.counts |= dict.fromkeys(asked)
     memory.decisions |= {window: ACCEPTED if window in rows else None for window in asked}
     memory.counts |= {window: (_profile(table, binnings, window), ACCEPTED) for window, table in rows.items()}
-    replayed = replay.replay(watch, memory, windows)
-    return Year(watch, memory, rows, binnings, replayed, frozenset(w for w, table in rows.items() if is_odd(table)))
+    replayed = replay.replay(context, memory, windows)
+    return Year(context, memory, rows, binnings, replayed, frozenset(w for w, table in rows.items() if is_odd(table)))
 
 
 def is_odd(table: pa.Table) -> bool:
@@ -135,15 +135,15 @@ def _by_day(table: pa.Table, monitor: Monitor) -> dict[Window, pa.Table]:
     }
 
 
-def _fitted(watch: Watch, rows: Mapping[Window, pa.Table]) -> tuple[list[Window], dict[str, Binning]]:
+def _fitted(context: Context, rows: Mapping[Window, pa.Table]) -> tuple[list[Window], dict[str, Binning]]:
     """Fit the bins on the earliest reference of which the oldest day has rows, as `monitoring.prepare` does."""
-    monitor = watch.monitor
-    whole = next(found for window in rows if (found := watch.reference_windows(window))[0] in rows)
+    monitor = context.monitor
+    whole = next(found for window in rows if (found := context.reference_windows(window))[0] in rows)
     filled = [w for w in whole if w in rows]
     total = sum(rows[w].num_rows for w in filled)
-    features = watch.features(rows[filled[0]].column_names)
+    features = context.features(rows[filled[0]].column_names)
     batches = (batch for w in filled for batch in rows[w].to_batches())
-    options = compare.fit_options(features, monitor.features, salt=watch.name)
+    options = compare.fit_options(features, monitor.features, salt=context.name)
     binnings, problems = fit(batches, options, expected_rows=total // len(filled))
     if problems:
         raise SystemExit(f"no bins: {problems}")
@@ -183,7 +183,7 @@ class Peers:
             return self.known[window, feature]
         chunks = [
             {**self.samples, **changed}[w][feature]
-            for w in self.year.watch.reference_windows(window)
+            for w in self.year.context.reference_windows(window)
             if w in self.samples
         ]
         called = told_by(chunks, {**self.samples, **changed}[window][feature], numeric=self.numeric(feature))
@@ -244,7 +244,7 @@ def plant(year: Year, peers: Peers, fault: Fault, first: int, rng: np.random.Gen
         window: (year.profile(window, table), ACCEPTED) for window, table in spoiled.items()
     }
     branch = year.memory.branch(first, counts)
-    on = replay.offline(year.watch.monitor, branch)
+    on = replay.offline(year.context.monitor, branch)
     reports = [evaluate.evaluate_window(on, window, now=window.end) for window in windows]
     before = year.replayed.reports[first : first + LASTING]
     changed = {window: peers.sampled(table) for window, table in spoiled.items()}
@@ -330,7 +330,7 @@ def both(shares: Iterable[float]) -> str:
 
 def losses_table(faults: Sequence[Fault], planted: Mapping[Fault, Sequence[Planted]], year: Year) -> None:
     """Print what kept ours from telling, and how the planted days scored."""
-    detection = year.watch.monitor.detection
+    detection = year.context.monitor.detection
     rows: list[list[object]] = []
     for fault in faults:
         some = planted[fault]
@@ -391,7 +391,7 @@ def pages_table(year: Year, peers: Peers) -> None:
     for i in sorted(ordinary):
         for verdict in year.replayed.reports[i].drifting:
             paged = calls.get((year.windows[i].start, verdict.feature), "no new page")
-            day = year.watch.label(year.windows[i])
+            day = year.context.label(year.windows[i])
             print(f"- {day} `{verdict.feature}` {verdict.status} ({paged}): {verdict.reason}")
     others = Counter(call.key for call in year.replayed.calls if not call.about_data and call.window in starts)
     print(f"Of anything but drift on ordinary days: {dict(others) or 'none'}.")
@@ -410,7 +410,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     started = time.perf_counter()
     year = load()
     peers = Peers(year)
-    odd = ", ".join(f"{year.watch.label(year.windows[i])[5:]}" for i in year.judged if i not in set(year.ordinary))
+    odd = ", ".join(f"{year.context.label(year.windows[i])[5:]}" for i in year.judged if i not in set(year.ordinary))
     print(f"{len(year.ordinary)} ordinary days from {FROM:%m-%d}; left out as odd: {odd}.")
     print(f"[loaded and scored: {time.perf_counter() - started:.0f} s]", flush=True)
     faults = NINE if options.quick else (*NINE, *ELSEWHERE)

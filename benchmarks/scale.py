@@ -118,7 +118,7 @@ def daily(options: argparse.Namespace) -> None:
     from pyarrow import parquet
 
     from drift.config.monitor import parse_monitor
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.pipeline.run import backfill, run_window
     from drift.store.store import Store
 
@@ -148,14 +148,14 @@ def daily(options: argparse.Namespace) -> None:
                 with ExitStack() as opened:
                     urls = [make() for _ in lengths]
                     stores = [opened.enter_context(Store.open(url, create=True)) for url in urls]
-                    watches = [Watch(monitor, store, str) for store in stores]
-                    for watch, days in zip(watches, lengths, strict=True):
-                        backfill(watch, windows[:days], clock=lambda: NOW)
+                    watches = [Context(monitor, store, str) for store in stores]
+                    for context, days in zip(watches, lengths, strict=True):
+                        backfill(context, windows[:days], clock=lambda: NOW)
                     took: dict[int, list[tuple[float, float]]] = {days: [] for days in lengths}
                     for i in range(options.repeats):
-                        for watch, days in zip(watches, lengths, strict=True):
+                        for context, days in zip(watches, lengths, strict=True):
                             before, started = waiting.seconds, time.perf_counter()
-                            run_window(watch, windows[days + i], clock=lambda: NOW)
+                            run_window(context, windows[days + i], clock=lambda: NOW)
                             took[days].append((time.perf_counter() - started, waiting.seconds - before))
                 for url, (days, times) in zip(urls, took.items(), strict=True):
                     whole, waited = (f"{1e3 * median(column):.0f}" for column in zip(*times, strict=True))

@@ -59,7 +59,7 @@ def about(**fields: str) -> Iterator[None]:
 def stage(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Have what a stage of a run logs carry its name, its monitor, and the window where it is about one.
 
-    For functions whose first argument is a `Watch`, and whose second one may be a `Window` or a `Report`.
+    For functions whose first argument is a `Context`, and whose second one may be a `Window` or a `Report`.
     """
 
     def mark(function: Callable[_P, _T]) -> Callable[_P, _T]:

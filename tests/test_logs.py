@@ -12,7 +12,7 @@ import pytest
 from drift import logs
 from drift.errors import ConfigError
 from drift.pipeline import run
-from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,9 +41,9 @@ def test_each_line_says_which_monitor_window_and_stage(stream: io.StringIO, tmp_
         expectations="[{expect_column_values_to_be_in_set: {column: carrier, value_set: [AA]}, severity: warn}]",
         detection="{min_rows: 100}",
     )
-    watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, text)
-    window = watch.monitor.window.calendar.containing(clock().replace(month=1, day=8))
-    run.run_window(watch, window, clock=clock)
+    context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, text)
+    window = context.monitor.window.calendar.containing(clock().replace(month=1, day=8))
+    run.run_window(context, window, clock=clock)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     mine = [line for line in lines if line["logger"].startswith("drift.") and line.get("stage") == "validate"]
     assert mine

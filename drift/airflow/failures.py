@@ -11,7 +11,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from drift.airflow.connections import route_url
-from drift.airflow.runs import clock, log_url, open_watch, pages, watched_windows
+from drift.airflow.runs import clock, log_url, open_context, pages, watched_windows
 from drift.config.monitor import load_monitor
 from drift.errors import DriftError, SourceUnreachable, StoreError
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Transitions
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def recording(watch: Watch, windows: Sequence[Window]) -> Iterator[None]:
+def recording(run_context: Context, windows: Sequence[Window]) -> Iterator[None]:
     """Record a failure with the run; what a retry cannot mend fails at once."""
     try:
         yield
     except DriftError as error:
         for window in windows:
             try:
-                watch.store.save_run_finished(watch.name, window, "error", clock(), error=str(error))
+                run_context.store.save_run_finished(run_context.name, window, "error", clock(), error=str(error))
             except StoreError:
                 log.exception("the failure could not be recorded")
         # In the log the words are enough; where it happened in Drift's code says nothing to its reader.
@@ -85,9 +85,11 @@ def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callab
     except (AirflowFailException, AirflowSkipException) as none:
         log.warning("%s: a run failed that has no window: %s", spec.name, none)
         return
-    watch, url = open_watch(spec), log_url(context)
+    run_context, url = open_context(spec), log_url(context)
     for window in windows:
-        known = [error for each, error in watch.store.run_results(watch.name, window.start) if each == window]
+        known = [
+            error for each, error in run_context.store.run_results(run_context.name, window.start) if each == window
+        ]
         error = known[0] if known else None
         if not error:
             # Killed, or failed by something that is no error of Drift's own.
@@ -95,19 +97,19 @@ def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callab
                 context.get("exception") or f"task {getattr(context.get('ti'), 'task_id', '?')} failed: see its log"
             )
             error = failed if isinstance(failed, str) else f"{type(failed).__name__} in a task: see its log"
-            watch.store.save_run_finished(watch.name, window, "error", clock(), error=error)
-        told = notifications.run_failed(watch, window, error, now=clock(), page=pages(context), run_url=url)
-        report = Report(watch.name, window, "none: the run failed", [], 0, 0, label=watch.label(window))
-        call_back(on_alert, context, watch, report, told, url)
+            run_context.store.save_run_finished(run_context.name, window, "error", clock(), error=error)
+        told = notifications.run_failed(run_context, window, error, now=clock(), page=pages(context), run_url=url)
+        report = Report(run_context.name, window, "none: the run failed", [], 0, 0, label=run_context.label(window))
+        call_back(on_alert, context, run_context, report, told, url)
     if pages(context):
-        notifications.remind(watch, now=clock())
-    log.info("%s", notifications.deliver(watch.store, route_url, now=clock()))
+        notifications.remind(run_context, now=clock())
+    log.info("%s", notifications.deliver(run_context.store, route_url, now=clock()))
 
 
 def call_back(
     on_alert: Sequence[Callable[[Any], Any]],
     context: Mapping[str, Any],
-    watch: Watch,
+    run_context: Context,
     report: Report,
     told: Transitions,
     url: str,
@@ -118,13 +120,13 @@ def call_back(
 
     if not on_alert or not told.pages:
         return
-    settings = watch.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
+    settings = run_context.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
     links = messages.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
-    zone = watch.monitor.window.calendar.zone
+    zone = run_context.monitor.window.calendar.zone
     for message in messages.notifications(report, told, settings, now=clock(), zone=zone, links=links):
         said = {"title": message.title, "body": message.body, "payload": dict(message.payload)}
         for callback in on_alert:
             try:
                 callback({**context, "drift": said})
             except Exception:
-                log.exception("%s: a callback failed", watch.name)
+                log.exception("%s: a callback failed", run_context.name)

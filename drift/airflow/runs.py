@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drift.config.monitor import Monitor
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -154,12 +154,12 @@ def from_keys(keys: Sequence[str]) -> list[Window]:
     return [Window.from_key(key) for key in keys]
 
 
-def open_watch(monitor: Monitor) -> Watch:
+def open_context(monitor: Monitor) -> Context:
     """Return a monitor at work, with Airflow's connections."""
     from drift.airflow.connections import connection_url, results
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
-    return Watch(monitor, results(), connection_url)
+    return Context(monitor, results(), connection_url)
 
 
 def clock() -> datetime:

@@ -12,7 +12,7 @@ from airflow.sdk import Asset, get_current_context
 from drift.airflow import openlineage
 from drift.airflow.connections import route_url
 from drift.airflow.failures import call_back, recording
-from drift.airflow.runs import clock, forced, from_keys, log_url, open_watch, pages, watched_windows
+from drift.airflow.runs import clock, forced, from_keys, log_url, open_context, pages, watched_windows
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def monitor_asset(monitor: str) -> Asset:
     return Asset(name=f"drift/{monitor}", uri=f"drift://monitor/{monitor}")
 
 
-def outcome(report: Report, watch: Watch, status: str, *, told: int = 0) -> dict[str, Any]:
+def outcome(report: Report, run_context: Context, status: str, *, told: int = 0) -> dict[str, Any]:
     """Return what an asset event says of a window, as plain JSON.
 
     Parameters
@@ -50,10 +50,10 @@ def outcome(report: Report, watch: Watch, status: str, *, told: int = 0) -> dict
     told
         How many alerts people were told of by this run.
     """
-    live = watch.store.alerts(report.monitor, ["open", "acknowledged"])
+    live = run_context.store.alerts(report.monitor, ["open", "acknowledged"])
     return {
         "monitor": report.monitor,
-        "dataset": openlineage.dataset(watch.monitor.source, watch.url, folder=str(Path.cwd())),
+        "dataset": openlineage.dataset(run_context.monitor.source, run_context.url, folder=str(Path.cwd())),
         "window": report.window.key if report.window else None,
         "label": report.label,
         "status": status,
@@ -89,18 +89,18 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
     from drift.pipeline import run
 
     context = get_current_context()
-    watch, now = open_watch(spec), clock()
+    run_context, now = open_context(spec), clock()
     windows = watched_windows(spec, context)
     url = log_url(context)
     todo: dict[str, None] = {}
-    with recording(watch, windows):
+    with recording(run_context, windows):
         for window in windows:
-            watch.store.save_run_started(watch.name, window, spec.config_hash, now, url=url)
-            planned = run.plan(watch, window, now=now, force=forced(context))
+            run_context.store.save_run_started(run_context.name, window, spec.config_hash, now, url=url)
+            planned = run.plan(run_context, window, now=now, force=forced(context))
             todo |= dict.fromkeys(w.key for w in planned.to_validate)
             log.info(
                 "%s %s: %d of %d windows were never gated",
-                *(spec.name, watch.label(window), len(planned.to_validate), len(watch.needed(window))),
+                *(spec.name, run_context.label(window), len(planned.to_validate), len(run_context.needed(window))),
             )
     return {"windows": [w.key for w in windows], "validate": list(todo)}
 
@@ -110,11 +110,11 @@ def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
     """Pass them through the gate."""
     from drift.pipeline import run
 
-    watch, windows = open_watch(spec), from_keys(planned["windows"])
-    with recording(watch, windows):
-        decided = run.validate(watch, from_keys(planned["validate"]), windows, now=clock())
+    run_context, windows = open_context(spec), from_keys(planned["windows"])
+    with recording(run_context, windows):
+        decided = run.validate(run_context, from_keys(planned["validate"]), windows, now=clock())
     for window, gate in decided.items():
-        log.info("%s %s: %s", spec.name, watch.label(window), gate.replace("_", " "))
+        log.info("%s %s: %s", spec.name, run_context.label(window), gate.replace("_", " "))
     return list(planned["windows"])
 
 
@@ -123,16 +123,16 @@ def baseline(spec: Monitor, keys: Sequence[str]) -> list[str]:
     """Fit the bins where there are none, and list what has to be counted."""
     from drift.pipeline import fit, run
 
-    watch, windows = open_watch(spec), from_keys(keys)
+    run_context, windows = open_context(spec), from_keys(keys)
     missing: dict[str, None] = {}
-    with recording(watch, windows):
+    with recording(run_context, windows):
         for window in windows:
-            binnings = fit.ensure_baseline(watch, window, now=clock(), by="airflow")
-            uncounted = run.to_profile(watch, window, force=forced(get_current_context()))
+            binnings = fit.ensure_baseline(run_context, window, now=clock(), by="airflow")
+            uncounted = run.to_profile(run_context, window, force=forced(get_current_context()))
             missing |= dict.fromkeys(w.key for w in uncounted)
             log.info(
                 "%s %s: %d features have bins; %d windows to count",
-                *(spec.name, watch.label(window), len(binnings), len(uncounted)),
+                *(spec.name, run_context.label(window), len(binnings), len(uncounted)),
             )
     return list(missing)
 
@@ -143,11 +143,11 @@ def profile(spec: Monitor, key: str) -> str:
     from drift.pipeline import fit, run
 
     context = get_current_context()
-    watch, window, current = open_watch(spec), Window.from_key(key), watched_windows(spec, context)
-    label = watch.label(window)
+    run_context, window, current = open_context(spec), Window.from_key(key), watched_windows(spec, context)
+    label = run_context.label(window)
     context["window_label"] = label  # type: ignore[typeddict-unknown-key]
-    with recording(watch, current), fit.sparing(watch, window, current):
-        counted = run.profile_window(watch, window, now=clock())
+    with recording(run_context, current), fit.sparing(run_context, window, current):
+        counted = run.profile_window(run_context, window, now=clock())
         log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
     return key
 
@@ -158,11 +158,11 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
     from drift.pipeline import evaluate as evaluation
     from drift.pipeline import run
 
-    watch, windows = open_watch(spec), from_keys(planned["windows"])
+    run_context, windows = open_context(spec), from_keys(planned["windows"])
     statuses = {}
-    with recording(watch, windows):
+    with recording(run_context, windows):
         for window in windows:
-            report = evaluation.evaluate_window(watch, window, now=clock())
+            report = evaluation.evaluate_window(run_context, window, now=clock())
             statuses[window.key] = run.run_status(report)
             tell(report)
     return statuses
@@ -176,21 +176,21 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
     from drift.pipeline import run
 
     context = get_current_context()
-    watch, windows = open_watch(spec), from_keys(keys)
+    run_context, windows = open_context(spec), from_keys(keys)
     page, url = pages(context), log_url(context)
     found = []
-    with recording(watch, windows):
+    with recording(run_context, windows):
         for window in windows:
-            report = evaluation.recall(watch, window)
+            report = evaluation.recall(run_context, window)
             status = run.run_status(report)
-            told = notifications.notify_window(watch, report, now=clock(), page=page, run_url=url)
-            watch.store.save_run_finished(watch.name, window, status, clock(), reference=report.reference)
-            found.append(outcome(report, watch, status, told=len(told.pages)))
-            call_back(on_alert, context, watch, report, told, url)
+            told = notifications.notify_window(run_context, report, now=clock(), page=page, run_url=url)
+            run_context.store.save_run_finished(run_context.name, window, status, clock(), reference=report.reference)
+            found.append(outcome(report, run_context, status, told=len(told.pages)))
+            call_back(on_alert, context, run_context, report, told, url)
             tell(report)
         if page:
-            notifications.remind(watch, now=clock())
-        sent = notifications.deliver(watch.store, route_url, now=clock())
+            notifications.remind(run_context, now=clock())
+        sent = notifications.deliver(run_context.store, route_url, now=clock())
     if found:
         # One event a run: it says of the newest window what it came to, and names the others.
         newest = max(found, key=lambda one: one["window"])

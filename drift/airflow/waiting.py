@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from drift.airflow.runs import clock, due, from_keys, open_watch, watched_windows
+from drift.airflow.runs import clock, due, from_keys, open_context, watched_windows
 from drift.errors import DriftError
 from drift.pipeline import freshness
 from drift.windows import Window
@@ -72,7 +72,7 @@ class WaitForData(BaseOperator):
         if not lacking:
             log.info("%s: the data are there", self.monitor.name)
             return
-        error = freshness.give_up(open_watch(self.monitor), lacking, deadline, now=clock())
+        error = freshness.give_up(open_context(self.monitor), lacking, deadline, now=clock())
         raise (AirflowSkipException if self.wait.on_timeout == "skip" else AirflowFailException)(error)
 
 
@@ -122,7 +122,7 @@ class DataTrigger(BaseTrigger):
 def look(monitor: Monitor, windows: Sequence[Window], wait: Wait) -> dict[Window, str]:
     """Return what is missing; where the results database does not answer, everything is."""
     try:
-        return freshness.missing(open_watch(monitor), windows, wait)
+        return freshness.missing(open_context(monitor), windows, wait)
     except DriftError as error:
         log.warning("%s: %s", monitor.name, error)
         return dict.fromkeys(windows, str(error))

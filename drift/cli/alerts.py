@@ -343,13 +343,13 @@ def remind_all(store: Store, folder: Path) -> None:
 
     from drift.config.connections import resolve_url
     from drift.pipeline import notify
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
     monitors, problems = _monitors(folder)
     for monitor in monitors:
-        watch = Watch(monitor, store, lambda connection: resolve_url(connection, os.environ))
+        context = Context(monitor, store, lambda connection: resolve_url(connection, os.environ))
         try:
-            notify.remind(watch, now=now())
+            notify.remind(context, now=now())
         except DriftError as error:
             problems.append(f"{monitor.name}: {error}")
     for problem in problems:

@@ -17,7 +17,7 @@ from drift.cli.options import (
     Reason,
     To,
     now,
-    open_watch,
+    open_context,
     print_json,
     window_of,
     windows_between,
@@ -36,14 +36,14 @@ def baseline_show(
     """Show the binnings of a monitor: of each feature every version, what it was fitted on, who asked and why."""
     from drift.cli.tables import baseline_table
 
-    watch = open_watch(monitor, folder, database)
-    rows = watch.store.baseline_rows(watch.name)
+    context = open_context(monitor, folder, database)
+    rows = context.store.baseline_rows(context.name)
     if as_json:
-        print_json({"monitor": watch.name, "baseline": rows})
+        print_json({"monitor": context.name, "baseline": rows})
     elif not rows:
-        print(f"{watch.name} has no baseline yet: the first run with references enough fits one")
+        print(f"{context.name} has no baseline yet: the first run with references enough fits one")
     else:
-        baseline_table(watch, rows)
+        baseline_table(context, rows)
 
 
 @baseline_app.command("fit")
@@ -58,10 +58,10 @@ def baseline_fit(
     """Fit new bins on the references of a window; what was scored under the old ones stays as it is."""
     from drift.pipeline import baselines
 
-    watch = open_watch(monitor, folder, database)
-    window = window_of(watch, day)
-    binnings = baselines.fit(watch, window, now=now(), by=by, reason=reason)
-    print(f"{watch.name}: bins of {len(binnings)} features, fitted for {watch.label(window)}")
+    context = open_context(monitor, folder, database)
+    window = window_of(context, day)
+    binnings = baselines.fit(context, window, now=now(), by=by, reason=reason)
+    print(f"{context.name}: bins of {len(binnings)} features, fitted for {context.label(window)}")
 
 
 @baseline_app.command("promote")
@@ -80,16 +80,16 @@ def baseline_promote(
 
     from drift.pipeline import baselines
 
-    watch = open_watch(monitor, folder, database)
-    done = baselines.promote(watch, windows_between(watch, start, end), now=now(), by=by, reason=reason)
+    context = open_context(monitor, folder, database)
+    done = baselines.promote(context, windows_between(context, start, end), now=now(), by=by, reason=reason)
     if as_json:
-        print_json({"monitor": watch.name, **asdict(done)})
+        print_json({"monitor": context.name, **asdict(done)})
         return
     state = f"of {done.features} features" if done.features else "already, nothing to do"
-    print(f"{watch.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
-    fixed = watch.monitor.reference.fixed
+    print(f"{context.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
+    fixed = context.monitor.reference.fixed
     if fixed and fixed != "baseline":
-        print(f"windows are judged against {watch.monitor.reference} still: write reference: {{fixed: baseline}}")
+        print(f"windows are judged against {context.monitor.reference} still: write reference: {{fixed: baseline}}")
 
 
 @baseline_app.command("rescore")
@@ -105,12 +105,12 @@ def baseline_rescore(
     import_special_functions()
     from drift.pipeline import baselines
 
-    watch = open_watch(monitor, folder, database)
-    done = baselines.rescore(watch, windows_between(watch, start, end), now=now())
-    kept = {watch.label(window): why for window, why in done.kept.items()}
+    context = open_context(monitor, folder, database)
+    done = baselines.rescore(context, windows_between(context, start, end), now=now())
+    kept = {context.label(window): why for window, why in done.kept.items()}
     if as_json:
-        print_json({"monitor": watch.name, "rescored": [report.label for report in done.reports], "kept": kept})
+        print_json({"monitor": context.name, "rescored": [report.label for report in done.reports], "kept": kept})
         return
-    print(f"{watch.name}: {len(done.reports)} windows scored again, {len(kept)} left as they were")
+    print(f"{context.name}: {len(done.reports)} windows scored again, {len(kept)} left as they were")
     for label, why in kept.items():
         print(f"  {label}: {why}")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
 MONITOR = "flights"
 FIRST, LAST, BLIZZARD = date(2013, 1, 1), date(2013, 2, 7), date(2013, 2, 8)
@@ -58,14 +58,14 @@ def run(folder: Path) -> None:
         migrations.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
         os.environ |= environment(folder, url)
-        watch = _watch(folder)
-        _backfill(watch)
+        context = _context(folder)
+        _backfill(context)
         with _step(
             out,
             f"run the Airflow DAG for {BLIZZARD} (Airflow {_airflow_version()}; log: {_shown(folder / 'airflow.log')})",
         ):
             _run_dag(folder)
-        _show(out, watch, folder)
+        _show(out, context, folder)
 
 
 def database(folder: Path) -> str:
@@ -156,25 +156,25 @@ def _fill(path: Path, table: Any) -> None:
     engine.dispose()
 
 
-def _watch(folder: Path) -> Watch:
+def _context(folder: Path) -> Context:
     from drift.config.connections import resolve_url
     from drift.config.monitor import load_monitor
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.store.store import Store
 
     monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
-    return Watch(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
+    return Context(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
 
 
-def _backfill(watch: Watch) -> None:
+def _backfill(context: Context) -> None:
     from drift.cli.tables import progress
     from drift.pipeline import run as runs
 
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     windows = list(calendar.between(calendar.starting(FIRST).start, calendar.starting(LAST).end))
     with progress(len(windows), f"backfill {FIRST} … {LAST}") as advance:
         runs.backfill(
-            watch, windows, clock=lambda: datetime.now(UTC), progress=lambda window, _: advance(watch.label(window))
+            context, windows, clock=lambda: datetime.now(UTC), progress=lambda window, _: advance(context.label(window))
         )
 
 
@@ -216,11 +216,11 @@ def _calendar() -> Any:
     return load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml").window.calendar
 
 
-def _show(out: Console, watch: Watch, folder: Path) -> None:
+def _show(out: Console, context: Context, folder: Path) -> None:
     from drift.cli.tables import report_table
     from drift.pipeline import evaluate
 
-    report = evaluate.recall(watch, watch.monitor.window.calendar.starting(BLIZZARD))
+    report = evaluate.recall(context, context.monitor.window.calendar.starting(BLIZZARD))
     out.print()
     report_table(report)
     letters = sorted((folder / "inbox").glob("*.json"))

@@ -25,7 +25,7 @@ from drift.cli.options import (
     To,
     exit_on,
     now,
-    open_watch,
+    open_context,
     print_error,
     print_json,
     route,
@@ -40,7 +40,7 @@ from drift.errors import ConfigError, DriftError
 if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 MANY = 100
@@ -106,26 +106,26 @@ def run(
     import_special_functions()
     from drift.pipeline import run as runs
 
-    watch = open_watch(monitor, folder, database)
+    context = open_context(monitor, folder, database)
     try:
-        outcome = runs.run_window(watch, window_of(watch, day), clock=now, force=force)
+        outcome = runs.run_window(context, window_of(context, day), clock=now, force=force)
     except DriftError:
         # A run that failed has an alert, too.
         with suppress(DriftError):
-            _deliver(watch)
+            _deliver(context)
         raise
-    _deliver(watch)
-    write_html(outcome.report, html, timezone=watch.monitor.window.timezone)
+    _deliver(context)
+    write_html(outcome.report, html, timezone=context.monitor.window.timezone)
     show(outcome.report, as_json=as_json)
     exit_on(outcome.report, fail_on)
 
 
-def _deliver(watch: Watch) -> None:
+def _deliver(context: Context) -> None:
     """Send what is owed: of this monitor also what is no longer kept back."""
     from drift.pipeline import notify
 
-    notify.remind(watch, now=now())
-    notify.deliver(watch.store, route, now=now())
+    notify.remind(context, now=now())
+    notify.deliver(context.store, route, now=now())
 
 
 def backfill(
@@ -146,28 +146,28 @@ def backfill(
     from drift.cli.tables import progress as progress_bar
     from drift.pipeline import run as runs
 
-    watch = open_watch(monitor, folder, database)
-    windows = windows_between(watch, start, end)
+    context = open_context(monitor, folder, database)
+    windows = windows_between(context, start, end)
     failed = []
-    jobs = jobs or (2 if watch.monitor.source.files and len(windows) >= MANY else 1)
-    with progress_bar(len(windows), f"backfill {watch.name}", quiet=as_json) as advance:
+    jobs = jobs or (2 if context.monitor.source.files and len(windows) >= MANY else 1)
+    with progress_bar(len(windows), f"backfill {context.name}", quiet=as_json) as advance:
 
         def progress(window: Window, result: Report | DriftError) -> None:
             if isinstance(result, DriftError):
-                failed.append(f"{watch.label(window)}: {result}")
-            advance(watch.label(window))
+                failed.append(f"{context.label(window)}: {result}")
+            advance(context.label(window))
 
-        reports = runs.backfill(watch, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
+        reports = runs.backfill(context, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
     if page:
-        _deliver(watch)
+        _deliver(context)
     counts: dict[str, int] = {}
     for report in reports:
         status = runs.run_status(report)
         counts[status] = counts.get(status, 0) + 1
     if as_json:
-        print_json({"monitor": watch.name, "windows": len(windows), "statuses": counts, "failed": failed})
+        print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": failed})
     else:
-        print(f"{watch.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+        print(f"{context.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
         for line in failed:
             print_error(line)
     if failed:
@@ -185,14 +185,14 @@ def history(
     """Show the stored scores of a monitor, newest window last."""
     from drift.cli.tables import history_table
 
-    watch = open_watch(monitor, folder, database)
-    rows = watch.store.scores(watch.name, feature=feature, windows=last)
+    context = open_context(monitor, folder, database)
+    rows = context.store.scores(context.name, feature=feature, windows=last)
     if as_json:
-        print_json({"monitor": watch.name, "direction": "current||reference", "unit": "nats", "scores": rows})
+        print_json({"monitor": context.name, "direction": "current||reference", "unit": "nats", "scores": rows})
     elif not rows:
-        print(f"{watch.name} has no scores yet: drift backfill {watch.name} --from DATE --to DATE")
+        print(f"{context.name} has no scores yet: drift backfill {context.name} --from DATE --to DATE")
     else:
-        history_table(watch, rows, feature)
+        history_table(context, rows, feature)
 
 
 def explain(
@@ -209,18 +209,18 @@ def explain(
     from drift.cli.tables import explanation
     from drift.pipeline import evaluate
 
-    watch = open_watch(monitor, folder, database)
-    report = evaluate.recall(watch, window_of(watch, day))
+    context = open_context(monitor, folder, database)
+    report = evaluate.recall(context, window_of(context, day))
     if segment:
         if segment not in report.segments:
             named = ", ".join(report.segments) or "none"
-            raise DriftError(f"{watch.name} has no segment {segment!r} in {report.label}; it has: {named}")
+            raise DriftError(f"{context.name} has no segment {segment!r} in {report.label}; it has: {named}")
         report = replace(report.segments[segment], label=f"{report.label}, {segment}")
     if feature not in {v.feature for v in report.verdicts}:
         known = ", ".join(v.feature for v in report.verdicts) or "none"
-        raise DriftError(f"{watch.name} has no score for {feature!r} in {report.label}; it has: {known}")
+        raise DriftError(f"{context.name} has no score for {feature!r} in {report.label}; it has: {known}")
     mine = replace(report, verdicts=[v for v in report.verdicts if v.feature == feature])
-    write_html(mine, html, timezone=watch.monitor.window.timezone)
+    write_html(mine, html, timezone=context.monitor.window.timezone)
     if as_json:
         print_json(report.to_dict() | {"features": {feature: report.to_dict()["features"][feature]}})
     else:

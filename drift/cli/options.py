@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.store.store import Store
     from drift.windows import Window
 
@@ -64,11 +64,11 @@ def open_store(database: str) -> Store:
     return Store.open(database)
 
 
-def open_watch(name: str, folder: Path, database: str) -> Watch:
+def open_context(name: str, folder: Path, database: str) -> Context:
     """Open a monitor, by its name or the path of its file, on the results database."""
     from drift.config.connections import resolve_url
     from drift.config.monitor import load_monitor
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
@@ -77,7 +77,7 @@ def open_watch(name: str, folder: Path, database: str) -> Watch:
         if not folder.is_dir():
             raise DriftError(f"{folder} is no folder: name the monitor's file, or its folder with --monitors")
         monitor = find_monitor(name, folder)
-    return Watch(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
+    return Context(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
 
 
 def find_monitor(name: str, folder: Path) -> Monitor:
@@ -114,15 +114,15 @@ def moment(text: str) -> date | datetime:
         raise DriftError(f"{text!r} is no date: write 2013-02-08, or 2013-02-08T17:00 for windows of hours") from error
 
 
-def window_of(watch: Watch, day: str | None) -> Window:
+def window_of(context: Context, day: str | None) -> Window:
     """Return the window that holds a date, or the last complete one."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     return calendar.starting(moment(day)) if day else calendar.last_complete(now())
 
 
-def windows_between(watch: Watch, start: str, end: str) -> list[Window]:
+def windows_between(context: Context, start: str, end: str) -> list[Window]:
     """Return the windows from one date to another, both included."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     first, last = calendar.starting(moment(start)), calendar.starting(moment(end))
     if last < first:
         raise DriftError(f"--to {end} is before --from {start}")

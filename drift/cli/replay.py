@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_watch, print_json
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_context, print_json
 from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 Last = Annotated[int | None, typer.Option("--last", min=1, help="Only the newest so many windows.")]
@@ -41,15 +41,17 @@ def replay(
     from drift.config.overrides import adopt, read_settings, with_settings
     from drift.pipeline import replay as replays
 
-    watch = open_watch(monitor, folder, database)
-    asked = adopt(watch.monitor, load_monitor(config)) if config else watch.monitor
+    context = open_context(monitor, folder, database)
+    asked = adopt(context.monitor, load_monitor(config)) if config else context.monitor
     asked = with_settings(asked, read_settings(settings or []))
-    lead = max(replays.lead_of(watch.monitor), replays.lead_of(asked))
-    windows, lead = _stored(watch, last, start, end, lead)
-    memory = replays.Memory(watch.store)
-    in_force = replays.replay(watch, memory, windows, lead=lead)
+    lead = max(replays.lead_of(context.monitor), replays.lead_of(asked))
+    windows, lead = _stored(context, last, start, end, lead)
+    memory = replays.Memory(context.store)
+    in_force = replays.replay(context, memory, windows, lead=lead)
     changed = settings or config
-    asked_for = replays.replay(replace(watch, monitor=asked), memory.afresh(), windows, lead=lead) if changed else None
+    asked_for = (
+        replays.replay(replace(context, monitor=asked), memory.afresh(), windows, lead=lead) if changed else None
+    )
     if as_json:
         print_json(replays.to_dict(in_force, asked_for))
     else:
@@ -75,19 +77,21 @@ def tune(
     from drift.cli.tables import proposal_tables
     from drift.pipeline import tuning
 
-    watch = open_watch(monitor, folder, database)
-    windows, lead = _stored(watch, last, start, end, tuning.lead_needed(watch.monitor))
+    context = open_context(monitor, folder, database)
+    windows, lead = _stored(context, last, start, end, tuning.lead_needed(context.monitor))
     rng = np.random.default_rng(seed)
-    found = tuning.tune(watch, windows, lead=lead, wished=wished, rng=rng, times=plants)
+    found = tuning.tune(context, windows, lead=lead, wished=wished, rng=rng, times=plants)
     if as_json:
         print_json(found.to_dict())
     else:
         proposal_tables(found)
 
 
-def _stored(watch: Watch, last: int | None, start: str | None, end: str | None, lead: int) -> tuple[list[Window], int]:
+def _stored(
+    context: Context, last: int | None, start: str | None, end: str | None, lead: int
+) -> tuple[list[Window], int]:
     from drift.pipeline.replay import windows_run
 
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     first, until = (calendar.starting(moment(day)) if day else None for day in (start, end))
-    return windows_run(watch.store, watch.monitor, last=last, first=first, until=until, lead=lead)
+    return windows_run(context.store, context.monitor, last=last, first=first, until=until, lead=lead)

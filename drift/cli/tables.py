@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.pipeline.replay import Replay
     from drift.pipeline.tuning import Proposal
 
@@ -99,7 +99,7 @@ def segment_table(report: Report) -> None:
         out.print(Text(f"… and {more} more: drift explain {report.monitor} FEATURE --segment NAME"))
 
 
-def history_table(watch: Watch, rows: Sequence[Mapping[str, Any]], feature: str | None) -> None:
+def history_table(context: Context, rows: Sequence[Mapping[str, Any]], feature: str | None) -> None:
     """Print stored scores: one line a window for one feature, one line a feature with a sparkline for all."""
     from drift.windows import Window
 
@@ -109,7 +109,7 @@ def history_table(watch: Watch, rows: Sequence[Mapping[str, Any]], feature: str 
         for name in ("window", "KL (nats)", "corrected (95 %)", "n", "status", "why"):
             table.add_column(name, justify="right" if name in {"KL (nats)", "n"} else "left")
         for row in rows:
-            label = watch.label(Window(row["window_start"], row["window_end"]))
+            label = context.label(Window(row["window_start"], row["window_end"]))
             if row["kl"] is None:
                 table.add_row(label, "-", "-", "-", status(row["status"]), escape(row["reason"]))
                 continue
@@ -122,7 +122,7 @@ def history_table(watch: Watch, rows: Sequence[Mapping[str, Any]], feature: str 
                 status(row["status"]),
                 escape(row["reason"]),
             )
-        out.print(Text(f"{watch.name} {feature}: D(current‖reference) in nats", style="bold"))
+        out.print(Text(f"{context.name} {feature}: D(current‖reference) in nats", style="bold"))
     else:
         by_feature: dict[str, list[Mapping[str, Any]]] = {}
         for row in rows:
@@ -135,11 +135,11 @@ def history_table(watch: Watch, rows: Sequence[Mapping[str, Any]], feature: str 
                 table.add_row(escape(name), "", "-", "-", "-", status(mine[-1]["status"]))
                 continue
             worst = max(scored, key=lambda row: row["kl"])
-            when = watch.label(Window(worst["window_start"], worst["window_end"]))
+            when = context.label(Window(worst["window_start"], worst["window_end"]))
             spark = sparkline([row["kl"] for row in mine], top=max(worst["kl"], mine[-1]["critical"]))
             last = f"{scored[-1]['kl']:.4f}"
             table.add_row(escape(name), spark, last, f"{worst['kl']:.4f}", when, status(mine[-1]["status"]))
-        out.print(Text(f"{watch.name}: D(current‖reference) in nats, newest window right", style="bold"))
+        out.print(Text(f"{context.name}: D(current‖reference) in nats, newest window right", style="bold"))
     out.print(table)
 
 
@@ -201,14 +201,14 @@ def explanation(report: Report, feature: str) -> None:
     out.print(table)
 
 
-def baseline_table(watch: Watch, rows: Sequence[Mapping[str, Any]]) -> None:
+def baseline_table(context: Context, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print binnings, a line a feature and version."""
     from drift.profiles.binning import binning_from_dict
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("feature", "version", "cells", "fitted on", "rows", "by", "at", "why"):
         table.add_column(name, justify="right" if name in {"version", "cells", "rows"} else "left")
-    zone = watch.monitor.window.calendar.zone
+    zone = context.monitor.window.calendar.zone
     for row in rows:
         span = f"{row['fitted_from'].astimezone(zone):%Y-%m-%d} … {row['fitted_to'].astimezone(zone):%Y-%m-%d}"
         table.add_row(

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
     from drift.windows import Window
 
 
-def fit(watch: Watch, window: Window, *, now: datetime, by: str, reason: str) -> dict[str, Binning]:
+def fit(context: Context, window: Window, *, now: datetime, by: str, reason: str) -> dict[str, Binning]:
     """Fit new bins on the reference of a window, and count that reference into them.
 
     Parameters
@@ -43,15 +43,15 @@ def fit(watch: Watch, window: Window, *, now: datetime, by: str, reason: str) ->
     DriftError
         If too few windows of the reference hold rows.
     """
-    windows = watch.reference_windows(window)
-    _validate(watch, windows, now)
-    binnings = baseline_fit.fit_bins(watch, windows, now=now, by=by, reason=reason, new=True)
+    windows = context.reference_windows(window)
+    _validate(context, windows, now)
+    binnings = baseline_fit.fit_bins(context, windows, now=now, by=by, reason=reason, new=True)
     if not binnings:
         raise DriftError(
-            f"{watch.name}: the reference of {watch.label(window)} ({watch.monitor.reference}) has too few windows "
-            f"with rows to fit bins on, it needs {watch.monitor.reference_min_windows}: choose a later --date"
+            f"{context.name}: the reference of {context.label(window)} ({context.monitor.reference}) has too few "
+            f"windows with rows to fit bins on, it needs {context.monitor.reference_min_windows}: choose a later --date"
         )
-    _count(watch, windows, now)
+    _count(context, windows, now)
     return binnings
 
 
@@ -75,7 +75,7 @@ class Promotion:
     features: int
 
 
-def promote(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, reason: str) -> Promotion:
+def promote(context: Context, windows: Sequence[Window], *, now: datetime, by: str, reason: str) -> Promotion:
     """Make some windows the baseline: what `kl_fixed` is measured from, and ``reference: {fixed: baseline}``.
 
     The bins stay, so everything counted stays comparable; where there are none yet they are fitted on these windows.
@@ -96,22 +96,22 @@ def promote(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, 
         If none of the windows holds rows and may be used.
     """
     start, end = windows[0].start, windows[-1].end
-    span = describe_span(watch.monitor.window.calendar, start, end)
-    before = watch.baselines()
-    _validate(watch, windows, now)
-    if not before and not baseline_fit.fit_bins(watch, windows, now=now, by=by, reason=reason):
-        needed = watch.monitor.reference_min_windows
-        raise DriftError(f"{watch.name}: fewer than {needed} windows of {span} hold rows: too few to fit bins on")
-    _count(watch, windows, now)
-    binnings = watch.store.active_baseline(watch.name)
-    allowed = baseline_fit.usable(watch, windows)
-    profiles = [p for p, _ in watch.store.load_profiles(watch.name, allowed, binnings) if p.n_rows and p.histograms]
+    span = describe_span(context.monitor.window.calendar, start, end)
+    before = context.baselines()
+    _validate(context, windows, now)
+    if not before and not baseline_fit.fit_bins(context, windows, now=now, by=by, reason=reason):
+        needed = context.monitor.reference_min_windows
+        raise DriftError(f"{context.name}: fewer than {needed} windows of {span} hold rows: too few to fit bins on")
+    _count(context, windows, now)
+    binnings = context.store.active_baseline(context.name)
+    allowed = baseline_fit.usable(context, windows)
+    profiles = [p for p, _ in context.store.load_profiles(context.name, allowed, binnings) if p.n_rows and p.histograms]
     if not profiles:
-        raise DriftError(f"{watch.name}: no window of {span} holds rows that passed the gate: nothing to promote")
+        raise DriftError(f"{context.name}: no window of {span} holds rows that passed the gate: nothing to promote")
     rows = sum(p.n_rows for p in profiles)
-    types = {feature: row["arrow_type"] for feature, row in watch.store.baselines(watch.name).items()}
-    watch.store.save_baseline(
-        watch.name,
+    types = {feature: row["arrow_type"] for feature, row in context.store.baselines(context.name).items()}
+    context.store.save_baseline(
+        context.name,
         binnings,
         types=types,
         fitted_from=start,
@@ -122,7 +122,7 @@ def promote(watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, 
         reason=reason,
         new=True,
     )
-    after = watch.baselines()
+    after = context.baselines()
     return Promotion(span, len(profiles), rows, sum(before.get(feature) != each for feature, each in after.items()))
 
 
@@ -134,7 +134,7 @@ class Rescored:
     kept: Mapping[Window, str]
 
 
-def rescore(watch: Watch, windows: Sequence[Window], *, now: datetime) -> Rescored:
+def rescore(context: Context, windows: Sequence[Window], *, now: datetime) -> Rescored:
     """Score stored windows against the references now in force, from stored counts alone, oldest first.
 
     Reads no source and tells nobody; alerts follow, as in a backfill. A window keeps its scores where it or too much of
@@ -146,40 +146,40 @@ def rescore(watch: Watch, windows: Sequence[Window], *, now: datetime) -> Rescor
     """
     reports, kept = [], {}
     for window in sorted(windows):
-        why = _not_comparable(watch, window)
+        why = _not_comparable(context, window)
         if why:
             kept[window] = why
             continue
-        report = evaluate.evaluate_window(watch, window, now=now)
-        notify.notify_window(watch, report, now=now, page=False)
-        watch.store.save_run_finished(watch.name, window, run.run_status(report), now, reference=report.reference)
+        report = evaluate.evaluate_window(context, window, now=now)
+        notify.notify_window(context, report, now=now, page=False)
+        context.store.save_run_finished(context.name, window, run.run_status(report), now, reference=report.reference)
         reports.append(report)
     return Rescored(reports, kept)
 
 
-def _not_comparable(watch: Watch, window: Window) -> str:
+def _not_comparable(context: Context, window: Window) -> str:
     """Say why a window cannot be scored again; nothing where it can."""
-    if watch.store.load_report(watch.name, window.start) is None:
+    if context.store.load_report(context.name, window.start) is None:
         return "it was never scored"
-    if watch.store.gates(watch.name, [window]).get(window.start) == "rejected":
+    if context.store.gates(context.name, [window]).get(window.start) == "rejected":
         return "its expectations rejected it"
-    if not watch.store.active_baseline(watch.name):
+    if not context.store.active_baseline(context.name):
         return "there are no bins"
-    if run.uncounted(watch, [window]):
+    if run.uncounted(context, [window]):
         return "it was counted into other bins"
-    references = baseline_fit.usable(watch, watch.reference_windows(window))
-    counted = len(references) - len(run.uncounted(watch, references))
-    needed = watch.monitor.reference_min_windows
+    references = baseline_fit.usable(context, context.reference_windows(window))
+    counted = len(references) - len(run.uncounted(context, references))
+    needed = context.monitor.reference_min_windows
     if counted < needed:
         return f"its reference has {counted} windows counted into these bins, it needs {needed}"
     return ""
 
 
-def _validate(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
-    gates = watch.store.gates(watch.name, windows)
-    run.validate(watch, [w for w in windows if w.start not in gates], [], now=now)
+def _validate(context: Context, windows: Sequence[Window], now: datetime) -> None:
+    gates = context.store.gates(context.name, windows)
+    run.validate(context, [w for w in windows if w.start not in gates], [], now=now)
 
 
-def _count(watch: Watch, windows: Sequence[Window], now: datetime) -> None:
-    for window in run.uncounted(watch, baseline_fit.usable(watch, windows)):
-        run.profile_window(watch, window, now=now)
+def _count(context: Context, windows: Sequence[Window], now: datetime) -> None:
+    for window in run.uncounted(context, baseline_fit.usable(context, windows)):
+        run.profile_window(context, window, now=now)

@@ -42,7 +42,7 @@ def _nothing_opened() -> Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Context:
     """A monitor at work: what to watch, where results go, and how a connection id becomes a URL.
 
     Parameters

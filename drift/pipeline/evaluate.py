@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.pipeline.context import Baseline, Watch
+    from drift.pipeline.context import Baseline, Context
     from drift.profiles.binning import Binning
     from drift.profiles.segments import Segmentation
     from drift.windows import Window
 
 
 @logs.stage("evaluate")
-def evaluate_window(watch: Watch, window: Window, *, now: datetime) -> Report:
+def evaluate_window(context: Context, window: Window, *, now: datetime) -> Report:
     """Score one window against its reference from stored counts alone, and store the verdicts."""
-    report = _evaluate(watch, window)
-    watch.store.save_report(watch.name, report, now)
+    report = _evaluate(context, window)
+    context.store.save_report(context.name, report, now)
     return report
 
 
-def recall(watch: Watch, window: Window) -> Report:
+def recall(context: Context, window: Window) -> Report:
     """Return the stored report of a window, with its evidence.
 
     Raises
@@ -42,44 +42,43 @@ def recall(watch: Watch, window: Window) -> Report:
     StoreError
         If the window was never run.
     """
-    report = watch.store.load_report(watch.name, window.start)
+    report = context.store.load_report(context.name, window.start)
     if report is None:
-        raise StoreError(
-            f"{watch.name} has no report of {watch.label(window)}: drift run {watch.name} --date {watch.label(window)}"
-        )
-    return replace(report, label=watch.label(window))
+        name, label = context.name, context.label(window)
+        raise StoreError(f"{name} has no report of {label}: drift run {name} --date {label}")
+    return replace(report, label=context.label(window))
 
 
-def _evaluate(watch: Watch, window: Window) -> Report:
-    monitor, label = watch.monitor, watch.label(window)
-    gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
+def _evaluate(context: Context, window: Window) -> Report:
+    monitor, label = context.monitor, context.label(window)
+    gate = context.store.gates(context.name, [window]).get(window.start, "not_validated")
     if gate == "rejected":
-        return Report(watch.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
-    binnings = watch.store.active_baseline(watch.name)
-    segmentations = watch.segmentations()
-    known = _recorded(watch, window, binnings, segmentations)
+        return Report(context.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
+    binnings = context.store.active_baseline(context.name)
+    segmentations = context.segmentations()
+    known = _recorded(context, window, binnings, segmentations)
     current, needed = known.current, monitor.reference_min_windows
-    critical = _critical(watch, known.held_against, window)
-    reference, names = _composed(watch, known, critical)
+    critical = _critical(context, known.held_against, window)
+    reference, names = _composed(context, known, critical)
     main = next(iter(known.references))
     used = known.references[main]
     columns = {**{c: t for profile in used for c, t in profile.schema.items()}, **current.schema}
-    features = watch.features({**columns, **dict.fromkeys(binnings, "")})
+    features = context.features({**columns, **dict.fromkeys(binnings, "")})
     unbinned = {f: _why_unbinned(columns[f], [p.schema.get(f) for p in used]) for f in features if f not in binnings}
     reference = replace(reference, problems={**reference.problems, **unbinned})
     findings = []
     if len(used) < needed:
         few = f"the reference has {len(used)} of {len(known.held_against[main])} windows with rows; it needs {needed}"
         if monitor.reference.fixed == "baseline" and not known.baselines:
-            few = f"there is no baseline yet: drift baseline promote {watch.name} --from DATE --to DATE --reason WHY"
+            few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
         findings.append(Finding("no_reference", few))
         features = features or list(binnings)
     elif not current.n_rows:
         findings.append(Finding("no_rows", "the window holds no rows"))
     else:
-        findings += _standing(watch, known, reference.n_rows / len(used))
-    head = Report(watch.name, window, _described(known), [], 0, 0, gate, findings, label=label)
-    whole = _part(watch, window, head, known, reference, features)
+        findings += _standing(context, known, reference.n_rows / len(used))
+    head = Report(context.name, window, _described(known), [], 0, 0, gate, findings, label=label)
+    whole = _part(context, window, head, known, reference, features)
     parts, sides = [whole], [(known, names)]
     binned = [feature for feature in features if feature in binnings]
     for by in segmentations if current.n_rows and len(used) >= needed else ():
@@ -87,12 +86,12 @@ def _evaluate(watch: Watch, window: Window) -> Report:
         for segment in by.names if by.watched else ():
             mine = known.of(segment)
             if mine.current.n_rows or any(mine.references.values()):
-                before, chosen = _composed(watch, mine, critical)
-                parts.append(_part(watch, window, replace(head, segment=segment), mine, before, own))
+                before, chosen = _composed(context, mine, critical)
+                parts.append(_part(context, window, replace(head, segment=segment), mine, before, own))
                 sides.append((mine, chosen))
     assessed = compare.assess_together(parts, detection=monitor.detection, watched=monitor.features)
     report, *others = (
-        _beside_the_baseline(watch, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
+        _beside_the_baseline(context, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
     )
     slow = standing.moved_findings(report.verdicts, whole.history)
     segments = {each.segment: replace(each, findings=[]) for each in others}
@@ -130,33 +129,37 @@ class _Recorded:
 
 
 def _composed(
-    watch: Watch, known: _Recorded, critical: Mapping[str, Collection[tuple[str, datetime]]]
+    context: Context, known: _Recorded, critical: Mapping[str, Collection[tuple[str, datetime]]]
 ) -> tuple[Profile, dict[str, str]]:
     """Return what the window, or a segment of it, is held against, and what some of its features are."""
-    left_out, needed = critical.get(known.segment, ()), watch.monitor.reference_min_windows
-    return references.compose(known.references, known.current, watch.monitor.detection, left_out=left_out, least=needed)
+    left_out, needed = critical.get(known.segment, ()), context.monitor.reference_min_windows
+    return references.compose(
+        known.references, known.current, context.monitor.detection, left_out=left_out, least=needed
+    )
 
 
 def _part(
-    watch: Watch, window: Window, head: Report, known: _Recorded, reference: Profile, features: Sequence[str]
+    context: Context, window: Window, head: Report, known: _Recorded, reference: Profile, features: Sequence[str]
 ) -> compare.Part:
     """Return what is assessed by itself, with what is remembered of it."""
-    remembered = watch.monitor.detection.remembered
-    history = watch.store.history(watch.name, features, before=window.start, limit=remembered, segment=known.segment)
+    remembered = context.monitor.detection.remembered
+    history = context.store.history(
+        context.name, features, before=window.start, limit=remembered, segment=known.segment
+    )
     return compare.Part(head, reference, known.current, features, history, known.remembered)
 
 
 def _recorded(
-    watch: Watch, window: Window, binnings: Mapping[str, Binning], segmentations: Sequence[Segmentation]
+    context: Context, window: Window, binnings: Mapping[str, Binning], segmentations: Sequence[Segmentation]
 ) -> _Recorded:
-    held_against, baselines = watch.held_against(window), watch.baselines()
-    calendar = watch.monitor.window.calendar
+    held_against, baselines = context.held_against(window), context.baselines()
+    calendar = context.monitor.window.calendar
     fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
-    remembered = watch.remembered(window)
+    remembered = context.remembered(window)
     wanted = {window, *(w for some in (*held_against.values(), *fixed.values(), remembered) for w in some)}
-    loaded = watch.store.load_profiles(watch.name, sorted(wanted), binnings, segmentations)
-    stored = {p.window: (compare.arrived(p, watch.monitor.features), gate) for p, gate in loaded}
-    rejected = "rejected" not in watch.monitor.reference.exclude
+    loaded = context.store.load_profiles(context.name, sorted(wanted), binnings, segmentations)
+    stored = {p.window: (compare.arrived(p, context.monitor.features), gate) for p, gate in loaded}
+    rejected = "rejected" not in context.monitor.reference.exclude
 
     def may_be_used(windows: Iterable[Window]) -> list[Profile]:
         found = [stored[w] for w in windows if w in stored]
@@ -181,14 +184,14 @@ def _described(known: _Recorded) -> str:
 
 
 def _critical(
-    watch: Watch, held_against: Mapping[str, Sequence[Window]], window: Window
+    context: Context, held_against: Mapping[str, Sequence[Window]], window: Window
 ) -> dict[str, set[tuple[str, datetime]]]:
     """Return by segment which features were critical when, where the monitor keeps these out of its references."""
     starts = [w.start for windows in held_against.values() for w in windows]
-    if "critical" not in watch.monitor.reference.exclude or watch.monitor.reference.fixed or not starts:
+    if "critical" not in context.monitor.reference.exclude or context.monitor.reference.fixed or not starts:
         return {}
     found: dict[str, set[tuple[str, datetime]]] = {}
-    for report in watch.store.load_reports(watch.name, since=min(starts), until=max(starts)):
+    for report in context.store.load_reports(context.name, since=min(starts), until=max(starts)):
         if report.window and report.window < window:
             for one in (report, *report.segments.values()):
                 found.setdefault(one.segment, set()).update(
@@ -197,24 +200,24 @@ def _critical(
     return found
 
 
-def _standing(watch: Watch, known: _Recorded, usual: float) -> list[Finding]:
+def _standing(context: Context, known: _Recorded, usual: float) -> list[Finding]:
     """Return what is found beside KL, so that no reference that adapts hides it."""
     newest = max(known.fixed, key=lambda each: each.version, default=None)
     found = standing.volume_findings(
         known.current.n_rows,
         usual,
         [profile.n_rows for profile in known.fixed[newest]] if newest else [],
-        label=watch.span(newest) if newest else "",
+        label=context.span(newest) if newest else "",
     )
     # A baseline whose windows are gone leaves the reference to compare with.
     instead = next(iter(known.references.values()))
     before = {feature: known.fixed[each] or instead for feature, each in known.baselines.items()}
-    return found + standing.still_findings(known.current, before, min_rows=watch.monitor.detection.min_rows)
+    return found + standing.still_findings(known.current, before, min_rows=context.monitor.detection.min_rows)
 
 
-def _beside_the_baseline(watch: Watch, report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
+def _beside_the_baseline(context: Context, report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
     """Note with each score which reference it was held against, and how far the feature is from its baseline."""
-    away = {each: _away(watch.total(profiles), known) for each, profiles in known.fixed.items()}
+    away = {each: _away(context.total(profiles), known) for each, profiles in known.fixed.items()}
     fixed = {feature: away[each].get(feature) for feature, each in known.baselines.items()}
     verdicts = [
         replace(v, score=replace(v.score, kl_fixed=fixed.get(v.feature), reference=names.get(v.feature, "")))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
     from drift.sources.snapshot import Snapshot
     from drift.windows import Window
@@ -32,7 +32,7 @@ Filled = tuple["Window", "Snapshot", int]
 
 
 @contextmanager
-def sparing(watch: Watch, window: Window, current: Collection[Window] = ()) -> Iterator[None]:
+def sparing(context: Context, window: Window, current: Collection[Window] = ()) -> Iterator[None]:
     """Go on without a reference window that cannot be read: its own run tells of it. Outages are for a retry.
 
     Parameters
@@ -50,10 +50,10 @@ def sparing(watch: Watch, window: Window, current: Collection[Window] = ()) -> I
     except SourceError as error:
         if window in current:
             raise
-        log.warning("%s %s: is no reference, for it cannot be read: %s", watch.name, watch.label(window), error)
+        log.warning("%s %s: is no reference, for it cannot be read: %s", context.name, context.label(window), error)
 
 
-def usable(watch: Watch, windows: Sequence[Window], current: Window | None = None) -> list[Window]:
+def usable(context: Context, windows: Sequence[Window], current: Window | None = None) -> list[Window]:
     """Return those windows that may be counted: gated, and not rejected where that excludes them.
 
     Parameters
@@ -62,13 +62,13 @@ def usable(watch: Watch, windows: Sequence[Window], current: Window | None = Non
     current
         The window that is to be judged; rejected, it never is.
     """
-    gates = watch.store.gates(watch.name, windows)
-    rejected = "rejected" not in watch.monitor.reference.exclude
+    gates = context.store.gates(context.name, windows)
+    rejected = "rejected" not in context.monitor.reference.exclude
     return [w for w in windows if (gate := gates.get(w.start)) and (gate != "rejected" or (rejected and w != current))]
 
 
 @logs.stage("baseline")
-def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
+def ensure_baseline(context: Context, window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
     """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
 
     Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is empty.
@@ -79,19 +79,19 @@ def ensure_baseline(watch: Watch, window: Window, *, now: datetime, by: str = "d
     by
         Who asks, for the record.
     """
-    active = watch.store.active_baseline(watch.name)
+    active = context.store.active_baseline(context.name)
     if not active:
-        return fit_bins(watch, watch.reference_windows(window), now=now, by=by, reason="first reference")
-    if len(watch.segmentations()) < len(watch.monitor.segments):
-        filled = _filled(watch, watch.reference_windows(window))
+        return fit_bins(context, context.reference_windows(window), now=now, by=by, reason="first reference")
+    if len(context.segmentations()) < len(context.monitor.segments):
+        filled = _filled(context, context.reference_windows(window))
         if filled:
             reason = "segments that the monitor did not ask for before"
-            _freeze(watch, filled, {}, types={}, now=now, by=by, reason=reason)
+            _freeze(context, filled, {}, types={}, now=now, by=by, reason=reason)
     return active
 
 
 def fit_bins(
-    watch: Watch, windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
+    context: Context, windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
 ) -> dict[str, Binning]:
     """Fit binnings on those of some windows that may be used and hold rows, and return the binnings in force then.
 
@@ -105,29 +105,29 @@ def fit_bins(
     new
         Make a new version although there is one.
     """
-    filled = _filled(watch, windows)
+    filled = _filled(context, windows)
     if not filled:
         return {}
     columns: dict[str, str] = {}
     for _, snapshot, _ in filled:
-        columns |= watch.columns(snapshot)
-    features = watch.features(columns)
+        columns |= context.columns(snapshot)
+    features = context.features(columns)
     total = sum(rows for _, _, rows in filled)
-    options = compare.fit_options(features, watch.monitor.features, salt=watch.name)
-    inside = watch.warehouse([w for w, _, _ in filled], features, lambda: total)
+    options = compare.fit_options(features, context.monitor.features, salt=context.name)
+    inside = context.warehouse([w for w, _, _ in filled], features, lambda: total)
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit
 
         binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
     else:
-        binnings, problems = fit(_alike(watch, filled, features), options, expected_rows=total // len(filled))
+        binnings, problems = fit(_alike(context, filled, features), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
-        log.warning("%s: feature %s is not watched: %s", watch.name, feature, problem)
-    _freeze(watch, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
-    return watch.store.active_baseline(watch.name)
+        log.warning("%s: feature %s is not watched: %s", context.name, feature, problem)
+    _freeze(context, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
+    return context.store.active_baseline(context.name)
 
 
-def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _alike(context: Context, filled: Sequence[Filled], features: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Read of each window the features that are of the kind which they have in most rows of the reference.
 
     So a day of another type takes no part in the fit, wherever it lies.
@@ -140,17 +140,17 @@ def _alike(watch: Watch, filled: Sequence[Filled], features: Sequence[str]) -> I
             if found.get(feature, "null") != "null":
                 rows[found[feature]] += n_rows
         usual[feature] = next((kind for kind, _ in rows.most_common(1)), "null")
-    labels = {f for f in features if watch.monitor.features.kind_for(f) == "categorical"}
+    labels = {f for f in features if context.monitor.features.kind_for(f) == "categorical"}
     for (window, snapshot, _), found in zip(filled, families, strict=True):
         # Of a file that is damaged somewhere the rows before are as good as any.
-        with sparing(watch, window):
+        with sparing(context, window):
             yield from snapshot.batches(
                 [f for f in features if f in found and (f in labels or found[f] in {usual[f], "null"})]
             )
 
 
 def _freeze(
-    watch: Watch,
+    context: Context,
     filled: Sequence[Filled],
     binnings: Mapping[str, Binning],
     *,
@@ -161,10 +161,10 @@ def _freeze(
     new: bool = False,
 ) -> None:
     """Store what was fitted on some windows, with the segments that they have."""
-    watch.store.save_baseline(
-        watch.name,
+    context.store.save_baseline(
+        context.name,
         binnings,
-        _fit_segments(watch, filled),
+        _fit_segments(context, filled),
         types=types,
         fitted_from=filled[0][0].start,
         fitted_to=filled[-1][0].end,
@@ -176,20 +176,20 @@ def _freeze(
     )
 
 
-def _filled(watch: Watch, windows: Sequence[Window]) -> list[Filled]:
+def _filled(context: Context, windows: Sequence[Window]) -> list[Filled]:
     """Open those of some windows that may be used and hold rows; none where they are too few for a reference."""
-    opened = [(w, watch.snapshot(w)) for w in usable(watch, windows)]
+    opened = [(w, context.snapshot(w)) for w in usable(context, windows)]
     filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
-    return filled if len(filled) >= watch.monitor.reference_min_windows else []
+    return filled if len(filled) >= context.monitor.reference_min_windows else []
 
 
-def _fit_segments(watch: Watch, filled: Sequence[Filled]) -> dict[str, Binning]:
+def _fit_segments(context: Context, filled: Sequence[Filled]) -> dict[str, Binning]:
     """Find the segments to watch; those too small for a window to be compared are none."""
-    cuts, most = watch.monitor.segment_columns, watch.monitor.max_segments
+    cuts, most = context.monitor.segment_columns, context.monitor.max_segments
     if not cuts:
         return {}
-    least = watch.monitor.detection.min_rows * len(filled)
-    inside = watch.warehouse([window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled))
+    least = context.monitor.detection.min_rows * len(filled)
+    inside = context.warehouse([window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled))
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit
 
@@ -202,7 +202,7 @@ def _fit_segments(watch: Watch, filled: Sequence[Filled]) -> dict[str, Binning]:
                 f"the largest has {max(rows.values()):,} rows, {least:,} are min_rows in each of {len(filled)} windows"
             )
             why = largest if len(rows) > 1 else f"every row is in {', '.join(rows)}"
-            log.warning("%s: no segments by %s: %s", watch.name, ", ".join(fitted.columns), why)
+            log.warning("%s: no segments by %s: %s", context.name, ", ".join(fitted.columns), why)
     return {segments.key_of(fitted.columns): fitted.binning for fitted, _ in found}
 
 

@@ -16,7 +16,7 @@ from drift.windows import Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 NO_DATA = "no_data"
@@ -97,19 +97,19 @@ class Wait:
         return replace(cls(every=timedelta(seconds=said["every"])), rows=said["rows"], file=said["file"])
 
 
-def missing(watch: Watch, windows: Sequence[Window], wait: Wait) -> dict[Window, str]:
+def missing(context: Context, windows: Sequence[Window], wait: Wait) -> dict[Window, str]:
     """Return the windows whose data have not come, each with what is missing, in words.
 
     What was counted before is there, whatever has become of its rows since. A source that does not answer, or has no
     table or file yet, has nothing yet.
     """
-    counted = watch.store.heads(watch.name, windows)
+    counted = context.store.heads(context.name, windows)
     found = {}
     for window in windows:
         if window.start in counted:
             continue
         try:
-            why = _missing(watch, window, wait)
+            why = _missing(context, window, wait)
         except SourceError as error:
             why = str(error)
         if why:
@@ -117,12 +117,12 @@ def missing(watch: Watch, windows: Sequence[Window], wait: Wait) -> dict[Window,
     return found
 
 
-def _missing(watch: Watch, window: Window, wait: Wait) -> str:
+def _missing(context: Context, window: Window, wait: Wait) -> str:
     if wait.file is not None:
-        path = window.start.astimezone(watch.monitor.window.calendar.zone).strftime(wait.file)
+        path = window.start.astimezone(context.monitor.window.calendar.zone).strftime(wait.file)
         if not _exists(path):
             return f"{path} is not there"
-    rows = watch.snapshot(window).count_rows() if wait.rows else 0
+    rows = context.snapshot(window).count_rows() if wait.rows else 0
     if rows >= wait.rows:
         return ""
     return f"{rows or 'no'} rows of {wait.rows:,}" if wait.rows > 1 else "no rows"
@@ -138,17 +138,17 @@ def _exists(path: str) -> bool:
         return bool(place.filesystem.get_file_info(inside).type != pafs.FileType.NotFound)
 
 
-def no_data(watch: Watch, lacking: dict[Window, str], deadline: datetime) -> str:
+def no_data(context: Context, lacking: dict[Window, str], deadline: datetime) -> str:
     """Say what did not come in time: the error that the run is stored with."""
-    until = deadline.astimezone(watch.monitor.window.calendar.zone)
-    what = "; ".join(f"{watch.label(window)}: {why}" for window, why in lacking.items())
+    until = deadline.astimezone(context.monitor.window.calendar.zone)
+    what = "; ".join(f"{context.label(window)}: {why}" for window, why in lacking.items())
     return f"no data by {until:%Y-%m-%d %H:%M %Z}: {what}"
 
 
-def give_up(watch: Watch, lacking: dict[Window, str], deadline: datetime, *, now: datetime) -> str:
+def give_up(context: Context, lacking: dict[Window, str], deadline: datetime, *, now: datetime) -> str:
     """Record that the data did not come in time, and return what is to be told."""
-    error, monitor = no_data(watch, lacking, deadline), watch.monitor
-    watch.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
+    error, monitor = no_data(context, lacking, deadline), context.monitor
+    context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
     for window in lacking:
-        watch.store.save_run_finished(watch.name, window, NO_DATA, now, error=error)
+        context.store.save_run_finished(context.name, window, NO_DATA, now, error=error)
     return error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drift.alerts.silences import Silence
     from drift.config.monitor import Monitor
     from drift.detection.scores import Verdict
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.store.store import Store
     from drift.windows import Window
 
@@ -42,7 +42,9 @@ DASHBOARD = "DRIFT_DASHBOARD_URL"
 
 
 @logs.stage("notify")
-def notify_window(watch: Watch, report: Report, *, now: datetime, page: bool = True, run_url: str = "") -> Transitions:
+def notify_window(
+    context: Context, report: Report, *, now: datetime, page: bool = True, run_url: str = ""
+) -> Transitions:
     """Advance the alerts by one report; write them, their events and the notifications owed in one transaction.
 
     Parameters
@@ -54,18 +56,18 @@ def notify_window(watch: Watch, report: Report, *, now: datetime, page: bool = T
         Where the run's log is, for the messages.
     """
     window = _window_of(report)
-    failures = _failures(watch, window)
+    failures = _failures(context, window)
 
     def says(known: Iterable[Alert]) -> list[Observation]:
-        return [*_says(watch, report, known, failures), run_observation(window, None)]
+        return [*_says(context, report, known, failures), run_observation(window, None)]
 
     return _retried(
-        watch, lambda: _advance(watch, report, says, now=now, page=page, run_url=run_url, failures=failures)
+        context, lambda: _advance(context, report, says, now=now, page=page, run_url=run_url, failures=failures)
     )
 
 
 def run_failed(
-    watch: Watch, window: Window, error: str, *, now: datetime, page: bool = True, run_url: str = ""
+    context: Context, window: Window, error: str, *, now: datetime, page: bool = True, run_url: str = ""
 ) -> Transitions:
     """Open the alert of a run that failed; the next run that succeeds ends it.
 
@@ -79,23 +81,23 @@ def run_failed(
     now, page, run_url
         As for `notify_window`.
     """
-    stored = watch.store.load_reports(watch.name, since=window.start, until=window.start)
-    report = Report(watch.name, window, "none: the run failed", [], 0, 0, label=watch.label(window))
-    failures = _failures(watch, window)
+    stored = context.store.load_reports(context.name, since=window.start, until=window.start)
+    report = Report(context.name, window, "none: the run failed", [], 0, 0, label=context.label(window))
+    failures = _failures(context, window)
 
     def says(known: Iterable[Alert]) -> list[Observation]:
-        before = [seen for each in stored for seen in _says(watch, each, known, failures)]
+        before = [seen for each in stored for seen in _says(context, each, known, failures)]
         return [*before, run_observation(window, error)]
 
-    return _retried(watch, lambda: _advance(watch, report, says, now=now, page=page, run_url=run_url))
+    return _retried(context, lambda: _advance(context, report, says, now=now, page=page, run_url=run_url))
 
 
-def remind(watch: Watch, *, now: datetime) -> Transitions:
+def remind(context: Context, *, now: datetime) -> Transitions:
     """Tell by the clock alone what was kept back and no longer is, and what is critical and nobody acknowledged.
 
     For whoever looks at the outbox between two runs: maintenance, a snooze or a silence may be over.
     """
-    return _retried(watch, lambda: _remind(watch, now=now))
+    return _retried(context, lambda: _remind(context, now=now))
 
 
 def closing_of(monitor: Monitor) -> Closing:
@@ -103,38 +105,38 @@ def closing_of(monitor: Monitor) -> Closing:
     return Closing(monitor.alerts.policy.close_below, monitor.detection.fdr, monitor.detection.z)
 
 
-def pending(watch: Watch) -> list[Observation]:
+def pending(context: Context) -> list[Observation]:
     """Return what drifts in the newest window and has not lasted long enough to be an alert."""
-    newest = watch.store.reports(watch.name, 1)
-    live = {alert.key for alert in watch.store.alerts(watch.name, ["open", "acknowledged"])}
+    newest = context.store.reports(context.name, 1)
+    live = {alert.key for alert in context.store.alerts(context.name, ["open", "acknowledged"])}
     since = newest[0]["window_start"] if newest else None
-    reports = watch.store.load_reports(watch.name, since=since) if since else []
+    reports = context.store.load_reports(context.name, since=since) if since else []
     return [
         seen for each in reports for seen in observations(each) if seen.effect == "pending" and seen.key not in live
     ]
 
 
-def _failures(watch: Watch, window: Window) -> list[str]:
-    return [row["message"] for row in watch.store.validations(watch.name, window) if not row["success"]]
+def _failures(context: Context, window: Window) -> list[str]:
+    return [row["message"] for row in context.store.validations(context.name, window) if not row["success"]]
 
 
-def _says(watch: Watch, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Observation]:
-    adapted = _adapted(watch, report, known)
-    return observations(report, failures=failures, adapted=adapted, closing=closing_of(watch.monitor))
+def _says(context: Context, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Observation]:
+    adapted = _adapted(context, report, known)
+    return observations(report, failures=failures, adapted=adapted, closing=closing_of(context.monitor))
 
 
-def _retried(watch: Watch, attempt: Callable[[], Transitions]) -> Transitions:
+def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transitions:
     for _ in range(CONFLICTS - 1):
         try:
             return attempt()
         except StoreConflict:
             # A person answered an alert, or another run moved it, since it was read: look again.
-            log.info("%s: the alerts changed meanwhile; read again", watch.name)
+            log.info("%s: the alerts changed meanwhile; read again", context.name)
     return attempt()
 
 
 def _advance(
-    watch: Watch,
+    context: Context,
     report: Report,
     says: Callable[[Iterable[Alert]], list[Observation]],
     *,
@@ -144,66 +146,66 @@ def _advance(
     failures: Sequence[str] = (),
 ) -> Transitions:
     window = _window_of(report)
-    known = watch.store.alerts_in_play(watch.name, window.start)
+    known = context.store.alerts_in_play(context.name, window.start)
     said = says(known)
     opening = {seen.key for seen in said if seen.effect == "bad"} - {alert.key for alert in known}
     if not known and not opening:
         return Transitions()
     if opening:
         # What opens may have been open before: whether it flaps depends on when.
-        known = watch.store.alerts_in_play(watch.name, window.start, opening)
+        known = context.store.alerts_in_play(context.name, window.start, opening)
     since = lifecycle.history_start(known, window)
     # Later windows too: one that arrives late is put in its place among them.
-    reports = watch.store.load_reports(watch.name, since=since)
-    runs = watch.store.run_results(watch.name, since)
+    reports = context.store.load_reports(context.name, since=since)
+    runs = context.store.run_results(context.name, since)
     # A later one whose run is under way, or was killed before it got here, is told by its own run.
     reached = max([window.start, *(alert.last_window for alert in known), *(each.start for each, _ in runs)])
     others = [each for each in reports if each.window and each.window.start <= reached]
-    closing = closing_of(watch.monitor)
+    closing = closing_of(context.monitor)
     history = [seen for each in others if each.window != window for seen in observations(each, closing=closing)]
     history += [run_observation(each, error) for each, error in runs if each != window]
     transitions = lifecycle.advance(
         known,
         said,
-        monitor=watch.name,
+        monitor=context.name,
         now=now,
-        policy=watch.monitor.alerts.policy,
+        policy=context.monitor.alerts.policy,
         history=history,
         page=page,
-        hush=_hush(watch, now),
+        hush=_hush(context, now),
     )
-    _write(watch, report, transitions, now=now, run_url=run_url, failures=failures)
+    _write(context, report, transitions, now=now, run_url=run_url, failures=failures)
     return transitions
 
 
-def _remind(watch: Watch, *, now: datetime) -> Transitions:
-    calendar = watch.monitor.window.calendar
+def _remind(context: Context, *, now: datetime) -> Transitions:
+    calendar = context.monitor.window.calendar
     transitions = lifecycle.remind(
-        watch.store.alerts_in_play(watch.name),
-        monitor=watch.name,
+        context.store.alerts_in_play(context.name),
+        monitor=context.name,
         now=now,
         every=calendar.span.nominal,
-        policy=watch.monitor.alerts.policy,
-        hush=_hush(watch, now),
+        policy=context.monitor.alerts.policy,
+        hush=_hush(context, now),
     )
     if transitions.alerts:
-        newest = watch.store.reports(watch.name, 1)
-        report = watch.store.load_report(watch.name, newest[0]["window_start"]) if newest else None
+        newest = context.store.reports(context.name, 1)
+        report = context.store.load_report(context.name, newest[0]["window_start"]) if newest else None
         if report is None:
             window = calendar.last_complete(now)
-            report = Report(watch.name, window, "none", [], 0, 0, label=watch.label(window))
-        _write(watch, report, transitions, now=now)
+            report = Report(context.name, window, "none", [], 0, 0, label=context.label(window))
+        _write(context, report, transitions, now=now)
     return transitions
 
 
-def _hush(watch: Watch, now: datetime) -> suppression.Hush:
-    zone = watch.monitor.window.calendar.zone
-    maintenance = watch.monitor.alerts.maintenance_at(now, zone)
-    return suppression.Hush(maintenance, [each for each in watch.store.silences(watch.name) if each.active(now)])
+def _hush(context: Context, now: datetime) -> suppression.Hush:
+    zone = context.monitor.window.calendar.zone
+    maintenance = context.monitor.alerts.maintenance_at(now, zone)
+    return suppression.Hush(maintenance, [each for each in context.store.silences(context.name) if each.active(now)])
 
 
 def _write(
-    watch: Watch,
+    context: Context,
     report: Report,
     transitions: Transitions,
     *,
@@ -211,20 +213,20 @@ def _write(
     run_url: str = "",
     failures: Sequence[str] = (),
 ) -> None:
-    settings = watch.monitor.alerts
+    settings = context.monitor.alerts
     owed = messages.notifications(
         report,
         transitions,
         settings,
         now=now,
-        zone=watch.monitor.window.calendar.zone,
+        zone=context.monitor.window.calendar.zone,
         failures=failures,
         links=messages.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
     )
-    watch.store.save_alerts(transitions.alerts, transitions.events, owed)
+    context.store.save_alerts(transitions.alerts, transitions.events, owed)
 
 
-def _adapted(watch: Watch, report: Report, known: Iterable[Alert]) -> dict[str, str]:
+def _adapted(context: Context, report: Report, known: Iterable[Alert]) -> dict[str, str]:
     """Say, by the key of its alert, what is quiet only because its reference has moved.
 
     That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
@@ -236,14 +238,14 @@ def _adapted(watch: Watch, report: Report, known: Iterable[Alert]) -> dict[str, 
     found: dict[str, str] = {}
     for start in {alert.opened_window for alert in drift if alert.opened_window < window.start}:
         then = {
-            v.feature: v for r in watch.store.load_reports(watch.name, since=start, until=start) for v in r.drifting
+            v.feature: v for r in context.store.load_reports(context.name, since=start, until=start) for v in r.drifting
         }
         stay = {f: away for f in then.keys() & quiet.keys() if (away := _still_away(then[f], quiet[f]))}
         for alert in drift:
             mine = [feature for feature in stay if alert.kind == "table" or feature == alert.feature]
             if alert.opened_window != start or not mine:
                 continue
-            when = ", ".join(sorted({watch.span(each) for f, each in watch.baselines().items() if f in mine}))
+            when = ", ".join(sorted({context.span(each) for f, each in context.baselines().items() if f in mine}))
             furthest = max(stay[feature] for feature in mine)
             many = f"{len(mine)} features " if alert.kind == "table" else ""
             how_far = f"up to {furthest:.2g}" if len(mine) > 1 else f"{furthest:.2g}"

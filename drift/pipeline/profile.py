@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from drift.errors import DriftError
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.profiles import segments
 from drift.profiles.counting import count
 from drift.sources import validation
@@ -39,9 +39,9 @@ AHEAD = 4
 """How many windows each process may be ahead of the one that is judged."""
 
 
-def examine(watch: Watch, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
+def examine(context: Context, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
     """Pass one window through the Great Expectations gate: what it decides, and what each expectation observed."""
-    expectations = watch.monitor.expectations
+    expectations = context.monitor.expectations
     if not expectations:
         return "not_validated", []
     frame = snapshot.to_pandas(validation.columns_needed(expectations, list(snapshot.schema)))
@@ -50,16 +50,16 @@ def examine(watch: Watch, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
 
 
 def count_window(
-    watch: Watch,
+    context: Context,
     window: Window,
     binnings: Mapping[str, Binning],
     snapshot: Snapshot,
     segmentations: Sequence[Segmentation] = (),
 ) -> Profile:
     """Read one window once, and count it into cells: here, or inside the database that holds it."""
-    schema, watched = snapshot.schema, watch.columns(snapshot)
+    schema, watched = snapshot.schema, context.columns(snapshot)
     features = [feature for feature in binnings if feature in schema]
-    inside = watch.warehouse([window], features, snapshot.count_rows)
+    inside = context.warehouse([window], features, snapshot.count_rows)
     if inside is not None:
         return inside.profile(binnings, segmentations, window=window)
     if segmentations:
@@ -91,7 +91,7 @@ class Read:
 
 @contextmanager
 def read_ahead(
-    watch: Watch,
+    context: Context,
     tasks: Sequence[Task],
     binnings: Mapping[str, Binning],
     segmentations: Sequence[Segmentation] = (),
@@ -116,10 +116,10 @@ def read_ahead(
     from concurrent.futures import ProcessPoolExecutor
 
     # Not forked: this process may hold connections and threads. Each reader is told all it needs.
-    told = watch.monitor, watch.url, dict(binnings), list(segmentations)
+    told = context.monitor, context.url, dict(binnings), list(segmentations)
     pool = ProcessPoolExecutor(min(jobs - 1, len(tasks)), multiprocessing.get_context("spawn"), _Reader.begin, told)
     try:
-        yield Ahead(watch.name, deque(tasks), pool, AHEAD * jobs, pool.submit(_Reader.ready))
+        yield Ahead(context.name, deque(tasks), pool, AHEAD * jobs, pool.submit(_Reader.ready))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -179,7 +179,7 @@ class Ahead:
 class _Reader:
     """What a process that reads remembers from window to window: what it was told, and the files it has listed."""
 
-    watch: ClassVar[Watch]
+    context: ClassVar[Context]
     binnings: ClassVar[Mapping[str, Binning]]
     by: ClassVar[Sequence[Segmentation]]
 
@@ -188,7 +188,7 @@ class _Reader:
         cls, monitor: Monitor, url: str | None, binnings: Mapping[str, Binning], by: Sequence[Segmentation]
     ) -> None:
         """Begin, in a process that knows no store."""
-        cls.watch = Watch(monitor, cast("Store", None), lambda _name: url or "")
+        cls.context = Context(monitor, cast("Store", None), lambda _name: url or "")
         cls.binnings, cls.by = binnings, by
 
     @classmethod
@@ -199,10 +199,10 @@ class _Reader:
     def work(cls, task: Task) -> Read | None:
         """Read one window."""
         try:
-            snapshot = cls.watch.snapshot(task.window)
-            gate, outcomes = (task.gate, None) if task.gate else examine(cls.watch, snapshot)
+            snapshot = cls.context.snapshot(task.window)
+            gate, outcomes = (task.gate, None) if task.gate else examine(cls.context, snapshot)
             rejected = gate == "rejected"
-            profile = None if rejected else count_window(cls.watch, task.window, cls.binnings, snapshot, cls.by)
+            profile = None if rejected else count_window(cls.context, task.window, cls.binnings, snapshot, cls.by)
         except DriftError:
             return None
         return Read(gate, outcomes, profile)

@@ -16,7 +16,7 @@ from drift.config.overrides import changes
 from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
 from drift.pipeline import evaluate, notify, run
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store import rows as to_rows
 from drift.store.schema import WHOLE
 from drift.windows import Window
@@ -382,7 +382,7 @@ def windows_run(
 _ALL = 1_000_000
 
 
-def replay(watch: Watch, memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
+def replay(context: Context, memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
     """Score windows and advance alerts from stored counts, under the settings of the monitor.
 
     Parameters
@@ -401,7 +401,7 @@ def replay(watch: Watch, memory: Memory, windows: Sequence[Window], *, lead: int
     StoreError
         If no bins were ever fitted.
     """
-    monitor = watch.monitor
+    monitor = context.monitor
     on = offline(monitor, memory)
     if not memory.active_baseline(monitor.name):
         raise StoreError(f"{monitor.name} has no baseline yet, so nothing is counted: drift backfill {monitor.name}")
@@ -411,11 +411,11 @@ def replay(watch: Watch, memory: Memory, windows: Sequence[Window], *, lead: int
         report = evaluate.evaluate_window(on, window, now=window.end)
         pages = notify.notify_window(on, report, now=window.end).pages
         if i >= lead:
-            calls += calls_of(pages, watch.label(window))
+            calls += calls_of(pages, context.label(window))
     return Replay(monitor, list(memory.reports), calls, lead)
 
 
-def offline(monitor: Monitor, memory: Memory) -> Watch:
+def offline(monitor: Monitor, memory: Memory) -> Context:
     """Return the monitor at work on a memory alone: no source, no routes."""
 
     def refuse(connection: str) -> NoReturn:
@@ -423,16 +423,16 @@ def offline(monitor: Monitor, memory: Memory) -> Watch:
 
     quiet = monitor.model_copy(update={"alerts": monitor.alerts.model_copy(update={"routes": []})})
     # To the stages a memory is a store: it answers whatever they ask for.
-    return Watch(quiet, cast("Store", memory), refuse)
+    return Context(quiet, cast("Store", memory), refuse)
 
 
-def preload(watch: Watch, memory: Memory, windows: Sequence[Window]) -> None:
+def preload(context: Context, memory: Memory, windows: Sequence[Window]) -> None:
     """Read the counts and gates of windows and of their references, each once."""
-    ordered = sorted({each for window in windows for each in (*watch.needed(window), *watch.remembered(window))})
+    ordered = sorted({each for window in windows for each in (*context.needed(window), *context.remembered(window))})
     for start in range(0, len(ordered), _AT_ONCE):
         part = ordered[start : start + _AT_ONCE]
-        memory.load_profiles(watch.name, part, memory.active_baseline(watch.name), watch.segmentations())
-        memory.gates(watch.name, part)
+        memory.load_profiles(context.name, part, memory.active_baseline(context.name), context.segmentations())
+        memory.gates(context.name, part)
 
 
 _AT_ONCE = 5_000

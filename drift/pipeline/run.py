@@ -16,7 +16,7 @@ from drift import logs
 from drift.errors import DriftError, SourceError
 from drift.pipeline import evaluate, notify
 from drift.pipeline import profile as profiling
-from drift.pipeline.context import Watch, binning_key
+from drift.pipeline.context import Context, binning_key
 from drift.pipeline.fit import ensure_baseline, sparing, usable
 from drift.store.cache import Session
 
@@ -47,7 +47,7 @@ class Plan:
 
 
 @logs.stage("plan")
-def plan(watch: Watch, window: Window, *, now: datetime, force: bool = False) -> Plan:
+def plan(context: Context, window: Window, *, now: datetime, force: bool = False) -> Plan:
     """Record the monitor's version and list the windows that were never gated: `window` and its references.
 
     Parameters
@@ -58,16 +58,16 @@ def plan(watch: Watch, window: Window, *, now: datetime, force: bool = False) ->
     force
         Read `window` again even if it is stored.
     """
-    monitor = watch.monitor
-    watch.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
-    wanted = watch.needed(window)
-    known = watch.store.gates(monitor.name, wanted)
+    monitor = context.monitor
+    context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
+    wanted = context.needed(window)
+    known = context.store.gates(monitor.name, wanted)
     return Plan(window, [w for w in wanted if w.start not in known or (force and w == window)])
 
 
 @logs.stage("validate")
 def validate(
-    watch: Watch, windows: Sequence[Window], current: Collection[Window], *, now: datetime
+    context: Context, windows: Sequence[Window], current: Collection[Window], *, now: datetime
 ) -> dict[Window, Gate]:
     """Pass windows through the Great Expectations gate, and store what was observed.
 
@@ -77,59 +77,63 @@ def validate(
     """
     decided: dict[Window, Gate] = {}
     for window in sorted(windows, key=lambda w: w not in current):
-        if window in watch.empty and window not in current:
+        if window in context.empty and window not in current:
             continue
-        with sparing(watch, window, current):
-            snapshot = watch.snapshot(window)
+        with sparing(context, window, current):
+            snapshot = context.snapshot(window)
             if window in current:
-                watch.opened[window] = snapshot
+                context.opened[window] = snapshot
             if window in current or snapshot.count_rows():
-                decided[window] = _validate_one(watch, window, snapshot, now=now)
+                decided[window] = _validate_one(context, window, snapshot, now=now)
             else:
-                watch.empty.add(window)
+                context.empty.add(window)
     return decided
 
 
-def _validate_one(watch: Watch, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
-    decision, outcomes = profiling.examine(watch, snapshot)
-    _save_gate(watch, window, decision, outcomes, now=now)
+def _validate_one(context: Context, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
+    decision, outcomes = profiling.examine(context, snapshot)
+    _save_gate(context, window, decision, outcomes, now=now)
     return decision
 
 
-def _save_gate(watch: Watch, window: Window, decision: Gate, outcomes: Sequence[Observed], *, now: datetime) -> None:
-    watch.store.save_gate(watch.name, window, decision, outcomes, now)
+def _save_gate(
+    context: Context, window: Window, decision: Gate, outcomes: Sequence[Observed], *, now: datetime
+) -> None:
+    context.store.save_gate(context.name, window, decision, outcomes, now)
     for outcome in outcomes:
         if not outcome.success:
-            log.warning("%s %s: %s: %s", watch.name, watch.label(window), outcome.severity, outcome.message)
+            log.warning("%s %s: %s: %s", context.name, context.label(window), outcome.severity, outcome.message)
 
 
-def to_profile(watch: Watch, window: Window, *, force: bool = False) -> list[Window]:
+def to_profile(context: Context, window: Window, *, force: bool = False) -> list[Window]:
     """Return the windows that still have to be counted: of `window` and its references, those that passed the gate."""
-    wanted = usable(watch, watch.needed(window), window)
-    missing = uncounted(watch, wanted)
-    return [w for w in wanted if w in missing or (force and w == window and watch.store.active_baseline(watch.name))]
+    wanted = usable(context, context.needed(window), window)
+    missing = uncounted(context, wanted)
+    return [
+        w for w in wanted if w in missing or (force and w == window and context.store.active_baseline(context.name))
+    ]
 
 
-def uncounted(watch: Watch, windows: Sequence[Window]) -> list[Window]:
+def uncounted(context: Context, windows: Sequence[Window]) -> list[Window]:
     """Return those windows that are not counted under the binnings in force; none where there are no binnings."""
-    binnings = watch.store.active_baseline(watch.name)
-    counted = watch.store.profiled(watch.name, windows, binning_key(binnings, watch.segmentations()))
+    binnings = context.store.active_baseline(context.name)
+    counted = context.store.profiled(context.name, windows, binning_key(binnings, context.segmentations()))
     return [w for w in windows if binnings and w.start not in counted]
 
 
 @logs.stage("profile")
-def profile_window(watch: Watch, window: Window, *, now: datetime) -> Profile:
+def profile_window(context: Context, window: Window, *, now: datetime) -> Profile:
     """Read one window once, count it into cells, and store the counts."""
-    binnings, by = watch.store.active_baseline(watch.name), watch.segmentations()
-    snapshot = watch.opened.pop(window) if window in watch.opened else watch.snapshot(window)
-    profile = profiling.count_window(watch, window, binnings, snapshot, by)
-    gate = watch.store.gates(watch.name, [window]).get(window.start, "not_validated")
-    _save_profile(watch, window, profile, binnings, by, gate=gate, now=now)
+    binnings, by = context.store.active_baseline(context.name), context.segmentations()
+    snapshot = context.opened.pop(window) if window in context.opened else context.snapshot(window)
+    profile = profiling.count_window(context, window, binnings, snapshot, by)
+    gate = context.store.gates(context.name, [window]).get(window.start, "not_validated")
+    _save_profile(context, window, profile, binnings, by, gate=gate, now=now)
     return profile
 
 
 def _save_profile(
-    watch: Watch,
+    context: Context,
     window: Window,
     profile: Profile,
     binnings: Mapping[str, Binning],
@@ -139,9 +143,9 @@ def _save_profile(
     now: datetime,
 ) -> None:
     key = binning_key(binnings, by)
-    kept = watch.store.save_profile(watch.name, profile, by, gate=gate, binning_key=key, now=now)
+    kept = context.store.save_profile(context.name, profile, by, gate=gate, binning_key=key, now=now)
     if not kept:
-        log.warning("%s %s: the source has no rows left; the stored counts stay", watch.name, watch.label(window))
+        log.warning("%s %s: the source has no rows left; the stored counts stay", context.name, context.label(window))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class Outcome:
 
 
 def run_window(
-    watch: Watch,
+    context: Context,
     window: Window,
     *,
     clock: Callable[[], datetime],
@@ -169,31 +173,31 @@ def run_window(
     DriftError
         If a stage fails; the run is then recorded as failed, with the error.
     """
-    at_work = replace(watch, store=cast("Store", Session(watch.store, expected=watch.remembered(window))))
+    at_work = replace(context, store=cast("Store", Session(context.store, expected=context.remembered(window))))
     return _run(at_work, window, clock=clock, force=force, page=page, url=url)
 
 
 def _run(
-    watch: Watch, window: Window, *, clock: Callable[[], datetime], force: bool, page: bool, url: str = ""
+    context: Context, window: Window, *, clock: Callable[[], datetime], force: bool, page: bool, url: str = ""
 ) -> Outcome:
     started = clock()
-    watch.opened.clear()
-    watch.store.save_run_started(watch.name, window, watch.monitor.config_hash, started, url=url)
+    context.opened.clear()
+    context.store.save_run_started(context.name, window, context.monitor.config_hash, started, url=url)
     try:
-        todo = plan(watch, window, now=started, force=force)
-        validate(watch, todo.to_validate, [window], now=started)
-        ensure_baseline(watch, window, now=started)
-        missing = to_profile(watch, window, force=force)
+        todo = plan(context, window, now=started, force=force)
+        validate(context, todo.to_validate, [window], now=started)
+        ensure_baseline(context, window, now=started)
+        missing = to_profile(context, window, force=force)
         for each in missing:
-            with sparing(watch, each, [window]):
-                profile_window(watch, each, now=started)
-        report = evaluate.evaluate_window(watch, window, now=started)
-        transitions = notify.notify_window(watch, report, now=started, page=page, run_url=url)
+            with sparing(context, each, [window]):
+                profile_window(context, each, now=started)
+        report = evaluate.evaluate_window(context, window, now=started)
+        transitions = notify.notify_window(context, report, now=started, page=page, run_url=url)
     except DriftError as error:
-        watch.store.save_run_finished(watch.name, window, "error", clock(), error=str(error))
-        notify.run_failed(watch, window, str(error), now=started, page=page, run_url=url)
+        context.store.save_run_finished(context.name, window, "error", clock(), error=str(error))
+        notify.run_failed(context, window, str(error), now=started, page=page, run_url=url)
         raise
-    watch.store.save_run_finished(watch.name, window, run_status(report), clock(), reference=report.reference)
+    context.store.save_run_finished(context.name, window, run_status(report), clock(), reference=report.reference)
     return Outcome(report, transitions, len(missing))
 
 
@@ -203,7 +207,7 @@ def run_status(report: Report) -> str:
 
 
 def backfill(
-    watch: Watch,
+    context: Context,
     windows: Sequence[Window],
     *,
     clock: Callable[[], datetime],
@@ -230,19 +234,19 @@ def backfill(
     """
     reports: list[Report] = []
     failure: SourceError | None = None
-    session = Session(watch.store)
-    watch = replace(watch, store=cast("Store", session))
-    prepare(watch, windows, now=clock())
+    session = Session(context.store)
+    context = replace(context, store=cast("Store", session))
+    prepare(context, windows, now=clock())
     ordered = sorted(windows)
-    binnings, by = watch.store.active_baseline(watch.name), watch.segmentations()
-    tasks = _to_read(watch, ordered, force=force) if jobs > 1 else []
-    with profiling.read_ahead(watch, tasks, binnings, by, jobs=jobs) as ahead:
+    binnings, by = context.store.active_baseline(context.name), context.segmentations()
+    tasks = _to_read(context, ordered, force=force) if jobs > 1 else []
+    with profiling.read_ahead(context, tasks, binnings, by, jobs=jobs) as ahead:
         for window in ordered:
-            session.begin(watch.remembered(window))
+            session.begin(context.remembered(window))
             try:
                 found = ahead.take(window) if ahead else None
-                stored = _store(watch, window, found, binnings, by, now=clock())
-                report = _run(watch, window, clock=clock, force=force and not stored, page=page).report
+                stored = _store(context, window, found, binnings, by, now=clock())
+                report = _run(context, window, clock=clock, force=force and not stored, page=page).report
             except SourceError as error:
                 failure = error
                 progress(window, error)
@@ -254,15 +258,15 @@ def backfill(
     return reports
 
 
-def _to_read(watch: Watch, windows: Sequence[Window], *, force: bool) -> list[profiling.Task]:
+def _to_read(context: Context, windows: Sequence[Window], *, force: bool) -> list[profiling.Task]:
     """Return what a backfill has to read of its own windows."""
-    gates = {} if force else watch.store.gates(watch.name, windows)
-    missing = windows if force else uncounted(watch, windows)
+    gates = {} if force else context.store.gates(context.name, windows)
+    missing = windows if force else uncounted(context, windows)
     return [profiling.Task(w, gates.get(w.start)) for w in missing if gates.get(w.start) != "rejected"]
 
 
 def _store(
-    watch: Watch,
+    context: Context,
     window: Window,
     found: profiling.Read | None,
     binnings: Mapping[str, Binning],
@@ -274,13 +278,13 @@ def _store(
     if found is None:
         return False
     if found.outcomes is not None:
-        _save_gate(watch, window, found.gate, found.outcomes, now=now)
+        _save_gate(context, window, found.gate, found.outcomes, now=now)
     if found.profile is not None:
-        _save_profile(watch, window, found.profile, binnings, by, gate=found.gate, now=now)
+        _save_profile(context, window, found.profile, binnings, by, gate=found.gate, now=now)
     return True
 
 
-def prepare(watch: Watch, windows: Sequence[Window], *, now: datetime) -> None:
+def prepare(context: Context, windows: Sequence[Window], *, now: datetime) -> None:
     """Fit the first baseline before anything is counted: on the earliest whole reference that these windows have.
 
     A reference is whole where its oldest window holds rows. What is fitted on the first week of the data stands on
@@ -290,20 +294,20 @@ def prepare(watch: Watch, windows: Sequence[Window], *, now: datetime) -> None:
     """
     ordered = sorted(windows)
     for window in ordered:
-        if watch.store.active_baseline(watch.name):
+        if context.store.active_baseline(context.name):
             return
-        with sparing(watch, window):
-            validate(watch, plan(watch, window, now=now).to_validate, [window], now=now)
-            oldest = watch.reference_windows(window)[:1]
-            if usable(watch, oldest) and watch.snapshot(oldest[0]).count_rows():
-                _fit_and_count(watch, window, now=now)
+        with sparing(context, window):
+            validate(context, plan(context, window, now=now).to_validate, [window], now=now)
+            oldest = context.reference_windows(window)[:1]
+            if usable(context, oldest) and context.snapshot(oldest[0]).count_rows():
+                _fit_and_count(context, window, now=now)
     for window in reversed(ordered):
-        if _fit_and_count(watch, window, now=now):
+        if _fit_and_count(context, window, now=now):
             return
 
 
-def _fit_and_count(watch: Watch, window: Window, *, now: datetime) -> bool:
-    fitted = ensure_baseline(watch, window, now=now)
-    for each in uncounted(watch, usable(watch, watch.reference_windows(window))):
-        profile_window(watch, each, now=now)
+def _fit_and_count(context: Context, window: Window, *, now: datetime) -> bool:
+    fitted = ensure_baseline(context, window, now=now)
+    for each in uncounted(context, usable(context, context.reference_windows(window))):
+        profile_window(context, each, now=now)
     return bool(fitted)

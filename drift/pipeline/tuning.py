@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
     from drift.detection.scores import Past
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.pipeline.fault_injection import Planted
     from drift.windows import Window
 
@@ -288,7 +288,13 @@ def with_floor(detection: Detection, warning: float, feature: str | None = None)
 
 
 def tune(
-    watch: Watch, windows: Sequence[Window], *, lead: int = 0, wished: float, rng: np.random.Generator, times: int = 40
+    context: Context,
+    windows: Sequence[Window],
+    *,
+    lead: int = 0,
+    wished: float,
+    rng: np.random.Generator,
+    times: int = 40,
 ) -> Proposal:
     """Propose settings for a wished number of pages a month, from stored counts alone.
 
@@ -313,8 +319,8 @@ def tune(
     DriftError
         If the wish is no number ≥ 0.
     """
-    memory = Memory(watch.store)
-    before = replay(watch, memory, windows, lead=lead).settled()
+    memory = Memory(context.store)
+    before = replay(context, memory, windows, lead=lead).settled()
     planted = plant(before, memory, rng=rng, times=times)
     current, ranked, front = search(Scored.of(before, memory.past, planted), wished=wished)
     done: list[tuple[Replay, Trial]] = []
@@ -323,8 +329,8 @@ def tune(
         if detection == before.monitor.detection:
             done.append((before, current))
         else:
-            monitor, again = watch.monitor.model_copy(update={"detection": detection}), memory.afresh()
-            after = replay(replace(watch, monitor=monitor), again, windows, lead=before.lead)
+            monitor, again = context.monitor.model_copy(update={"detection": detection}), memory.afresh()
+            after = replay(replace(context, monitor=monitor), again, windows, lead=before.lead)
             found = recall(plant_again(planted, after, again), again.past, detection)
             done.append((after, _trial(after, found)))
         if done[-1][1].a_month <= wished:

@@ -336,10 +336,10 @@ def test_a_comparison_loads_only_what_it_needs(tmp_path: Path) -> None:
     ]
     code = f"""
 import sys
-from drift import cli
+from drift.cli.app import main
 sys.argv = ["drift", "compare", "a.parquet", "b.parquet", "--fail-on", "critical"]
 try:
-    cli.main()
+    main()
 finally:
     print([module for module in {heavy} if module in sys.modules], file=sys.stderr)
 """

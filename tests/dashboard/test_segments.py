@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from drift import dashboard
 from drift.pipeline import run
 from tests.support.dashboard_samples import url
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,11 +30,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     frame["carrier"] = frame["carrier"].replace("AA", HOSTILE)
     write_sql(frame, f"sqlite:///{folder}/warehouse.db")
     text = monitor_text(SQL, segments="[carrier]", detection="{min_rows: 100, history: 0}")
-    watch = open_watch(f"sqlite:///{folder}/drift.db", f"sqlite:///{folder}/warehouse.db", text)
-    calendar = watch.monitor.window.calendar
+    context = open_context(f"sqlite:///{folder}/drift.db", f"sqlite:///{folder}/warehouse.db", text)
+    calendar = context.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(10)]
-    run.backfill(watch, windows, clock=clock)
-    return TestClient(dashboard.create_app(watch.store), raise_server_exceptions=True)
+    run.backfill(context, windows, clock=clock)
+    return TestClient(dashboard.create_app(context.store), raise_server_exceptions=True)
 
 
 def test_a_reader_chooses_a_segment(client: TestClient) -> None:

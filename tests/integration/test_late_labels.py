@@ -9,7 +9,7 @@ import pytest
 
 from drift.pipeline import evaluate
 from drift.pipeline import run as runs
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 from tests.support.store_samples import dump
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 LAST = 13
@@ -26,15 +26,15 @@ LATE = (11, 12, 13)
 """The days, counted from 0, whose labels are not there at first."""
 
 
-def days(watch: Watch, *numbers: int) -> list[Window]:
+def days(context: Context, *numbers: int) -> list[Window]:
     """Return the windows of those days."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     return [calendar.starting(FIRST + timedelta(days=i)) for i in numbers]
 
 
-def run(watch: Watch, *numbers: int, force: bool = False) -> list[Report]:
+def run(context: Context, *numbers: int, force: bool = False) -> list[Report]:
     """Run those days and page."""
-    return runs.backfill(watch, days(watch, *numbers), clock=clock, force=force, page=True)
+    return runs.backfill(context, days(context, *numbers), clock=clock, force=force, page=True)
 
 
 def without_labels(frame: pd.DataFrame, *numbers: int) -> pd.DataFrame:
@@ -57,23 +57,23 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'warehouse.db'}"
 
 
-def watching(tmp_path: Path, url: str, name: str = "drift") -> Watch:
+def watching(tmp_path: Path, url: str, name: str = "drift") -> Context:
     """Return a monitor to which being late is a label."""
     text = monitor_text(SQL, features="{roles: {late: label}, weights: {late: 0.5}}")
-    return open_watch(f"sqlite:///{tmp_path / name}.db", url, text)
+    return open_context(f"sqlite:///{tmp_path / name}.db", url, text)
 
 
 def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame: pd.DataFrame) -> None:
     """Every value missing is a status with its reason, no drift, no alert, and no shadow on the other features."""
     write_sql(without_labels(frame, *LATE), url)
-    watch = watching(tmp_path, url)
-    for report in run(watch, *range(LAST + 1))[LATE[0] :]:
+    context = watching(tmp_path, url)
+    for report in run(context, *range(LAST + 1))[LATE[0] :]:
         assert (report["late"].status, report["late"].score) == ("insufficient_data", None)
         assert report["late"].reason == "labels have not arrived (0 of 400)"
         assert report.status == "ok"
         assert report.rollup().by_role["label"].status == "insufficient_data"
-    assert watch.store.alerts("flights") == []
-    stored = evaluate.recall(watch, days(watch, LAST)[0])["late"]
+    assert context.store.alerts("flights") == []
+    stored = evaluate.recall(context, days(context, LAST)[0])["late"]
     assert (stored.role, stored.weight, stored.status) == ("label", 0.5, "insufficient_data")
 
 
@@ -91,11 +91,11 @@ def test_windows_without_labels_are_no_reference_for_labels(tmp_path: Path, url:
 def test_labels_fill_in_when_they_come(tmp_path: Path, url: str, frame: pd.DataFrame) -> None:
     """Read again, the late days end in the very rows of a database for which no label was ever late."""
     write_sql(without_labels(frame, *LATE), url)
-    watch = watching(tmp_path, url)
-    run(watch, *range(LAST + 1))
+    context = watching(tmp_path, url)
+    run(context, *range(LAST + 1))
     write_sql(frame, url)
-    reports = run(watch, *LATE, force=True)
+    reports = run(context, *LATE, force=True)
     assert [report["late"].severity for report in reports] == ["none", "none", "critical"]
     punctual = watching(tmp_path, url, "punctual")
     run(punctual, *range(LAST + 1))
-    assert dump(watch.store) == dump(punctual.store)
+    assert dump(context.store) == dump(punctual.store)

@@ -19,7 +19,7 @@ from drift.dashboard import create_app, metrics
 from drift.pipeline import run as runs
 from drift.store import migrations
 from drift.store.store import Store
-from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 from tests.support.store_samples import BINNINGS, NOW, dump, judged, nth, numeric, save_everything
 
 if TYPE_CHECKING:
@@ -153,9 +153,9 @@ def test_prune_and_doctor_as_they_are_typed(tmp_path: Path, database_url: str, m
     folder.mkdir()
     text = monitor_text(SQL, detection="{min_rows: 100}")
     (folder / "flights.yaml").write_text(text)
-    watch = open_watch(database_url, warehouse, text)
-    window = watch.monitor.window.calendar.containing(datetime(2024, 1, 8, 12, tzinfo=UTC))
-    runs.run_window(watch, window, clock=clock)
+    context = open_context(database_url, warehouse, text)
+    window = context.monitor.window.calendar.containing(datetime(2024, 1, 8, 12, tzinfo=UTC))
+    runs.run_window(context, window, clock=clock)
     monkeypatch.setenv("DRIFT_CONNECTION_WAREHOUSE", warehouse)
     monkeypatch.setenv("DRIFT_ROUTE_OPS", "json://localhost")
     monkeypatch.setenv("DRIFT_DATABASE", database_url)
@@ -177,7 +177,7 @@ def test_prune_and_doctor_as_they_are_typed(tmp_path: Path, database_url: str, m
     assert "kept of flights" in dry.output
     would = json.loads(run(app, ["prune", "--keep", "1d", "--dry-run", "--json"]).output)
     assert json.loads(run(app, ["prune", "--keep", "1d", "--json"]).output)["rows"] == would["rows"]
-    assert watch.store.active_baseline("flights")
+    assert context.store.active_baseline("flights")
 
 
 def test_db_check_compares_the_tables(database_url: str) -> None:

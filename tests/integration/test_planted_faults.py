@@ -126,7 +126,7 @@ def test_odd_is_what_the_day_was(day: pa.Table) -> None:
 def test_the_year_is_scored_as_a_run_would(year: Year) -> None:
     """Every day has its report; the blizzard is told; odd days are few, and it is one of them."""
     assert len(year.replayed.reports) == len(year.windows) == 365
-    blizzard = next(i for i, window in enumerate(year.windows) if year.watch.label(window) == "2013-02-08")
+    blizzard = next(i for i, window in enumerate(year.windows) if year.context.label(window) == "2013-02-08")
     assert year.replayed.reports[blizzard]["dep_delay"].drifting
     assert year.windows[blizzard] in year.odd
     assert len(year.odd) < 30

@@ -11,11 +11,11 @@ import pytest
 from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import baselines, evaluate
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from tests.cli.test_commands import runner
 from tests.pipeline.test_compare import kl
 from tests.pipeline.test_run import LAST, backfill, dump, shifted
-from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,40 +38,40 @@ def warehouse(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[..., Watch]]:
+def opened() -> Iterator[Callable[..., Context]]:
     """Opens monitors, and closes their results databases when the test is over."""
     with ExitStack() as stack:
 
-        def open_one(results: str, warehouse: str, text: str | None = None) -> Watch:
-            watch = open_watch(results, warehouse, text)
-            stack.enter_context(watch.store)
-            return watch
+        def open_one(results: str, warehouse: str, text: str | None = None) -> Context:
+            context = open_context(results, warehouse, text)
+            stack.enter_context(context.store)
+            return context
 
         yield open_one
 
 
 @pytest.fixture
-def watch(opened: Callable[..., Watch], database_url: str, warehouse: str) -> Watch:
+def context(opened: Callable[..., Context], database_url: str, warehouse: str) -> Context:
     """The monitor on it, its results on either database."""
-    watch = opened(database_url, warehouse)
-    backfill(watch)
-    return watch
+    context = opened(database_url, warehouse)
+    backfill(context)
+    return context
 
 
-def versions(watch: Watch, feature: str = "delay") -> list[tuple[int, str, str]]:
+def versions(context: Context, feature: str = "delay") -> list[tuple[int, str, str]]:
     """Number, author and reason of each version of a feature's baseline."""
-    found = watch.store.baseline_rows("flights")
+    found = context.store.baseline_rows("flights")
     return [(r["version"], r["created_by"], r["reason"]) for r in found if r["feature"] == feature]
 
 
-def promote(watch: Watch, first: int, last: int) -> baselines.Promotion:
+def promote(context: Context, first: int, last: int) -> baselines.Promotion:
     """Make some days the baseline."""
-    return baselines.promote(watch, days(watch, first, last), now=clock(), by="ada", reason="model 2")
+    return baselines.promote(context, days(context, first, last), now=clock(), by="ada", reason="model 2")
 
 
-def away(watch: Watch, number: int, feature: str = "delay") -> float:
+def away(context: Context, number: int, feature: str = "delay") -> float:
     """How far a day is from its baseline, as stored."""
-    score = evaluate.recall(watch, days(watch, number, number)[0])[feature].score
+    score = evaluate.recall(context, days(context, number, number)[0])[feature].score
     assert score is not None
     assert score.kl_fixed is not None
     return score.kl_fixed
@@ -80,65 +80,67 @@ def away(watch: Watch, number: int, feature: str = "delay") -> float:
 # -- promote ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_promotion_is_a_version_with_who_and_why(watch: Watch) -> None:
+def test_a_promotion_is_a_version_with_who_and_why(context: Context) -> None:
     """The bins stay the very same, so that all counts stay comparable."""
-    before = watch.store.active_baseline("flights")
-    done = promote(watch, 5, 9)
+    before = context.store.active_baseline("flights")
+    done = promote(context, 5, 9)
     assert done == baselines.Promotion("2024-01-06 … 01-10", 5, 2000, 3)
-    assert versions(watch) == [(1, "drift", "first reference"), (2, "ada", "model 2")]
-    assert watch.store.active_baseline("flights") == before
+    assert versions(context) == [(1, "drift", "first reference"), (2, "ada", "model 2")]
+    assert context.store.active_baseline("flights") == before
 
 
-def test_promoting_again_changes_nothing(watch: Watch) -> None:
+def test_promoting_again_changes_nothing(context: Context) -> None:
     """Neither does it touch what was scored before."""
-    scores = dump(watch)["score"]
-    promote(watch, 5, 9)
-    once = dump(watch)
-    assert promote(watch, 5, 9).features == 0
-    assert dump(watch) == once
+    scores = dump(context)["score"]
+    promote(context, 5, 9)
+    once = dump(context)
+    assert promote(context, 5, 9).features == 0
+    assert dump(context) == once
     assert once["score"] == scores
 
 
-def test_windows_without_rows_cannot_be_promoted(watch: Watch) -> None:
+def test_windows_without_rows_cannot_be_promoted(context: Context) -> None:
     """The message names the span."""
     with pytest.raises(DriftError, match=r"2024-01-31 … 02-01 holds rows"):
-        promote(watch, 30, 31)
+        promote(context, 30, 31)
 
 
-def test_the_baseline_is_what_windows_are_measured_from(watch: Watch) -> None:
+def test_the_baseline_is_what_windows_are_measured_from(context: Context) -> None:
     """Once the shifted day itself is promoted, it is the ordinary days that are far away."""
-    assert away(watch, LAST) > 0.5
-    assert away(watch, LAST - 1) < 0.02
-    promote(watch, LAST, LAST)
-    baselines.rescore(watch, days(watch, LAST - 1, LAST), now=clock())
-    assert away(watch, LAST - 1) > 0.5
+    assert away(context, LAST) > 0.5
+    assert away(context, LAST - 1) < 0.02
+    promote(context, LAST, LAST)
+    baselines.rescore(context, days(context, LAST - 1, LAST), now=clock())
+    assert away(context, LAST - 1) > 0.5
     # A window is never its own baseline.
-    report = evaluate.recall(watch, days(watch, LAST, LAST)[0])
+    report = evaluate.recall(context, days(context, LAST, LAST)[0])
     assert report["delay"].score is not None
     assert report["delay"].score.kl_fixed is None
 
 
-def test_retention_leaves_the_baseline(watch: Watch) -> None:
+def test_retention_leaves_the_baseline(context: Context) -> None:
     """Everything before an instant goes, but for the counts that later windows are measured from."""
-    (last,) = days(watch, LAST, LAST)
-    watch.store.prune(last.start)
-    left = watch.store.load_profiles("flights", days(watch, 0, LAST), watch.store.active_baseline("flights"))
-    assert [profile.window for profile, _ in left] == [*days(watch, 0, 6), last]
-    report = evaluate.evaluate_window(watch, last, now=clock())
+    (last,) = days(context, LAST, LAST)
+    context.store.prune(last.start)
+    left = context.store.load_profiles("flights", days(context, 0, LAST), context.store.active_baseline("flights"))
+    assert [profile.window for profile, _ in left] == [*days(context, 0, 6), last]
+    report = evaluate.evaluate_window(context, last, now=clock())
     assert [finding.kind for finding in report.findings] == ["no_reference"]
-    promote(watch, LAST, LAST)
-    assert watch.store.prune(last.start)["profile"] == 7
+    promote(context, LAST, LAST)
+    assert context.store.prune(last.start)["profile"] == 7
 
 
-def test_a_fixed_reference_can_be_the_baseline(opened: Callable[..., Watch], database_url: str, warehouse: str) -> None:
+def test_a_fixed_reference_can_be_the_baseline(
+    opened: Callable[..., Context], database_url: str, warehouse: str
+) -> None:
     """Until one is promoted there is none, and the finding says what to do; then bins are fitted and windows judged."""
-    watch = opened(database_url, warehouse, FIXED)
-    report = backfill(watch)[-1]
+    context = opened(database_url, warehouse, FIXED)
+    report = backfill(context)[-1]
     assert [finding.kind for finding in report.findings] == ["no_reference"]
     assert "drift baseline promote flights --from DATE" in str(report.findings[0])
-    done = promote(watch, 0, 6)
+    done = promote(context, 0, 6)
     assert (done.windows, done.features) == (7, 3)
-    report = backfill(watch)[-1]
+    report = backfill(context)[-1]
     assert (report["delay"].status, report["carrier"].status) == ("critical", "ok")
     assert (report.reference, report.n_reference) == ("fixed baseline: 7 of 7 windows", 2800)
 
@@ -173,42 +175,45 @@ def test_baselines_at_the_terminal(tmp_path: Path, warehouse: str) -> None:
 
 
 def test_stored_windows_are_scored_against_a_new_baseline(
-    opened: Callable[..., Watch], database_url: str, warehouse: str
+    opened: Callable[..., Context], database_url: str, warehouse: str
 ) -> None:
     """From counts alone: the source may be gone. Alerts follow, nobody is told, and once more changes nothing."""
-    watch = opened(database_url, warehouse, FIXED)
-    promote(watch, 0, 6)
-    reports = backfill(watch)
+    context = opened(database_url, warehouse, FIXED)
+    promote(context, 0, 6)
+    reports = backfill(context)
     old = kl(reports[-1], "delay")
-    promote(watch, LAST, LAST)
-    gone = Watch(watch.monitor, watch.store, lambda _name: "sqlite:////nowhere/at/all.db")
-    done = baselines.rescore(gone, days(watch, 0, LAST), now=clock())
-    assert (len(done.reports), done.kept) == (LAST, {days(watch, LAST, LAST)[0]: done.kept[days(watch, LAST, LAST)[0]]})
+    promote(context, LAST, LAST)
+    gone = Context(context.monitor, context.store, lambda _name: "sqlite:////nowhere/at/all.db")
+    done = baselines.rescore(gone, days(context, 0, LAST), now=clock())
+    assert (len(done.reports), done.kept) == (
+        LAST,
+        {days(context, LAST, LAST)[0]: done.kept[days(context, LAST, LAST)[0]]},
+    )
     assert kl(done.reports[-1], "delay") > 0.5
-    assert kl(evaluate.recall(watch, days(watch, LAST, LAST)[0]), "delay") == old
-    assert watch.store.outbox_counts()["pending"] == 0
-    once = dump(watch)
-    baselines.rescore(gone, days(watch, 0, LAST), now=clock())
-    assert dump(watch) == once
+    assert kl(evaluate.recall(context, days(context, LAST, LAST)[0]), "delay") == old
+    assert context.store.outbox_counts()["pending"] == 0
+    once = dump(context)
+    baselines.rescore(gone, days(context, 0, LAST), now=clock())
+    assert dump(context) == once
 
 
-def test_scoring_again_with_nothing_new_says_the_same(watch: Watch) -> None:
+def test_scoring_again_with_nothing_new_says_the_same(context: Context) -> None:
     """Every score, reason and alert; windows that had no reference keep saying so."""
-    before = dump(watch)
-    done = baselines.rescore(watch, days(watch, 0, LAST), now=clock())
+    before = dump(context)
+    done = baselines.rescore(context, days(context, 0, LAST), now=clock())
     assert {"its reference has 0 windows counted into these bins, it needs 3"} <= set(done.kept.values())
     assert len(done.reports) == LAST + 1 - 3
-    assert dump(watch) == before
+    assert dump(context) == before
 
 
-def test_windows_of_other_bins_are_named_and_left_alone(watch: Watch) -> None:
+def test_windows_of_other_bins_are_named_and_left_alone(context: Context) -> None:
     """New bins count their own reference anew; what lies before it keeps its scores until it is read again."""
-    scores = dump(watch)["score"]
-    binnings = baselines.fit(watch, days(watch, LAST, LAST)[0], now=clock(), by="ada", reason="finer tails")
-    assert versions(watch)[-1] == (2, "ada", "finer tails")
-    assert dump(watch)["score"] == scores
-    done = baselines.rescore(watch, days(watch, 0, LAST), now=clock())
-    kept = {watch.label(window): why for window, why in done.kept.items()}
+    scores = dump(context)["score"]
+    binnings = baselines.fit(context, days(context, LAST, LAST)[0], now=clock(), by="ada", reason="finer tails")
+    assert versions(context)[-1] == (2, "ada", "finer tails")
+    assert dump(context)["score"] == scores
+    done = baselines.rescore(context, days(context, 0, LAST), now=clock())
+    kept = {context.label(window): why for window, why in done.kept.items()}
     assert kept["2024-01-06"] == "it was counted into other bins"
     assert [report.label for report in done.reports] == ["2024-01-10", "2024-01-11", "2024-01-12", "2024-01-13"]
     assert {v.score.fingerprint for r in done.reports for v in r.verdicts if v.score} == {
@@ -216,36 +221,36 @@ def test_windows_of_other_bins_are_named_and_left_alone(watch: Watch) -> None:
     }
 
 
-def test_what_never_ran_is_not_scored_again(watch: Watch) -> None:
+def test_what_never_ran_is_not_scored_again(context: Context) -> None:
     """A replay of what was never played is a backfill."""
-    done = baselines.rescore(watch, days(watch, LAST + 1, LAST + 2), now=clock())
+    done = baselines.rescore(context, days(context, LAST + 1, LAST + 2), now=clock())
     assert (list(done.reports), set(done.kept.values())) == ([], {"it was never scored"})
 
 
-def test_too_few_windows_to_fit_on(watch: Watch) -> None:
+def test_too_few_windows_to_fit_on(context: Context) -> None:
     """The message says how many it takes."""
     with pytest.raises(DriftError, match="it needs 3"):
-        baselines.fit(watch, days(watch, 1, 1)[0], now=clock(), by="ada", reason="too early")
+        baselines.fit(context, days(context, 1, 1)[0], now=clock(), by="ada", reason="too early")
 
 
 # -- what is left out of references -----------------------------------------------------------------------------------
 
 
-def used(watch: Watch, text: str) -> int:
+def used(context: Context, text: str) -> int:
     """Rows of the reference of the last day, where the day before it was rejected."""
-    changed = Watch(parse_monitor(text), watch.store, watch.connect)
-    before, last = days(watch, LAST - 1, LAST)
-    watch.store.save_gate("flights", before, "rejected", [], clock())
+    changed = Context(parse_monitor(text), context.store, context.connect)
+    before, last = days(context, LAST - 1, LAST)
+    context.store.save_gate("flights", before, "rejected", [], clock())
     return evaluate.evaluate_window(changed, last, now=clock()).n_reference
 
 
-def test_a_rejected_window_is_no_reference_unless_it_may_be(watch: Watch) -> None:
+def test_a_rejected_window_is_no_reference_unless_it_may_be(context: Context) -> None:
     """Out by default; an empty list lets it in."""
-    assert used(watch, monitor_text(SQL)) == 6 * 400
-    assert used(watch, monitor_text(SQL, reference="{trailing: 7d, min_windows: 3, exclude: []}")) == 7 * 400
+    assert used(context, monitor_text(SQL)) == 6 * 400
+    assert used(context, monitor_text(SQL, reference="{trailing: 7d, min_windows: 3, exclude: []}")) == 7 * 400
 
 
-def test_a_critical_window_can_be_kept_out(opened: Callable[..., Watch], tmp_path: Path) -> None:
+def test_a_critical_window_can_be_kept_out(opened: Callable[..., Context], tmp_path: Path) -> None:
     """Let in, a shift of four days has eaten half of itself by the fourth; kept out, it is as far away as on the first.
 
     Only for the feature that was critical: the others keep all their windows.
@@ -268,7 +273,7 @@ def test_a_critical_window_can_be_kept_out(opened: Callable[..., Watch], tmp_pat
 
 
 @pytest.fixture(scope="module")
-def stepped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+def stepped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     """Forty days after a step: delays moved, one carrier left, a column empty, a quarter of the rows."""
     folder = tmp_path_factory.mktemp("stepped")
     frame = rows(STEP + STAYS)
@@ -279,19 +284,19 @@ def stepped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     frame.loc[after, "late"] = None
     url = f"sqlite:///{folder / 'warehouse.db'}"
     write_sql(frame[~after | (frame.index % 4 == 0)], url)
-    watch = open_watch(f"sqlite:///{folder / 'drift.db'}", url, monitor_text(SQL, detection="{min_rows: 50}"))
-    with watch.store:
-        backfill(watch, last=STEP + STAYS - 1, page=True)
-        yield watch
+    context = open_context(f"sqlite:///{folder / 'drift.db'}", url, monitor_text(SQL, detection="{min_rows: 50}"))
+    with context.store:
+        backfill(context, last=STEP + STAYS - 1, page=True)
+        yield context
 
 
-def ending(watch: Watch, key: str) -> tuple[str, str]:
+def ending(context: Context, key: str) -> tuple[str, str]:
     """The state of the alert of a key, and the last line of its diary."""
-    (alert,) = [a for a in watch.store.alerts("flights") if a.key == key]
-    return alert.state, watch.store.alert_events(alert.id)[-1].reason
+    (alert,) = [a for a in context.store.alerts("flights") if a.key == key]
+    return alert.state, context.store.alert_events(alert.id)[-1].reason
 
 
-def test_a_step_is_found_adapted_to_and_still_told(stepped: Watch) -> None:
+def test_a_step_is_found_adapted_to_and_still_told(stepped: Context) -> None:
     """The trailing reference takes it for normal in the end; the score beside it and the end of the alert do not."""
     report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     assert report["delay"].status == "ok"
@@ -304,13 +309,13 @@ def test_a_step_is_found_adapted_to_and_still_told(stepped: Watch) -> None:
     assert reason.endswith(" nats from the baseline of 2024-01-01 … 01-07")
 
 
-def test_its_end_is_told_in_the_same_words(stepped: Watch) -> None:
+def test_its_end_is_told_in_the_same_words(stepped: Context) -> None:
     """Whoever is told that it is over is told in what sense."""
     ends = [row for row in stepped.store.due_notifications(clock(), 500) if "the reference has adapted" in row.body]
     assert ends
 
 
-def test_frozen_and_empty_columns_stay_in_sight(stepped: Watch) -> None:
+def test_frozen_and_empty_columns_stay_in_sight(stepped: Context) -> None:
     """On the fortieth day as on the first."""
     for number in (STEP, STEP + STAYS - 1):
         report = evaluate.recall(stepped, days(stepped, number, number)[0])
@@ -322,7 +327,7 @@ def test_frozen_and_empty_columns_stay_in_sight(stepped: Watch) -> None:
         assert (("delay", "moved") in found) == (number > STEP)
 
 
-def test_lost_rows_stay_in_sight(stepped: Watch) -> None:
+def test_lost_rows_stay_in_sight(stepped: Context) -> None:
     """As a finding of every window, and in the end of the alert."""
     report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     (adapted,) = [str(finding) for finding in report.findings if finding.kind == "adapted"]
@@ -333,13 +338,13 @@ def test_lost_rows_stay_in_sight(stepped: Watch) -> None:
 
 
 def test_what_came_back_by_itself_has_not_been_adapted_to(
-    opened: Callable[..., Watch], tmp_path: Path, warehouse: str
+    opened: Callable[..., Context], tmp_path: Path, warehouse: str
 ) -> None:
     """The end of one odd day says nothing of the kind."""
     write_sql(shifted(rows(LAST + 11)), warehouse)
-    watch = opened(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)
-    backfill(watch, last=LAST + 10)
-    state, reason = ending(watch, "drift:delay")
+    context = opened(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)
+    backfill(context, last=LAST + 10)
+    state, reason = ending(context, "drift:delay")
     assert state == "resolved"
     assert "adapted" not in reason
 
@@ -347,7 +352,7 @@ def test_what_came_back_by_itself_has_not_been_adapted_to(
 # -- the same weekday -------------------------------------------------------------------------------------------------
 
 
-def test_the_same_weekday_excuses_a_weekend(opened: Callable[..., Watch], tmp_path: Path) -> None:
+def test_the_same_weekday_excuses_a_weekend(opened: Callable[..., Context], tmp_path: Path) -> None:
     """Once four weeks are known, a Sunday is held against Sundays, and says so; without `seasonal` it never is."""
     frame = rows(43)
     weekend = frame["day"].map(lambda each: each.weekday() >= 5)
@@ -359,8 +364,8 @@ def test_the_same_weekday_excuses_a_weekend(opened: Callable[..., Watch], tmp_pa
         text = monitor_text(
             SQL, reference="{trailing: 14d, min_windows: 3}", detection=f"{{min_rows: 100, seasonal: {seasonal}}}"
         )
-        watch = opened(f"sqlite:///{tmp_path / seasonal}.db", url, text)
-        found[seasonal] = backfill(watch, last=42)
+        context = opened(f"sqlite:///{tmp_path / seasonal}.db", url, text)
+        found[seasonal] = backfill(context, last=42)
     sunday = found["true"][41]["delay"].score
     assert sunday is not None
     assert sunday.reference == "same weekday of 8 weeks"

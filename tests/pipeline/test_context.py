@@ -13,20 +13,20 @@ from drift.pipeline import baselines, run
 from drift.pipeline.context import MOST_TOTALS, Baseline, binning_key
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram, Profile
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 DAYS = 12
 
 
-def day(watch: Watch, i: int) -> Window:
+def day(context: Context, i: int) -> Window:
     """The window `i` days after the first."""
-    return watch.monitor.window.calendar.starting(FIRST + timedelta(days=i))
+    return context.monitor.window.calendar.starting(FIRST + timedelta(days=i))
 
 
 @pytest.fixture
@@ -37,52 +37,52 @@ def warehouse(tmp_path: Path) -> str:
     return url
 
 
-def opened(tmp_path: Path, warehouse: str, **changes: str) -> Watch:
+def opened(tmp_path: Path, warehouse: str, **changes: str) -> Context:
     """A monitor on them."""
-    return open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, **changes))
+    return open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, **changes))
 
 
 def test_a_trailing_reference_ends_where_the_window_starts(tmp_path: Path, warehouse: str) -> None:
     """Seven days, oldest first, and the same weekdays beside them."""
-    watch = opened(tmp_path, warehouse)
-    window = day(watch, 30)
-    assert watch.reference_windows(window) == [day(watch, i) for i in range(23, 30)]
-    main, *companions = watch.held_against(window)
-    assert main == str(watch.monitor.reference)
-    assert [len(watch.held_against(window)[name]) for name in companions] == [8]
+    context = opened(tmp_path, warehouse)
+    window = day(context, 30)
+    assert context.reference_windows(window) == [day(context, i) for i in range(23, 30)]
+    main, *companions = context.held_against(window)
+    assert main == str(context.monitor.reference)
+    assert [len(context.held_against(window)[name]) for name in companions] == [8]
 
 
 def test_without_seasons_there_is_no_companion(tmp_path: Path, warehouse: str) -> None:
     """Who asks for one reference gets one."""
-    watch = opened(tmp_path, warehouse, detection="{seasonal: false}")
-    assert list(watch.held_against(day(watch, 30))) == [str(watch.monitor.reference)]
+    context = opened(tmp_path, warehouse, detection="{seasonal: false}")
+    assert list(context.held_against(day(context, 30))) == [str(context.monitor.reference)]
 
 
 def test_what_a_run_needs_is_in_order_and_without_repeats(tmp_path: Path, warehouse: str) -> None:
     """The window, and every window of every reference once."""
-    watch = opened(tmp_path, warehouse)
-    needed = watch.needed(day(watch, 30))
+    context = opened(tmp_path, warehouse)
+    needed = context.needed(day(context, 30))
     assert needed == sorted(set(needed))
-    assert needed[-1] == day(watch, 30)
-    assert needed[0] == day(watch, 30 - 7 * 8)
+    assert needed[-1] == day(context, 30)
+    assert needed[0] == day(context, 30 - 7 * 8)
 
 
 def test_a_baseline_is_what_was_fitted_or_promoted_last(tmp_path: Path, warehouse: str) -> None:
     """Where it is the reference there is none before it, and its windows are those of its span."""
-    watch = opened(tmp_path, warehouse, reference="{fixed: baseline}")
-    window = day(watch, 8)
-    assert (watch.baselines(), watch.reference_windows(window)) == ({}, [])
-    promoted = [day(watch, i) for i in range(4)]
-    baselines.promote(watch, promoted, now=clock(), by="ada", reason="the model's training set")
-    assert set(watch.baselines().values()) == {Baseline(1, promoted[0].start, promoted[-1].end)}
-    assert watch.reference_windows(window) == promoted
-    assert watch.span(watch.baselines()["delay"]) == "2024-01-01 … 01-04"
+    context = opened(tmp_path, warehouse, reference="{fixed: baseline}")
+    window = day(context, 8)
+    assert (context.baselines(), context.reference_windows(window)) == ({}, [])
+    promoted = [day(context, i) for i in range(4)]
+    baselines.promote(context, promoted, now=clock(), by="ada", reason="the model's training set")
+    assert set(context.baselines().values()) == {Baseline(1, promoted[0].start, promoted[-1].end)}
+    assert context.reference_windows(window) == promoted
+    assert context.span(context.baselines()["delay"]) == "2024-01-01 … 01-04"
 
 
 def test_the_time_column_is_no_feature(tmp_path: Path, warehouse: str) -> None:
     """What is watched is selected from the columns that are there."""
-    watch = opened(tmp_path, warehouse, features="{exclude: [late]}")
-    assert watch.features(["day", "delay", "late"]) == ["delay"]
+    context = opened(tmp_path, warehouse, features="{exclude: [late]}")
+    assert context.features(["day", "delay", "late"]) == ["delay"]
 
 
 def test_what_says_where_rows_lie_is_no_column_to_watch(tmp_path: Path) -> None:
@@ -90,15 +90,15 @@ def test_what_says_where_rows_lie_is_no_column_to_watch(tmp_path: Path) -> None:
     write_parquet(rows(1, 100), tmp_path / "lake")
     source = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: day}}"
     for features, known in (("{}", False), ("{kinds: {date: categorical}}", True), ("{include: ['d*']}", False)):
-        watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", "", monitor_text(source, features=features))
-        assert ("date" in watch.columns(watch.snapshot(day(watch, 0)))) is known
+        context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", "", monitor_text(source, features=features))
+        assert ("date" in context.columns(context.snapshot(day(context, 0)))) is known
 
 
 def test_a_window_of_a_database_needs_its_url(tmp_path: Path) -> None:
     """The connection is resolved when the source is opened, and not before."""
-    watch = opened(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
+    context = opened(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
     with pytest.raises(SourceError, match=r"none\.db"):
-        watch.snapshot(day(watch, 0))
+        context.snapshot(day(context, 0))
 
 
 def test_a_file_that_was_rewritten_is_opened_anew(tmp_path: Path) -> None:
@@ -106,32 +106,32 @@ def test_a_file_that_was_rewritten_is_opened_anew(tmp_path: Path) -> None:
     frame = rows(2, 100)
     write_parquet(frame, tmp_path / "lake")
     text = monitor_text(f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: day}}")
-    watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", "", text)
-    assert [watch.snapshot(day(watch, i)).count_rows() for i in (0, 1, 0)] == [100, 100, 100]
+    context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", "", text)
+    assert [context.snapshot(day(context, i)).count_rows() for i in (0, 1, 0)] == [100, 100, 100]
     write_parquet(frame[:30], tmp_path / "lake")
-    assert [watch.snapshot(day(watch, i)).count_rows() for i in (0, 1)] == [30, 100]
+    assert [context.snapshot(day(context, i)).count_rows() for i in (0, 1)] == [30, 100]
 
 
 def test_windows_without_rows_are_asked_for_once(tmp_path: Path, warehouse: str) -> None:
     """A backfill that starts before the data does not look for the same nothing again and again."""
-    watch = opened(tmp_path, warehouse)
-    empty = [day(watch, i) for i in (-2, -1)]
+    context = opened(tmp_path, warehouse)
+    empty = [day(context, i) for i in (-2, -1)]
     for _ in range(2):
-        assert run.validate(watch, empty, [], now=clock()) == {}
-    assert watch.empty == set(empty)
+        assert run.validate(context, empty, [], now=clock()) == {}
+    assert context.empty == set(empty)
 
 
 def test_the_same_windows_are_added_up_once(tmp_path: Path, warehouse: str) -> None:
     """Others are added up anew, and the sums that are kept are few."""
-    watch = opened(tmp_path, warehouse)
+    context = opened(tmp_path, warehouse)
     bins = CategoricalBinning(("UA",))
-    days = [Profile(day(watch, i), 9, {"carrier": Histogram(bins, np.array([i, 9 - i, 0, 0]))}) for i in range(9)]
-    first = watch.total(days[:3])
+    days = [Profile(day(context, i), 9, {"carrier": Histogram(bins, np.array([i, 9 - i, 0, 0]))}) for i in range(9)]
+    first = context.total(days[:3])
     assert first == days[0] + days[1] + days[2]
-    assert watch.total(days[:3]) is first
-    assert [watch.total(days[i : i + 2]).n_rows for i in range(8)] == [18] * 8
-    assert len(watch.totals) <= MOST_TOTALS
-    assert watch.total([]).n_rows == 0
+    assert context.total(days[:3]) is first
+    assert [context.total(days[i : i + 2]).n_rows for i in range(8)] == [18] * 8
+    assert len(context.totals) <= MOST_TOTALS
+    assert context.total([]).n_rows == 0
 
 
 def test_a_set_of_binnings_has_a_name() -> None:

@@ -16,7 +16,7 @@ from drift.errors import NotifyError
 from drift.pipeline import doctor, run
 from drift.store.store import Store
 from drift.windows import Window
-from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,9 @@ def home(tmp_path: Path, database_url: str) -> dict[str, Any]:
     folder = tmp_path / "monitors"
     folder.mkdir()
     (folder / "flights.yaml").write_text(monitor_text(SQL, detection="{min_rows: 100}"))
-    watch = open_watch(database_url, warehouse, monitor_text(SQL, detection="{min_rows: 100}"))
+    context = open_context(database_url, warehouse, monitor_text(SQL, detection="{min_rows: 100}"))
     now = clock().replace(month=1, day=10)
-    run.run_window(watch, watch.monitor.window.calendar.last_complete(now), clock=lambda: now)
+    run.run_window(context, context.monitor.window.calendar.last_complete(now), clock=lambda: now)
     return {
         "url": database_url,
         "folder": folder,

@@ -10,7 +10,7 @@ import pytest
 
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
-    Open = Callable[..., Watch]
+    Open = Callable[..., Context]
 
 
 @pytest.fixture
 def opened(tmp_path: Path) -> Open:
     """Open a monitor on some rows; its keys can be replaced."""
 
-    def on(frame: pd.DataFrame, **changes: str) -> Watch:
+    def on(frame: pd.DataFrame, **changes: str) -> Context:
         url = f"sqlite:///{tmp_path / 'warehouse.db'}"
         write_sql(frame, url)
-        return open_watch(f"sqlite:///{tmp_path / 'drift.db'}", url, monitor_text(SQL, **changes))
+        return open_context(f"sqlite:///{tmp_path / 'drift.db'}", url, monitor_text(SQL, **changes))
 
     return on
 
 
-def windows(watch: Watch, first: int, last: int) -> list[Window]:
+def windows(context: Context, first: int, last: int) -> list[Window]:
     """The windows of those days, the last included."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]
 
 
-def backfill(watch: Watch, last: int) -> list[Report]:
+def backfill(context: Context, last: int) -> list[Report]:
     """Run the days up to one."""
-    return run.backfill(watch, windows(watch, 0, last), clock=clock)
+    return run.backfill(context, windows(context, 0, last), clock=clock)
 
 
 def day_of(frame: pd.DataFrame, number: int) -> pd.Series:
@@ -89,9 +89,9 @@ def test_what_is_stored_is_what_was_said(opened: Open) -> None:
     """A report is read back with its cells and with what lasted."""
     frame = rows(20)
     frame.loc[day_of(frame, 19), "delay"] += 8
-    watch = opened(frame)
-    said = backfill(watch, 19)[-1]
-    again = evaluate.recall(watch, windows(watch, 19, 19)[0])
+    context = opened(frame)
+    said = backfill(context, 19)[-1]
+    again = evaluate.recall(context, windows(context, 19, 19)[0])
     assert said["delay"].score is not None
     assert said["delay"].score.cell is not None
     assert again.to_dict() == said.to_dict()
@@ -103,8 +103,8 @@ def test_persistence_needs_no_history(opened: Open, history: int) -> None:
     frame = rows(20)
     for number in (18, 19):
         frame.loc[day_of(frame, number), "delay"] += 2.5
-    watch = opened(frame, detection=f"{{min_rows: 100, history: {history}}}")
-    before, last = backfill(watch, 19)[-2:]
+    context = opened(frame, detection=f"{{min_rows: 100, history: {history}}}")
+    before, last = backfill(context, 19)[-2:]
     assert (before["delay"].severity, before["delay"].status) == ("warning", "ok")
     assert last["delay"].status == "warning"
     assert "2 of the last 3 windows" in last["delay"].reason
@@ -116,8 +116,8 @@ def test_a_slow_ramp_is_a_finding(opened: Open) -> None:
     """A column that moves a little every day is told on none of them, and found far from its baseline."""
     frame = rows(60)
     frame["delay"] += np.repeat(np.maximum(np.arange(60) - 10, 0) * 0.12, 400)
-    watch = opened(frame, reference="{trailing: 7d, min_windows: 3}")
-    reports = backfill(watch, 59)
+    context = opened(frame, reference="{trailing: 7d, min_windows: 3}")
+    reports = backfill(context, 59)
     moved = [i for i, report in enumerate(reports) for f in report.findings if f.kind == "moved"]
     assert moved == list(range(moved[0], 60))
     assert not any(report["delay"].drifting for report in reports)
@@ -130,34 +130,34 @@ def test_a_slow_ramp_is_a_finding(opened: Open) -> None:
 
 def test_a_backfill_fits_its_bins_on_a_whole_reference(opened: Open) -> None:
     """Not on the first few days that would do: the rest of the reference is there."""
-    watch = opened(rows(12))
-    backfill(watch, 11)
-    fitted = {(row["fitted_from"], row["fitted_to"]) for row in watch.store.baselines("flights").values()}
-    first, *_, last = windows(watch, 0, 6)
+    context = opened(rows(12))
+    backfill(context, 11)
+    fitted = {(row["fitted_from"], row["fitted_to"]) for row in context.store.baselines("flights").values()}
+    first, *_, last = windows(context, 0, 6)
     assert fitted == {(first.start, last.end)}
 
 
 def test_a_short_backfill_takes_what_there_is(opened: Open) -> None:
     """Where no reference is whole, the last window that has enough of one decides; a single run does not wait."""
-    watch = opened(rows(12))
-    backfill(watch, 5)
-    (row, *_) = watch.store.baselines("flights").values()
-    first, *_, last = windows(watch, 0, 4)
+    context = opened(rows(12))
+    backfill(context, 5)
+    (row, *_) = context.store.baselines("flights").values()
+    first, *_, last = windows(context, 0, 4)
     assert (row["fitted_from"], row["fitted_to"]) == (first.start, last.end)
 
 
 def test_a_single_run_waits_for_no_whole_reference(opened: Open) -> None:
     """On schedule the bins are fitted as soon as there are `min_windows`."""
-    watch = opened(rows(12))
-    for window in windows(watch, 0, 3):
-        run.run_window(watch, window, clock=clock)
-    (row, *_) = watch.store.baselines("flights").values()
-    first, *_, last = windows(watch, 0, 2)
+    context = opened(rows(12))
+    for window in windows(context, 0, 3):
+        run.run_window(context, window, clock=clock)
+    (row, *_) = context.store.baselines("flights").values()
+    first, *_, last = windows(context, 0, 2)
     assert (row["fitted_from"], row["fitted_to"]) == (first.start, last.end)
 
 
 def test_a_window_never_run_cannot_be_recalled(opened: Open) -> None:
     """The error says how to run it."""
-    watch = opened(rows(3))
+    context = opened(rows(3))
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-02"):
-        evaluate.recall(watch, windows(watch, 1, 1)[0])
+        evaluate.recall(context, windows(context, 1, 1)[0])

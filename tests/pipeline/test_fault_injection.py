@@ -13,13 +13,13 @@ from drift.pipeline.fault_injection import FAULTS, WINDOWS, halved, nulls, plant
 from drift.pipeline.replay import Memory, lead_of, replay, windows_run
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
-from tests.pipeline.test_replay import no_source, stored, watch
+from tests.pipeline.test_replay import context, no_source, stored
 
 if TYPE_CHECKING:
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
 
-__all__ = ["no_source", "stored", "watch"]
+__all__ = ["context", "no_source", "stored"]
 
 CARRIERS = CategoricalBinning(("UA", "B6"), rare=("YV",))
 DELAYS = NumericBinning(np.array([0.0, 1.0, 2.0]))
@@ -79,11 +79,11 @@ def test_a_fault_that_cannot_happen_does_not() -> None:
     assert all(fault(Histogram.empty(CARRIERS), rng) is None for fault in FAULTS.values())
 
 
-def test_faults_are_planted_where_it_was_quiet(watch: Watch) -> None:
+def test_faults_are_planted_where_it_was_quiet(context: Context) -> None:
     """Of each kind as many as asked for, each lasting some windows, none where the feature drifted by itself."""
-    windows, lead = windows_run(watch.store, watch.monitor, last=30, lead=lead_of(watch.monitor))
-    memory = Memory(watch.store)
-    before = replay(watch, memory, windows, lead=lead)
+    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_of(context.monitor))
+    memory = Memory(context.store)
+    before = replay(context, memory, windows, lead=lead)
     known = len(memory.reports)
     planted = plant(before, memory, rng=np.random.default_rng(1), times=5)
     assert len(planted) == 5 * len(FAULTS)
@@ -96,7 +96,7 @@ def test_faults_are_planted_where_it_was_quiet(watch: Watch) -> None:
     assert [(p.fault, p.feature, p.first, p.scores[0].kl) for p in again] == [
         (p.fault, p.feature, p.first, p.scores[0].kl) for p in planted
     ]
-    found = recall(planted, memory.past, watch.monitor.detection)
+    found = recall(planted, memory.past, context.monitor.detection)
     assert all(r.planted == 5 and 0 <= r.at_once <= r.in_time <= 5 for r in found.values())
     # 20 rows of 400 without a value, where there never was one: beyond doubt.
     assert found["5 % nulls"].in_time == 5

@@ -8,18 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from drift.pipeline import fit, run
-from tests.support.flights import clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.support.flights import clock, days, monitor_text, open_context, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
 
-def backfill(watch: Watch, first: int, last: int) -> list[Report]:
+def backfill(context: Context, first: int, last: int) -> list[Report]:
     """Run those days."""
-    return run.backfill(watch, days(watch, first, last), clock=clock)
+    return run.backfill(context, days(context, first, last), clock=clock)
 
 
 def test_a_type_that_changes_within_the_first_reference(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_a_type_that_changes_within_the_first_reference(tmp_path: Path) -> None:
     for i in range(6):
         write_parquet((odd if i == 0 else frame)[400 * i : 400 * (i + 1)], tmp_path / "lake")
     files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
     assert report["delay"].score is not None
     assert (report["delay"].status, report["delay"].score.kind, report["carrier"].status) == ("ok", "numeric", "ok")
 
@@ -44,7 +44,7 @@ def test_a_feature_whose_files_never_agree_says_so(tmp_path: Path) -> None:
         for name, each in (("a", part[: 100 + i]), ("b", odd.loc[part.index][100 + i :])):
             pq.write_table(pa.Table.from_pandas(each, preserve_index=False), folder / f"{name}.parquet")
     files = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: date}}"
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", "", monitor_text(files)), first=4, last=5)[-1]
     assert (report["delay"].status, report["carrier"].status) == ("not_comparable", "ok")
     assert report["delay"].reason.startswith("its files differ in type, ")
 
@@ -52,8 +52,8 @@ def test_a_feature_whose_files_never_agree_says_so(tmp_path: Path) -> None:
 def test_a_new_baseline_is_a_new_version(tmp_path: Path) -> None:
     """Fitting again is an act, and the old version stays on record."""
     write_sql(rows(6), f"sqlite:///{tmp_path / 'warehouse.db'}")
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", f"sqlite:///{tmp_path / 'warehouse.db'}")
-    backfill(watch, 4, 5)
-    fit.fit_bins(watch, days(watch, 2, 5), now=clock(), by="ada", reason="a new model", new=True)
-    versions = {(row["feature"], row["version"]) for row in watch.store.baseline_rows("flights")}
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", f"sqlite:///{tmp_path / 'warehouse.db'}")
+    backfill(context, 4, 5)
+    fit.fit_bins(context, days(context, 2, 5), now=clock(), by="ada", reason="a new model", new=True)
+    versions = {(row["feature"], row["version"]) for row in context.store.baseline_rows("flights")}
     assert {("delay", 1), ("delay", 2)} <= versions

@@ -11,8 +11,8 @@ from drift.config.monitor import parse_monitor
 from drift.errors import DriftError, SourceUnreachable
 from drift.pipeline import gate
 from drift.pipeline import run as runs
-from drift.pipeline.context import Watch
-from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from drift.pipeline.context import Context
+from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ EXPECTATIONS = "[{expect_table_row_count_to_be_between: {min_value: 300}, severi
 
 
 @pytest.fixture
-def watch(database_url: str, tmp_path: Path) -> Watch:
+def context(database_url: str, tmp_path: Path) -> Context:
     """Eleven quiet days, a day on which delays moved, and one with too few rows, all of them run but the last two."""
     frame = rows(13)
     frame.loc[frame["day"] == date(2024, 1, 12), "delay"] += 8
@@ -29,87 +29,87 @@ def watch(database_url: str, tmp_path: Path) -> Watch:
     frame = frame[~short | (frame.index % 2 == 0)]
     warehouse = f"sqlite:///{tmp_path / 'warehouse.db'}"
     write_sql(frame, warehouse)
-    watch = open_watch(database_url, warehouse)
-    calendar = watch.monitor.window.calendar
+    context = open_context(database_url, warehouse)
+    calendar = context.monitor.window.calendar
     first, last = calendar.starting(date(2024, 1, 1)), calendar.starting(date(2024, 1, 11))
-    runs.backfill(watch, list(calendar.between(first.start, last.end)), clock=clock)
-    return watch
+    runs.backfill(context, list(calendar.between(first.start, last.end)), clock=clock)
+    return context
 
 
-def run(watch: Watch, day: int) -> None:
+def run(context: Context, day: int) -> None:
     """Run a day of January."""
-    runs.run_window(watch, watch.monitor.window.calendar.starting(date(2024, 1, day)), clock=clock)
+    runs.run_window(context, context.monitor.window.calendar.starting(date(2024, 1, day)), clock=clock)
 
 
-def decide(watch: Watch, **options: Any) -> gate.Clearance:
+def decide(context: Context, **options: Any) -> gate.Clearance:
     """Ask at the tests' time."""
-    return gate.decide(watch.store, watch.name, **{"now": clock(), **options})
+    return gate.decide(context.store, context.name, **{"now": clock(), **options})
 
 
-def test_a_quiet_window_goes_on(watch: Watch) -> None:
+def test_a_quiet_window_goes_on(context: Context) -> None:
     """The newest window decides, and the words name it."""
-    found = decide(watch)
+    found = decide(context)
     assert found.cleared
     assert str(found) == "flights 2024-01-11: go on: nothing critical in 3 features"
 
 
-def test_a_critical_window_stops(watch: Watch) -> None:
+def test_a_critical_window_stops(context: Context) -> None:
     """What would open an alert stops, at its severity and below; an earlier window is still what it was."""
-    run(watch, 12)
+    run(context, 12)
     for severity in ("warning", "critical"):
-        found = decide(watch, severity=severity)
+        found = decide(context, severity=severity)
         assert str(found) == "flights 2024-01-12: stop: delay critical"
         assert (found.cleared, found.final, found.status, found.found) == (False, True, "critical", ("delay",))
-    assert decide(watch, window=watch.monitor.window.calendar.starting(date(2024, 1, 10))).cleared
+    assert decide(context, window=context.monitor.window.calendar.starting(date(2024, 1, 10))).cleared
 
 
-def test_a_rejected_window_is_a_choice(watch: Watch) -> None:
+def test_a_rejected_window_is_a_choice(context: Context) -> None:
     """What was never scored stops or passes as asked, and the expectation that failed is named."""
     strict = parse_monitor(monitor_text(SQL, expectations=EXPECTATIONS))
-    run(Watch(strict, watch.store, watch.connect), 13)
-    found = decide(watch)
+    run(Context(strict, context.store, context.connect), 13)
+    found = decide(context)
     assert (found.cleared, found.status) == (False, "rejected")
     assert "its expectations rejected the window; " in found.reason
     assert "200" in found.reason
-    assert decide(watch, rejected="pass").cleared
+    assert decide(context, rejected="pass").cleared
 
 
-def test_no_result_is_a_choice(watch: Watch) -> None:
+def test_no_result_is_a_choice(context: Context) -> None:
     """Never run, being run, failed, too old: each has its reason, and may be different at the next try."""
-    window = watch.monitor.window.calendar.starting(date(2024, 1, 13))
-    assert decide(watch, window=window).reason == "no result: the window was never run"
-    assert "too long ago" in decide(watch, max_age=timedelta(days=2)).reason
-    assert decide(watch, max_age=timedelta(days=365)).cleared
-    watch.store.save_run_started(watch.name, window, "c0ffee", clock())
-    assert decide(watch).reason == "no result: the window is being run since 2024-06-01 12:00 UTC"
-    watch.store.save_run_finished(watch.name, window, "error", clock(), error="the warehouse does not answer")
-    found = decide(watch)
+    window = context.monitor.window.calendar.starting(date(2024, 1, 13))
+    assert decide(context, window=window).reason == "no result: the window was never run"
+    assert "too long ago" in decide(context, max_age=timedelta(days=2)).reason
+    assert decide(context, max_age=timedelta(days=365)).cleared
+    context.store.save_run_started(context.name, window, "c0ffee", clock())
+    assert decide(context).reason == "no result: the window is being run since 2024-06-01 12:00 UTC"
+    context.store.save_run_finished(context.name, window, "error", clock(), error="the warehouse does not answer")
+    found = decide(context)
     assert (found.reason, found.final, found.cleared) == ("no result: the warehouse does not answer", False, False)
-    assert decide(watch, no_result="pass").cleared
+    assert decide(context, no_result="pass").cleared
 
 
-def test_a_window_that_cannot_be_compared_is_no_result(watch: Watch) -> None:
+def test_a_window_that_cannot_be_compared_is_no_result(context: Context) -> None:
     """An empty window opens no gate: nothing in it was found to be quiet."""
-    run(watch, 14)
-    assert decide(watch).reason == "no result: the window holds no rows"
+    run(context, 14)
+    assert decide(context).reason == "no result: the window holds no rows"
 
 
-def test_an_unknown_monitor_is_an_error(watch: Watch) -> None:
+def test_an_unknown_monitor_is_an_error(context: Context) -> None:
     """A wrong name neither opens nor shuts anything."""
     with pytest.raises(DriftError, match=r"no monitor 'flight' was ever run on .*; there is: flights"):
-        gate.decide(watch.store, "flight", now=clock(), no_result="pass")
+        gate.decide(context.store, "flight", now=clock(), no_result="pass")
 
 
-def test_a_failed_source_is_no_result(watch: Watch) -> None:
+def test_a_failed_source_is_no_result(context: Context) -> None:
     """A run that failed left its error, and the gate repeats it."""
 
     def dead(_name: str) -> str:
         raise SourceUnreachable("warehouse: no route to host")
 
-    broken = type(watch)(watch.monitor, watch.store, dead)
+    broken = type(context)(context.monitor, context.store, dead)
     with pytest.raises(SourceUnreachable):
         run(broken, 12)
-    assert decide(watch).reason == "no result: warehouse: no route to host"
+    assert decide(context).reason == "no result: warehouse: no route to host"
 
 
 def test_a_segment_stops_too(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_a_segment_stops_too(tmp_path: Path) -> None:
     floors = "features: {delay: {warning: 1.5, critical: 2}}"
     detection = f"{{min_rows: 30, persistence: {{of: 1, at_least: 1}}, {floors}}}"
     text = monitor_text(SQL, segments="[carrier]", detection=detection)
-    watch = open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, text)
-    calendar = watch.monitor.window.calendar
+    context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, text)
+    calendar = context.monitor.window.calendar
     first, last = calendar.starting(date(2024, 1, 1)), calendar.starting(date(2024, 1, 12))
-    runs.backfill(watch, list(calendar.between(first.start, last.end)), clock=clock)
-    assert decide(watch).found == ("delay in carrier=DL",)
+    runs.backfill(context, list(calendar.between(first.start, last.end)), clock=clock)
+    assert decide(context).found == ("delay in carrier=DL",)

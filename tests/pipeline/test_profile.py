@@ -13,13 +13,13 @@ from drift.detection.reports import Report
 from drift.pipeline import fit, run
 from drift.pipeline import profile as profiling
 from drift.windows import Window
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.errors import DriftError
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
 
 DAYS = 16
@@ -36,41 +36,41 @@ def warehouse(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def watch(tmp_path: Path, warehouse: str) -> Watch:
+def context(tmp_path: Path, warehouse: str) -> Context:
     """A monitor with bins, and a gate that rejects the last day."""
-    return open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, expectations=GATE))
+    return open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, expectations=GATE))
 
 
 @pytest.fixture
-def windows(watch: Watch) -> list[Window]:
+def windows(context: Context) -> list[Window]:
     """All days."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     return [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
 
 
 @pytest.fixture
-def binnings(watch: Watch, windows: list[Window]) -> dict[str, Binning]:
+def binnings(context: Context, windows: list[Window]) -> dict[str, Binning]:
     """Bins fitted on the first days."""
-    run.validate(watch, windows[:4], windows[:4], now=clock())
-    return fit.fit_bins(watch, windows[:4], now=clock(), by="ada", reason="a test")
+    run.validate(context, windows[:4], windows[:4], now=clock())
+    return fit.fit_bins(context, windows[:4], now=clock(), by="ada", reason="a test")
 
 
 def test_examining_and_counting_store_nothing(
-    watch: Watch, windows: list[Window], binnings: dict[str, Binning]
+    context: Context, windows: list[Window], binnings: dict[str, Binning]
 ) -> None:
     """What comes back is all there is."""
-    gate, outcomes = profiling.examine(watch, watch.snapshot(windows[-1]))
+    gate, outcomes = profiling.examine(context, context.snapshot(windows[-1]))
     assert (gate, [outcome.success for outcome in outcomes]) == ("rejected", [False])
-    profile = profiling.count_window(watch, windows[-2], binnings, watch.snapshot(windows[-2]))
+    profile = profiling.count_window(context, windows[-2], binnings, context.snapshot(windows[-2]))
     assert (profile.n_rows, {h.n for h in profile.histograms.values()}) == (100, {100})
-    assert watch.store.gates(watch.name, windows[4:]) == {}
-    assert watch.store.load_profiles(watch.name, windows, binnings) == []
+    assert context.store.gates(context.name, windows[4:]) == {}
+    assert context.store.load_profiles(context.name, windows, binnings) == []
 
 
 def test_without_expectations_nothing_is_asked(tmp_path: Path, warehouse: str, windows: list[Window]) -> None:
     """The gate says so."""
-    watch = open_watch(f"sqlite:///{tmp_path / 'other.db'}", warehouse)
-    assert profiling.examine(watch, watch.snapshot(windows[-1])) == ("not_validated", [])
+    context = open_context(f"sqlite:///{tmp_path / 'other.db'}", warehouse)
+    assert profiling.examine(context, context.snapshot(windows[-1])) == ("not_validated", [])
 
 
 def begin(ahead: profiling.Ahead) -> None:
@@ -83,14 +83,16 @@ def begin(ahead: profiling.Ahead) -> None:
         future.result()
 
 
-def test_processes_read_what_this_one_would(watch: Watch, windows: list[Window], binnings: dict[str, Binning]) -> None:
+def test_processes_read_what_this_one_would(
+    context: Context, windows: list[Window], binnings: dict[str, Binning]
+) -> None:
     """Decisions, outcomes and counts; what the gate rejects is not counted, what it knows it is not asked again."""
     tasks = [
         profiling.Task(windows[4], None),
         profiling.Task(windows[5], "accepted"),
         profiling.Task(windows[-1], None),
     ]
-    with profiling.read_ahead(watch, tasks, binnings, jobs=2) as ahead:
+    with profiling.read_ahead(context, tasks, binnings, jobs=2) as ahead:
         assert ahead is not None
         begin(ahead)
         found = [ahead.take(task.window) for task in tasks]
@@ -99,29 +101,29 @@ def test_processes_read_what_this_one_would(watch: Watch, windows: list[Window],
     assert fresh is not None
     assert known is not None
     assert rejected is not None
-    assert (fresh.gate, fresh.outcomes) == profiling.examine(watch, watch.snapshot(windows[4]))
-    assert fresh.profile == profiling.count_window(watch, windows[4], binnings, watch.snapshot(windows[4]))
+    assert (fresh.gate, fresh.outcomes) == profiling.examine(context, context.snapshot(windows[4]))
+    assert fresh.profile == profiling.count_window(context, windows[4], binnings, context.snapshot(windows[4]))
     assert (known.gate, known.outcomes, known.profile and known.profile.n_rows) == ("accepted", None, 100)
     assert (rejected.gate, rejected.profile) == ("rejected", None)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_with_nothing_to_read_no_process_is_started(
-    watch: Watch, windows: list[Window], binnings: dict[str, Binning], jobs: int
+    context: Context, windows: list[Window], binnings: dict[str, Binning], jobs: int
 ) -> None:
     """With one job neither."""
     tasks = [profiling.Task(windows[4], None)] if jobs == 1 else []
-    with profiling.read_ahead(watch, tasks, binnings, jobs=jobs) as ahead:
+    with profiling.read_ahead(context, tasks, binnings, jobs=jobs) as ahead:
         assert ahead is None
         assert multiprocessing.active_children() == []
 
 
 def test_until_processes_are_up_nobody_waits_for_them(
-    watch: Watch, windows: list[Window], binnings: dict[str, Binning]
+    context: Context, windows: list[Window], binnings: dict[str, Binning]
 ) -> None:
     """What is asked for meanwhile is left to whoever asks; they begin behind it."""
     tasks = [profiling.Task(window, "accepted") for window in windows]
-    with profiling.read_ahead(watch, tasks, binnings, jobs=2) as ahead:
+    with profiling.read_ahead(context, tasks, binnings, jobs=2) as ahead:
         assert ahead is not None
         up, ahead.started = ahead.started, Future()
         assert ahead.take(windows[0]) is None
@@ -133,11 +135,11 @@ def test_until_processes_are_up_nobody_waits_for_them(
 
 
 def test_a_process_that_dies_takes_nothing_with_it(
-    watch: Watch, windows: list[Window], binnings: dict[str, Binning]
+    context: Context, windows: list[Window], binnings: dict[str, Binning]
 ) -> None:
     """The windows it would have read are left for whoever asked."""
     tasks = [profiling.Task(window, "accepted") for window in windows]
-    with profiling.read_ahead(watch, tasks, binnings, jobs=2) as ahead:
+    with profiling.read_ahead(context, tasks, binnings, jobs=2) as ahead:
         assert ahead is not None
         begin(ahead)
         assert ahead.take(windows[0]) is not None
@@ -159,10 +161,10 @@ def test_a_source_that_fails_is_told_by_the_run_itself(tmp_path: Path) -> None:
     told: dict[str, list[str]] = {}
     for name, jobs in {"one": 1, "many": 2}.items():
         source = f"{{files: '{tmp_path}/{name}/lake/date=*/*.parquet', time_column: date}}"
-        watch = open_watch(f"sqlite:///{tmp_path / name / 'drift.db'}", "", monitor_text(source))
-        calendar = watch.monitor.window.calendar
+        context = open_context(f"sqlite:///{tmp_path / name / 'drift.db'}", "", monitor_text(source))
+        calendar = context.monitor.window.calendar
         windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
-        run.backfill(watch, windows[:10], clock=clock)
+        run.backfill(context, windows[:10], clock=clock)
         (tmp_path / name / "lake" / f"date={FIRST + timedelta(days=12)}" / "part.parquet").write_bytes(b"no parquet")
         said = told[name] = []
 
@@ -170,7 +172,7 @@ def test_a_source_that_fails_is_told_by_the_run_itself(tmp_path: Path) -> None:
             outcome = result.status if isinstance(result, Report) else str(result).replace(f"/{name}/", "/")
             said.append(f"{window.key} {outcome}")
 
-        run.backfill(watch, windows[10:], clock=clock, jobs=jobs, progress=note)
+        run.backfill(context, windows[10:], clock=clock, jobs=jobs, progress=note)
     assert told["one"] == told["many"]
     assert [line.split(" ", 1)[1] for line in told["one"][:2]] == ["ok", "ok"]
     assert "part.parquet cannot be read as parquet" in told["one"][2]

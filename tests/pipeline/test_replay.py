@@ -14,12 +14,12 @@ from drift.alerts.alerts import PAGED
 from drift.config.overrides import with_settings
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
-from drift.pipeline.context import Watch, binning_key
+from drift.pipeline.context import Context, binning_key
 from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
 from drift.store.store import Store
 from tests.cli.test_commands import runner
 from tests.pipeline.test_run import dump
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,11 +53,11 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("replayed")
     warehouse = folder / "warehouse.db"
     write_sql(unsteady(), f"sqlite:///{warehouse}")
-    watch = open_watch(f"sqlite:///{folder / 'drift.db'}", f"sqlite:///{warehouse}")
-    calendar = watch.monitor.window.calendar
+    context = open_context(f"sqlite:///{folder / 'drift.db'}", f"sqlite:///{warehouse}")
+    calendar = context.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
-    run.backfill(watch, windows, clock=clock, page=True)
-    watch.store.close()
+    run.backfill(context, windows, clock=clock, page=True)
+    context.store.close()
     warehouse.unlink()
     (folder / "monitors").mkdir()
     (folder / "monitors" / "flights.yaml").write_text(monitor_text(SQL))
@@ -65,17 +65,17 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def watch(stored: Path) -> Watch:
+def context(stored: Path) -> Context:
     """The monitor on these results; its source raises."""
-    whole = open_watch(f"sqlite:///{stored / 'drift.db'}", "")
-    return Watch(whole.monitor, whole.store, no_source)
+    whole = open_context(f"sqlite:///{stored / 'drift.db'}", "")
+    return Context(whole.monitor, whole.store, no_source)
 
 
-def replayed(watch: Watch, settings: dict[str, Any] | None = None, **which: Any) -> Replay:
+def replayed(context: Context, settings: dict[str, Any] | None = None, **which: Any) -> Replay:
     """Replay with some settings changed."""
-    monitor = with_settings(watch.monitor, settings or {})
-    windows, lead = windows_run(watch.store, monitor, lead=lead_of(monitor), **which)
-    return replay(replace(watch, monitor=monitor), Memory(watch.store), windows, lead=lead)
+    monitor = with_settings(context.monitor, settings or {})
+    windows, lead = windows_run(context.store, monitor, lead=lead_of(monitor), **which)
+    return replay(replace(context, monitor=monitor), Memory(context.store), windows, lead=lead)
 
 
 def said(reports: list[Report] | Any) -> list[tuple[object, ...]]:
@@ -98,48 +98,48 @@ def said(reports: list[Report] | Any) -> list[tuple[object, ...]]:
     ]
 
 
-def test_unchanged_settings_say_what_the_run_said(watch: Watch) -> None:
+def test_unchanged_settings_say_what_the_run_said(context: Context) -> None:
     """Window by window, feature by feature: status, reason and every number."""
-    ran = watch.store.load_reports("flights", since=datetime(2000, 1, 1, tzinfo=UTC))
+    ran = context.store.load_reports("flights", since=datetime(2000, 1, 1, tzinfo=UTC))
     assert len(ran) == DAYS
-    assert said(replayed(watch).reports) == said(ran)
+    assert said(replayed(context).reports) == said(ran)
     assert {r.status for r in ran} >= {"ok", "critical", "insufficient_data"}
 
 
-def test_the_last_windows_are_as_in_the_whole(watch: Watch) -> None:
+def test_the_last_windows_are_as_in_the_whole(context: Context) -> None:
     """Those before the first one are looked back at, but page nobody."""
-    whole, last = replayed(watch), replayed(watch, last=13)
+    whole, last = replayed(context), replayed(context, last=13)
     assert len(last.windows) == 13
     assert said(last.reports[last.lead :]) == said(whole.reports[-13:])
     assert list(last.calls) == [call for call in whole.calls if call.window >= last.windows[0].start]
 
 
-def test_a_replay_without_history_is_short(watch: Watch) -> None:
+def test_a_replay_without_history_is_short(context: Context) -> None:
     """Where there is no history asked for, only what persistence counts leads."""
-    assert lead_of(with_settings(watch.monitor, {"detection.history": 0})) == 2
+    assert lead_of(with_settings(context.monitor, {"detection.history": 0})) == 2
 
 
-def test_pages_are_those_of_the_run(watch: Watch) -> None:
+def test_pages_are_those_of_the_run(context: Context) -> None:
     """What the diaries of the run's alerts say was opened or grew worse, and when."""
     diary = {
         (event.window_start, alert.key, event.transition)
-        for alert in watch.store.alerts("flights")
-        for event in watch.store.alert_events(alert.id)
+        for alert in context.store.alerts("flights")
+        for event in context.store.alert_events(alert.id)
         if event.transition in CALLS
     }
-    calls = replayed(watch).calls
+    calls = replayed(context).calls
     assert diary
     assert {(call.window, call.key, call.transition) for call in calls} == diary
     assert all(call.reason and call.severity in {"warning", "critical"} for call in calls)
     assert CALLS < PAGED
 
 
-def test_nothing_is_written_and_no_source_opened(watch: Watch) -> None:
+def test_nothing_is_written_and_no_source_opened(context: Context) -> None:
     """Every row of the results database is as before; a connection would have raised."""
-    before = dump(watch)
-    replayed(watch)
-    replayed(watch, {"reference.trailing": "14d", "detection.effect.warning": 0.5, "detection.effect.critical": 0.9})
-    assert dump(watch) == before
+    before = dump(context)
+    replayed(context)
+    replayed(context, {"reference.trailing": "14d", "detection.effect.warning": 0.5, "detection.effect.critical": 0.9})
+    assert dump(context) == before
 
 
 @pytest.mark.parametrize(
@@ -156,74 +156,76 @@ def test_nothing_is_written_and_no_source_opened(watch: Watch) -> None:
     ],
     ids=lambda settings: next(iter(settings)),
 )
-def test_other_settings_say_what_a_run_under_them_would(watch: Watch, tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_other_settings_say_what_a_run_under_them_would(
+    context: Context, tmp_path: Path, settings: dict[str, Any]
+) -> None:
     """The same counts, evaluated again in the database window by window, end in the same verdicts."""
-    monitor = with_settings(watch.monitor, settings)
+    monitor = with_settings(context.monitor, settings)
     with Store.open(f"sqlite:///{tmp_path / 'again.db'}", create=True) as empty:
-        copy(watch, empty)
-        again = Watch(monitor, empty, no_source)
-        windows, _ = windows_run(watch.store, monitor)
+        copy(context, empty)
+        again = Context(monitor, empty, no_source)
+        windows, _ = windows_run(context.store, monitor)
         ran = [evaluate.evaluate_window(again, window, now=clock()) for window in windows]
-    found = replayed(watch, settings)
+    found = replayed(context, settings)
     assert said(found.reports) == said(ran)
-    assert said(found.reports) != said(replayed(watch).reports)
+    assert said(found.reports) != said(replayed(context).reports)
 
 
-def copy(watch: Watch, store: Store) -> None:
+def copy(context: Context, store: Store) -> None:
     """Copy what was counted, and nothing of what was made of it."""
-    name, now = watch.name, clock()
-    binnings = watch.store.active_baseline(name)
-    fitted = next(iter(watch.store.baseline_rows(name)))
+    name, now = context.name, clock()
+    binnings = context.store.active_baseline(name)
+    fitted = next(iter(context.store.baseline_rows(name)))
     spans = {key: fitted[key] for key in ("fitted_from", "fitted_to", "n_rows", "reason")}
     store.save_baseline(name, binnings, types={}, now=now, by="test", **spans)
-    windows, _ = windows_run(watch.store, watch.monitor)
+    windows, _ = windows_run(context.store, context.monitor)
     key = binning_key(binnings)
-    for profile, gate in watch.store.load_profiles(name, windows, binnings):
+    for profile, gate in context.store.load_profiles(name, windows, binnings):
         if profile.window is not None:
             store.save_gate(name, profile.window, gate, [], now)
         store.save_profile(name, profile, gate=gate, binning_key=key, now=now)
 
 
-def test_high_floors_are_silent_and_low_ones_loud(watch: Watch) -> None:
+def test_high_floors_are_silent_and_low_ones_loud(context: Context) -> None:
     """The more it takes, the fewer pages."""
-    none = replayed(watch, {"detection.effect.warning": 50.0, "detection.effect.critical": 90.0})
-    some = replayed(watch)
-    many = replayed(watch, {"detection.persistence.at_least": 1, "detection.z": 0.1, "detection.fdr": 0.5})
+    none = replayed(context, {"detection.effect.warning": 50.0, "detection.effect.critical": 90.0})
+    some = replayed(context)
+    many = replayed(context, {"detection.persistence.at_least": 1, "detection.z": 0.1, "detection.fdr": 0.5})
     assert 0 == len(none.calls) < len(some.calls) < len(many.calls)
 
 
-def test_a_month_is_thirty_days_of_windows(watch: Watch) -> None:
+def test_a_month_is_thirty_days_of_windows(context: Context) -> None:
     """Pages a month are counted over the windows there are."""
-    found = replayed(watch, last=15)
+    found = replayed(context, last=15)
     assert found.months == 0.5
     assert found.a_month(3) == 6
 
 
-def test_side_by_side_as_json(watch: Watch) -> None:
+def test_side_by_side_as_json(context: Context) -> None:
     """Plain JSON: what was changed, and both counts."""
-    asked = replayed(watch, {"detection.effect.warning": 50.0, "detection.effect.critical": 90.0})
-    found = json.loads(json.dumps(to_dict(replayed(watch), asked)))
+    asked = replayed(context, {"detection.effect.warning": 50.0, "detection.effect.critical": 90.0})
+    found = json.loads(json.dumps(to_dict(replayed(context), asked)))
     assert found["asked_for"]["settings"] == {"detection": {"effect": {"warning": 50.0, "critical": 90.0}}}
     assert found["asked_for"]["pages"] == 0 < found["in_force"]["pages"] == sum(found["in_force"]["by_key"].values())
     assert to_dict(asked, None)["asked_for"] is None
 
 
-def test_a_span_of_windows(watch: Watch) -> None:
+def test_a_span_of_windows(context: Context) -> None:
     """Both ends are included; the newest of a span can be asked for."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     first, until = (calendar.starting(FIRST + timedelta(days=i)) for i in (10, 20))
-    windows, lead = windows_run(watch.store, watch.monitor, first=first, until=until, lead=3)
+    windows, lead = windows_run(context.store, context.monitor, first=first, until=until, lead=3)
     assert (windows[lead], windows[-1], lead, len(windows)) == (first, until, 3, 14)
-    windows, lead = windows_run(watch.store, watch.monitor, until=until, last=2)
+    windows, lead = windows_run(context.store, context.monitor, until=until, last=2)
     assert (windows[-1], lead, len(windows)) == (until, 0, 2)
 
 
-def test_without_windows_it_says_what_to_run(watch: Watch, tmp_path: Path) -> None:
+def test_without_windows_it_says_what_to_run(context: Context, tmp_path: Path) -> None:
     """Nothing stored, or nothing stored there, is an error in words."""
-    later = watch.monitor.window.calendar.starting(datetime(2030, 1, 1, tzinfo=UTC))
+    later = context.monitor.window.calendar.starting(datetime(2030, 1, 1, tzinfo=UTC))
     with pytest.raises(StoreError, match="no reports to replay there: drift backfill flights"):
-        windows_run(watch.store, watch.monitor, first=later)
-    empty = open_watch(f"sqlite:///{tmp_path / 'empty.db'}", "")
+        windows_run(context.store, context.monitor, first=later)
+    empty = open_context(f"sqlite:///{tmp_path / 'empty.db'}", "")
     with pytest.raises(StoreError, match="no reports to replay: drift backfill flights"):
         windows_run(empty.store, empty.monitor)
     window = empty.monitor.window.calendar.starting(FIRST)
@@ -231,11 +233,11 @@ def test_without_windows_it_says_what_to_run(watch: Watch, tmp_path: Path) -> No
         replay(empty, Memory(empty.store), [window])
 
 
-def test_a_memory_goes_forward(watch: Watch) -> None:
+def test_a_memory_goes_forward(context: Context) -> None:
     """Windows out of order would look back at what had not happened yet."""
-    windows, _ = windows_run(watch.store, watch.monitor)
+    windows, _ = windows_run(context.store, context.monitor)
     with pytest.raises(StoreError, match="in order"):
-        replay(watch, Memory(watch.store), windows[::-1])
+        replay(context, Memory(context.store), windows[::-1])
 
 
 def test_rejected_windows_are_replayed_as_such(tmp_path: Path) -> None:
@@ -245,11 +247,11 @@ def test_rejected_windows_are_replayed_as_such(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(frame, url)
     rule = "[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"
-    ran = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url, monitor_text(SQL, expectations=rule))
+    ran = open_context(f"sqlite:///{tmp_path / 'd.db'}", url, monitor_text(SQL, expectations=rule))
     calendar = ran.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
     reports = run.backfill(ran, windows, clock=clock)
-    found = replayed(Watch(ran.monitor, ran.store, no_source))
+    found = replayed(Context(ran.monitor, ran.store, no_source))
     assert said(found.reports) == said(ran.store.load_reports("flights", since=windows[0].start))
     assert found.statuses["rejected"] == 1
     (call,) = found.calls

@@ -17,13 +17,13 @@ from drift.errors import SourceError, StoreError
 from drift.pipeline import evaluate, fit, notify
 from drift.pipeline import run as runs
 from tests.pipeline.test_compare import kl
-from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_watch, rows, write_parquet, write_sql
+from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_context, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.windows import Window
 
 LAST = 13
@@ -37,12 +37,12 @@ def shifted(frame: pd.DataFrame, by: float = 8.0) -> pd.DataFrame:
     return frame
 
 
-def dump(watch: Watch) -> dict[str, list[tuple[object, ...]]]:
+def dump(context: Context) -> dict[str, list[tuple[object, ...]]]:
     """Return every row of the results database, but for the times of the runs."""
     found = {}
     metadata = sa.MetaData()
-    metadata.reflect(watch.store.engine)
-    with watch.store.engine.connect() as connection:
+    metadata.reflect(context.store.engine)
+    with context.store.engine.connect() as connection:
         for table in metadata.sorted_tables:
             columns = [c for c in table.c if c.name not in {"started_at", "finished_at", "timings"}]
             found[table.name] = sorted((tuple(row) for row in connection.execute(sa.select(*columns))), key=repr)
@@ -58,96 +58,96 @@ def warehouse(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def watch(tmp_path: Path, warehouse: str) -> Watch:
+def context(tmp_path: Path, warehouse: str) -> Context:
     """The monitor on it."""
-    return open_watch(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)
+    return open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)
 
 
 def backfill(
-    watch: Watch, first: int = 0, last: int = LAST, *, force: bool = False, page: bool = False
+    context: Context, first: int = 0, last: int = LAST, *, force: bool = False, page: bool = False
 ) -> list[Report]:
     """Run those days."""
-    return runs.backfill(watch, days(watch, first, last), clock=clock, force=force, page=page)
+    return runs.backfill(context, days(context, first, last), clock=clock, force=force, page=page)
 
 
-def test_a_shift_is_found_on_its_day_and_alerted(watch: Watch) -> None:
+def test_a_shift_is_found_on_its_day_and_alerted(context: Context) -> None:
     """Quiet days are quiet; the shifted one is critical, for the shifted feature alone, and an alert opens."""
-    reports = backfill(watch, page=True)
+    reports = backfill(context, page=True)
     assert [r.status for r in reports[3:-1]] == ["ok"] * (LAST - 3)
     assert [v.feature for v in reports[-1].drifting] == ["delay"]
     assert reports[-1]["delay"].status == "critical"
-    assert [(a.key, a.state) for a in watch.store.alerts("flights")] == [("drift:delay", "open")]
-    assert watch.store.outbox_counts()["pending"] == 1
+    assert [(a.key, a.state) for a in context.store.alerts("flights")] == [("drift:delay", "open")]
+    assert context.store.outbox_counts()["pending"] == 1
 
 
-def test_the_first_windows_have_no_reference(watch: Watch) -> None:
+def test_the_first_windows_have_no_reference(context: Context) -> None:
     """A window without enough references is insufficient data, in words, and not a number."""
-    report = backfill(watch)[0]
+    report = backfill(context)[0]
     assert {v.status for v in report.verdicts} == {"insufficient_data"}
     assert "the reference has 0 of 7 windows" in str(report.findings[0])
 
 
-def test_every_row_is_counted(watch: Watch) -> None:
+def test_every_row_is_counted(context: Context) -> None:
     """The counts of every feature and window sum to the rows of the window."""
-    backfill(watch)
-    binnings = watch.store.active_baseline("flights")
-    profiles = watch.store.load_profiles("flights", days(watch, 0, LAST), binnings)
+    backfill(context)
+    binnings = context.store.active_baseline("flights")
+    profiles = context.store.load_profiles("flights", days(context, 0, LAST), binnings)
     assert len(profiles) == LAST + 1
     assert {h.n for profile, _ in profiles for h in profile.histograms.values()} == {400}
 
 
-def test_running_again_changes_nothing(watch: Watch) -> None:
+def test_running_again_changes_nothing(context: Context) -> None:
     """A repeated run leaves every row as it was."""
-    backfill(watch, page=True)
-    before = dump(watch)
-    for window in days(watch, LAST - 2, LAST):
-        runs.run_window(watch, window, clock=clock)
-    backfill(watch, page=True, force=True)
-    assert dump(watch) == before
+    backfill(context, page=True)
+    before = dump(context)
+    for window in days(context, LAST - 2, LAST):
+        runs.run_window(context, window, clock=clock)
+    backfill(context, page=True, force=True)
+    assert dump(context) == before
 
 
-def test_each_stage_twice_changes_nothing(watch: Watch) -> None:
+def test_each_stage_twice_changes_nothing(context: Context) -> None:
     """A retried stage ends in the same rows."""
-    backfill(watch, last=LAST - 1)
-    window, now = days(watch, LAST, LAST)[0], clock()
-    watch.store.save_run_started("flights", window, watch.monitor.config_hash, now)
+    backfill(context, last=LAST - 1)
+    window, now = days(context, LAST, LAST)[0], clock()
+    context.store.save_run_started("flights", window, context.monitor.config_hash, now)
 
     def stage(name: str) -> None:
         match name:
             case "plan":
-                runs.plan(watch, window, now=now)
+                runs.plan(context, window, now=now)
             case "validate":
-                runs.validate(watch, [window], [window], now=now)
+                runs.validate(context, [window], [window], now=now)
             case "baseline":
-                fit.ensure_baseline(watch, window, now=now)
+                fit.ensure_baseline(context, window, now=now)
             case "profile":
-                runs.profile_window(watch, window, now=now)
+                runs.profile_window(context, window, now=now)
             case "evaluate":
-                evaluate.evaluate_window(watch, window, now=now)
+                evaluate.evaluate_window(context, window, now=now)
             case "notify":
-                report = evaluate.evaluate_window(watch, window, now=now)
-                notify.notify_window(watch, report, now=now)
+                report = evaluate.evaluate_window(context, window, now=now)
+                notify.notify_window(context, report, now=now)
 
     for name in ("plan", "validate", "baseline", "profile", "evaluate", "notify"):
         stage(name)
-        once = dump(watch)
+        once = dump(context)
         stage(name)
-        assert dump(watch) == once, name
+        assert dump(context) == once, name
 
 
-def test_windows_are_read_once(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_are_read_once(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backfill counts each window once, however many references it is part of."""
     counted: list[str] = []
     real = runs.profile_window
 
-    def spy(watch: Watch, window: Window, **options: object) -> object:
+    def spy(context: Context, window: Window, **options: object) -> object:
         counted.append(window.key)
-        return real(watch, window, **options)  # type: ignore[arg-type]
+        return real(context, window, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(runs, "profile_window", spy)
-    backfill(watch)
-    backfill(watch)
-    assert sorted(counted) == sorted({w.key for w in days(watch, 0, LAST)})
+    backfill(context)
+    backfill(context)
+    assert sorted(counted) == sorted({w.key for w in days(context, 0, LAST)})
 
 
 @pytest.mark.postgres
@@ -160,10 +160,10 @@ def test_sources_and_stores_agree(tmp_path: Path, warehouse: str, postgres_url: 
         f"{{files: '{tmp_path}/lake/date=*/*.parquet', time_column: day}}", features="{exclude: [date]}"
     )
     watches = [
-        open_watch(f"sqlite:///{tmp_path / 'a.db'}", warehouse),
-        open_watch(f"sqlite:///{tmp_path / 'b.db'}", postgres_url),
-        open_watch(f"sqlite:///{tmp_path / 'c.db'}", "", files),
-        open_watch(postgres_url, warehouse),
+        open_context(f"sqlite:///{tmp_path / 'a.db'}", warehouse),
+        open_context(f"sqlite:///{tmp_path / 'b.db'}", postgres_url),
+        open_context(f"sqlite:///{tmp_path / 'c.db'}", "", files),
+        open_context(postgres_url, warehouse),
     ]
     found = []
     for each in watches:
@@ -188,7 +188,7 @@ def test_nulls_do_not_vanish(tmp_path: Path) -> None:
     frame.loc[last & (np.arange(len(frame)) % 2 == 0), "delay"] = None
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(frame, url)
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", url))[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", url))[-1]
     assert report["delay"].status == "critical"
     assert "missing rose from 0 % to 50 %" in "; ".join(report.explain("delay"))
 
@@ -202,17 +202,17 @@ def test_a_rejected_window_is_recorded_and_never_a_reference(tmp_path: Path) -> 
     text = monitor_text(
         SQL, expectations="[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]"
     )
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url, text)
-    reports = backfill(watch, page=True)
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", url, text)
+    reports = backfill(context, page=True)
     assert [runs.run_status(r) for r in reports[9:12]] == ["ok", "rejected", "ok"]
     assert reports[10].verdicts == []
     assert "6 of 7 windows" in reports[11].reference
-    window = days(watch, 10, 10)[0]
-    (outcome,) = watch.store.validations("flights", window)
+    window = days(context, 10, 10)[0]
+    (outcome,) = context.store.validations("flights", window)
     assert not outcome["success"]
     assert "100" in outcome["message"]
-    assert [a.key for a in watch.store.alerts("flights")] == ["gate"]
-    counted = watch.store.load_profiles("flights", [window], watch.store.active_baseline("flights"))
+    assert [a.key for a in context.store.alerts("flights")] == ["gate"]
+    counted = context.store.load_profiles("flights", [window], context.store.active_baseline("flights"))
     assert counted == []
 
 
@@ -221,7 +221,7 @@ def test_an_empty_window_is_a_status(tmp_path: Path) -> None:
     frame = rows(LAST + 1)
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(frame[frame["day"] != FIRST + timedelta(days=10)], url)
-    reports = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", url))
+    reports = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", url))
     assert {v.status for v in reports[10].verdicts} == {"insufficient_data"}
     assert "no_rows" in [finding.kind for finding in reports[10].findings]
     assert reports[11].status == "ok"
@@ -233,7 +233,7 @@ def test_a_one_row_window_is_a_status(tmp_path: Path) -> None:
     mask = (frame["day"] != FIRST + timedelta(days=10)) | (~frame["day"].duplicated())
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(frame[mask], url)
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", url))[10]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", url))[10]
     assert (report.n_current, {v.status for v in report.verdicts}) == (1, {"insufficient_data"})
 
 
@@ -242,21 +242,21 @@ def test_columns_that_vanish_appear_or_change_type(tmp_path: Path) -> None:
     frame = rows(LAST + 1)
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(frame, url)
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url)
-    backfill(watch, last=LAST - 1)
-    stored = len(watch.store.scores("flights"))
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", url)
+    backfill(context, last=LAST - 1)
+    stored = len(context.store.scores("flights"))
     changed = frame.drop(columns="late").assign(delay=frame["delay"].map("{:.1f} min".format), gate=1.5)
     engine = sa.create_engine(url)
     changed.to_sql("flights", engine, index=False, if_exists="replace", dtype={"day": sa.Date()})
     engine.dispose()
-    report = backfill(watch, first=LAST)[0]
+    report = backfill(context, first=LAST)[0]
     statuses = {v.feature: v.status for v in report.verdicts}
     assert statuses == {"delay": "not_comparable", "carrier": "ok", "late": "not_comparable", "gate": "not_comparable"}
     findings = " | ".join(map(str, report.findings))
     assert "column late: missing" in findings
     assert "column gate: new" in findings
     assert "column delay: type changed" in findings
-    assert len(watch.store.scores("flights")) == stored + 4
+    assert len(context.store.scores("flights")) == stored + 4
 
 
 @pytest.mark.parametrize("layout", ["folders of days", "one folder"])
@@ -273,8 +273,8 @@ def test_files_that_change_type(tmp_path: Path, layout: str) -> None:
             pq.write_table(pa.Table.from_pandas(each, preserve_index=False), path)
     source = f"{{files: '{lake}', time_column: {'date' if layout == 'folders of days' else 'day'}}}"
     text = monitor_text(source, features="{exclude: [day]}")
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text)
-    reports = backfill(watch, first=3, last=8)
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", "", text)
+    reports = backfill(context, first=3, last=8)
     found = [{v.feature: v.status for v in report.verdicts} for report in reports[3:]]
     fine = {"delay": "ok", "carrier": "ok", "late": "ok"}
     assert found == [fine | {"delay": "not_comparable"}, fine | {"delay": "not_comparable"}, fine]
@@ -308,20 +308,20 @@ def test_a_broken_file_fails_its_own_window_alone(tmp_path: Path, harm: str, bro
         }[harm]
     )
     text = monitor_text(f"{{files: '{lake}/**/*.parquet', time_column: date}}", features="{exclude: [day]}")
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text)
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", "", text)
     said: dict[Window, object] = {}
-    windows = days(watch, 0, 8)
-    reports = runs.backfill(watch, windows, clock=clock, progress=said.__setitem__)
+    windows = days(context, 0, 8)
+    reports = runs.backfill(context, windows, clock=clock, progress=said.__setitem__)
     assert [w for w in windows if w not in {r.window for r in reports}] == [windows[broken]]
     assert {r.status for r in reports[-2:]} == {"ok"}
     error = str(said[windows[broken]])
     assert error.startswith(f"{path} cannot be read")
     assert error.endswith(": write it again, or move it away")
-    run = watch.store.run_of("flights", windows[broken])
+    run = context.store.run_of("flights", windows[broken])
     assert run is not None
     assert (run["status"], run["error"]) == ("error", error)
     path.write_bytes(whole)
-    assert runs.run_window(watch, windows[broken], clock=clock).report.n_current == 400
+    assert runs.run_window(context, windows[broken], clock=clock).report.n_current == 400
 
 
 def test_folders_that_say_when_are_no_features(tmp_path: Path) -> None:
@@ -334,12 +334,12 @@ def test_folders_that_say_when_are_no_features(tmp_path: Path) -> None:
             path.mkdir(parents=True)
             pq.write_table(pa.Table.from_pandas(part, preserve_index=False), path / "a.parquet")
     text = monitor_text(f"{{files: '{tmp_path}/lake', time_column: date}}", segments="[hour]")
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text), first=3, last=5)[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", "", text), first=3, last=5)[-1]
     assert [v.feature for v in report.verdicts] == ["delay", "carrier", "country"]
     assert set(report.segments) == {"hour=17", "hour=5"}
     assert report.findings == []
     named = monitor_text(f"{{files: '{tmp_path}/lake', time_column: date}}", features="{include: ['*', hour]}")
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'e.db'}", "", named), first=3, last=5)[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'e.db'}", "", named), first=3, last=5)[-1]
     assert "hour" in [v.feature for v in report.verdicts]
 
 
@@ -354,7 +354,7 @@ def test_hostile_columns_never_sink_a_run(tmp_path: Path, values: list[object]) 
     frame["odd"] = pd.Series([values[i % len(values)] for i in range(len(frame))], dtype=object)
     write_parquet(frame, tmp_path / "lake")
     text = monitor_text(f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: day}}", features="{exclude: [date]}")
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", "", text), last=9)[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", "", text), last=9)[-1]
     assert report["delay"].status == "ok"
     assert report["odd"].status in {"ok", "warning", "critical"}
     assert report.to_json()
@@ -367,17 +367,17 @@ def test_hostile_names_are_only_names(tmp_path: Path, name: str) -> None:
     """A column's name is never SQL, a pattern or a format."""
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(shifted(rows(LAST + 1)).rename(columns={"delay": name}), url)
-    report = backfill(open_watch(f"sqlite:///{tmp_path / 'd.db'}", url))[-1]
+    report = backfill(open_context(f"sqlite:///{tmp_path / 'd.db'}", url))[-1]
     assert report[name].status == "critical"
 
 
 def test_a_missing_table_is_an_error_and_a_recorded_run(tmp_path: Path, warehouse: str) -> None:
     """The message names the table; the run says error, and why."""
     text = monitor_text("{connection: warehouse, table: nope, time_column: day}")
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", warehouse, text)
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", warehouse, text)
     with pytest.raises(SourceError, match="nope"):
-        runs.run_window(watch, days(watch, LAST, LAST)[0], clock=clock)
-    (run,) = watch.store.runs("flights")
+        runs.run_window(context, days(context, LAST, LAST)[0], clock=clock)
+    (run,) = context.store.runs("flights")
     assert run["status"] == "error"
     assert "nope" in run["error"]
 
@@ -385,31 +385,31 @@ def test_a_missing_table_is_an_error_and_a_recorded_run(tmp_path: Path, warehous
 def test_an_unreachable_warehouse_is_a_clear_error(tmp_path: Path) -> None:
     """Without the password, with the host."""
     url = "postgresql+psycopg://drift:hunter2@127.0.0.1:1/warehouse"
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url)
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", url)
     with pytest.raises(SourceError, match=r"127\.0\.0\.1") as caught:
-        runs.run_window(watch, days(watch, LAST, LAST)[0], clock=clock)
+        runs.run_window(context, days(context, LAST, LAST)[0], clock=clock)
     assert "hunter2" not in str(caught.value)
 
 
-def test_recalling_a_window_that_never_ran_says_what_to_do(watch: Watch) -> None:
+def test_recalling_a_window_that_never_ran_says_what_to_do(context: Context) -> None:
     """The message is a command."""
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-14"):
-        evaluate.recall(watch, days(watch, LAST, LAST)[0])
+        evaluate.recall(context, days(context, LAST, LAST)[0])
 
 
-def test_a_recalled_report_is_the_stored_one(watch: Watch) -> None:
+def test_a_recalled_report_is_the_stored_one(context: Context) -> None:
     """With the evidence, so that it still explains itself."""
-    written = backfill(watch)[-1]
-    recalled = evaluate.recall(watch, days(watch, LAST, LAST)[0])
+    written = backfill(context)[-1]
+    recalled = evaluate.recall(context, days(context, LAST, LAST)[0])
     assert recalled.explain("delay") == written.explain("delay")
     assert kl(recalled, "delay") == kl(written, "delay")
 
 
-def test_a_backfill_pages_nobody_unless_asked(watch: Watch) -> None:
+def test_a_backfill_pages_nobody_unless_asked(context: Context) -> None:
     """Alerts open; the outbox stays empty."""
-    backfill(watch)
-    assert watch.store.alerts("flights")
-    assert sum(watch.store.outbox_counts().values()) == 0
+    backfill(context)
+    assert context.store.alerts("flights")
+    assert sum(context.store.outbox_counts().values()) == 0
 
 
 def test_an_alert_resolves_when_the_data_recover(tmp_path: Path) -> None:
@@ -417,15 +417,15 @@ def test_an_alert_resolves_when_the_data_recover(tmp_path: Path) -> None:
     frame = rows(LAST + 11)
     url = f"sqlite:///{tmp_path / 'w.db'}"
     write_sql(shifted(frame), url)
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", url)
-    backfill(watch, last=LAST + 10)
-    (alert,) = [a for a in watch.store.alerts("flights") if a.key == "drift:delay"]
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", url)
+    backfill(context, last=LAST + 10)
+    (alert,) = [a for a in context.store.alerts("flights") if a.key == "drift:delay"]
     assert alert.state == "resolved"
-    assert all(event.reason for event in watch.store.alert_events(alert.id))
+    assert all(event.reason for event in context.store.alert_events(alert.id))
 
 
 @pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> Watch:
+def year(tmp_path_factory: pytest.TempPathFactory) -> Context:
     """The demo's monitor over its whole real year, from Parquet, without the gate."""
     folder = tmp_path_factory.mktemp("year")
     table = pq.read_table(resource("data") / "flights.parquet")
@@ -434,15 +434,15 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Watch:
     source = f"source:\n  files: '{folder}/flights.parquet'\n  time_column: flight_date\n"
     head, rest = text.split("source:")[0], text[text.index("window:") :]
     before, after = rest.split("expectations:")[0], rest[rest.index("detection:") :]
-    watch = open_watch(f"sqlite:///{folder / 'drift.db'}", "", head + source + before + after)
-    calendar = watch.monitor.window.calendar
+    context = open_context(f"sqlite:///{folder / 'drift.db'}", "", head + source + before + after)
+    calendar = context.monitor.window.calendar
     windows = list(calendar.between(calendar.midnight(date(2013, 1, 1)), calendar.midnight(date(2014, 1, 1))))
-    runs.backfill(watch, windows, clock=clock)
-    return watch
+    runs.backfill(context, windows, clock=clock)
+    return context
 
 
 @pytest.mark.slow
-def test_the_blizzard_is_the_worst_of_the_year_so_far(year: Watch) -> None:
+def test_the_blizzard_is_the_worst_of_the_year_so_far(year: Context) -> None:
     """2013-02-08 and 02-09 rank first and second by KL of dep_delay up to then, both critical."""
     calendar = year.monitor.window.calendar
     scored = [
@@ -458,7 +458,7 @@ def test_the_blizzard_is_the_worst_of_the_year_so_far(year: Watch) -> None:
 
 
 @pytest.mark.slow
-def test_stable_columns_are_quiet_all_year(year: Watch) -> None:
+def test_stable_columns_are_quiet_all_year(year: Context) -> None:
     """The distance, the carrier and the origin never ask for attention."""
     loud = [
         (row["feature"], row["window_start"], row["reason"])
@@ -470,7 +470,7 @@ def test_stable_columns_are_quiet_all_year(year: Watch) -> None:
 
 
 @pytest.mark.slow
-def test_without_its_nulls_the_blizzard_would_be_lost(year: Watch) -> None:
+def test_without_its_nulls_the_blizzard_would_be_lost(year: Context) -> None:
     """Dropping the missing cell, as peers do, takes 90 % of the day's KL: the blizzard *is* the nulls."""
     from drift.statistics.divergence import kl_divergence, smooth
 

@@ -13,7 +13,7 @@ import yaml
 from drift.config.monitor import parse_monitor
 from drift.config.overrides import with_settings
 from drift.errors import DriftError
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.pipeline.fault_injection import plant
 from drift.pipeline.replay import Memory, replay, windows_run
 from drift.pipeline.tuning import (
@@ -30,7 +30,7 @@ from drift.pipeline.tuning import (
     with_floor,
 )
 from tests.cli.test_commands import runner
-from tests.pipeline.test_replay import no_source, replayed, stored, watch
+from tests.pipeline.test_replay import context, no_source, replayed, stored
 from tests.pipeline.test_run import dump
 from tests.support.flights import SQL, monitor_text
 
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-__all__ = ["no_source", "stored", "watch"]
+__all__ = ["context", "no_source", "stored"]
 
 
 @pytest.fixture
-def scored(watch: Watch) -> Scored:
+def scored(context: Context) -> Scored:
     """The stored windows replayed, with a few planted faults."""
-    windows, _ = windows_run(watch.store, watch.monitor)
-    memory = Memory(watch.store)
-    before = replay(watch, memory, windows)
+    windows, _ = windows_run(context.store, context.monitor)
+    memory = Memory(context.store)
+    before = replay(context, memory, windows)
     return Scored.of(before, memory.past, plant(before, memory, rng=np.random.default_rng(2), times=6))
 
 
@@ -60,18 +60,18 @@ def scored(watch: Watch) -> Scored:
         {"detection.cell_z": 3.0, "detection.z": 2.0},
     ],
 )
-def test_judging_again_is_a_replay(watch: Watch, settings: dict[str, Any]) -> None:
+def test_judging_again_is_a_replay(context: Context, settings: dict[str, Any]) -> None:
     """Scores judged under other settings end in the verdicts and the pages of a full replay under them.
 
     Without a seasonal companion: which features that excuses depends on the floors. What lasts is another under another
     persistence, unless one window is enough.
     """
-    plain = with_settings(watch.monitor, {"detection.seasonal": False})
-    watch = Watch(plain, watch.store, no_source)
-    windows, _ = windows_run(watch.store, plain)
-    memory = Memory(watch.store)
-    scored = Scored.of(replay(watch, memory, windows), memory.past, [])
-    full = replayed(watch, settings)
+    plain = with_settings(context.monitor, {"detection.seasonal": False})
+    context = Context(plain, context.store, no_source)
+    windows, _ = windows_run(context.store, plain)
+    memory = Memory(context.store)
+    scored = Scored.of(replay(context, memory, windows), memory.past, [])
+    full = replayed(context, settings)
     reports, past = rejudge(scored, full.monitor.detection)
     again = [(v.feature, v.status, v.severity, v.reason) for r in reports for v in r.verdicts]
     assert again == [(v.feature, v.status, v.severity, v.reason) for r in full.reports for v in r.verdicts]
@@ -127,28 +127,28 @@ def test_an_impossible_wish_is_told(scored: Scored, wished: float) -> None:
         search(scored, wished=wished)
 
 
-def test_tuning_is_repeatable_and_writes_nothing(watch: Watch) -> None:
+def test_tuning_is_repeatable_and_writes_nothing(context: Context) -> None:
     """The same seed proposes the same, the database stays as it was, and the proposal was replayed in full."""
-    windows, lead = windows_run(watch.store, watch.monitor, last=30, lead=lead_needed(watch.monitor))
-    before = dump(watch)
+    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_needed(context.monitor))
+    before = dump(context)
 
     def once() -> Any:
-        return tune(watch, windows, lead=lead, wished=1.5, rng=np.random.default_rng(5), times=4)
+        return tune(context, windows, lead=lead, wished=1.5, rng=np.random.default_rng(5), times=4)
 
     first, second = once(), once()
     assert first.to_dict() == second.to_dict()
-    assert dump(watch) == before
+    assert dump(context) == before
     assert first.reached
-    full = replayed(replace(watch, monitor=first.monitor), last=30)
+    full = replayed(replace(context, monitor=first.monitor), last=30)
     assert [c for c in full.calls if c.about_data] == first.proposed.calls
     assert {c.key for c in first.dropped} <= {c.key for c in first.before.calls}
 
 
-def test_what_is_proposed_can_be_pasted(watch: Watch) -> None:
+def test_what_is_proposed_can_be_pasted(context: Context) -> None:
     """The snippet under the monitor's own keys makes the proposed settings."""
-    monitor = with_settings(watch.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
-    windows, lead = windows_run(watch.store, monitor)
-    loud = Watch(monitor, watch.store, no_source)
+    monitor = with_settings(context.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
+    windows, lead = windows_run(context.store, monitor)
+    loud = Context(monitor, context.store, no_source)
     found = tune(loud, windows, lead=lead, wished=2.0, rng=np.random.default_rng(5), times=3)
     assert found.current.a_month > 2 >= found.proposed.a_month
     pasted = yaml.safe_load(found.yaml)
@@ -158,12 +158,12 @@ def test_what_is_proposed_can_be_pasted(watch: Watch) -> None:
     assert parse_monitor(monitor_text(SQL, detection=json.dumps(changed))).detection == found.monitor.detection
 
 
-def test_monitors_without_history_are_tuned(watch: Watch) -> None:
+def test_monitors_without_history_are_tuned(context: Context) -> None:
     """With no history z says nothing; floors and persistence still do."""
-    monitor = with_settings(watch.monitor, {"detection.history": 0})
-    windows, lead = windows_run(watch.store, monitor)
+    monitor = with_settings(context.monitor, {"detection.history": 0})
+    windows, lead = windows_run(context.store, monitor)
     found = tune(
-        Watch(monitor, watch.store, no_source),
+        Context(monitor, context.store, no_source),
         windows,
         lead=lead,
         wished=1.0,

@@ -22,7 +22,7 @@ from drift.profiles.binning import BOOLEAN, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
 from drift.store.store import Store
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.windows import Window
@@ -190,13 +190,13 @@ JUDGED = "{min_rows: 100, history: 0}"
 
 
 @pytest.fixture
-def opened(tmp_path: Path, results: str) -> Callable[[pd.DataFrame, str], Watch]:
+def opened(tmp_path: Path, results: str) -> Callable[[pd.DataFrame, str], Context]:
     """Open a monitor that cuts by carrier, on some rows."""
 
-    def on(frame: pd.DataFrame, cut: str = "[carrier]") -> Watch:
+    def on(frame: pd.DataFrame, cut: str = "[carrier]") -> Context:
         url = f"sqlite:///{tmp_path / 'warehouse.db'}"
         write_sql(frame, url)
-        return open_watch(results, url, monitor_text(SQL, segments=cut, detection=JUDGED))
+        return open_context(results, url, monitor_text(SQL, segments=cut, detection=JUDGED))
 
     return on
 
@@ -209,9 +209,9 @@ def results(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
-def windows(watch: Watch, first: int, last: int) -> list[Window]:
+def windows(context: Context, first: int, last: int) -> list[Window]:
     """The windows of those days, the last included."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]
 
 
@@ -223,15 +223,15 @@ def late_in(frame: pd.DataFrame, carrier: str | None, days: range) -> pd.DataFra
     return frame.assign(delay=frame["delay"] + 4 * wanted)
 
 
-def run(watch: Watch, last: int, jobs: int = 1) -> list[Report]:
+def run(context: Context, last: int, jobs: int = 1) -> list[Report]:
     """Run the days up to one."""
-    return runs.backfill(watch, windows(watch, 0, last), clock=clock, jobs=jobs)
+    return runs.backfill(context, windows(context, 0, last), clock=clock, jobs=jobs)
 
 
-def test_what_drifts_in_one_segment_alone_is_told_there(opened: Callable[..., Watch]) -> None:
+def test_what_drifts_in_one_segment_alone_is_told_there(opened: Callable[..., Context]) -> None:
     """A small carrier's delays: too little for the whole, and an alert of its own."""
-    watch = opened(late_in(rows(10, 1200), "DL", range(8, 10)))
-    report = run(watch, 9)[-1]
+    context = opened(late_in(rows(10, 1200), "DL", range(8, 10)))
+    report = run(context, 9)[-1]
     assert set(report.segments) == {"carrier=AA", "carrier=B6", "carrier=DL"}
     assert [v.feature for v in report.segments["carrier=DL"].drifting] == ["delay"]
     assert not report.segments["carrier=AA"].drifting
@@ -240,39 +240,39 @@ def test_what_drifts_in_one_segment_alone_is_told_there(opened: Callable[..., Wa
     assert whole is not None
     assert inside is not None
     assert inside.kl_corrected > 10 * whole.kl_corrected
-    keys = {alert.key: alert.segment for alert in watch.store.alerts("flights", ["open"])}
+    keys = {alert.key: alert.segment for alert in context.store.alerts("flights", ["open"])}
     assert keys["drift:delay@carrier=DL"] == "carrier=DL"
     assert "carrier" not in {v.feature for v in report.segments["carrier=DL"].verdicts}
 
 
-def test_what_drifts_in_the_whole_is_told_of_the_whole(opened: Callable[..., Watch]) -> None:
+def test_what_drifts_in_the_whole_is_told_of_the_whole(opened: Callable[..., Context]) -> None:
     """One alert, not one for each segment."""
-    watch = opened(late_in(rows(10, 1200), None, range(8, 10)))
-    report = run(watch, 9)[-1]
+    context = opened(late_in(rows(10, 1200), None, range(8, 10)))
+    report = run(context, 9)[-1]
     assert all(one.drifting for one in report.segments.values())
-    assert [alert.key for alert in watch.store.alerts("flights", ["open"])] == ["drift:delay"]
+    assert [alert.key for alert in context.store.alerts("flights", ["open"])] == ["drift:delay"]
 
 
-def test_stored_and_read_back(opened: Callable[..., Watch]) -> None:
+def test_stored_and_read_back(opened: Callable[..., Context]) -> None:
     """Reports and counts come back with their segments; counted again nothing changes; a replay says the same."""
-    watch = opened(late_in(rows(12, 1200), "DL", range(10, 12)))
-    reports = run(watch, 11)
-    window = windows(watch, 11, 11)[0]
-    stored = evaluate.recall(watch, window)
+    context = opened(late_in(rows(12, 1200), "DL", range(10, 12)))
+    reports = run(context, 11)
+    window = windows(context, 11, 11)[0]
+    stored = evaluate.recall(context, window)
     assert stored.to_dict() == replace(reports[-1], label=stored.label).to_dict()
-    binnings = watch.store.active_baseline("flights")
-    loaded = watch.store.load_profiles("flights", windows(watch, 0, 11), binnings, watch.segmentations())
+    binnings = context.store.active_baseline("flights")
+    loaded = context.store.load_profiles("flights", windows(context, 0, 11), binnings, context.segmentations())
     for profile, _ in loaded:
         for name, histogram in profile.histograms.items():
             mine = [part.histograms[name].counts for part in profile.segments.values()]
             assert np.sum(mine, axis=0).tolist() == histogram.counts.tolist()
-    again = runs.backfill(watch, [window], clock=clock, force=True)[0]
+    again = runs.backfill(context, [window], clock=clock, force=True)[0]
     assert again.to_dict() == reports[-1].to_dict()
-    found = replay(watch, Memory(watch.store), windows(watch, 0, 11))
+    found = replay(context, Memory(context.store), windows(context, 0, 11))
     assert [one.to_dict() for one in found.reports] == [one.to_dict() for one in reports]
 
 
-def test_false_discoveries_are_controlled_over_all_of_them(opened: Callable[..., Watch]) -> None:
+def test_false_discoveries_are_controlled_over_all_of_them(opened: Callable[..., Context]) -> None:
     """A q-value in the whole grows with the segments that are tested beside it."""
     report = run(opened(rows(9, 1200)), 8)[-1]
     tests = [v.score for one in (report, *report.segments.values()) for v in one.verdicts if v.score]
@@ -280,12 +280,14 @@ def test_false_discoveries_are_controlled_over_all_of_them(opened: Callable[...,
     assert min(score.q for score in tests) == pytest.approx(min(p[i] * len(p) / (i + 1) for i in range(len(p))))
 
 
-def test_segments_asked_for_later_are_counted_then(opened: Callable[..., Watch], tmp_path: Path, results: str) -> None:
+def test_segments_asked_for_later_are_counted_then(
+    opened: Callable[..., Context], tmp_path: Path, results: str
+) -> None:
     """Stored windows are counted again, with their segments; the bins stay, and columns without bins stay without."""
-    watch = opened(rows(10, 1200), "[]")
-    run(watch, 8)
-    before = watch.store.baselines("flights")
-    later = open_watch(
+    context = opened(rows(10, 1200), "[]")
+    run(context, 8)
+    before = context.store.baselines("flights")
+    later = open_context(
         results,
         f"sqlite:///{tmp_path / 'warehouse.db'}",
         monitor_text(SQL, segments="[carrier, late]", detection=JUDGED),
@@ -296,7 +298,7 @@ def test_segments_asked_for_later_are_counted_then(opened: Callable[..., Watch],
     assert later.store.baselines("flights") == before
 
 
-def test_a_column_without_values_makes_no_segments(opened: Callable[..., Watch]) -> None:
+def test_a_column_without_values_makes_no_segments(opened: Callable[..., Context]) -> None:
     """The run goes on without, and says so."""
     report = run(opened(rows(9), "[gone]"), 8)[-1]
     assert report.segments == {}
@@ -304,11 +306,11 @@ def test_a_column_without_values_makes_no_segments(opened: Callable[..., Watch])
 
 
 @pytest.mark.slow
-def test_read_by_several_processes(opened: Callable[..., Watch], tmp_path: Path) -> None:
+def test_read_by_several_processes(opened: Callable[..., Context], tmp_path: Path) -> None:
     """The same reports."""
     frame = late_in(rows(10, 1200), "B6", range(8, 10))
     alone = run(opened(frame), 9)
     other = Store.open(f"sqlite:///{tmp_path / 'other.db'}", create=True)
     with other:
-        watch = opened(frame)
-        assert [r.to_dict() for r in run(replace(watch, store=other), 9, jobs=2)] == [r.to_dict() for r in alone]
+        context = opened(frame)
+        assert [r.to_dict() for r in run(replace(context, store=other), 9, jobs=2)] == [r.to_dict() for r in alone]

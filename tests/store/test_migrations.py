@@ -65,7 +65,7 @@ def test_upgrading_twice_changes_nothing(database_url: str) -> None:
 
 def test_several_upgrades_at_once(database_url: str) -> None:
     """Threads and processes take turns; each ends with the database at its newest revision."""
-    code = "import sys; from drift import migrate; migrate.upgrade(sys.argv[1])"
+    code = "import sys; from drift.store import migrations; migrations.upgrade(sys.argv[1])"
     others = [
         subprocess.Popen([sys.executable, "-c", code, database_url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
@@ -223,9 +223,10 @@ def test_the_folder_is_found_in_a_wheel(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "drift", tmp_path / "drift", ignore=left_out)
     shutil.copytree(ROOT / "sql", tmp_path / "drift" / "sql", ignore=left_out)
     code = (
-        "from drift import migrate; url = 'sqlite:///here.db'; migrate.upgrade(url); migrate.check(url)\n"
-        "assert migrate.sql_folder().parts[-2:] == ('drift', 'sql') and migrate.differences(url) == []\n"
-        "print(migrate.sql_folder())"
+        "from drift.store import migrations\n"
+        "url = 'sqlite:///here.db'; migrations.upgrade(url); migrations.check(url)\n"
+        "assert migrations.sql_folder().parts[-2:] == ('drift', 'sql') and migrations.differences(url) == []\n"
+        "print(migrations.sql_folder())"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

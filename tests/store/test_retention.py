@@ -12,50 +12,50 @@ from drift.errors import DriftError
 from drift.pipeline import run
 from drift.store import retention, schema
 from drift.store.store import Store
-from tests.support.flights import SQL, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 from tests.support.store_samples import dump
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
 DAYS = 24
 
 
 @pytest.fixture(params=["{trailing: 7d, min_windows: 3}", "{fixed: [2024-01-02, 2024-01-06], min_windows: 3}"])
-def watch(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Watch:
+def context(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Context:
     """A monitor that has run for some weeks."""
     warehouse = f"sqlite:///{tmp_path / 'warehouse.db'}"
     write_sql(rows(DAYS, 120), warehouse)
     text = monitor_text(SQL, reference=request.param, detection="{min_rows: 100, history: 4, seasonal: false}")
-    opened = open_watch(database_url, warehouse, text)
+    opened = open_context(database_url, warehouse, text)
     calendar = opened.monitor.window.calendar
     start = datetime(2024, 1, 8, 5, tzinfo=UTC)
     run.backfill(opened, list(calendar.between(start, start + timedelta(days=DAYS - 7))), clock=clock)
     return opened
 
 
-def test_a_dry_run_says_what_goes_and_takes_nothing(watch: Watch) -> None:
+def test_a_dry_run_says_what_goes_and_takes_nothing(context: Context) -> None:
     """To the row."""
-    before = dump(watch.store)
+    before = dump(context.store)
     now = datetime(2024, 1, 25, tzinfo=UTC)
-    would = retention.prune(watch.store, "2d", now=now, dry_run=True)
-    assert dump(watch.store) == before
+    would = retention.prune(context.store, "2d", now=now, dry_run=True)
+    assert dump(context.store) == before
     assert sum(would.rows.values()) > 0
-    assert retention.prune(watch.store, "2d", now=now) == would
-    assert sum(retention.prune(watch.store, "2d", now=now).rows.values()) == 0
+    assert retention.prune(context.store, "2d", now=now) == would
+    assert sum(retention.prune(context.store, "2d", now=now).rows.values()) == 0
 
 
-def test_the_next_run_does_not_see_what_was_forgotten(watch: Watch, tmp_path: Path) -> None:
+def test_the_next_run_does_not_see_what_was_forgotten(context: Context, tmp_path: Path) -> None:
     """The newest window is judged as before, and so is the one after it: from what stayed, without the source."""
-    window = watch.monitor.window.calendar.starting(datetime(2024, 1, 24, 5, tzinfo=UTC))
-    report = run.run_window(watch, window, clock=clock).report
-    pruned = retention.prune(watch.store, "1d", now=datetime(2024, 2, 20, tzinfo=UTC))
+    window = context.monitor.window.calendar.starting(datetime(2024, 1, 24, 5, tzinfo=UTC))
+    report = run.run_window(context, window, clock=clock).report
+    pruned = retention.prune(context.store, "1d", now=datetime(2024, 2, 20, tzinfo=UTC))
     assert pruned.rows["profile"] > 0
     assert pruned.kept
     (tmp_path / "warehouse.db").unlink()
-    again = run.run_window(watch, window, clock=clock)
+    again = run.run_window(context, window, clock=clock)
     assert again.profiled == 0
     assert again.report.to_dict() == report.to_dict()
 

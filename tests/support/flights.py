@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store.store import Store
 
 if TYPE_CHECKING:
@@ -79,14 +79,14 @@ def monitor_text(source: str, **changes: str) -> str:
 SQL = "{connection: warehouse, table: flights, time_column: day}"
 
 
-def open_watch(results: str, warehouse: str, text: str | None = None) -> Watch:
+def open_context(results: str, warehouse: str, text: str | None = None) -> Context:
     """Open a monitor on a warehouse, its results database made on the way; closed after the test."""
     store = Store.open(results, create=True)
     OPENED.append(store)
-    return Watch(parse_monitor(text or monitor_text(SQL)), store, lambda _name: warehouse)
+    return Context(parse_monitor(text or monitor_text(SQL)), store, lambda _name: warehouse)
 
 
-def days(watch: Watch, first: int, last: int) -> list[Window]:
+def days(context: Context, first: int, last: int) -> list[Window]:
     """Return the windows of those days, the last included."""
-    calendar = watch.monitor.window.calendar
+    calendar = context.monitor.window.calendar
     return [calendar.starting(FIRST + timedelta(days=i)) for i in range(first, last + 1)]

@@ -16,7 +16,7 @@ from pathlib import Path
 from drift.cli import demo
 from drift.config.monitor import load_monitor
 from drift.pipeline import run as runs
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store import migrations
 from drift.store.schema import metadata
 from drift.store.store import Store
@@ -52,12 +52,12 @@ def year(folder: Path) -> None:
         migrations.upgrade(f"sqlite:///{part}")
         with Store.open(f"sqlite:///{part}") as store:
             monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
-            watch = Watch(monitor, store, lambda _: os.environ["DRIFT_CONNECTION_WAREHOUSE"])
-            calendar = watch.monitor.window.calendar
+            context = Context(monitor, store, lambda _: os.environ["DRIFT_CONNECTION_WAREHOUSE"])
+            calendar = context.monitor.window.calendar
             windows = calendar.between(calendar.starting(demo.FIRST).start, calendar.starting(last).end)
             run = list(windows)
-            runs.backfill(watch, run[:-1], clock=lambda: datetime.now(UTC))
-            runs.run_window(watch, run[-1], clock=lambda: datetime.now(UTC), url="http://127.0.0.1:9/log")
+            runs.backfill(context, run[:-1], clock=lambda: datetime.now(UTC))
+            runs.run_window(context, run[-1], clock=lambda: datetime.now(UTC), url="http://127.0.0.1:9/log")
         part.rename(path)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from drift.config.monitor import parse_monitor
 from drift.pipeline import run as runs
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store.store import Store
 from tests.live.faults import work
 
@@ -58,17 +58,17 @@ def together(jobs: Sequence[Callable[[], None]]) -> tuple[list[str], list[float]
     return failures, seconds
 
 
-def named(setting: work.Setting, name: str) -> Watch:
+def named(setting: work.Setting, name: str) -> Context:
     """Open the monitor under another name."""
     text = work.MONITOR.replace("name: flights", f"name: {name}")
-    return Watch(parse_monitor(text), Store.open(setting.results), lambda _name: setting.source)
+    return Context(parse_monitor(text), Store.open(setting.results), lambda _name: setting.source)
 
 
 def run(setting: work.Setting, name: str, number: int) -> None:
     """Run a day of a monitor."""
-    watch = named(setting, name)
-    with watch.store:
-        runs.run_window(watch, work.day(watch, number), clock=setting.clock)
+    context = named(setting, name)
+    with context.store:
+        runs.run_window(context, work.day(context, number), clock=setting.clock)
 
 
 def main() -> None:

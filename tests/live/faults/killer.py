@@ -53,7 +53,7 @@ class Points:
         if event in {"call", "return"} and code.co_filename in STAGES and code.co_name[0] not in "_<":
             self()
 
-    def watch(self) -> None:
+    def context(self) -> None:
         """Begin."""
         for name in ("before_cursor_execute", "after_cursor_execute", "begin", "commit", "rollback"):
             sa.event.listen(sa.Engine, name, self)
@@ -72,7 +72,7 @@ def forked(
             os.close(read)
             points = Points(last)
             if not after:
-                points.watch()
+                points.context()
             scene(setting)
             sys.setprofile(None)
             os.write(write, str(points.passed).encode())

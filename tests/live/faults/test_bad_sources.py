@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from drift.config.monitor import parse_monitor
 from drift.errors import SourceError, SourceUnreachable
 from drift.pipeline import run
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store.store import Store
 from tests.live.faults import work
 
@@ -79,10 +79,10 @@ def write_days(folder: Path) -> None:
 
 def run_days(results: str, text: str, days: list[int]) -> None:
     """Run days of a monitor."""
-    watch = Watch(parse_monitor(text), Store.open(results, create=True), lambda name: name)
-    with watch.store:
+    context = Context(parse_monitor(text), Store.open(results, create=True), lambda name: name)
+    with context.store:
         for number in days:
-            run.run_window(watch, work.day(watch, number), clock=lambda: work.NOW)
+            run.run_window(context, work.day(context, number), clock=lambda: work.NOW)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.002, 0.5, 0.999])
@@ -127,9 +127,9 @@ def test_rows_that_came_late_are_counted_when_the_window_is_read_again(
 
 
 def _run(setting: work.Setting, number: int, *, force: bool = False) -> None:
-    watch = setting.watch()
-    with watch.store:
-        run.run_window(watch, work.day(watch, number), clock=setting.clock, force=force)
+    context = setting.context()
+    with context.store:
+        run.run_window(context, work.day(context, number), clock=setting.clock, force=force)
 
 
 @pytest.mark.parametrize("change", ["dropped", "added", "retyped"])

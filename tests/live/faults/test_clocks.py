@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
 from drift.pipeline import run
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store.store import Store
 from tests.live.faults import work
 
@@ -57,16 +57,16 @@ def test_every_row_of_a_short_or_long_day_is_counted_once(tmp_path: Path, every:
     for one_by_one in (True, False):
         store = Store.open(f"sqlite:///{tmp_path / f'{one_by_one}.db'}", create=True)
         with store:
-            watch = Watch(parse_monitor(text), store, lambda _name: source)
-            calendar = watch.monitor.window.calendar
+            context = Context(parse_monitor(text), store, lambda _name: source)
+            calendar = context.monitor.window.calendar
             windows = list(calendar.between(change - around, change + around))
             # The bins are fitted on the same windows either way.
-            run.prepare(watch, windows, now=work.NOW)
+            run.prepare(context, windows, now=work.NOW)
             if one_by_one:
                 for window in windows:
-                    run.run_window(watch, window, clock=lambda: work.NOW)
+                    run.run_window(context, window, clock=lambda: work.NOW)
             else:
-                run.backfill(watch, windows, clock=lambda: work.NOW, page=True)
+                run.backfill(context, windows, clock=lambda: work.NOW, page=True)
             counted = {row["window_start"]: row for row in store.reports("calls", 1000)}
             assert sum(row["n_current"] for row in counted.values()) == 40 * len(
                 [i for i in range(hours) if any(change - around + timedelta(hours=i) in w for w in windows)]
@@ -86,9 +86,9 @@ def test_a_clock_that_jumps_changes_times_of_writing_only(tmp_path: Path) -> Non
         work.upgrade(work.Setting(url, source))
         for number, jump in zip(range(7, 14), days, strict=True):
             setting = work.Setting(url, source, work.NOW + timedelta(days=jump))
-            watch = setting.watch()
-            with watch.store:
-                run.run_window(watch, work.day(watch, number), clock=setting.clock)
+            context = setting.context()
+            with context.store:
+                run.run_window(context, work.day(context, number), clock=setting.clock)
     calm, jumping = map(work.contents, urls)
     kept = set(calm) - {"alert_event", "notification", "alert"}
     assert work.differences({n: calm[n] for n in kept}, {n: jumping[n] for n in kept}) == []

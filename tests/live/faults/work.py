@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from drift.config.monitor import parse_monitor
 from drift.errors import SourceError
 from drift.pipeline import notify, run
-from drift.pipeline.context import Watch
+from drift.pipeline.context import Context
 from drift.store import migrations, schema
 from drift.store.store import Store
 
@@ -82,14 +82,14 @@ def write_source(path: Path) -> str:
     return url
 
 
-def opened(results: str, source: str, *, gated: bool = False) -> Watch:
+def opened(results: str, source: str, *, gated: bool = False) -> Context:
     """Open the monitor; whoever does closes its store."""
-    return Watch(parse_monitor(MONITOR + GATE * gated), Store.open(results), lambda _name: source)
+    return Context(parse_monitor(MONITOR + GATE * gated), Store.open(results), lambda _name: source)
 
 
-def day(watch: Watch, number: int) -> Window:
+def day(context: Context, number: int) -> Window:
     """Return a day's window."""
-    return watch.monitor.window.calendar.starting(FIRST + timedelta(days=number))
+    return context.monitor.window.calendar.starting(FIRST + timedelta(days=number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Setting:
     now: datetime = NOW
     gated: bool = False
 
-    def watch(self) -> Watch:
+    def context(self) -> Context:
         """Open the monitor."""
         return opened(self.results, self.source, gated=self.gated)
 
@@ -116,9 +116,9 @@ def upgrade(setting: Setting) -> None:
 
 
 def _run(setting: Setting, number: int) -> None:
-    watch = setting.watch()
-    with watch.store:
-        run.run_window(watch, day(watch, number), clock=setting.clock)
+    context = setting.context()
+    with context.store:
+        run.run_window(context, day(context, number), clock=setting.clock)
 
 
 def first(setting: Setting) -> None:
@@ -133,10 +133,10 @@ def incident(setting: Setting) -> None:
 
 def failure(setting: Setting) -> None:
     """Run while the source is gone: the run fails, and says so."""
-    watch = opened(setting.results, setting.source + ".gone", gated=setting.gated)
-    with watch.store:
+    context = opened(setting.results, setting.source + ".gone", gated=setting.gated)
+    with context.store:
         try:
-            run.run_window(watch, day(watch, INCIDENT), clock=setting.clock)
+            run.run_window(context, day(context, INCIDENT), clock=setting.clock)
         except SourceError:
             return
         raise AssertionError("the source was there")
@@ -144,10 +144,10 @@ def failure(setting: Setting) -> None:
 
 def backfill(setting: Setting) -> None:
     """Fill three days up, incident included."""
-    watch = setting.watch()
-    with watch.store:
-        windows = [day(watch, number) for number in (INCIDENT - 1, INCIDENT, INCIDENT + 1)]
-        run.backfill(watch, windows, clock=setting.clock, page=True)
+    context = setting.context()
+    with context.store:
+        windows = [day(context, number) for number in (INCIDENT - 1, INCIDENT, INCIDENT + 1)]
+        run.backfill(context, windows, clock=setting.clock, page=True)
 
 
 def answer(setting: Setting) -> None:

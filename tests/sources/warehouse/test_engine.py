@@ -28,7 +28,7 @@ from drift.sources.warehouse import engine as warehouse
 from drift.sources.warehouse import fit
 from drift.sources.warehouse.source import open_warehouse
 from drift.windows import Calendar, Window
-from tests.support.flights import FIRST, clock, monitor_text, open_watch, rows, write_sql
+from tests.support.flights import FIRST, clock, monitor_text, open_context, rows, write_sql
 from tests.support.warehouses import (
     KINDS,
     MANY,
@@ -45,7 +45,7 @@ from tests.support.warehouses import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drift.pipeline.context import Watch
+    from drift.pipeline.context import Context
 
 NEW_YORK = Calendar("1d", "America/New_York")
 DAY = NEW_YORK.starting(date(2013, 2, 8))
@@ -152,12 +152,12 @@ def test_rows_that_change_meanwhile_are_an_error(ducks: Ducks, monkeypatch: pyte
         opened.profile({"f": NumericBinning([0])})
 
 
-def dump(watch: Watch) -> dict[str, list[tuple[object, ...]]]:
+def dump(context: Context) -> dict[str, list[tuple[object, ...]]]:
     """Every row of the results, but for times, what names the engine, and atoms, which are not looked for inside."""
     left_out = {"started_at", "finished_at", "timings", "config_hash", "config", "atoms", "digest"}
     metadata = sa.MetaData()
-    metadata.reflect(watch.store.engine)
-    with watch.store.engine.connect() as connection:
+    metadata.reflect(context.store.engine)
+    with context.store.engine.connect() as connection:
         return {
             table.name: sorted(
                 (tuple(row) for row in connection.execute(sa.select(*[c for c in table.c if c.name not in left_out]))),
@@ -179,14 +179,14 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def backfilled(folder: Path, url: str, engine: str, **keys: str) -> Watch:
+def backfilled(folder: Path, url: str, engine: str, **keys: str) -> Context:
     """A monitor that has run two weeks."""
     text = monitor_text(f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}", **keys)
-    watch = open_watch(f"sqlite:///{folder / engine}.db", url, text)
-    calendar = watch.monitor.window.calendar
+    context = open_context(f"sqlite:///{folder / engine}.db", url, text)
+    calendar = context.monitor.window.calendar
     days = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
-    run.backfill(watch, days, clock=clock, page=True)
-    return watch
+    run.backfill(context, days, clock=clock, page=True)
+    return context
 
 
 @pytest.mark.parametrize("segments", ["[]", "[carrier, [late, carrier], gone]"])
@@ -220,9 +220,9 @@ def test_a_monitor_on_duckdb_needs_no_sqlalchemy(tmp_path: Path) -> None:
         expectations="[{expect_table_row_count_to_be_between: {min_value: 300}, severity: reject}]",
         segments="[late]",
     )
-    watch = open_watch(f"sqlite:///{tmp_path / 'd.db'}", ducks.url, text)
-    calendar = watch.monitor.window.calendar
-    reports = run.backfill(watch, [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)], clock=clock)
+    context = open_context(f"sqlite:///{tmp_path / 'd.db'}", ducks.url, text)
+    calendar = context.monitor.window.calendar
+    reports = run.backfill(context, [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)], clock=clock)
     assert [v.feature for v in reports[-1].drifting] == ["delay"]
     assert reports[-1].n_current == 400
     assert [v.feature for v in reports[-1].segments["late=false"].drifting] == ["delay"]
@@ -240,12 +240,12 @@ def test_what_cannot_be_counted_inside_is_counted_here(tmp_path: Path, postgres_
     assert found.histograms["late"].n == 1200
     for engine, expected in (("auto", type(None)), ("warehouse", warehouse.Warehouse)):
         source = f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}"
-        watch = open_watch(f"sqlite:///{tmp_path / engine}.db", postgres_url, monitor_text(source))
-        window = watch.monitor.window.calendar.starting(FIRST)
-        assert isinstance(watch.warehouse([window], ["extra", "late"], lambda: 10**9), expected)
-        cut = replace(watch, monitor=watch.monitor.model_copy(update={"segments": ["extra"]}))
+        context = open_context(f"sqlite:///{tmp_path / engine}.db", postgres_url, monitor_text(source))
+        window = context.monitor.window.calendar.starting(FIRST)
+        assert isinstance(context.warehouse([window], ["extra", "late"], lambda: 10**9), expected)
+        cut = replace(context, monitor=context.monitor.model_copy(update={"segments": ["extra"]}))
         assert isinstance(cut.warehouse([window], ["late"], lambda: 10**9), expected)
-        assert watch.warehouse([window], ["late"], lambda: 10**9) is not None
+        assert context.warehouse([window], ["late"], lambda: 10**9) is not None
 
 
 # --- Spark ------------------------------------------------------------------------------------------------------------
