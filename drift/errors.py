@@ -104,12 +104,12 @@ class MissingExtra(DriftError, ImportError):
     --------
     >>> raise MissingExtra("great_expectations", extra="validation")
     Traceback (most recent call last):
-    drift.errors.MissingExtra: great_expectations is not installed: pip install 'drift-monitor[validation]'
+    drift.errors.MissingExtra: great_expectations is not installed: pip install 'driftmeter[validation]'
     """
 
     def __init__(self, module: str, *, extra: str) -> None:
         self.module, self.extra = module, extra
-        super().__init__(f"{module} is not installed: pip install 'drift-monitor[{extra}]'")
+        super().__init__(f"{module} is not installed: pip install 'driftmeter[{extra}]'")
 
     def __reduce__(self) -> tuple[Callable[[], MissingExtra], tuple[()]]:
         return partial(MissingExtra, self.module, extra=self.extra), ()

@@ -61,7 +61,7 @@ def test_config_error_keeps_every_problem() -> None:
 
 def test_missing_extra_says_what_to_type() -> None:
     """The message is the command that mends it."""
-    assert "pip install 'drift-monitor[notify]'" in str(MissingExtra("apprise", extra="notify"))
+    assert "pip install 'driftmeter[notify]'" in str(MissingExtra("apprise", extra="notify"))
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -104,6 +104,13 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert not found
 
 
+def test_the_distribution_has_one_name() -> None:
+    """What is installed is `driftmeter`: the name that it once had belongs to somebody else on the public index."""
+    stranger = re.compile("drift-" + r"monitor\b|drift_" + "monitor-")
+    found = [label(path) for path in files() if stranger.search(path.read_text())]
+    assert not found
+
+
 def test_the_changelog_begins_with_this_version() -> None:
     """The version has one home, and the changelog's newest entry is about it."""
     entries = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
@@ -200,5 +207,5 @@ def test_the_wheel_carries_what_stands_beside_the_package(tmp_path: Path) -> Non
     for folder, target in (("sql", "sql"), ("data", "data"), ("dags/monitors", "monitors")):
         beside = {f"drift/{target}/{path.relative_to(ROOT / folder)}" for path in (ROOT / folder).rglob("*.*")}
         assert {name for name in beside if "__pycache__" not in name} <= names
-    assert {name.split("/")[0] for name in names} == {"drift", f"drift_monitor-{drift.__version__}.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"drift", f"driftmeter-{drift.__version__}.dist-info"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)

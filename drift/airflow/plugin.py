@@ -35,5 +35,5 @@ class DriftPlugin(AirflowPlugin):
     ]
     external_views: ClassVar[list[Any]] = [  # type: ignore[misc]
         {"name": "Drift", "href": "/drift/", "destination": "nav", "category": "browse", "url_route": "drift"},
-        {"name": "Drift", "href": "/drift/monitor?name={DAG_ID}", "destination": "dag", "url_route": "drift-monitor"},
+        {"name": "Drift", "href": "/drift/monitor?name={DAG_ID}", "destination": "dag", "url_route": "drift-dag"},
     ]

@@ -184,7 +184,7 @@ def _airflow_version() -> str:
     try:
         return version("apache-airflow")
     except PackageNotFoundError as error:
-        raise DriftError("the demo needs Airflow: pip install 'drift-monitor[all]', or make demo") from error
+        raise DriftError("the demo needs Airflow: pip install 'driftmeter[all]', or make demo") from error
 
 
 def _airflow_command(*arguments: str) -> list[str]:

@@ -142,7 +142,7 @@ def _packages(monitors: list[Monitor]) -> Iterator[Check]:
     }
     for package, (extra, needed) in wanted.items():
         if needed and _version(package) is None:
-            fix = f"pip install 'drift-monitor[{extra}]'"
+            fix = f"pip install 'driftmeter[{extra}]'"
             yield Check(package, "fail", "is not installed, and monitors need it", fix)
 
 
@@ -295,7 +295,7 @@ def _outbox(store: Store) -> Check:
 def _airflow(address: str) -> Iterator[Check]:
     installed = _version("apache-airflow")
     if installed is None:
-        fix = "where it is to run: pip install 'drift-monitor[airflow]'"
+        fix = "where it is to run: pip install 'driftmeter[airflow]'"
         yield Check("airflow", "warn", "is not installed here", fix)
     else:
         yield Check("airflow", "ok", f"{installed} is installed")

@@ -597,7 +597,7 @@ def test_importing_it_is_cheap_and_says_what_is_missing() -> None:
         "except drift.errors.MissingExtra as error: print(error)"
     )
     said = run_python("import drift.errors\n" + code)
-    assert said == "fastapi is not installed: pip install 'drift-monitor[dashboard]'"
+    assert said == "fastapi is not installed: pip install 'driftmeter[dashboard]'"
 
 
 def test_detection_defaults_match_the_pages() -> None:

@@ -523,9 +523,9 @@ def test_without_great_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
         absent.setitem(sys.modules, "great_expectations", None)
         assert check_expectations([]) == []
         assert validate(pd.DataFrame(), []) == []
-        with pytest.raises(MissingExtra, match=r"pip install 'drift-monitor\[validation\]'"):
+        with pytest.raises(MissingExtra, match=r"pip install 'driftmeter\[validation\]'"):
             check_expectations([ask("expect_column_to_exist", column="x")])
-        with pytest.raises(MissingExtra, match=r"pip install 'drift-monitor\[validation\]'"):
+        with pytest.raises(MissingExtra, match=r"pip install 'driftmeter\[validation\]'"):
             validate(pd.DataFrame(), [ask("expect_column_to_exist", column="x")])
     assert check_expectations([ask("expect_column_to_exist", column="x")]) == []
 

@@ -35,8 +35,8 @@ def test_the_migrations_ended_and_nobody_is_root(stack: Stack) -> None:
 
 def test_no_secret_is_in_the_image(stack: Stack) -> None:
     """Neither in its environment nor in its history."""
-    said = stack.run(["docker", "inspect", "drift-monitor:local"])
-    said += stack.run(["docker", "history", "--no-trunc", "drift-monitor:local"])
+    said = stack.run(["docker", "inspect", "driftmeter:local"])
+    said += stack.run(["docker", "history", "--no-trunc", "driftmeter:local"])
     names = ("POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_JWT_SECRET", "AIRFLOW_SECRET_KEY", "DRIFT_TOKEN")
     assert not [name for name in names if stack.environment[name] in said]
 

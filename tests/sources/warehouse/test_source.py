@@ -98,5 +98,5 @@ def test_without_ibis_auto_is_local_and_warehouse_says_what_to_install(monkeypat
     """Nobody is made to install what was not asked for."""
     monkeypatch.setattr("drift.sources.warehouse.query.find_spec", lambda _name: None)
     assert not counts_inside("auto", "postgresql://h/d", lambda: 10**9)
-    with pytest.raises(MissingExtra, match=r"ibis is not installed: pip install 'drift-monitor\[warehouse\]'"):
+    with pytest.raises(MissingExtra, match=r"ibis is not installed: pip install 'driftmeter\[warehouse\]'"):
         open_warehouse("postgresql://h/d", table="t")
