@@ -73,9 +73,7 @@ def fill(results: Store, report: Report, windows: Sequence[Window], label: str) 
         if number >= len(windows) - COUNTED:
             profile = Profile(window, report.n_current, histograms, summaries)
             results.save_profile("bench", profile, gate="accepted", binning_key="k", now=NOW)
-        results.save_report(
-            "bench", replace(report, window=window, label=str(window.start.date()), gate="accepted"), NOW
-        )
+        results.save_report("bench", replace(report, window=window, label=str(window.start.date()), gate="accepted"))
         results.save_run_finished("bench", window, report.status, NOW, reference=report.reference)
     print(f"{label}: {len(windows)} windows stored", file=sys.stderr)
 
@@ -145,7 +143,7 @@ def together(port: int, store: Store, report: Report, window: Window, readers: i
 
     def stored() -> float:
         started = time.perf_counter()
-        store.save_report("bench", replace(report, window=window, label="x", gate="accepted"), NOW)
+        store.save_report("bench", replace(report, window=window, label="x", gate="accepted"))
         return time.perf_counter() - started
 
     before = median(stored() for _ in range(5))

@@ -525,7 +525,7 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
     told: set[str] = set()
     before: set[str] = set()
     for day, window in enumerate(windows):
-        verdicts = evaluate.evaluate_window(context, window, now=window.end).verdicts
+        verdicts = evaluate.evaluate_window(context, window).verdicts
         drifting = {v.feature for v in verdicts if v.drifting}
         unchanged = {feature for feature in drifting if planted[int(feature)] == 0}
         # A run of days is one page.

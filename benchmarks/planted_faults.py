@@ -245,7 +245,7 @@ def plant(year: Year, peers: Peers, fault: Fault, first: int, rng: np.random.Gen
     }
     branch = year.memory.branch(first, counts)
     on = replay.offline(year.context.monitor, branch)
-    reports = [evaluate.evaluate_window(on, window, now=window.end) for window in windows]
+    reports = [evaluate.evaluate_window(on, window) for window in windows]
     before = year.replayed.reports[first : first + LASTING]
     changed = {window: peers.sampled(table) for window, table in spoiled.items()}
     feature = fault.feature

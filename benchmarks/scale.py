@@ -242,7 +242,7 @@ def store(options: argparse.Namespace) -> None:
             with Store.open(make(), create=True) as results:
                 started = time.perf_counter()
                 for window in windows:
-                    results.save_report("bench", replace(report, window=window, label=str(window.start.date())), NOW)
+                    results.save_report("bench", replace(report, window=window, label=str(window.start.date())))
                 writing = time.perf_counter() - started
                 started = time.perf_counter()
                 n = len(results.scores("bench"))

@@ -162,7 +162,7 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
     statuses = {}
     with recording(run_context, windows):
         for window in windows:
-            report = evaluation.evaluate_window(run_context, window, now=clock())
+            report = evaluation.evaluate_window(run_context, window)
             statuses[window.key] = run.run_status(report)
             tell(report)
     return statuses

@@ -17,7 +17,7 @@ from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined, under
 from drift.store import engine, schema
 from drift.store import rows as to_rows
-from drift.store.profiles import load_binnings
+from drift.store.baselines import load_binnings
 from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:

@@ -150,7 +150,7 @@ def rescore(context: Context, windows: Sequence[Window], *, now: datetime) -> Re
         if why:
             kept[window] = why
             continue
-        report = evaluate.evaluate_window(context, window, now=now)
+        report = evaluate.evaluate_window(context, window)
         notify.notify_window(context, report, now=now, page=False)
         context.store.save_run_finished(context.name, window, run.run_status(report), now, reference=report.reference)
         reports.append(report)

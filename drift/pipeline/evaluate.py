@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 @logs.stage("evaluate")
-def evaluate_window(context: Context, window: Window, *, now: datetime) -> Report:
+def evaluate_window(context: Context, window: Window) -> Report:
     """Score one window against its reference from stored counts alone, and store the verdicts."""
     report = _evaluate(context, window)
-    context.store.save_report(context.name, report, now)
+    context.store.save_report(context.name, report)
     return report
 
 

@@ -216,7 +216,7 @@ def _score(
         changed[window] = (_with(stored[0], feature, histogram), stored[1])
     branch = memory.branch(first, changed)
     on = offline(replay.monitor, branch)
-    reports = [evaluate.evaluate_window(on, window, now=window.end) for window in windows]
+    reports = [evaluate.evaluate_window(on, window) for window in windows]
     scores = [score for report in reports if (score := report[feature].score) is not None]
     if len(scores) < WINDOWS:
         return None

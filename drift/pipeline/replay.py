@@ -132,9 +132,8 @@ class Memory:
 
     # -- what the replay found
 
-    def save_report(self, monitor: str, report: Report, now: datetime) -> None:
+    def save_report(self, monitor: str, report: Report) -> None:
         """Remember a report; they come in the order of their windows."""
-        del now
         window = _window(report)
         if self.reports and window <= _window(self.reports[-1]):
             raise StoreError(f"{monitor}: a replay goes through windows in order; {window} came late")
@@ -408,7 +407,7 @@ def replay(context: Context, memory: Memory, windows: Sequence[Window], *, lead:
     preload(on, memory, windows)
     calls: list[Call] = []
     for i, window in enumerate(windows):
-        report = evaluate.evaluate_window(on, window, now=window.end)
+        report = evaluate.evaluate_window(on, window)
         pages = notify.notify_window(on, report, now=window.end).pages
         if i >= lead:
             calls += calls_of(pages, context.label(window))

@@ -117,8 +117,8 @@ def to_profile(context: Context, window: Window, *, force: bool = False) -> list
 def uncounted(context: Context, windows: Sequence[Window]) -> list[Window]:
     """Return those windows that are not counted under the binnings in force; none where there are no binnings."""
     binnings = context.store.active_baseline(context.name)
-    counted = context.store.profiled(context.name, windows, binning_key(binnings, context.segmentations()))
-    return [w for w in windows if binnings and w.start not in counted]
+    key, known = binning_key(binnings, context.segmentations()), context.store.heads(context.name, windows)
+    return [w for w in windows if binnings and (w.start not in known or known[w.start].binning_key != key)]
 
 
 @logs.stage("profile")
@@ -191,7 +191,7 @@ def _run(
         for each in missing:
             with sparing(context, each, [window]):
                 profile_window(context, each, now=started)
-        report = evaluate.evaluate_window(context, window, now=started)
+        report = evaluate.evaluate_window(context, window)
         transitions = notify.notify_window(context, report, now=started, page=page, run_url=url)
     except DriftError as error:
         context.store.save_run_finished(context.name, window, "error", clock(), error=str(error))

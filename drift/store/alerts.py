@@ -1,8 +1,4 @@
-"""Alerts, their diaries and what people muted, as rows.
-
-Functions over an open connection; `drift.store.store.Store` opens the transactions, in which the notifications owed for
-a change of an alert are written with it (`drift.store.outbox`).
-"""
+"""Alerts, their diaries and what people muted; notifications are written with the change they are about."""
 
 from __future__ import annotations
 
@@ -14,7 +10,8 @@ import sqlalchemy as sa
 from drift.alerts.alerts import Alert, Event
 from drift.alerts.silences import Silence
 from drift.errors import StoreConflict, StoreError
-from drift.store.engine import insert, insert_missing
+from drift.store.engine import Part, insert, insert_missing, reads, writes
+from drift.store.outbox import add_notifications
 from drift.store.schema import alert, alert_event, silence
 
 if TYPE_CHECKING:
@@ -22,61 +19,147 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-def alerts(connection: sa.Connection, monitor: str | None, states: Collection[str] | None) -> list[Alert]:
-    """Return alerts, the newest opening first."""
+class Alerts(Part):
+    """The part of the store that knows alerts, their diaries and silences."""
+
+    __slots__ = ()
+
+    @reads
+    def alerts(
+        self, connection: sa.Connection, monitor: str | None = None, states: Collection[str] | None = None
+    ) -> list[Alert]:
+        """Return alerts, the newest opening first, of one monitor and in some states only where given."""
+        return _alerts(connection, monitor, states)
+
+    @reads
+    def alerts_in_play(
+        self, connection: sa.Connection, monitor: str, since: datetime | None = None, keys: Collection[str] = ()
+    ) -> list[Alert]:
+        """Return all alerts of those keys of a monitor that the next step may be about, the newest opening first.
+
+        A key is in play if it is named, or has an alert that is open, that people do not know to be over, or whose last
+        window starts at `since` or later. Its older alerts come with it: whether something flaps depends on them.
+        """
+        told = alert.c.told != "none"
+        later = [alert.c.last_window >= since] if since is not None else []
+        playing = sa.select(alert.c.key).where(
+            alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", told, *later)
+        )
+        mine = alert.c.key.in_(playing) | alert.c.key.in_(sorted(keys))
+        return _found(connection, _ALERTS.where(alert.c.monitor == monitor, mine).order_by(*_NEWEST))
+
+    @reads
+    def alerts_beginning(self, connection: sa.Connection, prefix: str) -> list[Alert]:
+        """Return the alerts whose id begins so, two at most: one is the one that is meant, more are too many."""
+        mine = alert.c.id.startswith(prefix, autoescape=True)
+        return _found(connection, _ALERTS.where(mine).order_by(alert.c.id).limit(2))
+
+    @reads
+    def alert_events(self, connection: sa.Connection, alert_id: str) -> list[Event]:
+        """Return the diary of an alert, in order."""
+        return _events(connection, alert_id)
+
+    @reads
+    def diaries(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[tuple[Alert, list[Event]]]:
+        """Return the alerts of a monitor, each with the lines of its diary whose windows start in ``[since, until)``.
+
+        A line of no window, such as a person's, counts by its time. Alerts without any such line are left out.
+        """
+        when = sa.func.coalesce(alert_event.c.window_start, alert_event.c.at)
+        query = sa.select(alert_event).join(alert).where(alert.c.monitor == monitor)
+        if since is not None:
+            query = query.where(when >= since)
+        if until is not None:
+            query = query.where(when < until)
+        lines: dict[str, list[Event]] = {}
+        for row in connection.execute(query.order_by(alert_event.c.alert_id, alert_event.c.seq)).mappings():
+            lines.setdefault(row["alert_id"], []).append(Event(**row))
+        return [(one, lines[one.id]) for one in _alerts(connection, monitor) if one.id in lines]
+
+    @writes
+    def save_alerts(
+        self,
+        connection: sa.Connection,
+        changed: Iterable[Alert],
+        diary: Iterable[Event],
+        notifications: Iterable[Any] = (),
+    ) -> None:
+        """Write changed alerts, the new lines of their diaries and the notifications owed, together or not at all.
+
+        The diary is the guard: an alert is changed only where it is at the line its writer had read. Where the same
+        lines are there already (a repeated run, a concurrent one that said the same), nothing changes.
+
+        Raises
+        ------
+        StoreConflict
+            If somebody else changed one of the alerts in between; nothing is written then.
+        """
+        wanted = {one.id: one for one in changed}
+        lines: dict[str, list[Event]] = {}
+        for event in diary:
+            lines.setdefault(event.alert_id, []).append(event)
+        if strangers := lines.keys() - wanted.keys():
+            raise StoreError(f"the diary of alert {min(strangers)} was to be written without the alert itself")
+        new = _insert_new(connection, wanted)
+        others = _ALERTS.where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
+        known = {one.id: one for one in _found(connection, others)}
+        for alert_id, stored in known.items():
+            after, mine = wanted[alert_id], lines.get(alert_id, [])
+            if stored == after or _same_lines(connection, mine):
+                lines.pop(alert_id, None)
+                continue
+            if stored.events != after.events - len(mine):
+                raise StoreConflict(
+                    f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
+                    "run the same window again"
+                )
+            connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**asdict(after)))
+        insert_missing(connection, alert_event, [asdict(event) for mine in lines.values() for event in mine])
+        add_notifications(connection, notifications)
+
+    @reads
+    def silences(self, connection: sa.Connection, monitor: str | None = None) -> list[Silence]:
+        """Return what people muted, over or not, the newest first."""
+        query = sa.select(silence).order_by(silence.c.created_at.desc(), silence.c.id)
+        if monitor is not None:
+            query = query.where(silence.c.monitor == monitor)
+        return [Silence(**row) for row in connection.execute(query).mappings()]
+
+    @writes
+    def save_silence(self, connection: sa.Connection, one: Silence) -> None:
+        """Write a silence, or the end of one: the first end that was written stays, and so does all the rest.
+
+        Raises
+        ------
+        StoreConflict
+            If somebody else ended it before.
+        """
+        insert_missing(connection, silence, [asdict(one)])
+        if one.ended_at is None:
+            return
+        ends = {name: getattr(one, name) for name in ("ended_at", "ended_by", "ended_why")}
+        open_ = (silence.c.id == one.id) & silence.c.ended_at.is_(None)
+        connection.execute(sa.update(silence).where(open_).values(**ends))
+        known = connection.execute(sa.select(silence).where(silence.c.id == one.id)).mappings().one()
+        if known["ended_at"] != one.ended_at:
+            raise StoreConflict(f"silence {one.id} was ended by {known['ended_by']} before")
+
+
+def _alerts(
+    connection: sa.Connection, monitor: str | None = None, states: Collection[str] | None = None
+) -> list[Alert]:
     query = _ALERTS.order_by(*_NEWEST)
     if monitor is not None:
         query = query.where(alert.c.monitor == monitor)
     if states is not None:
         query = query.where(alert.c.state.in_(states))
     return _found(connection, query)
-
-
-def in_play(connection: sa.Connection, monitor: str, since: datetime | None, keys: Collection[str]) -> list[Alert]:
-    """Return all alerts of those keys of a monitor that the next step may be about, the newest opening first.
-
-    A key is in play if it is named, or has an alert that is open, that people do not know to be over, or whose last
-    window starts at `since` or later. Its older alerts come with it: whether something flaps depends on them.
-    """
-    told = alert.c.told != "none"
-    later = [alert.c.last_window >= since] if since is not None else []
-    playing = sa.select(alert.c.key).where(
-        alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", told, *later)
-    )
-    mine = alert.c.key.in_(playing) | alert.c.key.in_(sorted(keys))
-    return _found(connection, _ALERTS.where(alert.c.monitor == monitor, mine).order_by(*_NEWEST))
-
-
-def beginning(connection: sa.Connection, prefix: str) -> list[Alert]:
-    """Return the alerts whose id begins so, two at most: one is the one that is meant, more are too many."""
-    return _found(
-        connection, _ALERTS.where(alert.c.id.startswith(prefix, autoescape=True)).order_by(alert.c.id).limit(2)
-    )
-
-
-def events(connection: sa.Connection, alert_id: str) -> list[Event]:
-    """Return the diary of an alert, in order."""
-    query = sa.select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)
-    return [Event(**row) for row in connection.execute(query).mappings()]
-
-
-def diaries(
-    connection: sa.Connection, monitor: str, since: datetime | None, until: datetime | None
-) -> list[tuple[Alert, list[Event]]]:
-    """Return the alerts of a monitor with the lines of their diaries whose windows start in ``[since, until)``.
-
-    A line of no window, such as a person's, counts by its time. Alerts without any such line are left out.
-    """
-    when = sa.func.coalesce(alert_event.c.window_start, alert_event.c.at)
-    query = sa.select(alert_event).join(alert).where(alert.c.monitor == monitor)
-    if since is not None:
-        query = query.where(when >= since)
-    if until is not None:
-        query = query.where(when < until)
-    lines: dict[str, list[Event]] = {}
-    for row in connection.execute(query.order_by(alert_event.c.alert_id, alert_event.c.seq)).mappings():
-        lines.setdefault(row["alert_id"], []).append(Event(**row))
-    return [(one, lines[one.id]) for one in alerts(connection, monitor, None) if one.id in lines]
 
 
 _ALERTS = sa.select(*(alert.c[field.name] for field in fields(Alert)))
@@ -87,38 +170,9 @@ def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
     return [Alert(*row) for row in connection.execute(query)]
 
 
-def save(connection: sa.Connection, changed: Iterable[Alert], diary: Iterable[Event]) -> None:
-    """Write changed alerts and the new lines of their diaries.
-
-    The diary is the guard: an alert is changed only where it is at the line its writer had read. Where the same lines
-    are there already (a repeated run, a concurrent one that said the same), nothing changes.
-
-    Raises
-    ------
-    StoreError
-        If somebody else changed one of the alerts in between; nothing is written then.
-    """
-    wanted = {one.id: one for one in changed}
-    lines: dict[str, list[Event]] = {}
-    for event in diary:
-        lines.setdefault(event.alert_id, []).append(event)
-    if strangers := lines.keys() - wanted.keys():
-        raise StoreError(f"the diary of alert {min(strangers)} was to be written without the alert itself")
-    new = _insert_new(connection, wanted)
-    others = _ALERTS.where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
-    known = {one.id: one for one in _found(connection, others)}
-    for alert_id, stored in known.items():
-        after, mine = wanted[alert_id], lines.get(alert_id, [])
-        if stored == after or _same_lines(connection, mine):
-            lines.pop(alert_id, None)
-            continue
-        if stored.events != after.events - len(mine):
-            raise StoreConflict(
-                f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
-                "run the same window again"
-            )
-        connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**asdict(after)))
-    insert_missing(connection, alert_event, [asdict(event) for mine in lines.values() for event in mine])
+def _events(connection: sa.Connection, alert_id: str) -> list[Event]:
+    query = sa.select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)
+    return [Event(**row) for row in connection.execute(query).mappings()]
 
 
 def _insert_new(connection: sa.Connection, wanted: Mapping[str, Alert]) -> set[str]:
@@ -133,36 +187,9 @@ def _same_lines(connection: sa.Connection, mine: Sequence[Event]) -> bool:
     """Whether the diary holds these lines already, told or not as these are; only the clock may differ."""
     if not mine:
         return False
-    stored = {event.seq: _said(event) for event in events(connection, mine[0].alert_id)}
+    stored = {event.seq: _said(event) for event in _events(connection, mine[0].alert_id)}
     return all(stored.get(event.seq) == _said(event) for event in mine)
 
 
 def _said(event: Event) -> tuple[object, ...]:
     return event.transition, event.window_start, event.actor, not event.untold
-
-
-def silences(connection: sa.Connection, monitor: str | None) -> list[Silence]:
-    """Return what people muted, over or not, the newest first."""
-    query = sa.select(silence).order_by(silence.c.created_at.desc(), silence.c.id)
-    if monitor is not None:
-        query = query.where(silence.c.monitor == monitor)
-    return [Silence(**row) for row in connection.execute(query).mappings()]
-
-
-def save_silence(connection: sa.Connection, one: Silence) -> None:
-    """Write a silence, or the end of one: the first end that was written stays, and so does all the rest.
-
-    Raises
-    ------
-    StoreConflict
-        If somebody else ended it before.
-    """
-    insert_missing(connection, silence, [asdict(one)])
-    if one.ended_at is None:
-        return
-    ends = {name: getattr(one, name) for name in ("ended_at", "ended_by", "ended_why")}
-    open_ = (silence.c.id == one.id) & silence.c.ended_at.is_(None)
-    connection.execute(sa.update(silence).where(open_).values(**ends))
-    known = connection.execute(sa.select(silence).where(silence.c.id == one.id)).mappings().one()
-    if known["ended_at"] != one.ended_at:
-        raise StoreConflict(f"silence {one.id} was ended by {known['ended_by']} before")

@@ -48,7 +48,7 @@ class Session:
     binnings: dict[str, Binning] = field(default_factory=dict)
     cuts: dict[str, Binning] | None = None
     decisions: dict[Window, Gate | None] = field(default_factory=dict)
-    heads: dict[Window, Head | None] = field(default_factory=dict)
+    known_heads: dict[Window, Head | None] = field(default_factory=dict)
     profiles: dict[Window, tuple[str, Profile]] = field(default_factory=dict)
     reports: dict[datetime, Report] = field(default_factory=dict)
     expected: Iterable[Window] = ()
@@ -59,7 +59,7 @@ class Session:
     def begin(self, windows: Iterable[Window] = ()) -> None:
         """Begin the next run, which will ask about these windows: forget all but the counts."""
         self.fitted, self.cuts = None, None
-        self.decisions, self.heads, self.reports = {}, {}, {}
+        self.decisions, self.known_heads, self.reports = {}, {}, {}
         self.expected = windows
 
     # -- what is the same for all stages
@@ -111,8 +111,8 @@ class Session:
         """As `Store.save_gate`."""
         self.store.save_gate(monitor, window, decision, outcomes, now)
         self.decisions[window] = decision
-        if head := self.heads.get(window):
-            self.heads[window] = head._replace(gate=decision)
+        if head := self.known_heads.get(window):
+            self.known_heads[window] = head._replace(gate=decision)
 
     def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
         """As `Store.gates`."""
@@ -142,17 +142,16 @@ class Session:
         kept = self.store.save_profile(monitor, profile, segmentations, gate=gate, binning_key=binning_key, now=now)
         window = profile.window
         if window is not None:
-            self.heads.pop(window, None)
+            self.known_heads.pop(window, None)
             if kept and all(self.binnings.get(name) == each.binning for name, each in profile.histograms.items()):
                 digest = rows.digest(profile)
-                self.heads[window] = Head(window.start, window.end, gate, binning_key, digest)
+                self.known_heads[window] = Head(window.start, window.end, gate, binning_key, digest)
                 self.profiles[window] = digest, profile
         return kept
 
-    def profiled(self, monitor: str, windows: Sequence[Window], binning_key: str) -> dict[datetime, Gate]:
-        """As `Store.profiled`."""
-        heads = self._heads(monitor, windows)
-        return {window.start: head.gate for window, head in heads.items() if head.binning_key == binning_key}
+    def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
+        """As `Store.heads`."""
+        return {head.window_start: head for head in self._heads(monitor, windows).values()}
 
     def load_profiles(
         self,
@@ -177,17 +176,17 @@ class Session:
         return [(known[window][1], heads[window].gate) for window in sorted(known)]
 
     def _heads(self, monitor: str, windows: Sequence[Window]) -> dict[Window, Head]:
-        if any(window not in self.heads for window in windows):
-            new = [window for window in {*windows, *self.expected} if window not in self.heads]
+        if any(window not in self.known_heads for window in windows):
+            new = [window for window in {*windows, *self.expected} if window not in self.known_heads]
             known = self.store.heads(monitor, new)
-            self.heads |= {window: known.get(window.start) for window in new}
-        return {window: head for window in windows if (head := self.heads[window]) is not None}
+            self.known_heads |= {window: known.get(window.start) for window in new}
+        return {window: head for window in windows if (head := self.known_heads[window]) is not None}
 
     # -- verdicts and alerts
 
-    def save_report(self, monitor: str, report: Report, now: datetime) -> None:
+    def save_report(self, monitor: str, report: Report) -> None:
         """As `Store.save_report`."""
-        self.store.save_report(monitor, report, now)
+        self.store.save_report(monitor, report)
         if report.window is not None:
             self.reports[report.window.start] = report
 

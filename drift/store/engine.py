@@ -5,16 +5,16 @@ SQLite by default, PostgreSQL in production; a URL chooses.
 
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 import random
 import sqlite3
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,13 +23,15 @@ from drift.errors import MissingExtra, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_Class = TypeVar("_Class", bound=type)
+_P = ParamSpec("_P")
+_Part = TypeVar("_Part", bound="Part")
 
 BUSY_SECONDS = 30
 """How long a writer waits for another one to finish before it gives up (SQLite)."""
@@ -254,18 +256,37 @@ def patiently(attempt: Callable[[], _T], seconds: float) -> _T:
         pause = min(5.0, 2 * pause)
 
 
-def patient(kind: _Class) -> _Class:
-    """Have every public method of a class, each one transaction, repeated while its database is away."""
-    for name, method in list(vars(kind).items()):
-        if inspect.isfunction(method) and not name.startswith("_"):
-            setattr(kind, name, _patient(method))
-    return kind
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the store: methods over the tables of one subject, each of which is one transaction.
+
+    Where the database goes away a method is tried again for `OUTAGE_SECONDS`.
+    """
+
+    engine: sa.Engine
 
 
-def _patient(method: Callable[..., _T]) -> Callable[..., _T]:
+def reads(method: Callable[Concatenate[_Part, sa.Connection, _P], _T]) -> Callable[Concatenate[_Part, _P], _T]:
+    """Give a method of a part a transaction that only reads."""
+    return _in_transaction(method, reading)
+
+
+def writes(method: Callable[Concatenate[_Part, sa.Connection, _P], _T]) -> Callable[Concatenate[_Part, _P], _T]:
+    """Give a method of a part a transaction that writes: all of it, or nothing."""
+    return _in_transaction(method, writing)
+
+
+def _in_transaction(
+    method: Callable[Concatenate[_Part, sa.Connection, _P], _T],
+    begin: Callable[[sa.Engine], AbstractContextManager[sa.Connection]],
+) -> Callable[Concatenate[_Part, _P], _T]:
     @wraps(method)
-    def repeated(*given: Any, **named: Any) -> _T:
-        return patiently(partial(method, *given, **named), OUTAGE_SECONDS)
+    def repeated(part: _Part, /, *given: _P.args, **named: _P.kwargs) -> _T:
+        def attempt() -> _T:
+            with begin(part.engine) as connection:
+                return method(part, connection, *given, **named)
+
+        return patiently(attempt, OUTAGE_SECONDS)
 
     return repeated
 
@@ -298,6 +319,11 @@ def _reason(error: Exception, url: sa.URL) -> str:
     if isinstance(error, sa.exc.OperationalError) and error.connection_invalidated:
         return f"{text}: the connection was lost; try again"
     return text
+
+
+def rows_of(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    """Return what a query finds, a dictionary for each row."""
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def insert(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:

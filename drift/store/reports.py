@@ -1,7 +1,4 @@
-"""Stored verdicts: reports as they were written, and the scores of the past.
-
-Functions over an open connection; `drift.store.store.Store` opens the transactions.
-"""
+"""Reports as they were written, and the scores of the past."""
 
 from __future__ import annotations
 
@@ -14,11 +11,12 @@ import sqlalchemy as sa
 
 from drift.detection.evidence import Evidence
 from drift.detection.scores import Past
+from drift.errors import StoreError
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import under
 from drift.store import rows as to_rows
-from drift.store.engine import delete_others, upsert
-from drift.store.profiles import load_binnings, save_binnings, segment_names
+from drift.store.baselines import load_binnings, save_binnings, segment_names
+from drift.store.engine import Part, delete_others, reads, rows_of, upsert, writes
 from drift.store.schema import WHOLE, histogram, report, score
 
 if TYPE_CHECKING:
@@ -27,57 +25,171 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.profiles.binning import Binning
     from drift.store.rows import Row
-    from drift.windows import Window
 
 _ARRAYS = {"contributions", "reference_counts", "reference_summary"}
 
 
-def save(connection: sa.Connection, monitor: str, found: Report, window: Window) -> None:
-    """Write a report and all its verdicts, and those of its segments, in place of those the window had."""
-    parts = [found, *found.segments.values()]
-    rows = [row for part in parts for row in to_rows.score_rows(monitor, part, window)]
-    key = {"monitor": monitor, "window_start": window.start}
-    upsert(connection, report, [to_rows.report_row(monitor, part, window) for part in parts])
-    delete_others(connection, report, key, "segment", {part.segment for part in parts})
-    for part in parts:
-        features = {verdict.feature for verdict in part.verdicts}
-        delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
-    upsert(connection, score, rows)
-    pairs = [each.current for part in parts for each in part.evidence.values()]
-    finer = [current.binning for current in pairs if current.binning != current.whole().binning]
-    if finer:
-        save_binnings(connection, finer)
+class Reports(Part):
+    """The part of the store that knows reports, scores and what a feature scored before."""
 
+    __slots__ = ()
 
-def load(connection: sa.Connection, monitor: str, since: datetime, until: datetime | None) -> list[Report]:
-    """Return the reports of windows that start from `since` to `until`, both included, oldest first."""
-    names = segment_names(connection, monitor)
-    asked = {"monitor": monitor, "since": since, "until": until, "segments": names}
-    heads, bodies = (connection.execute(query, asked).mappings().all() for query in _reports(until is not None))
-    scores: dict[tuple[datetime, str], list[sa.RowMapping]] = {}
-    fingerprints: set[str] = set()
-    for row in bodies:
-        scores.setdefault((row["window_start"], row["segment"]), []).append(row)
-        if row["counts"] is not None:
-            fingerprints |= {row["fingerprint"], row["counted_as"]}
-    binnings = load_binnings(connection, fingerprints)
-    wholes: list[Report] = []
-    segments: dict[datetime, dict[str, Report]] = {}
-    for head in heads:
-        start, segment = head["window_start"], head["segment"]
-        body = scores.get((start, segment), [])
-        one = to_rows.report_from(head, body, _evidence(body, binnings))
-        if segment == WHOLE:
-            wholes.append(one)
-        else:
-            segments.setdefault(start, {})[segment] = one
-    order = {name: place for place, name in enumerate(names)}
-    return [
-        replace(one, segments=dict(sorted(segments[one.window.start].items(), key=lambda item: order[item[0]])))
-        if one.window and one.window.start in segments
-        else one
-        for one in wholes
-    ]
+    @writes
+    def save_report(self, connection: sa.Connection, monitor: str, found: Report) -> None:
+        """Write every verdict of a window and of its segments, in place of those it had.
+
+        Raises
+        ------
+        StoreError
+            If a number is infinite or NaN, or the report has no window; nothing is written then.
+        """
+        window = found.window
+        if window is None:
+            raise StoreError(f"a report of {monitor} has no window, and only windows are stored")
+        parts = [found, *found.segments.values()]
+        rows = [row for part in parts for row in to_rows.score_rows(monitor, part, window)]
+        key = {"monitor": monitor, "window_start": window.start}
+        upsert(connection, report, [to_rows.report_row(monitor, part, window) for part in parts])
+        delete_others(connection, report, key, "segment", {part.segment for part in parts})
+        for part in parts:
+            features = {verdict.feature for verdict in part.verdicts}
+            delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
+        upsert(connection, score, rows)
+        pairs = [each.current for part in parts for each in part.evidence.values()]
+        finer = [current.binning for current in pairs if current.binning != current.whole().binning]
+        if finer:
+            save_binnings(connection, finer)
+
+    def load_report(self, monitor: str, window_start: datetime) -> Report | None:
+        """Return the report of the window that starts then, as it was written; None where there is none."""
+        return next(iter(self.load_reports(monitor, since=window_start, until=window_start)), None)
+
+    @reads
+    def load_reports(
+        self, connection: sa.Connection, monitor: str, *, since: datetime, until: datetime | None = None
+    ) -> list[Report]:
+        """Return the reports of the windows that start from `since` to `until`, both included, oldest first.
+
+        Evidence comes with the verdicts whose histograms are still stored.
+        """
+        names = segment_names(connection, monitor)
+        asked = {"monitor": monitor, "since": since, "until": until, "segments": names}
+        heads, bodies = (connection.execute(query, asked).mappings().all() for query in _reports(until is not None))
+        scores: dict[tuple[datetime, str], list[sa.RowMapping]] = {}
+        fingerprints: set[str] = set()
+        for row in bodies:
+            scores.setdefault((row["window_start"], row["segment"]), []).append(row)
+            if row["counts"] is not None:
+                fingerprints |= {row["fingerprint"], row["counted_as"]}
+        binnings = load_binnings(connection, fingerprints)
+        wholes: list[Report] = []
+        segments: dict[datetime, dict[str, Report]] = {}
+        for head in heads:
+            start, segment = head["window_start"], head["segment"]
+            body = scores.get((start, segment), [])
+            one = to_rows.report_from(head, body, _evidence(body, binnings))
+            if segment == WHOLE:
+                wholes.append(one)
+            else:
+                segments.setdefault(start, {})[segment] = one
+        order = {name: place for place, name in enumerate(names)}
+        return [
+            replace(one, segments=dict(sorted(segments[one.window.start].items(), key=lambda item: order[item[0]])))
+            if one.window and one.window.start in segments
+            else one
+            for one in wholes
+        ]
+
+    @reads
+    def report_starts(
+        self, connection: sa.Connection, monitor: str, *, since: datetime, until: datetime | None = None
+    ) -> list[datetime]:
+        """Return where the windows start of which `load_reports` would return the reports."""
+        asked = {"monitor": monitor, "segment": WHOLE, "since": since, "until": until or _NEVER}
+        return list(connection.execute(_STARTS, asked).scalars())
+
+    @reads
+    def reports(self, connection: sa.Connection, monitor: str, limit: int | None = 100) -> list[Row]:
+        """Return the heads of the newest reports of a monitor, without their scores, newest first."""
+        mine = (report.c.monitor == monitor) & (report.c.segment == WHOLE)
+        return rows_of(connection, sa.select(report).where(mine).order_by(report.c.window_start.desc()).limit(limit))
+
+    @reads
+    def scores(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        *,
+        feature: str | None = None,
+        segment: str = WHOLE,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        windows: int | None = None,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return stored scores, oldest window first, without the arrays.
+
+        Parameters
+        ----------
+        monitor
+        feature
+            Only this one.
+        segment
+            The whole window, or one of its segments.
+        since, until
+            Only windows that start in ``[since, until)``.
+        windows
+            Only the newest windows, this many.
+        limit
+            Only the newest rows, this many.
+        """
+        chosen = (score.c.monitor == monitor) & (score.c.segment == segment)
+        if feature is not None:
+            chosen &= score.c.feature == feature
+        if since is not None:
+            chosen &= score.c.window_start >= since
+        if until is not None:
+            chosen &= score.c.window_start < until
+        if windows is not None:
+            starts = sa.select(score.c.window_start).where(chosen).distinct()
+            chosen &= score.c.window_start >= _oldest_of(starts, windows)
+        query = (
+            sa.select(*(column for column in score.c if column.name not in _ARRAYS))
+            .where(chosen)
+            .order_by(score.c.window_start.desc(), score.c.position.desc())
+            .limit(limit)
+        )
+        return rows_of(connection, query)[::-1]
+
+    @reads
+    def history(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        features: Collection[str],
+        *,
+        before: datetime,
+        limit: int = 56,
+        segment: str = WHOLE,
+    ) -> dict[str, list[Past]]:
+        """Return what each feature scored in the windows before one: the newest `limit` of them, newest last.
+
+        Parameters
+        ----------
+        monitor, features
+        before
+            Start of the window that is to be judged.
+        limit
+            Windows to go back; those in which a feature has no score are left out.
+        segment
+            The whole window, or one of its segments.
+        """
+        found: dict[str, list[Past]] = {feature: [] for feature in features}
+        asked = {"monitor": monitor, "segment": segment, "before": before, "newest": limit}
+        for feature, *values in connection.execute(_HISTORY, asked).all():
+            if feature in found:
+                found[feature].append(Past._make(values))
+        return found
 
 
 @cache
@@ -103,12 +215,6 @@ def _of(table: sa.Table) -> sa.ColumnElement[bool]:
     return (table.c.monitor == sa.bindparam("monitor")) & (table.c.segment == sa.bindparam("segment"))
 
 
-def starts(connection: sa.Connection, monitor: str, since: datetime, until: datetime | None) -> list[datetime]:
-    """Return where the windows start that have a report, from `since` to `until`, both included, oldest first."""
-    asked = {"monitor": monitor, "segment": WHOLE, "since": since, "until": until or _NEVER}
-    return list(connection.execute(_STARTS, asked).scalars())
-
-
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _STARTS = (
     sa.select(report.c.window_start)
@@ -132,48 +238,6 @@ def _evidence(rows: Iterable[sa.RowMapping], binnings: Mapping[str, Binning]) ->
                 to_rows.summary_from_dict(row["reference_summary"]),
                 to_rows.summary_from_dict(row["summary"]),
             )
-    return found
-
-
-def scores(
-    connection: sa.Connection,
-    monitor: str,
-    *,
-    feature: str | None,
-    segment: str,
-    since: datetime | None,
-    until: datetime | None,
-    windows: int | None,
-    limit: int | None,
-) -> list[Row]:
-    """Return scores without their arrays, oldest window first."""
-    chosen = (score.c.monitor == monitor) & (score.c.segment == segment)
-    if feature is not None:
-        chosen &= score.c.feature == feature
-    if since is not None:
-        chosen &= score.c.window_start >= since
-    if until is not None:
-        chosen &= score.c.window_start < until
-    if windows is not None:
-        chosen &= score.c.window_start >= _oldest_of(sa.select(score.c.window_start).where(chosen).distinct(), windows)
-    query = (
-        sa.select(*(column for column in score.c if column.name not in _ARRAYS))
-        .where(chosen)
-        .order_by(score.c.window_start.desc(), score.c.position.desc())
-        .limit(limit)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()][::-1]
-
-
-def history(
-    connection: sa.Connection, monitor: str, features: Collection[str], before: datetime, limit: int, segment: str
-) -> dict[str, list[Past]]:
-    """Return what is remembered of each feature in the newest `limit` windows before one, newest last."""
-    found: dict[str, list[Past]] = {feature: [] for feature in features}
-    asked = {"monitor": monitor, "segment": segment, "before": before, "newest": limit}
-    for feature, *values in connection.execute(_HISTORY, asked).all():
-        if feature in found:
-            found[feature].append(Past._make(values))
     return found
 
 

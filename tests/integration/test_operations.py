@@ -124,7 +124,7 @@ def test_hostile_names_are_escaped_and_series_are_bounded(store: Store) -> None:
     """A quote, a backslash or a new line in a feature's name ends no scrape; many features are no many series."""
     names = ['a"b\\c\nd', "π‖Q", *(f"f{i:03}" for i in range(150))]
     binnings = {name: numeric(0.0, 1.0) for name in names}
-    store.save_report("flights", judged(binnings, nth(2)), NOW)
+    store.save_report("flights", judged(binnings, nth(2)))
     found = scraped(metrics.exposition(store))
     assert of(monitor="flights", feature='a"b\\c\nd') in found["drift_feature_severity"]
     # One is critical, ten others are the worst of the rest; all are counted.

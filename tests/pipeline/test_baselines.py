@@ -124,7 +124,7 @@ def test_retention_leaves_the_baseline(context: Context) -> None:
     context.store.prune(last.start)
     left = context.store.load_profiles("flights", days(context, 0, LAST), context.store.active_baseline("flights"))
     assert [profile.window for profile, _ in left] == [*days(context, 0, 6), last]
-    report = evaluate.evaluate_window(context, last, now=clock())
+    report = evaluate.evaluate_window(context, last)
     assert [finding.kind for finding in report.findings] == ["no_reference"]
     promote(context, LAST, LAST)
     assert context.store.prune(last.start)["profile"] == 7
@@ -241,7 +241,7 @@ def used(context: Context, text: str) -> int:
     changed = Context(parse_monitor(text), context.store, context.connect)
     before, last = days(context, LAST - 1, LAST)
     context.store.save_gate("flights", before, "rejected", [], clock())
-    return evaluate.evaluate_window(changed, last, now=clock()).n_reference
+    return evaluate.evaluate_window(changed, last).n_reference
 
 
 def test_a_rejected_window_is_no_reference_unless_it_may_be(context: Context) -> None:

@@ -197,7 +197,7 @@ def test_what_is_pending_is_shown(context: Context) -> None:
     reason = "1 of the 2 windows it takes: corrected KL 0.02 ≥ warning 0.01"
     report = evaluate.recall(context, nth(context, LAST - 1))
     verdicts = [replace(v, severity="warning", reason=reason) if v.feature == "late" else v for v in report.verdicts]
-    context.store.save_report("flights", replace(report, verdicts=verdicts), clock())
+    context.store.save_report("flights", replace(report, verdicts=verdicts))
     (seen,) = notify.pending(context)
     assert (seen.key, seen.severity, seen.reason) == ("drift:late", "warning", reason)
     assert context.store.alerts("flights") == []

@@ -123,9 +123,9 @@ def test_each_stage_twice_changes_nothing(context: Context) -> None:
             case "profile":
                 runs.profile_window(context, window, now=now)
             case "evaluate":
-                evaluate.evaluate_window(context, window, now=now)
+                evaluate.evaluate_window(context, window)
             case "notify":
-                report = evaluate.evaluate_window(context, window, now=now)
+                report = evaluate.evaluate_window(context, window)
                 notify.notify_window(context, report, now=now)
 
     for name in ("plan", "validate", "baseline", "profile", "evaluate", "notify"):

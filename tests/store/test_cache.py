@@ -88,8 +88,7 @@ def test_a_session_tells_what_the_store_tells(session: Session, store: Store) ->
     windows = [nth(i) for i in range(-1, 6)]
     for _ in range(2):
         assert session.gates("flights", windows) == store.gates("flights", windows)
-        assert session.profiled("flights", windows, KEY) == store.profiled("flights", windows, KEY)
-        assert session.profiled("flights", windows, "another") == {}
+        assert session.heads("flights", windows) == store.heads("flights", windows)
         assert session.load_profiles("flights", windows, binnings) == store.load_profiles("flights", windows, BINNINGS)
         session.begin()
         session.active_baseline("flights")
@@ -116,11 +115,11 @@ def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Session,
     session.begin([nth(0), nth(1)])
     assert session.gates("flights", [nth(2)]) == {nth(2).start: "accepted"}
     assert len(session.load_profiles("flights", [nth(0), nth(1), nth(2)], session.active_baseline("flights"))) == 3
-    assert session.profiled("flights", [nth(1)], KEY).keys() == {nth(1).start}
+    assert session.heads("flights", [nth(1)]).keys() == {nth(1).start}
     assert counting.asked["heads"] == 1
     session.begin()
     session.gates("flights", [nth(2)])
-    session.profiled("flights", [nth(1)], KEY)
+    session.heads("flights", [nth(1)])
     assert counting.asked["heads"] == 3
 
 
@@ -167,10 +166,10 @@ def test_rows_that_were_counted_do_not_give_way_to_none(session: Session, store:
 def test_the_run_s_own_report_is_not_read_back(session: Session, counting: Counting) -> None:
     """Later ones that are stored are."""
     report = judged(BINNINGS)
-    session.save_report("flights", report, NOW)
+    session.save_report("flights", report)
     assert session.load_reports("flights", since=DAY.start) == [report]
     assert counting.asked["load_reports"] == 0
-    counting.store.save_report("flights", judged(BINNINGS, window=nth(1)), NOW)
+    counting.store.save_report("flights", judged(BINNINGS, window=nth(1)))
     found = session.load_reports("flights", since=DAY.start)
     assert [each.window for each in found] == [DAY, nth(1)]
     assert session.load_reports("flights", since=DAY.start, until=DAY.start) == [report]

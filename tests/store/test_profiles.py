@@ -1,8 +1,7 @@
-"""Gates, baselines and profiles: what was counted comes back, bit for bit."""
+"""Gates and profiles: what was counted comes back, bit for bit."""
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,9 +16,8 @@ from drift.windows import Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drift.profiles.binning import Binning
 
-from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, fit, nth, numeric, outcomes
+from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, nth, numeric, outcomes
 
 
 @pytest.fixture
@@ -27,26 +25,6 @@ def store(database_url: str) -> Iterator[Store]:
     """An empty store."""
     with Store.open(database_url, create=True) as opened:
         yield opened
-
-
-def test_two_fits_at_once_agree_on_one(store: Store) -> None:
-    """The first one wins, feature by feature, and both are told who."""
-    seen: list[dict[str, Binning]] = []
-    candidates = [{"a": numeric(0.0, float(i)), "b": numeric(float(i))} for i in range(1, 5)]
-    barrier = threading.Barrier(4)
-
-    def work(binnings: dict[str, Binning]) -> None:
-        barrier.wait()
-        seen.append(fit(store, binnings))
-
-    threads = [threading.Thread(target=work, args=(one,)) for one in candidates]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(seen) == 4
-    assert all(one == seen[0] for one in seen)
-    assert seen[0] in candidates
 
 
 def test_profiles_come_back_bit_for_bit(store: Store) -> None:
@@ -90,10 +68,10 @@ def test_profiles_of_another_calendar_are_not_taken_for_ours(store: Store) -> No
     store.save_gate("flights", DAY, "accepted", [], NOW)
     hour = Window(DAY.start, DAY.start + timedelta(hours=1))
     assert store.load_profiles("flights", [hour], BINNINGS) == []
-    assert store.profiled("flights", [hour], KEY) == {}
+    assert store.heads("flights", [hour]) == {}
     assert store.gates("flights", [hour]) == {}
-    assert store.profiled("flights", [DAY], KEY) == {DAY.start: "accepted"}
-    assert store.profiled("flights", [DAY], "another") == {}
+    head = store.heads("flights", [DAY])[DAY.start]
+    assert (head.window_start, head.window_end, head.gate, head.binning_key) == (DAY.start, DAY.end, "accepted", KEY)
 
 
 def test_an_emptied_source_does_not_take_counts_away(store: Store) -> None:
@@ -125,23 +103,3 @@ def test_the_gate_follows_what_it_said_last(store: Store) -> None:
     assert [row["key"] for row in store.validations("flights", DAY)] == ["a1"]
     assert store.gates("flights", [DAY, nth(1)]) == {DAY.start: "rejected"}
     assert store.load_profiles("flights", [DAY], BINNINGS)[0][1] == "rejected"
-
-
-def test_a_baseline_is_frozen_until_a_new_one_is_asked_for(store: Store) -> None:
-    """New features join, known ones stay; a new version is asked for, and asking twice makes one."""
-    first = {"a": numeric(0.0, 1.0), "b": numeric(0.0)}
-    second: dict[str, Binning] = {"a": numeric(0.0, 2.0), "c": numeric(1.0)}
-    assert fit(store, first) == first
-    assert fit(store, second) == {**first, "c": second["c"]}
-    for _ in range(2):
-        assert fit(store, second, new=True, reason="asked for", by="ada", now=LATER) == {**second, "b": first["b"]}
-    rows = store.baseline_rows("flights")
-    assert [(row["feature"], row["version"], row["created_by"]) for row in rows] == [
-        ("a", 1, "drift"),
-        ("a", 2, "ada"),
-        ("b", 1, "drift"),
-        ("c", 1, "drift"),
-    ]
-    assert rows[1]["spec"] == second["a"].to_dict()
-    assert fit(store, {"a": second["a"]}, new=True, n_rows=9_001) == {**second, "b": first["b"]}
-    assert [row["version"] for row in store.baseline_rows("flights") if row["feature"] == "a"] == [1, 2, 3]

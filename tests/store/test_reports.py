@@ -64,7 +64,7 @@ def test_a_contribution_that_is_no_number_is_refused(store: Store) -> None:
     report = judged(BINNINGS)
     bad = scored("carrier", report.evidence["carrier"], contributions=np.full(7, np.nan))
     with pytest.raises(StoreError, match="finite"):
-        store.save_report("flights", replace(report, verdicts=[bad]), NOW)
+        store.save_report("flights", replace(report, verdicts=[bad]))
     assert store.load_report("flights", DAY.start) is None
 
 
@@ -73,7 +73,7 @@ def test_history_is_the_newest_windows_before_one(store: Store) -> None:
     two: dict[str, Binning] = {name: BINNINGS[name] for name in ("dep_delay", "carrier")}
     for i in range(6):
         one = two if i != 3 else {"carrier": two["carrier"]}
-        store.save_report("flights", judged(one, nth(i), seed=i), NOW)
+        store.save_report("flights", judged(one, nth(i), seed=i))
     found = store.history("flights", ["dep_delay", "carrier", "new"], before=nth(5).start, limit=3)
     assert {name: [row.window_start for row in rows] for name, rows in found.items()} == {
         "dep_delay": [nth(2).start, nth(4).start],
@@ -90,7 +90,7 @@ def test_scores_can_be_cut_in_every_way(store: Store) -> None:
     """By feature, by time, by number of windows and of rows; oldest first, without arrays."""
     two = {name: BINNINGS[name] for name in ("dep_delay", "carrier")}
     for i in range(4):
-        store.save_report("flights", judged(two, nth(i)), NOW)
+        store.save_report("flights", judged(two, nth(i)))
 
     def starts(**asked: Any) -> list[tuple[int, str]]:
         rows = store.scores("flights", **asked)
@@ -107,8 +107,8 @@ def test_scores_can_be_cut_in_every_way(store: Store) -> None:
 
 def test_a_feature_that_is_no_longer_watched_leaves_the_report(store: Store) -> None:
     """A report replaces the report, not only those of its rows that have a namesake."""
-    store.save_report("flights", judged(BINNINGS), NOW)
-    store.save_report("flights", judged({"carrier": BINNINGS["carrier"]}), LATER)
+    store.save_report("flights", judged(BINNINGS))
+    store.save_report("flights", judged({"carrier": BINNINGS["carrier"]}))
     assert [row["feature"] for row in store.scores("flights")] == ["carrier", "zeta"]
 
 
@@ -124,7 +124,7 @@ def test_a_value_set_apart_for_one_score_is_read_back_with_it(store: Store) -> N
     store.save_profile("flights", current, gate="accepted", binning_key=KEY, now=NOW)
     head = Report("flights", DAY, "the days before", [], 0, 0, label="today")
     written = assess(head, reference, current, features=["x"], detection=Detection())
-    store.save_report("flights", written, NOW)
+    store.save_report("flights", written)
     read = store.load_report("flights", DAY.start)
     assert read is not None
     assert read.to_json() == written.to_json()

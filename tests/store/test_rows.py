@@ -83,7 +83,7 @@ def test_a_cell_of_another_version_is_left_out(store: Store) -> None:
     evidence = judged(BINNINGS).evidence["carrier"]
     for written, read in ((asdict(shift), shift), ({"cell": "missing", "usual": 0.01, "share": 0.5}, None)):
         verdict = scored("carrier", evidence, cell=shift)
-        store.save_report("flights", judged(BINNINGS, verdicts=[verdict]), NOW)
+        store.save_report("flights", judged(BINNINGS, verdicts=[verdict]))
         with store.engine.begin() as connection:
             connection.execute(schema.score.update().values(cell=written))
         found = store.load_report("flights", DAY.start)

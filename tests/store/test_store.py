@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +124,7 @@ def test_hostile_names_come_back(store: Store) -> None:
         )
         store.save_profile(name, profile, gate="accepted", binning_key=KEY, now=NOW)
         report = judged(binnings, name=name, findings=[Finding("other", name, name)], label=name, reference=name)
-        store.save_report(name, report, NOW)
+        store.save_report(name, report)
         store.save_run_finished(name, DAY, "error", NOW, error=name)
         assert name in [row["monitor"] for row in store.monitors()]
         assert store.active_baseline(name) == binnings
@@ -141,7 +141,7 @@ def test_hostile_names_come_back(store: Store) -> None:
 def test_what_has_no_window_is_refused(store: Store) -> None:
     """A comparison of two tables is no part of a history."""
     with pytest.raises(StoreError, match="no window"):
-        store.save_report("flights", replace(judged(BINNINGS), window=None), NOW)
+        store.save_report("flights", replace(judged(BINNINGS), window=None))
     with pytest.raises(StoreError, match="no window"):
         store.save_profile("flights", Profile(None, 0, {}), gate="accepted", binning_key=KEY, now=NOW)
 
@@ -150,31 +150,6 @@ def test_a_naive_time_is_refused(store: Store) -> None:
     """Nobody knows when it was."""
     with pytest.raises(StoreError, match="no time zone"):
         store.save_monitor("flights", KEY, {}, datetime(2013, 2, 9))  # noqa: DTZ001
-
-
-def test_the_configuration_in_force_is_the_one_last_used(store: Store) -> None:
-    """Also where somebody goes back to an earlier one."""
-    for i, key in enumerate(["one", "two", "one"]):
-        store.save_monitor("flights", key, {"v": key}, NOW + timedelta(hours=i))
-        (monitor,) = store.monitors()
-        assert (monitor["config_hash"], monitor["config"]) == (key, {"v": key})
-    assert [row["first_seen_at"] for row in store.monitors()] == [NOW]
-
-
-def test_runs_remember_their_beginning_and_their_end(store: Store) -> None:
-    """A second start forgets the first end; an end without a start is an end."""
-    store.save_run_started("flights", DAY, KEY, NOW, url="http://log")
-    assert store.latest_runs()[0]["status"] == "running"
-    store.save_run_finished("flights", DAY, "error", LATER, error="it broke\0")
-    (run,) = store.runs("flights")
-    assert (run["status"], run["started_at"], run["finished_at"], run["config_hash"]) == ("error", NOW, LATER, KEY)
-    assert run["error"] == "it broke\N{REPLACEMENT CHARACTER}"
-    store.save_run_started("flights", DAY, KEY, LATER)
-    (run,) = store.runs("flights")
-    assert (run["status"], run["finished_at"], run["error"]) == ("running", None, None)
-    store.save_run_finished("flights", nth(1), "ok", LATER, timings={"profile": 0.5})
-    assert [row["window_start"] for row in store.latest_runs()] == [nth(1).start]
-    assert [row["status"] for row in store.runs("flights")] == ["ok", "running"]
 
 
 def test_pruning_takes_old_windows_and_nothing_else(store: Store) -> None:

@@ -80,7 +80,7 @@ def save(store: Store, made: Report, *, config_hash: str = "c0ffee") -> None:
     store.save_gate(made.monitor, window, made.gate, [], NOW)
     profile = Profile(window, made.n_current, {f: e.current for f, e in made.evidence.items()})
     store.save_profile(made.monitor, profile, gate=made.gate, binning_key="k", now=NOW)
-    store.save_report(made.monitor, made, NOW)
+    store.save_report(made.monitor, made)
     status = "rejected" if made.gate == "rejected" else made.status
     store.save_run_finished(made.monitor, window, status, NOW + timedelta(seconds=2), reference=made.reference)
 

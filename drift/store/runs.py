@@ -1,0 +1,118 @@
+"""Runs: which monitor ran with which configuration, for which window, and how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from drift.store.engine import Part, reads, rows_of, upsert, writes
+from drift.store.schema import monitor_version, run
+from drift.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from drift.store.rows import Row
+
+
+class Runs(Part):
+    """The part of the store that knows monitors and their runs."""
+
+    __slots__ = ()
+
+    @writes
+    def save_monitor(
+        self, connection: sa.Connection, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Record the configuration that a monitor runs with."""
+        mine = monitor_version.c.monitor == monitor
+        newest = sa.select(monitor_version.c.config_hash).where(mine).order_by(*_LAST_USED).limit(1)
+        if connection.execute(newest).scalar() != config_hash:
+            row: Row = {"monitor": monitor, "config_hash": config_hash, "config": dict(config)}
+            row |= {"first_seen_at": now, "activated_at": now}
+            upsert(connection, monitor_version, [row], keep={"first_seen_at"})
+
+    @reads
+    def monitors(self, connection: sa.Connection) -> list[Row]:
+        """Return the monitors by name, each with the configuration it ran with last."""
+        newest: dict[str, Row] = {}
+        for row in rows_of(connection, sa.select(monitor_version).order_by(monitor_version.c.monitor, *_LAST_USED)):
+            newest.setdefault(row["monitor"], row)
+        return list(newest.values())
+
+    @writes
+    def save_run_started(
+        self, connection: sa.Connection, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = ""
+    ) -> None:
+        """Record that a run for a window has begun; an earlier run's end is forgotten."""
+        row = {
+            "monitor": monitor,
+            "window_start": window.start,
+            "window_end": window.end,
+            "config_hash": config_hash,
+            "status": "running",
+            "started_at": now,
+            "finished_at": None,
+            "timings": None,
+            "error": None,
+            "url": url or None,
+        }
+        upsert(connection, run, [row])
+
+    @writes
+    def save_run_finished(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        window: Window,
+        status: str,
+        now: datetime,
+        *,
+        reference: str | None = None,
+        timings: Mapping[str, float] | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Record how a run for a window ended."""
+        row = {
+            "monitor": monitor,
+            "window_start": window.start,
+            "window_end": window.end,
+            "reference": reference,
+            "status": status,
+            "finished_at": now,
+            "timings": None if timings is None else dict(timings),
+            "error": error,
+        }
+        upsert(connection, run, [row])
+
+    @reads
+    def latest_runs(self, connection: sa.Connection) -> list[Row]:
+        """Return the run of the newest window of each monitor."""
+        newest = sa.select(run.c.monitor, sa.func.max(run.c.window_start).label("newest")).group_by(run.c.monitor)
+        one = newest.subquery()
+        mine = (run.c.monitor == one.c.monitor) & (run.c.window_start == one.c.newest)
+        return rows_of(connection, sa.select(run).join(one, mine).order_by(run.c.monitor))
+
+    @reads
+    def runs(self, connection: sa.Connection, monitor: str, limit: int = 100) -> list[Row]:
+        """Return the runs of the newest windows of a monitor, newest first."""
+        query = sa.select(run).where(run.c.monitor == monitor).order_by(run.c.window_start.desc()).limit(limit)
+        return rows_of(connection, query)
+
+    @reads
+    def run_of(self, connection: sa.Connection, monitor: str, window: Window) -> Row | None:
+        """Return the run of one window of a monitor; None where there was none."""
+        query = sa.select(run).where(run.c.monitor == monitor, run.c.window_start == window.start)
+        return next(iter(rows_of(connection, query)), None)
+
+    @reads
+    def run_results(self, connection: sa.Connection, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
+        """Return how the runs ended for the windows that start from `since` on, oldest first: their errors, or None."""
+        ended = (run.c.monitor == monitor) & (run.c.window_start >= since) & (run.c.status != "running")
+        query = sa.select(run.c.window_start, run.c.window_end, run.c.error).where(ended).order_by(run.c.window_start)
+        return [(Window(row.window_start, row.window_end), row.error) for row in connection.execute(query)]
+
+
+_LAST_USED = (monitor_version.c.activated_at.desc(), monitor_version.c.first_seen_at.desc())
