@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --uni
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose wheel lock up down clean
+.PHONY: help demo airflow test test-random lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ airflow: .venv/.runtime ## The same demo inside a local Airflow
 
 test: .venv/.dev ## Run the tests (PYTEST_ARGS="-k windows" for some of them)
 	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+test-random: .venv/.dev ## Search ten times as far by fresh seeds for what breaks a law; what it finds becomes an @example
+	@DRIFT_RANDOM=10 $(BIN)/python -m pytest -q $(PYTEST_ARGS) -m hypothesis tests
 
 test-browser: .venv/.dev build/browser/.installed ## Click through the dashboard in Chromium, and take the pictures of the documents
 	@DRIFT_BROWSER=$(CHROMIUM) build/browser/bin/python -m pytest -q -m browser tests/live/browser $(BROWSER_ARGS)

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+
+from tests.support.laws import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
     from tests.support.warehouses import Ducks, Postgres
 
-# A shared machine is no stopwatch.
-settings.register_profile("drift", deadline=None)
-settings.load_profile("drift")
+load_profile()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

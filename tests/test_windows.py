@@ -8,16 +8,17 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift.errors import WindowError
 from drift.windows import Calendar, Span, Window, load_timezone
+from tests.support.laws import examples
 
 ZONES = sorted(name for name in available_timezones() if "/" in name)
 FIRST, LAST = date(1990, 1, 1), date(2036, 12, 31)
 NEW_YORK = "America/New_York"
-law = settings(deadline=None, max_examples=100)
+law = examples(100)
 
 zones = st.sampled_from(
     ["UTC", NEW_YORK, "Africa/Cairo", "Australia/Lord_Howe", "America/Sao_Paulo", "America/St_Johns", "Pacific/Apia"]

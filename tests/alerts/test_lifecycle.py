@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -18,6 +18,7 @@ from drift.alerts.suppression import Hush
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -223,7 +224,6 @@ def replay(days: Sequence[tuple[str, str]], order: Iterable[int]) -> Record:
     return record
 
 
-@settings(deadline=None)
 @given(arrivals())
 def test_any_order_of_arrival_ends_the_same(case: tuple[list[tuple[str, str]], list[int]]) -> None:
     """Whatever order windows arrive in, and however often, the alerts that stand are those of one undisturbed pass."""
@@ -231,7 +231,6 @@ def test_any_order_of_arrival_ends_the_same(case: tuple[list[tuple[str, str]], l
     assert replay(days, order).state() == replay(days, range(len(days))).state()
 
 
-@settings(deadline=None)
 @given(DAYS)
 def test_in_order_no_history_is_needed(days: list[tuple[str, str]]) -> None:
     """Advancing one window at a time from the alerts alone is the same as folding over all of them at once."""
@@ -247,7 +246,6 @@ def test_in_order_no_history_is_needed(days: list[tuple[str, str]]) -> None:
     assert alone.state() == at_once.state()
 
 
-@settings(deadline=None)
 @given(DAYS, st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["acknowledge", "resolve"])), max_size=4), st.data())
 def test_answers_survive_repetition(
     days: list[tuple[str, str]], answers: list[tuple[int, str]], data: st.DataObject
@@ -356,4 +354,4 @@ class Life(RuleBasedStateMachine):
 
 KEYS = ("drift:a", "drift:b")
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+TestLife.settings = examples(120, stateful_step_count=25)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.detection import history
@@ -17,6 +17,7 @@ from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.statistics.divergence import kl_divergence, noise_floor, smooth
 from drift.windows import Window
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,7 @@ def test_the_statistic_is_comparable_between_sizes(n: int, m: int) -> None:
 # --- a history where there is none
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.lists(st.integers(0, 300), min_size=6, max_size=6).filter(any), min_size=2, max_size=6))
 def test_each_window_is_held_against_the_rest(counts: list[list[int]]) -> None:
     """What stands in is the score that the window would have had against all the others."""
@@ -244,7 +245,7 @@ def test_a_trifle_is_no_news() -> None:
     assert found is None
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(st.lists(st.integers(0, 50), min_size=6, max_size=6), min_size=14, max_size=20),
     st.lists(st.lists(st.integers(0, 50), min_size=6, max_size=6), min_size=1, max_size=3),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -19,6 +19,7 @@ from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined
+from tests.support.laws import examples
 from tests.support.pair_samples import LETTERS, NUMBERS, pair, pairs
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def most(tests: int) -> Floats:
     return np.asarray(np.array([1.2, 1.5]) + 3 * np.sqrt(1 / (tests * np.array([0.05, 0.01]))))
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.dictionaries(st.text(max_size=5), pairs(), max_size=4), st.sampled_from(["pooled", "jeffreys", "epsilon"]))
 def test_every_number_of_every_score_is_finite(
     features: dict[str, tuple[Histogram, Histogram]], smoothing: str

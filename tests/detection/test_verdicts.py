@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config.monitor import Detection, EffectOverride, Persistence
 from drift.detection.scores import CellShift, Past, Score
 from drift.detection.scoring import measure
 from drift.detection.verdicts import FAST_KL, FAST_MARGIN, VAST, judge
+from tests.support.laws import examples
 from tests.support.pair_samples import CALM, LETTERS, history, pair, pairs
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def test_history_makes_the_usual_usual() -> None:
     assert measure({"x": two}, history={"x": restless}, windows=0)["x"].z is None
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     st.dictionaries(st.sampled_from("abc"), pairs(), min_size=1),
     st.lists(st.sampled_from(["none", "warning", "critical"]), max_size=20),

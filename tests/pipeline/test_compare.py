@@ -11,13 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from drift.config.monitor import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
 from drift.pipeline.compare import compare, fit_options, schema_findings
 from drift.profiles.fitting import SAMPLE
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=CELLS, after=CELLS, cuts=st.integers(1, 7))
 def test_a_frame_and_its_parquet_file_give_one_report(
     tmp_path: Path, before: list[Any], after: list[Any], cuts: int

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError
@@ -21,8 +21,9 @@ from drift.profiles.binning import (
     binning_from_dict,
     hash_label,
 )
+from tests.support.laws import examples
 
-law = settings(deadline=None, max_examples=60)
+law = examples(60)
 
 
 anything = st.floats() | st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1.7976931348623157e308, math.inf, -math.inf])

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.profiles.binning import CHUNK, Binning, CategoricalBinning, NumericBinning
@@ -21,10 +21,11 @@ from drift.profiles.counting import Tally, count, count_numbers
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.windows import Window
+from tests.support.laws import examples
 
 DATA = Path(__file__).parents[2] / "data"
 
-law = settings(deadline=None, max_examples=60)
+law = examples(60)
 
 BINNING = NumericBinning([0, 1, 2])
 WINDOW = Window(datetime(2013, 2, 8, 5, tzinfo=UTC), datetime(2013, 2, 9, 5, tzinfo=UTC))

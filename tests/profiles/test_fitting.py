@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary
@@ -31,6 +31,7 @@ from drift.profiles.fitting import (
     fit_numeric,
 )
 from drift.statistics.divergence import kl_corrected, kl_divergence, smooth
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from drift.profiles.kinds import Kind
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parents[2] / "data"
 
 
-law = settings(deadline=None, max_examples=60)
+law = examples(60)
 
 
 anything = st.floats() | st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 1.7976931348623157e308, math.inf, -math.inf])

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
 from drift.profiles.heavy_hitters import KEPT, Atoms
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-law = settings(deadline=None, max_examples=60)
+law = examples(60)
 
 values = st.integers(-6, 6).map(float) | st.floats(-6, 6)
 samples = st.lists(values, max_size=60)

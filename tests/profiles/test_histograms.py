@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError, BinningMismatch
@@ -23,10 +23,11 @@ from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit, fit_numeric
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.windows import Window
+from tests.support.laws import examples
 
 DATA = Path(__file__).parents[2] / "data"
 
-law = settings(deadline=None, max_examples=60)
+law = examples(60)
 
 BINNING = NumericBinning([0, 1, 2])
 WINDOW = Window(datetime(2013, 2, 8, 5, tzinfo=UTC), datetime(2013, 2, 9, 5, tzinfo=UTC))

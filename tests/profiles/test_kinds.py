@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError
 from drift.profiles.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
+from tests.support.laws import examples
 
-law = settings(deadline=None, max_examples=100)
+law = examples(100)
 
 INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]
 FLOATS = [pa.float16(), pa.float32(), pa.float64()]

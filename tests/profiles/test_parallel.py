@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import drift
@@ -18,6 +18,7 @@ from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.parallel import Table, profiles
 from drift.sources.snapshot import open_table
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ def by_rows(
     return reference, count(new.batches(present), binnings, schema=new.schema), unfit
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(hostile(), hostile())
 def test_columns_and_rows_count_alike(before: Any, after: Any) -> None:
     """Whatever the values and types of the two sides: every cell, problem and summary is the same."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.detection.evidence import Evidence, explain
@@ -20,13 +20,14 @@ from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import MOST, refined, refined_pairs, under
 from drift.statistics.divergence import kl_divergence
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-law = settings(deadline=None, max_examples=60)
+law = examples(60)
 BINNING = NumericBinning([0, 4, 8, 12])
 
 # Few values, each often, so that chance is not what keeps them from being set apart.

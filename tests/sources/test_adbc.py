@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from drift.errors import SourceError, SourceUnreachable
@@ -19,6 +19,7 @@ from drift.sources import adbc, sql
 from drift.sources.sql import open_sql
 from drift.sources.time_filter import WindowFilter
 from drift.windows import Calendar
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +115,7 @@ def test_hostile_values_of_every_type_are_the_same_both_ways(typed_url: str, way
     assert ways == [True, False] * len(HOSTILE)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from scipy import stats
 
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.fitting import fit_categorical
 from drift.statistics.selection_bias import CHANCE, as_tested, expected_unseen
+from tests.support.laws import examples
 from tests.support.pair_samples import pairs
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def freed(binning: Binning, x: list[float], y: list[float]) -> tuple[list[float]
     return before[0].tolist(), after[0].tolist(), float(unseen[0])
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(pairs())
 def test_no_row_is_lost(two: tuple[Histogram, Histogram]) -> None:
     """Rows move between cells on both sides and none comes or goes; what is missing stays missing."""

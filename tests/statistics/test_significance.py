@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from drift.statistics import significance as s
 from drift.statistics.divergence import kl_corrected, kl_divergence
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def test_neighbours_play_no_part() -> None:
 
 
 @given(st.permutations(range(5)), hostile(), hostile())
-@settings(max_examples=40)
+@examples(40)
 def test_categories_have_no_names(order: list[int], x: Counts, y: Counts) -> None:
     """Whatever the categories are called, the p-value is the same."""
     columns = [*order, 5]
@@ -103,7 +104,7 @@ def test_what_stands_beside_the_counts_has_a_vote() -> None:
     assert both == pytest.approx([3e-9, 0.03], rel=0.01)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(hostile(), hostile(), hnp.arrays(np.bool_, 3))
 def test_p_is_always_a_probability(x: Counts, y: Counts, ordered: NDArray[np.bool_]) -> None:
     """Whatever the counts, 0 < p ≤ 1; nothing to compare is p = 1."""
@@ -115,7 +116,7 @@ def test_p_is_always_a_probability(x: Counts, y: Counts, ordered: NDArray[np.boo
 
 
 @given(hostile(), hostile(), st.integers(1, 4))
-@settings(max_examples=30)
+@examples(30)
 def test_padding_changes_no_p(x: Counts, y: Counts, extra: int) -> None:
     """Empty cells before the missing one change nothing."""
     padded = [np.concatenate([side[:, :-1], np.zeros((3, extra), np.int64), side[:, -1:]], axis=1) for side in (x, y)]

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import special, stats
 
 from drift.statistics import two_sample_tests as c
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def test_ranks_agree_with_permutations(m: int) -> None:
 
 
 @given(hostile(), hostile(), hnp.arrays(np.bool_, 3))
-@settings(max_examples=60)
+@examples(60)
 def test_looks_have_no_side(x: Counts, y: Counts, ordered: NDArray[np.bool_]) -> None:
     """Which sample is the reference changes no look, and each is a probability or was not taken."""
     merged = c.merge_cells(x, y, ordered=ordered)

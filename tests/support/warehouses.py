@@ -14,13 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.profiles.counting import count
 from drift.profiles.kinds import infer_kind, infer_scale, to_labels, to_numbers
 from drift.sources.sql import open_sql
+from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.histograms import Profile
 
-MANY = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+MANY = examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 """Each example fills a table of a real database."""
 
 HOSTILE_FLOATS = [
