@@ -210,7 +210,8 @@ class Summary:
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(flat.mean())
             if not math.isfinite(mean):
-                mean = float((flat / n).sum())
+                # Three shares of the largest float, rounded up, still overflow: no mean lies outside its values.
+                mean = float(np.clip((flat / n).sum(), flat.min(), flat.max()))
             squares = flat - mean
             m2 = float(np.square(squares, out=squares).sum())
         zeros = int(np.count_nonzero(flat == 0))
@@ -234,7 +235,10 @@ class Summary:
             step = part.mean - mean
             # Near the limit of float64 the step, or a product with it, is infinite where the mean is not.
             moved = mean + step * (part.n / n)
-            mean = moved if math.isfinite(moved) else mean * (before / n) + part.mean * (part.n / n)
+            if not math.isfinite(moved):
+                between = mean * (before / n) + part.mean * (part.n / n)
+                moved = min(max(between, min(mean, part.mean)), max(mean, part.mean))
+            mean = moved
             m2 += part.m2 + step * step * (before * (part.n / n))
         lows, highs = (
             [x for x in ends if x is not None] for ends in zip(*((p.low, p.high) for p in full), strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
@@ -207,6 +208,15 @@ def test_the_mean_of_finite_numbers_is_finite() -> None:
     assert (a + b).mean == pytest.approx(0, abs=1e300)
     # A step of half the range times the rows of the other is too large, the step itself is not.
     assert (Summary.of([0.0]) + Summary.of([1.6e308] * 3)).mean == pytest.approx(1.2e308)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 7, 49])
+def test_the_mean_of_the_largest_floats_is_among_them(n: int, sign: float) -> None:
+    """Their shares, rounded up, overflow when they are added: the mean is their value all the same."""
+    largest = sign * sys.float_info.max
+    assert Summary.of([largest] * n).mean == largest
+    assert Summary.total([Summary.of([largest] * n), Summary.of([largest] * 2)]).mean == largest
 
 
 @law

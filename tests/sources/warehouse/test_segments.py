@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,6 +119,17 @@ def test_postgres_cuts_as_the_local_engine_does(
 ) -> None:
     """The same there, whatever the collation takes for one."""
     assert_same_segments(postgres, POSTGRES_KINDS, rows, data)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, 1.0, 1.0], [1.0, -1.0, 0.5], [0.5, 1.0, 1.0, 1.0, 1.0], [-1.0] * 7])
+def test_sums_near_the_largest_float_are_the_local_ones(database: Ducks | Postgres, values: list[float]) -> None:
+    """What overflows in one engine overflows in none: in the whole, and in each segment."""
+    rows = [(value * sys.float_info.max, "ab"[i % 2]) for i, value in enumerate(values)]
+    table = database.fill({"f": KINDS["f"], "s": KINDS["s"]}, rows)
+    by = [segments.fit(batches(table), ("s",), most=2, least=0)[0]]
+    binnings = {"f": numeric(0, 1)}
+    inside = open_warehouse(database.url, table="t").profile(binnings, by)
+    assert_segments_equal(inside, locally(table, binnings, by))
 
 
 MANY_ROWS = [(None if i % 11 == 0 else i % 7, "a" if i % 3 else None, i % 5) for i in range(700)]
