@@ -12,19 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 from drift.config.monitor import parse_monitor
 from drift.errors import ConfigError, DriftError
-from drift.store import schema
-from drift.store.baselines import baseline_spans
-from drift.store.engine import Part, writes
 from drift.windows import Span, Window
 
-_BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from drift.alerts.alerts import Alert
     from drift.config.monitor import Monitor
@@ -129,69 +122,6 @@ def needed(monitor: Monitor, newest: Window, live: Iterable[Alert] = ()) -> list
     if opened is not None:
         found.append(Kept(monitor.name, opened, newest.end, "alerts that are not resolved"))
     return found
-
-
-class Retention(Part):
-    """The part of the store that forgets."""
-
-    __slots__ = ()
-
-    @writes
-    def prune(
-        self,
-        connection: sa.Connection,
-        before: datetime,
-        *,
-        keep: Collection[tuple[str, datetime, datetime]] = (),
-        dry_run: bool = False,
-    ) -> dict[str, int]:
-        """Delete what is known of windows that start before an instant; return how many rows went, by table.
-
-        Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force stand
-        for, alerts that are not resolved and notifications that are still owed.
-
-        Parameters
-        ----------
-        before
-        keep
-            Windows that stay all the same: a monitor, and from when to when they start, the end left out.
-        dry_run
-            Take it all back at the end: the numbers are what would go.
-        """
-        alert, owed = schema.alert, schema.notification
-        gone = {}
-        spans = {True: baseline_spans(connection) | {*keep}, False: {*keep}}
-        # What hangs on these by a foreign key is counted by itself, so it goes first.
-        for table in map(schema.metadata.tables.__getitem__, _BY_WINDOW):
-            kept = spans[table.name in {"histogram", "profile", "gate"}]
-            gone[table.name] = _forget(connection, table, before, kept)
-        ended = sa.select(alert.c.id).where(alert.c.state == "resolved", alert.c.last_window < before)
-        events = schema.alert_event
-        gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(ended))).rowcount
-        gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ended))).rowcount
-        done = (owed.c.state != "pending") & (owed.c.created_at < before)
-        gone["notification"] = connection.execute(sa.delete(owed).where(done)).rowcount
-        if dry_run:
-            connection.rollback()
-        return gone
-
-
-def _forget(
-    connection: sa.Connection, table: sa.Table, before: datetime, kept: Collection[tuple[str, datetime, datetime]]
-) -> int:
-    """Delete the rows of old windows, but for those of some spans; return how many."""
-    old = table.c.window_start < before
-    # A monitor at a time: a condition over hundreds of them is deeper than SQLite reads.
-    spans: dict[str, list[sa.ColumnElement[bool]]] = {
-        monitor: [] for monitor in connection.scalars(sa.select(table.c.monitor).where(old).distinct())
-    }
-    for monitor, start, end in kept:
-        if monitor in spans:
-            spans[monitor].append((table.c.window_start >= start) & (table.c.window_start < end))
-    mine = (
-        sa.delete(table).where(old, table.c.monitor == one, ~sa.or_(sa.false(), *own)) for one, own in spans.items()
-    )
-    return sum(connection.execute(statement).rowcount for statement in mine)
 
 
 def prune(store: Store, keep: str, *, now: datetime, dry_run: bool = False) -> Pruned:
