@@ -3,7 +3,7 @@
     python -m benchmarks.demo_year [FOLDER] > docs/diary_2013.md
 
 Runs the demo's monitor with the settings it ships with over the whole year, in half a minute, with a clock that follows
-the data, so that what is repeated daily is repeated; then prints ``drift alerts diary flights``. Nothing is sent: the
+the data, so that what is repeated daily is repeated; then prints the timeline of the monitor. Nothing is sent: the
 messages stay in the outbox. `docs/alerts.md` holds what it printed.
 """
 
@@ -14,7 +14,7 @@ import tempfile
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from drift.alerts.timeline import diary
+from drift.alerts.timeline import timeline
 from drift.cli import demo
 from drift.config.monitor import load_monitor
 from drift.pipeline import run
@@ -24,7 +24,7 @@ from drift.store.store import Store
 HEAD = (
     "# The demo's year: a diary\n\nWhat the demo's monitor, with the settings it ships with, would have told in 2013, "
     "had each day been run at six the next morning, and had nobody ever answered. Printed by "
-    "`python -m benchmarks.demo_year` from what the alerts stored, as `drift alerts diary flights` prints any "
+    "`python -m benchmarks.demo_year` from what the alerts stored, as `drift alerts timeline flights` prints any "
     "monitor's, and not edited. What happened in the world stands beside it in "
     "[alerts](alerts.md#a-year-with-the-settings-it-ships-with).\n"
 )
@@ -47,8 +47,8 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
     with Store.open(f"sqlite:///{folder / 'drift.db'}", create=True) as store:
         context = Context(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
         run.backfill(context, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
-        found = store.diaries(monitor.name)
-    return diary([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
+        found = store.timelines(monitor.name)
+    return timeline([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
 
 
 def main() -> None:

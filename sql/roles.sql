@@ -53,6 +53,6 @@ REVOKE INSERT, UPDATE, DELETE ON drift_alembic_version FROM drift_writer;
 GRANT INSERT, UPDATE ON alert TO drift_dashboard;
 GRANT INSERT ON alert_event TO drift_dashboard;
 -- A silence is written once; only its end is added.
-GRANT INSERT, UPDATE (ended_at, ended_by, ended_why) ON silence TO drift_dashboard;
+GRANT INSERT, UPDATE (ended_at, ended_by, ended_reason) ON silence TO drift_dashboard;
 -- What was given up is tried again; what it says, and to whom, stays.
 GRANT UPDATE (state, attempts, next_attempt_at, tried_at) ON notification TO drift_dashboard;

@@ -179,7 +179,7 @@ def describe(monitor: Monitor) -> str:
         f"- features: {watched}{excluded}",
         f"- thresholds: D(current‖reference) ≥ {effect.warning:g} nats warning, ≥ {effect.critical:g} critical",
         f"- expectations: {len(monitor.expectations)}" if monitor.expectations else "",
-        f"- told: {routes}",
+        f"- notified: {routes}",
         f"- configuration: `{monitor.config_hash}`",
         f"- [dashboard]({page.rstrip('/')}/monitor?name={monitor.name})" if page else "",
     ]

@@ -74,6 +74,7 @@ class DriftNotifier(BaseNotifier):
 
 
 def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callable[[Any], Any]]) -> None:
+    from drift.alerts import delivery
     from drift.detection.reports import Report
     from drift.pipeline import notify as notifications
 
@@ -103,7 +104,7 @@ def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callab
         call_back(on_alert, context, run_context, report, told, url)
     if pages(context):
         notifications.remind(run_context, now=clock())
-    log.info("%s", notifications.deliver(run_context.store, route_url, now=clock()))
+    log.info("%s", delivery.deliver(run_context.store, clock(), route_url))
 
 
 def call_back(
@@ -118,7 +119,7 @@ def call_back(
     from drift.alerts import messages
     from drift.config.alerts import Route
 
-    if not on_alert or not told.pages:
+    if not on_alert or not told.notices:
         return
     settings = run_context.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
     links = messages.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)

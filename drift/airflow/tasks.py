@@ -39,7 +39,7 @@ def monitor_asset(monitor: str) -> Asset:
     return Asset(name=f"drift/{monitor}", uri=f"drift://monitor/{monitor}")
 
 
-def outcome(report: Report, run_context: Context, status: str, *, told: int = 0) -> dict[str, Any]:
+def outcome(report: Report, run_context: Context, status: str, *, notified: int = 0) -> dict[str, Any]:
     """Return what an asset event says of a window, as plain JSON.
 
     Parameters
@@ -47,8 +47,8 @@ def outcome(report: Report, run_context: Context, status: str, *, told: int = 0)
     report, watch
     status
         The word the run is stored under.
-    told
-        How many alerts people were told of by this run.
+    notified
+        How many alerts people were notified of by this run.
     """
     live = run_context.store.alerts(report.monitor, ["open", "acknowledged"])
     return {
@@ -66,7 +66,7 @@ def outcome(report: Report, run_context: Context, status: str, *, told: int = 0)
         "rows": report.n_current,
         "gate": report.gate,
         "alerts": {severity: sum(a.severity == severity for a in live) for severity in ("warning", "critical")},
-        "told": told,
+        "notified": notified,
     }
 
 
@@ -171,6 +171,7 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
 @quiet()
 def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
     """Advance the alerts, end the run, emit the asset, and send what is owed."""
+    from drift.alerts import delivery
     from drift.pipeline import evaluate as evaluation
     from drift.pipeline import notify as notifications
     from drift.pipeline import run
@@ -185,12 +186,12 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
             status = run.run_status(report)
             told = notifications.notify_window(run_context, report, now=clock(), page=page, run_url=url)
             run_context.store.save_run_finished(run_context.name, window, status, clock(), reference=report.reference)
-            found.append(outcome(report, run_context, status, told=len(told.pages)))
+            found.append(outcome(report, run_context, status, notified=len(told.notices)))
             call_back(on_alert, context, run_context, report, told, url)
             tell(report)
         if page:
             notifications.remind(run_context, now=clock())
-        sent = notifications.deliver(run_context.store, route_url, now=clock())
+        sent = delivery.deliver(run_context.store, clock(), route_url)
     if found:
         # One event a run: it says of the newest window what it came to, and names the others.
         newest = max(found, key=lambda one: one["window"])

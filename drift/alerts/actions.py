@@ -1,6 +1,6 @@
 """Answers: what a person does about an alert, as the alert afterwards and a line for its diary.
 
-Whoever answers an alert knows of it, so what was not told before is owed to nobody after that.
+Whoever answers an alert knows of it, so what was not notified before is owed to nobody after that.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from drift.alerts.alerts import Alert, Event, Transition
+from drift.alerts.alerts import Alert, AlertEvent, Transition
 from drift.alerts.silences import check_until
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
@@ -16,9 +16,9 @@ from drift.errors import DriftError
 if TYPE_CHECKING:
     from datetime import datetime
 
-Answer = Literal["acknowledge", "snooze", "unsnooze", "resolve"]
+Action = Literal["acknowledge", "snooze", "unsnooze", "resolve"]
 
-_TRANSITIONS: dict[Answer, Transition] = {
+_TRANSITIONS: dict[Action, Transition] = {
     "acknowledge": "acknowledged",
     "snooze": "snoozed",
     "unsnooze": "unsnoozed",
@@ -26,9 +26,9 @@ _TRANSITIONS: dict[Answer, Transition] = {
 }
 
 
-def answer(
-    alert: Alert, action: Answer, *, by: str, now: datetime, comment: str = "", until: datetime | None = None
-) -> tuple[Alert, Event]:
+def act(
+    alert: Alert, action: Action, *, by: str, now: datetime, comment: str = "", until: datetime | None = None
+) -> tuple[Alert, AlertEvent]:
     """Acknowledge, snooze or resolve an alert by hand.
 
     Parameters
@@ -50,7 +50,7 @@ def answer(
 
     Returns
     -------
-    Alert, Event
+    Alert, AlertEvent
         The alert afterwards and the line for its diary.
 
     Raises
@@ -63,7 +63,7 @@ def answer(
     who = by.strip() or "unknown"
     seq = alert.events + 1
     reason = f"{_TRANSITIONS[action]} by {who}"
-    untold = ""
+    suppressed_by = ""
     after = replace(alert, events=seq)
     match action:
         case "acknowledge":
@@ -86,13 +86,13 @@ def answer(
                 resolved_at=now,
                 resolved_by=who,
                 resolved_window=alert.last_window,
-                told="none",
-                untold="",
+                notified="none",
+                suppressed_by="",
             )
-            untold = f"by hand: {who} knows"
-    return after, Event(alert.id, seq, now, None, _TRANSITIONS[action], comment or reason, who, untold)
+            suppressed_by = f"by hand: {who} knows"
+    return after, AlertEvent(alert.id, seq, now, None, _TRANSITIONS[action], comment or reason, who, suppressed_by)
 
 
 def _known(alert: Alert) -> Alert:
     """Return the alert as one whose severity is known to whoever should know it."""
-    return replace(alert, told=max(alert.told, alert.severity, key=SEVERITY_RANK.__getitem__), untold="")
+    return replace(alert, notified=max(alert.notified, alert.severity, key=SEVERITY_RANK.__getitem__), suppressed_by="")

@@ -3,7 +3,7 @@
 The order in which windows arrive is no part of the fold: a repeated, late or back-filled window is put in its place and
 the fold is done again (`drift.alerts.lifecycle`), so every order of arrival ends in the same alerts. Beside what the
 fold says an alert carries a chronicle, which does depend on the course of things: when it was found out, and who was
-told of it (`drift.alerts.suppression`). The diary (`Event`) tells that course, and it is never rewritten.
+told of it (`drift.alerts.suppression`). The diary (`AlertEvent`) tells that course, and it is never rewritten.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from drift.alerts.signals import Observation
+from drift.alerts.signals import Signal
 from drift.detection.scores import SEVERITY_RANK, Severity
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Transition = Literal[
     "withdrawn",
     "flapping",
     "repeated",
-    "told",
+    "notified",
 ]
 
 SYSTEM = "drift"
@@ -44,7 +44,7 @@ SYSTEM = "drift"
 NEWS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "resolved", "withdrawn"})
 """Changes of an alert that people are told of, unless something keeps them from it."""
 
-PAGED: frozenset[Transition] = NEWS | {"flapping", "repeated", "told"}
+NOTIFIED: frozenset[Transition] = NEWS | {"flapping", "repeated", "notified"}
 """All transitions that someone is told of; the last three happen only to tell."""
 
 
@@ -57,7 +57,7 @@ class Alert:
     id
         Sixteen hexadecimal digits made of monitor, key and opening window: the same alert on every machine.
     monitor, key, kind, feature, segment
-        As in `drift.alerts.signals.Observation`.
+        As in `drift.alerts.signals.Signal`.
     state
     severity
         Of the newest window that was not quiet.
@@ -85,10 +85,10 @@ class Alert:
     told
         What people believe: the severity that they were told last, ``none`` before that and after they were told of its
         end. News is where this differs from what is so.
-    told_at
+    notified_at
         When they were told last.
-    untold
-        Why they were not told of what is so: ``backfill: nobody is told of one``; empty where they were.
+    suppressed_by
+        Why they were not told of what is so: ``backfill: it notifies nobody``; empty where they were.
     events
         Length of its diary.
     """
@@ -116,9 +116,9 @@ class Alert:
     resolved_at: datetime | None = None
     resolved_window: datetime | None = None
     resolved_by: str | None = None
-    told: Severity = "none"
-    told_at: datetime | None = None
-    untold: str = ""
+    notified: Severity = "none"
+    notified_at: datetime | None = None
+    suppressed_by: str = ""
     events: int = 0
     segment: str = ""
 
@@ -138,7 +138,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class AlertEvent:
     """One line in the diary of an alert.
 
     Parameters
@@ -155,7 +155,7 @@ class Event:
         Never empty.
     actor
         ``drift``, or who did it.
-    untold
+    suppressed_by
         Why nobody was told of it, though such a transition is news: ``maintenance: until 06:00: reload``. Empty where
         somebody was, and where it is none.
     """
@@ -167,11 +167,11 @@ class Event:
     transition: Transition
     reason: str
     actor: str = SYSTEM
-    untold: str = ""
+    suppressed_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Notice:
     """A transition that someone is to be told of, with the alert as it is after it.
 
     Parameters
@@ -182,7 +182,7 @@ class Page:
     """
 
     alert: Alert
-    event: Event
+    event: AlertEvent
     severity: Severity
 
 
@@ -201,8 +201,8 @@ class Transitions:
     """
 
     alerts: tuple[Alert, ...] = ()
-    events: tuple[Event, ...] = ()
-    pages: tuple[Page, ...] = ()
+    events: tuple[AlertEvent, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def alert_id(monitor: str, key: str, opened_window: datetime) -> str:
@@ -223,11 +223,10 @@ def closes_after(alert: Alert, policy: Policy) -> int:
     return 1 if alert.kind == "run" else policy.close_after
 
 
-def _step(alert: Alert | None, seen: Observation, monitor: str, policy: Policy) -> Alert | None:
+def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Alert | None:
     """Return the alert after one more window; `alert` is the newest of its key so far."""
     start, end = seen.window.start, seen.window.end
-    effect = seen.effect
-    if effect == "bad":
+    if seen.state == "firing":
         severity: Severity = "critical" if seen.status == "critical" else "warning"
         if alert is None or not alert.live:
             name = alert_id(monitor, seen.key, start)
@@ -245,9 +244,9 @@ def _step(alert: Alert | None, seen: Observation, monitor: str, policy: Policy) 
             windows=alert.windows + 1,
             quiet=0,
         )
-    if alert is None or not alert.live or effect == "silent":
+    if alert is None or not alert.live or seen.state == "no_data":
         return alert
-    if effect in {"pending", "lingering"}:
+    if seen.state in {"pending", "lingering"}:
         return replace(alert, last_window=start, quiet=0)
     quiet = alert.quiet + 1
     if quiet < closes_after(alert, policy):
@@ -256,7 +255,7 @@ def _step(alert: Alert | None, seen: Observation, monitor: str, policy: Policy) 
 
 
 def fold(
-    seen: Iterable[Observation], known: Sequence[Alert], seed: Alert | None, monitor: str, policy: Policy
+    seen: Iterable[Signal], known: Sequence[Alert], seed: Alert | None, monitor: str, policy: Policy
 ) -> list[Alert]:
     """Return the alerts of one key, oldest first: its windows in order, and people's answers among them.
 
@@ -274,12 +273,12 @@ def fold(
     monitor, policy
     """
     ended = {a.resolved_window: a for a in known if a.resolved_by is not None and a.resolved_window is not None}
-    steps: list[tuple[datetime, int, Observation | Alert]] = [(o.window.start, 0, o) for o in seen]
+    steps: list[tuple[datetime, int, Signal | Alert]] = [(o.window.start, 0, o) for o in seen]
     steps += [(start, 1, by_hand) for start, by_hand in ended.items() if seed is None or start > seed.last_window]
     found: list[Alert] = [] if seed is None else [seed]
     for start, _, step in sorted(steps, key=lambda s: s[:2]):
         alert = found[-1] if found else None
-        if isinstance(step, Observation):
+        if isinstance(step, Signal):
             after = _step(alert, step, monitor, policy)
             if after is None or after is alert:
                 continue

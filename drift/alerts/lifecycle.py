@@ -9,8 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift.alerts.alerts import NEWS, Alert, Event, Page, Transition, Transitions, closes_after, fold
-from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Hush, Moment, flaps, is_news, kept, owed
+from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
+from drift.alerts.suppression import (
+    BACKFILL,
+    LATE,
+    SUPERSEDED,
+    UNHEARD,
+    Moment,
+    Suppression,
+    flaps,
+    is_news,
+    kept,
+    owed,
+)
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
 
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from drift.alerts.signals import Observation
+    from drift.alerts.signals import Signal
     from drift.windows import Window
 
 Changes = list[tuple[Transition, str]]
@@ -45,14 +56,14 @@ def history_start(alerts: Iterable[Alert], window: Window) -> datetime:
 
 def advance(
     alerts: Iterable[Alert],
-    observations: Iterable[Observation],
+    observations: Iterable[Signal],
     *,
     monitor: str,
     now: datetime,
     policy: Policy | None = None,
-    history: Iterable[Observation] = (),
+    history: Iterable[Signal] = (),
     page: bool = True,
-    hush: Hush | None = None,
+    suppression: Suppression | None = None,
 ) -> Transitions:
     """Bring the alerts of a monitor up to date with what one or more windows say.
 
@@ -76,7 +87,7 @@ def advance(
         such a window changes nothing that is already known. A window newer than all others needs none.
     page
         Whether to tell anyone: not so for a backfill. A window with newer ones known is never told of either.
-    hush
+    suppression
         What keeps people from being told now.
 
     Returns
@@ -86,23 +97,23 @@ def advance(
     Examples
     --------
     >>> from datetime import UTC, datetime
-    >>> from drift.alerts.signals import Observation
+    >>> from drift.alerts.signals import Signal
     >>> from drift.windows import Calendar
     >>> window = Calendar("1d").starting(datetime(2013, 2, 8))
-    >>> bad = Observation(window, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
+    >>> bad = Signal(window, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
     >>> done = advance([], [bad], monitor="flights", now=datetime(2013, 2, 9, tzinfo=UTC))
-    >>> done.alerts[0].state, done.events[0].transition, len(done.pages)
+    >>> done.alerts[0].state, done.events[0].transition, len(done.notices)
     ('open', 'opened', 1)
     >>> advance(done.alerts, [bad], monitor="flights", now=datetime(2013, 2, 9, 1, tzinfo=UTC)).events
     ()
     """
-    windows: dict[datetime, dict[str, Observation]] = {}
+    windows: dict[datetime, dict[str, Signal]] = {}
     for said in history:
         windows.setdefault(said.window.start, {})[said.key] = said
-    fresh: dict[datetime, dict[str, Observation]] = {}
+    fresh: dict[datetime, dict[str, Signal]] = {}
     for said in observations:
         fresh.setdefault(said.window.start, {})[said.key] = said
-    book = _Book(monitor, policy or Policy(), hush or Hush(), now, windows, {a.id: a for a in alerts})
+    book = _Book(monitor, policy or Policy(), suppression or Suppression(), now, windows, {a.id: a for a in alerts})
     for start in sorted(fresh):
         windows[start] = fresh[start]
         newest = max(start, *windows, *(a.last_window for a in book.alerts.values())) == start
@@ -117,7 +128,7 @@ def remind(
     now: datetime,
     every: timedelta,
     policy: Policy | None = None,
-    hush: Hush | None = None,
+    suppression: Suppression | None = None,
 ) -> Transitions:
     """Find what has to be told by the clock alone: what was kept back and no longer is, and what nobody acknowledged.
 
@@ -128,10 +139,10 @@ def remind(
     monitor, now
     every
         Length of its windows.
-    policy, hush
+    policy, suppression
     """
-    book = _Book(monitor, policy or Policy(), hush or Hush(), now, {}, {a.id: a for a in alerts})
-    book.tell_owed(Moment(now, now - every, every, book.policy, book.hush), None)
+    book = _Book(monitor, policy or Policy(), suppression or Suppression(), now, {}, {a.id: a for a in alerts})
+    book.notify_pending(Moment(now, now - every, every, book.policy, book.suppression), None)
     return book.transitions
 
 
@@ -141,27 +152,27 @@ class _Book:
 
     monitor: str
     policy: Policy
-    hush: Hush
+    suppression: Suppression
     now: datetime
-    windows: dict[datetime, dict[str, Observation]]
+    windows: dict[datetime, dict[str, Signal]]
     alerts: dict[str, Alert]
-    events: list[Event] = field(default_factory=list)
-    pages: list[Page] = field(default_factory=list)
+    events: list[AlertEvent] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     changed: dict[str, None] = field(default_factory=dict)
 
     @property
     def transitions(self) -> Transitions:
         """What came of it."""
-        return Transitions(tuple(self.alerts[i] for i in self.changed), tuple(self.events), tuple(self.pages))
+        return Transitions(tuple(self.alerts[i] for i in self.changed), tuple(self.events), tuple(self.notices))
 
-    def take(self, start: datetime, untold: str) -> None:
-        """Put one window in its place; `untold` says why nobody is told of it, if so."""
+    def take(self, start: datetime, suppressed_by: str) -> None:
+        """Put one window in its place; `suppressed_by` says why nobody is told of it, if so."""
         says = self.windows[start]
         window = next(iter(says.values())).window
-        moment = Moment(self.now, start, window.end - window.start, self.policy, self.hush)
+        moment = Moment(self.now, start, window.end - window.start, self.policy, self.suppression)
         first = min(self.windows)
         keys = {a.key for a in self.alerts.values() if a.live or a.last_window >= first} | {
-            o.key for o in says.values() if o.effect == "bad"
+            o.key for o in says.values() if o.state == "firing"
         }
         for key in sorted(keys):
             before, after = self._fold(key)
@@ -172,13 +183,13 @@ class _Book:
             ]
             self.alerts |= {new.id: new for _, new, _ in changed}
             for old, new, changes in changed:
-                self._write(new, changes, moment, untold, heir=_heir(old, after) if old else None)
-        if not untold:
-            self.tell_owed(moment, start)
+                self._write(new, changes, moment, suppressed_by, heir=_heir(old, after) if old else None)
+        if not suppressed_by:
+            self.notify_pending(moment, start)
 
     # -- what is so
 
-    def _of_key(self, key: str) -> list[Observation]:
+    def _of_key(self, key: str) -> list[Signal]:
         """What every window says of a key. A changed column that is no longer reported has changed back."""
         found = []
         for start in sorted(self.windows):
@@ -214,9 +225,9 @@ class _Book:
         for gone in (a for a in before if a.id not in there):
             ended = replace(gone, state="resolved", resolved_window=None, resolved_at=self.now)
             heir = _heir(gone, after)
-            if heir and gone.told != "none":
+            if heir and gone.notified != "none":
                 beliefs[heir] = gone
-                ended = replace(ended, told="none", untold="")
+                ended = replace(ended, notified="none", suppressed_by="")
             pairs.append((gone, ended))
         for alert in after:
             old, known = self.alerts.get(alert.id), beliefs.get(alert.id)
@@ -228,16 +239,16 @@ class _Book:
                 opened_at=old.opened_at if old else self.now,
                 last_seen_at=seen_at,
                 resolved_at=_resolved_at(old, alert, self.now),
-                told=old.told if old else "none",
-                told_at=old.told_at if old else None,
-                untold=old.untold if old else "",
+                notified=old.notified if old else "none",
+                notified_at=old.notified_at if old else None,
+                suppressed_by=old.suppressed_by if old else "",
             )
-            if known and SEVERITY_RANK[known.told] > SEVERITY_RANK[new.told]:
-                new = replace(new, told=known.told, told_at=known.told_at)
+            if known and SEVERITY_RANK[known.notified] > SEVERITY_RANK[new.notified]:
+                new = replace(new, notified=known.notified, notified_at=known.notified_at)
             pairs.append((old, new))
         return pairs
 
-    def _changes(self, old: Alert | None, new: Alert, window: Window, says: Observation | None) -> Changes:
+    def _changes(self, old: Alert | None, new: Alert, window: Window, says: Signal | None) -> Changes:
         """Name every transition between two states of an alert, each with its reason; none where nothing changed."""
         same = old is not None and not old.withdrawn
         if new == old:
@@ -249,7 +260,7 @@ class _Book:
 
     # -- who is told
 
-    def _write(self, alert: Alert, changes: Changes, moment: Moment, untold: str, *, heir: str | None) -> None:
+    def _write(self, alert: Alert, changes: Changes, moment: Moment, suppressed_by: str, *, heir: str | None) -> None:
         """Add lines to the diary; the last one that is news is told, unless something keeps it from that."""
         news = [i for i, (transition, _) in enumerate(changes) if transition in NEWS]
         others = self._others(alert)
@@ -260,17 +271,19 @@ class _Book:
                 alert = self._line(alert, moment.window, transition, reason, SUPERSEDED)
             elif not is_news(alert):
                 alert = self._line(alert, moment.window, transition, reason, _no_news(alert, heir))
-            elif why := untold or kept(alert, others, moment):
-                alert = replace(self._line(alert, moment.window, transition, reason, why), untold=why)
+            elif why := suppressed_by or kept(alert, others, moment):
+                alert = replace(self._line(alert, moment.window, transition, reason, why), suppressed_by=why)
             elif transition in {"opened", "reopened"} and (words := flaps(alert, others, moment)):
-                alert = self._line(alert, moment.window, transition, reason, "flapping: that is what is told")
+                alert = self._line(
+                    alert, moment.window, transition, reason, "flapping: people are notified of that instead"
+                )
                 alert = self._told(alert, moment.window, "flapping", f"{words}; {reason}")
             else:
                 alert = self._told(alert, moment.window, transition, reason)
         self.alerts[alert.id] = alert
         self.changed[alert.id] = None
 
-    def tell_owed(self, moment: Moment, window: datetime | None) -> None:
+    def notify_pending(self, moment: Moment, window: datetime | None) -> None:
         """Tell what was kept back and no longer is, and what is critical and nobody acknowledged."""
         for alert in sorted(self.alerts.values(), key=lambda a: (a.key, a.opened_window, a.id)):
             found = owed(alert, moment, live=window is not None)
@@ -283,23 +296,23 @@ class _Book:
 
     def _told(self, alert: Alert, window: datetime | None, transition: Transition, reason: str) -> Alert:
         """Add a line that people are told of, which is what they believe from then on."""
-        severity = alert.severity if alert.live else alert.told
+        severity = alert.severity if alert.live else alert.notified
         broken = alert.snoozed(self.now) and alert.live
-        believed = max(alert.told, alert.severity, key=SEVERITY_RANK.__getitem__) if alert.live else "none"
+        believed = max(alert.notified, alert.severity, key=SEVERITY_RANK.__getitem__) if alert.live else "none"
         alert = self._line(alert, window, transition, reason)
-        alert = replace(alert, told=believed, told_at=self.now, untold="")
+        alert = replace(alert, notified=believed, notified_at=self.now, suppressed_by="")
         told = self.events[-1]
         if broken:
             alert = self._line(alert, window, "unsnoozed", f"it became {alert.severity} since it was snoozed")
             alert = replace(alert, snoozed_until=None)
-        self.pages.append(Page(alert, told, severity))
+        self.notices.append(Notice(alert, told, severity))
         return alert
 
     def _line(
-        self, alert: Alert, window: datetime | None, transition: Transition, reason: str, untold: str = ""
+        self, alert: Alert, window: datetime | None, transition: Transition, reason: str, suppressed_by: str = ""
     ) -> Alert:
         seq = alert.events + 1
-        self.events.append(Event(alert.id, seq, self.now, window, transition, reason, untold=untold))
+        self.events.append(AlertEvent(alert.id, seq, self.now, window, transition, reason, suppressed_by=suppressed_by))
         return replace(alert, events=seq)
 
 
@@ -312,7 +325,7 @@ def _heir(gone: Alert, after: Iterable[Alert]) -> str | None:
 
 def _no_news(alert: Alert, heir: str | None) -> str:
     if alert.live:
-        return f"known: told as {alert.told} already"
+        return f"known: notified as {alert.notified} already"
     return f"handed over: it went over into alert {heir}" if alert.withdrawn and heir else UNHEARD
 
 
@@ -324,8 +337,8 @@ def _resolved_at(old: Alert | None, new: Alert, now: datetime) -> datetime | Non
     return old.resolved_at if old and old.resolved_window == new.resolved_window and not old.live else now
 
 
-def _name(old: Alert | None, new: Alert, says: Observation | None, policy: Policy) -> Changes:
-    bad = says is not None and says.effect == "bad" and says.window.start == new.last_window
+def _name(old: Alert | None, new: Alert, says: Signal | None, policy: Policy) -> Changes:
+    bad = says is not None and says.state == "firing" and says.window.start == new.last_window
     why = says.words if says is not None and bad else new.reason
     found: Changes = []
     if new.withdrawn:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from drift.alerts.alerts import Page, Transitions
+    from drift.alerts.alerts import Notice, Transitions
     from drift.config.alerts import Alerts, NotifyType, Route
     from drift.detection.reports import Report
 
@@ -137,12 +137,12 @@ def notifications(
     list of Notification
         None for a route with nothing to be told.
     """
-    told: dict[str, dict[tuple[str, int], Page]] = {}
+    told: dict[str, dict[tuple[str, int], Notice]] = {}
     holds: dict[str, list[datetime | None]] = {}
     types: dict[str, Route] = {}
     for route in settings.routes:
         until = route.held_until(now, zone)
-        for page in transitions.pages:
+        for page in transitions.notices:
             if settings.concerns(route, page.alert.feature, page.alert.kind, page.severity):
                 told.setdefault(route.to, {})[page.event.alert_id, page.event.seq] = page
                 urgent = page.alert.live and page.severity == "critical"
@@ -185,7 +185,7 @@ def message(
 
 def payload(  # noqa: PLR0913 - each names a part of the message
     report: Report,
-    pages: Sequence[Page],
+    pages: Sequence[Notice],
     *,
     route: Route,
     settings: Alerts,
@@ -254,7 +254,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     }  # fmt: skip
 
 
-def _entry(page: Page, settings: Alerts, links: Links) -> dict[str, Any]:
+def _entry(page: Notice, settings: Alerts, links: Links) -> dict[str, Any]:
     alert, event = page.alert, page.event
     return {
         "id": alert.id,

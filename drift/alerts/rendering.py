@@ -27,7 +27,7 @@ _NAMES = {
     "table": "the table",
     "run": "the run",
 }
-_AGAIN = {"told", "repeated", "flapping"}
+_AGAIN = {"notified", "repeated", "flapping"}
 
 
 def plain(text: object, *, limit: int = 300) -> str:
@@ -147,8 +147,8 @@ def _heading(alert: Mapping[str, Any]) -> str:
     word = "RESOLVED" if over else alert["severity"].upper()
     if alert["transition"] in {"resolved", "opened"}:
         return word
-    late = "told late" if over else "still open"
-    return f"{word} ({late if alert['transition'] == 'told' else alert['transition']})"
+    late = "notified late" if over else "still open"
+    return f"{word} ({late if alert['transition'] == 'notified' else alert['transition']})"
 
 
 def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:

@@ -30,11 +30,11 @@ SCHEMA_SEVERITY: dict[FindingKind, Severity] = {
 }
 """How bad a change of the schema is: a column that went takes its feature with it."""
 
-Effect = Literal["bad", "pending", "lingering", "quiet", "silent"]
+SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class Signal:
     """What one window says of one key.
 
     Parameters
@@ -76,17 +76,17 @@ class Observation:
     segment: str = ""
 
     @property
-    def effect(self) -> Effect:
+    def state(self) -> SignalState:
         """What it does to an alert.
 
-        ``bad`` opens one or keeps it open; ``pending`` (this window drifts, but not yet often enough) and ``lingering``
-        (it does not drift, and is not back to normal) keep it from closing; ``quiet`` brings its closing nearer;
-        ``silent`` (no answer: too few rows, nothing to compare, an error) does nothing at all.
+        ``firing`` opens one or keeps it open; ``pending`` (this window drifts, but not yet often enough) and
+        ``lingering`` (it does not drift, and is not back to normal) keep it from closing; ``quiet`` brings its
+        closing nearer; ``no_data`` (no answer: too few rows, nothing to compare, an error) does nothing at all.
         """
         if self.status in {"warning", "critical"}:
-            return "bad"
+            return "firing"
         if self.status != "ok":
-            return "silent"
+            return "no_data"
         if self.severity != "none":
             return "pending"
         return "lingering" if self.lingering else "quiet"
@@ -128,13 +128,13 @@ class Closing:
         return f"not below {self.below:g} times what opens an alert"
 
 
-def observations(
+def signals_of(
     report: Report,
     *,
     failures: Sequence[str] = (),
     adapted: Mapping[str, str] | None = None,
     closing: Closing | None = None,
-) -> list[Observation]:
+) -> list[Signal]:
     """Turn a report into what it says of each key.
 
     One observation a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one
@@ -156,7 +156,7 @@ def observations(
 
     Returns
     -------
-    list of Observation
+    list of Signal
     """
     window = report.window
     if window is None:
@@ -176,14 +176,14 @@ def observations(
     )
     whole = _drift(report, window, closing)
     found += whole
-    told = {one.feature for one in whole if one.effect == "bad"}
+    told = {one.feature for one in whole if one.state == "firing"}
     for segment in report.segments.values():
         mine = _drift(segment, window, closing)
         found += [_inhibited(one) if told & {None, one.feature} else one for one in mine]
     return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
 
 
-def _drift(report: Report, window: Window, closing: Closing | None) -> list[Observation]:
+def _drift(report: Report, window: Window, closing: Closing | None) -> list[Signal]:
     """Say what drifts, feature by feature or all of them in one."""
     at = f"@{report.segment}" if report.segment else ""
     scored = sum(v.score is not None for v in report.verdicts)
@@ -198,7 +198,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Obse
         table = _tell(window, f"table{at}", "table", None, *said)
         found.append(replace(table, segment=report.segment))
     found.extend(
-        Observation(
+        Signal(
             window,
             f"drift:{v.feature}{at}",
             "drift",
@@ -216,19 +216,19 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Obse
     return found
 
 
-def _inhibited(one: Observation) -> Observation:
-    """Return what a segment says of what is told of the whole window: nothing opens, nothing closes."""
-    if one.effect != "bad":
+def _inhibited(one: Signal) -> Signal:
+    """Return what a segment says of what the alert of the whole window inhibits: it opens and closes nothing."""
+    if one.state != "firing":
         return one
-    return replace(one, status="ok", reason=f"told of the whole window: {one.reason}")
+    return replace(one, status="ok", reason=f"inhibited by the alert of the whole window: {one.reason}")
 
 
-def _tell(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Observation:
+def _tell(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Signal:
     """Return an observation that persistence has no part in: what is bad is told at once."""
-    return Observation(window, key, kind, feature, severity, "ok" if severity == "none" else severity, reason)
+    return Signal(window, key, kind, feature, severity, "ok" if severity == "none" else severity, reason)
 
 
-def _rows(report: Report, window: Window) -> list[Observation]:
+def _rows(report: Report, window: Window) -> list[Signal]:
     """Say whether there are rows, and how many; a window without any says nothing of their number."""
     said = {finding.kind: finding.message for finding in report.findings}
     if "no_rows" in said:
@@ -254,7 +254,7 @@ def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:
             return "none", "not validated"
 
 
-def run_observation(window: Window, error: str | None) -> Observation:
+def run_signal(window: Window, error: str | None) -> Signal:
     """Return what a run says of itself: it failed with an error, or it ended as it should.
 
     Examples
@@ -262,7 +262,7 @@ def run_observation(window: Window, error: str | None) -> Observation:
     >>> from datetime import UTC, datetime
     >>> from drift.windows import Calendar
     >>> day = Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))
-    >>> run_observation(day, "warehouse: no route to host").words
+    >>> run_signal(day, "warehouse: no route to host").words
     'run failed: warehouse: no route to host'
     """
     if error is None:

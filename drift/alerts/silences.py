@@ -33,7 +33,7 @@ class Silence:
     created_at, created_by
     until
         When it ends by itself.
-    ended_at, ended_by, ended_why
+    ended_at, ended_by, ended_reason
         Who ended it before that.
     """
 
@@ -46,7 +46,7 @@ class Silence:
     until: datetime
     ended_at: datetime | None = None
     ended_by: str | None = None
-    ended_why: str | None = None
+    ended_reason: str | None = None
 
     def active(self, now: datetime) -> bool:
         """Whether it keeps anybody from being told now."""
@@ -59,7 +59,7 @@ class Silence:
         return self.monitor == alert.monitor and any(matches(each, [self.features]) for each in names)
 
 
-def mute(monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
+def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
     """Mute features of a monitor.
 
     Parameters
@@ -85,12 +85,12 @@ def mute(monitor: str, features: str, *, reason: str, until: datetime, by: str, 
     --------
     >>> from datetime import UTC, datetime
     >>> day = datetime(2013, 2, 8, tzinfo=UTC)
-    >>> one = mute("flights", "*_delay", reason="snow", until=day.replace(day=12), by="ada", now=day)
-    >>> one.active(day), one.active(one.until), unmute(one, by="bob", now=day.replace(day=9)).ended_by
+    >>> one = new_silence("flights", "*_delay", reason="snow", until=day.replace(day=12), by="ada", now=day)
+    >>> one.active(day), one.active(one.until), expire(one, by="bob", now=day.replace(day=9)).ended_by
     (True, False, 'bob')
     """
     if not features.strip() or not reason.strip():
-        raise DriftError(f"muting features of {monitor} takes their name or a pattern, and a reason")
+        raise DriftError(f"silenced_by features of {monitor} takes their name or a pattern, and a reason")
     check_until(until, now)
     who = by.strip() or "unknown"
     text = f"{monitor}\0{features}\0{who}\0{now.isoformat()}\0{until.isoformat()}\0{reason}"
@@ -98,7 +98,7 @@ def mute(monitor: str, features: str, *, reason: str, until: datetime, by: str, 
     return Silence(name, monitor, features, reason, now, who, until)
 
 
-def unmute(silence: Silence, *, by: str, now: datetime, comment: str = "") -> Silence:
+def expire(silence: Silence, *, by: str, now: datetime, comment: str = "") -> Silence:
     """End a silence before its time.
 
     Raises
@@ -109,10 +109,10 @@ def unmute(silence: Silence, *, by: str, now: datetime, comment: str = "") -> Si
     if silence.ended_at is not None or silence.until <= now:
         raise DriftError(f"silence {silence.id} ({silence.features} of {silence.monitor}) is over already")
     who = by.strip() or "unknown"
-    return replace(silence, ended_at=now, ended_by=who, ended_why=comment or f"ended by {who}")
+    return replace(silence, ended_at=now, ended_by=who, ended_reason=comment or f"ended by {who}")
 
 
-def muting(silences: Iterable[Silence], alert: Alert, now: datetime) -> str:
+def silenced_by(silences: Iterable[Silence], alert: Alert, now: datetime) -> str:
     """Say by whom, until when and why an alert is muted now; empty where it is not."""
     found = max(
         (each for each in silences if each.active(now) and each.covers(alert)),

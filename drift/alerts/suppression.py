@@ -1,9 +1,9 @@
-"""Telling: what people believe, what is so, and why the difference is told now, later or not at all.
+"""Suppression: whether people are notified of an alert now, later or not at all, and why.
 
-What people believe of an alert is the severity they were told last (`Alert.told`). It is *news* that it is worse than
-that, or over. News is told once. What keeps it from being told has a name, which stands in the diary; where that passes
-and the news still is news, it is told then (`owed`). So nothing is lost, and nothing that is known is told again, but
-for what is critical and nobody has acknowledged.
+What people believe of an alert is the severity they were last notified of (`Alert.notified`). It is *news* that the
+alert is worse than that, or over. People are notified of news once. Whatever suppresses a notification has a name,
+which stands in the timeline; where it has passed and the news still is news, people are notified then (`pending`).
+So nothing is lost, and nothing is repeated but critical alerts that nobody has acknowledged.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from drift.alerts.silences import Silence
     from drift.config.alert_policy import Policy
 
-BACKFILL = "backfill: nobody is told of one"
+BACKFILL = "backfill: it notifies nobody"
 LATE = "late: newer windows were known already"
 SUPERSEDED = "superseded: it ended in the same run"
-UNHEARD = "unheard: nobody was told of its beginning"
+UNHEARD = "unheard: nobody was notified that it opened"
 
 EARLY = 0.9
 """A run that comes a little early counts: this share of the repeat interval is enough."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hush:
+class Suppression:
     """What keeps people from being told of alerts at one moment, whatever the alert.
 
     Parameters
@@ -59,21 +59,21 @@ class Moment:
         Start of the newest window.
     every
         Length of a window.
-    policy, hush
+    policy, suppression
     """
 
     now: datetime
     window: datetime
     every: timedelta
     policy: Policy
-    hush: Hush
+    suppression: Suppression
 
 
 def is_news(alert: Alert) -> bool:
     """Whether what is so differs from what people believe: it is worse, or it is over."""
     if alert.live:
-        return SEVERITY_RANK[alert.severity] > SEVERITY_RANK[alert.told]
-    return alert.told != "none"
+        return SEVERITY_RANK[alert.severity] > SEVERITY_RANK[alert.notified]
+    return alert.notified != "none"
 
 
 def kept(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
@@ -91,10 +91,10 @@ def kept(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
     str
         A name, a colon and the particulars: ``muted``, ``maintenance``, ``snoozed``, ``flapping``, ``cooldown``.
     """
-    if muted := silences.muting(moment.hush.silences, alert, moment.now):
-        return f"muted: {muted}"
-    if moment.hush.maintenance:
-        return f"maintenance: {moment.hush.maintenance}"
+    if by := silences.silenced_by(moment.suppression.silences, alert, moment.now):
+        return f"silenced: {by}"
+    if moment.suppression.maintenance:
+        return f"maintenance: {moment.suppression.maintenance}"
     # What is worse than when it was snoozed breaks the snooze; whatever else there is to tell of it waits.
     if alert.snoozed(moment.now) and not (alert.live and is_news(alert)):
         return snooze(alert)
@@ -113,7 +113,7 @@ def flaps(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
     times, policy = _openings(moment.window, [alert, *others], moment), moment.policy
     if not policy.within or times <= policy.openings:
         return ""
-    return f"opened {times} times in {policy.within} windows: until that is over, only what is worse is told"
+    return f"opened {times} times in {policy.within} windows: only what is worse is notified of until that is over"
 
 
 def _openings(at: datetime, alerts: Iterable[Alert], moment: Moment) -> int:
@@ -132,7 +132,7 @@ def _flapping(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
     if not before or _worse(alert, before):
         return ""
     last = before[-1]
-    known = last.told_at is not None or last.untold.startswith("flapping")
+    known = last.notified_at is not None or last.suppressed_by.startswith("flapping")
     if known and _openings(last.opened_window, before, moment) > moment.policy.openings:
         return f"flapping: {words}"
     return ""
@@ -147,7 +147,7 @@ def _cooling(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
     over = last.resolved_window or moment.window
     if moment.window - over > (moment.policy.cooldown + 0.5) * moment.every:
         return ""
-    if last.told_at is None or SEVERITY_RANK[alert.severity] > SEVERITY_RANK[last.worst]:
+    if last.notified_at is None or SEVERITY_RANK[alert.severity] > SEVERITY_RANK[last.worst]:
         return ""
     return f"cooldown: the last alert of this ended {over:%Y-%m-%d}, at most {moment.policy.cooldown} windows before"
 
@@ -167,28 +167,29 @@ def owed(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, str] 
     alert, moment
     live
         Whether `moment` is that of a run of the newest window, and not merely of the clock: only such a window, by
-        asking for the alert itself, brings up what a backfill or a late window left untold.
+        asking for the alert itself, brings up what a backfill or a late window left without a notification.
     """
     if alert.live and alert.quiet:
         return None
     still = f"still {alert.severity}: {alert.reason}" if alert.live else _ended(alert)
     if is_news(alert):
         asked_again = live and (alert.last_window == moment.window or not alert.live)
-        wait = alert.untold in {BACKFILL, LATE} and not asked_again
-        return None if wait else ("told", f"not told before{alert.untold and f' ({alert.untold})'}; {still}")
+        wait = alert.suppressed_by in {BACKFILL, LATE} and not asked_again
+        why = alert.suppressed_by and f" ({alert.suppressed_by})"
+        return None if wait else ("notified", f"not notified before{why}; {still}")
     if not alert.live or alert.snoozed(moment.now):
         return None
-    told_at = alert.told_at or datetime.min.replace(tzinfo=UTC)
-    if alert.snoozed_until and told_at < alert.snoozed_until:
-        return "told", f"the snooze by {alert.snoozed_by} is over; {still}"
-    if alert.state == "open" and alert.severity == "critical" and alert.told_at and _due(told_at, moment):
-        return "repeated", f"nobody has acknowledged it since {told_at:%Y-%m-%d %H:%M} UTC; {still}"
+    notified_at = alert.notified_at or datetime.min.replace(tzinfo=UTC)
+    if alert.snoozed_until and notified_at < alert.snoozed_until:
+        return "notified", f"the snooze by {alert.snoozed_by} is over; {still}"
+    if alert.state == "open" and alert.severity == "critical" and alert.notified_at and _due(notified_at, moment):
+        return "repeated", f"nobody has acknowledged it since {notified_at:%Y-%m-%d %H:%M} UTC; {still}"
     return None
 
 
-def _due(told_at: datetime, moment: Moment) -> bool:
+def _due(notified_at: datetime, moment: Moment) -> bool:
     repeat = moment.policy.repeat
-    return repeat is not None and moment.now - told_at >= EARLY * repeat
+    return repeat is not None and moment.now - notified_at >= EARLY * repeat
 
 
 def _ended(alert: Alert) -> str:

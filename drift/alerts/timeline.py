@@ -1,6 +1,6 @@
 """A diary: what a monitor's alerts did over a time, in words, as an operator would have written it down.
 
-Written from the stored lines of the alerts' own diaries (`drift.alerts.alerts.Event`) alone, a day at a time, in
+Written from the stored lines of the alerts' own diaries (`drift.alerts.alerts.AlertEvent`) alone, a day at a time, in
 Markdown.
 """
 
@@ -10,13 +10,13 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from drift.alerts.alerts import PAGED, SYSTEM
+from drift.alerts.alerts import NOTIFIED, SYSTEM
 from drift.alerts.rendering import named, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from drift.alerts.alerts import Alert, Event
+    from drift.alerts.alerts import Alert, AlertEvent
     from drift.windows import Calendar
 
 _HUSHED = ("known:", "superseded:", "unheard:", "handed over:")
@@ -26,7 +26,7 @@ _ENDS = {"resolved", "withdrawn"}
 _SPECIAL = re.compile(r"([\\`*\[|]|<(?! ))")
 
 
-def diary(alerts: Iterable[Alert], events: Iterable[Event], calendar: Calendar) -> str:
+def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Calendar) -> str:
     """Write what happened, a paragraph for each time that somebody was told, kept in the dark, or answered.
 
     Parameters
@@ -48,13 +48,13 @@ def diary(alerts: Iterable[Alert], events: Iterable[Event], calendar: Calendar) 
     --------
     >>> from datetime import UTC, datetime
     >>> from drift.alerts.lifecycle import advance
-    >>> from drift.alerts.signals import Observation
+    >>> from drift.alerts.signals import Signal
     >>> from drift.windows import Calendar
     >>> calendar = Calendar("1d", "America/New_York")
     >>> day = calendar.starting(datetime(2013, 2, 8))
-    >>> bad = Observation(day, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
+    >>> bad = Signal(day, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
     >>> done = advance([], [bad], monitor="flights", now=datetime(2013, 2, 9, 11, tzinfo=UTC))
-    >>> print(diary(done.alerts, done.events, calendar).splitlines()[-1])
+    >>> print(timeline(done.alerts, done.events, calendar).splitlines()[-1])
     - opened **dep_delay**: KL 1.28 nats.
     """
     known = {alert.id: alert for alert in alerts}
@@ -69,17 +69,17 @@ def diary(alerts: Iterable[Alert], events: Iterable[Event], calendar: Calendar) 
     return "\n\n".join(parts)
 
 
-def _is_told(event: Event) -> bool:
+def _is_told(event: AlertEvent) -> bool:
     if event.actor != SYSTEM:
         return True
-    return event.transition in PAGED and not event.untold.startswith(_HUSHED)
+    return event.transition in NOTIFIED and not event.suppressed_by.startswith(_HUSHED)
 
 
-def _is_message(event: Event) -> bool:
-    return event.actor == SYSTEM and event.transition in PAGED and not event.untold
+def _is_message(event: AlertEvent) -> bool:
+    return event.actor == SYSTEM and event.transition in NOTIFIED and not event.suppressed_by
 
 
-def _counted(moments: list[list[Event]]) -> str:
+def _counted(moments: list[list[AlertEvent]]) -> str:
     told = [{e.transition for e in events if _is_message(e)} for events in moments]
     ends = sum(kinds != set() and kinds <= _ENDS for kinds in told)
     again = sum(kinds != set() and kinds <= {*_ENDS, "repeated"} for kinds in told) - ends
@@ -88,7 +88,7 @@ def _counted(moments: list[list[Event]]) -> str:
     return f"{paged} page{'s' * (paged != 1)}{reminders}, {ends} message{'s' * (ends != 1)} of ends alone"
 
 
-def _moment(events: list[Event], known: Mapping[str, Alert], calendar: Calendar) -> str:
+def _moment(events: list[AlertEvent], known: Mapping[str, Alert], calendar: Calendar) -> str:
     when = f"{events[0].at.astimezone(calendar.zone):%a %m-%d %H:%M}"
     starts = {event.window_start for event in events if event.window_start is not None}
     windows = ", ".join(calendar.label(calendar.containing(start)) for start in sorted(starts))
@@ -96,13 +96,14 @@ def _moment(events: list[Event], known: Mapping[str, Alert], calendar: Calendar)
     return "\n".join([f"**{when}**{f', of {windows}' if windows else ''}", "", *lines])
 
 
-def _line(event: Event, alert: Alert, calendar: Calendar) -> str:
+def _line(event: AlertEvent, alert: Alert, calendar: Calendar) -> str:
     name = f"**{_safe(named(alert.kind, alert.key, alert.feature, alert.segment))}**"
     since = calendar.label(calendar.containing(alert.opened_window))
-    name += f" (since {since})" if event.transition in {"resolved", "repeated", "told"} else ""
+    name += f" (since {since})" if event.transition in {"resolved", "repeated", "notified"} else ""
     who = f" by {_safe(event.actor)}" if event.actor != SYSTEM else ""
-    untold = f" *Not told: {_safe(event.untold)}.*" if event.untold and event.actor == SYSTEM else ""
-    return f"{event.transition} {name}{who}: {_safe(event.reason)}.{untold}"
+    why = event.suppressed_by if event.actor == SYSTEM else ""
+    quietly = f" *Not notified: {_safe(why)}.*" if why else ""
+    return f"{event.transition} {name}{who}: {_safe(event.reason)}.{quietly}"
 
 
 def _safe(text: object) -> str:

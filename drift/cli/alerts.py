@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from drift.alerts.actions import Answer
-    from drift.alerts.alerts import Alert, Event
+    from drift.alerts.actions import Action
+    from drift.alerts.alerts import Alert, AlertEvent
     from drift.config.monitor import Monitor
     from drift.store.store import Store
 
@@ -91,15 +91,15 @@ def _list(database: str, monitor: str | None, *, everything: bool, as_json: bool
 @alerts_app.command("show")
 def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATABASE) -> None:
     """Show the diary of one alert."""
-    from drift.cli.tables import alert_diary
+    from drift.cli.tables import alert_timeline
 
     store = open_store(database)
     found = _one_alert(store, alert)
-    events: list[Event] = store.alert_events(found.id)
+    events: list[AlertEvent] = store.alert_events(found.id)
     if as_json:
         print_json(asdict(found) | {"events": [asdict(event) for event in events]})
     else:
-        alert_diary(found, events)
+        alert_timeline(found, events)
 
 
 @alerts_app.command("diary")
@@ -111,7 +111,7 @@ def alerts_diary(
     database: Database = DATABASE,
 ) -> None:
     """Write what people were told of a monitor, when and why, as a diary in Markdown."""
-    from drift.alerts.timeline import diary
+    from drift.alerts.timeline import timeline
     from drift.windows import Calendar
 
     store = open_store(database)
@@ -119,7 +119,7 @@ def alerts_diary(
     if monitor not in windows:
         raise DriftError(f"no monitor {monitor!r} has run; those that have: {', '.join(sorted(windows)) or 'none'}")
     calendar = Calendar(windows[monitor].get("every", "1d"), windows[monitor].get("timezone") or "UTC")
-    found = store.diaries(
+    found = store.timelines(
         monitor,
         calendar.starting(moment(start)).start if start else None,
         calendar.starting(moment(end)).end if end else None,
@@ -128,7 +128,7 @@ def alerts_diary(
     if as_json:
         print_json([asdict(alert) | {"events": [asdict(event) for event in lines]} for alert, lines in found])
     else:
-        print(diary([alert for alert, _ in found], events, calendar) or "nobody was told anything")
+        print(timeline([alert for alert, _ in found], events, calendar) or "nobody was told anything")
 
 
 def _one_alert(store: Store, prefix: str) -> Alert:
@@ -181,18 +181,19 @@ def alerts_resolve(alert: AlertId, by: By, comment: Comment = "", database: Data
 def _answer(
     database: str,
     prefix: str,
-    action: Answer,
+    action: Action,
     by: str,
     comment: str,
     until: str | None = None,
     span: str | None = None,
 ) -> None:
-    from drift.pipeline import notify
 
     store = open_store(database)
     found = _one_alert(store, prefix)
     end = _end(store, found.monitor, until, span) if action == "snooze" else None
-    changed = notify.answer(store, found, action, by=by, comment=comment, now=now(), until=end)
+    from drift.pipeline import actions
+
+    changed = actions.act(store, found, action, by=by, comment=comment, now=now(), until=end)
     snoozed = f", snoozed until {end:%Y-%m-%d %H:%M %Z}" if end else ""
     print(f"{changed.key} ({changed.monitor}): {changed.state}{snoozed}")
 
@@ -232,13 +233,13 @@ def alerts_mute(
     database: Database = DATABASE,
 ) -> None:
     """Be told nothing of some features of a monitor for a time; their alerts go on opening and closing."""
-    from drift.pipeline import notify
-
     store = open_store(database)
     if monitor not in (known := _timezones(store)):
         raise DriftError(f"no monitor {monitor!r} has run; those that have: {', '.join(sorted(known)) or 'none'}")
     end = _end(store, monitor, until, span)
-    silence = notify.mute(store, monitor, features, reason=reason, until=end, by=by, now=now())
+    from drift.pipeline import actions
+
+    silence = actions.silence_features(store, monitor, features, reason=reason, until=end, by=by, now=now())
     print(f"{silence.id}: {features} of {monitor} muted until {end:%Y-%m-%d %H:%M %Z}")
 
 
@@ -250,11 +251,11 @@ def alerts_unmute(
     database: Database = DATABASE,
 ) -> None:
     """End a silence before its time; what is still open is told."""
-    from drift.pipeline import notify
-
     store = open_store(database)
     found = _whole(silence, [each.id for each in store.silences()], "silence", "drift alerts muted --all")
-    ended = notify.unmute(store, found, by=by, now=now(), comment=comment)
+    from drift.pipeline import actions
+
+    ended = actions.expire_silence(store, found, by=by, now=now(), comment=comment)
     print(f"{ended.features} of {ended.monitor}: no longer muted")
 
 
@@ -264,10 +265,11 @@ def alerts_muted(
 ) -> None:
     """List what is muted: by whom, until when and why."""
     from drift.cli.tables import silences_table
-    from drift.pipeline import notify
 
     at = now()
-    found = notify.muted(open_store(database), monitor, now=at, everything=everything)
+    from drift.pipeline import actions
+
+    found = actions.silences(open_store(database), monitor, now=at, everything=everything)
     if as_json:
         print_json([asdict(silence) for silence in found])
     elif not found:
@@ -288,7 +290,6 @@ def alerts_test(
 ) -> None:
     """Send a message over a route that says nothing but that it arrived."""
     from drift.cli.options import find_monitor
-    from drift.pipeline import notify
 
     if monitor is not None:
         chosen = find_monitor(monitor, folder)
@@ -299,8 +300,10 @@ def alerts_test(
             routes = ", ".join(sorted({one.to for each in known for one in each.alerts.routes})) or "none"
             raise DriftError(f"no monitor in {folder} has a route {to!r}; there are: {routes}")
         chosen = with_it[0]
+    from drift.pipeline import actions
+
     try:
-        notify.try_route(chosen, to, route, by=by, now=now())
+        actions.try_route(chosen, to, route, by=by, now=now())
     except DriftError:
         raise
     except Exception as error:  # noqa: BLE001 - nor may a traceback
@@ -326,14 +329,14 @@ def _monitors(folder: Path) -> tuple[list[Monitor], list[str]]:
 @alerts_app.command("deliver")
 def alerts_deliver(as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE) -> None:
     """Send what is owed: what failed and is due again, and what is no longer kept back, such as by a snooze."""
-    from drift.pipeline import notify
-
     store = open_store(database)
     if folder.is_dir():
         remind_all(store, folder)
     else:
         print_error(f"{folder} is no folder of monitors (--monitors): only what the outbox holds already is sent")
-    done = notify.deliver(store, route, now=now())
+    from drift.alerts import delivery
+
+    done = delivery.deliver(store, now(), route)
     print_json(asdict(done)) if as_json else print(done)
 
 

@@ -122,10 +122,11 @@ def run(
 
 def _deliver(context: Context) -> None:
     """Send what is owed: of this monitor also what is no longer kept back."""
+    from drift.alerts import delivery
     from drift.pipeline import notify
 
     notify.remind(context, now=now())
-    notify.deliver(context.store, route, now=now())
+    delivery.deliver(context.store, now(), route)
 
 
 def backfill(

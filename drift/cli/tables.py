@@ -243,14 +243,14 @@ def alerts_table(alerts: Sequence[Any], now: datetime) -> None:
     console().print(table)
 
 
-def alert_diary(alert: Any, events: Sequence[Any]) -> None:
+def alert_timeline(alert: Any, events: Sequence[Any]) -> None:
     """Print one alert and everything that happened to it."""
     out = console()
     out.print(Text.assemble(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity)))
     for event in events:
         when = f"{event.window_start:%Y-%m-%d %H:%MZ}" if event.window_start else f"{event.at:%Y-%m-%d %H:%MZ}"
-        untold = f" · not told: {event.untold}" if event.untold else ""
-        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor}){untold}"))
+        suppressed_by = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""
+        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor}){suppressed_by}"))
 
 
 def silences_table(silences: Sequence[Any], now: datetime) -> None:
@@ -260,7 +260,7 @@ def silences_table(silences: Sequence[Any], now: datetime) -> None:
         table.add_column(name, overflow="fold")
     for one in silences:
         over = "" if one.active(now) else "by itself"
-        ended = f"{one.ended_at:%Y-%m-%d %H:%MZ} by {one.ended_by}: {one.ended_why}" if one.ended_at else over
+        ended = f"{one.ended_at:%Y-%m-%d %H:%MZ} by {one.ended_by}: {one.ended_reason}" if one.ended_at else over
         table.add_row(
             one.id,
             escape(one.monitor),

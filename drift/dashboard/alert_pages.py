@@ -11,7 +11,7 @@ from drift.dashboard import alert_queries
 from drift.dashboard.formatting import Place, place_of
 from drift.dashboard.parameters import Maybe, Name, Opened, Page, State, states_of
 from drift.dashboard.rendering import render
-from drift.pipeline import notify
+from drift.pipeline import actions
 from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)
@@ -36,7 +36,7 @@ def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State 
     found, total = alert_queries.page(
         store, monitor=monitor or None, states=states, limit=A_PAGE, offset=(page - 1) * A_PAGE
     )
-    silences = notify.muted(store, monitor or None, now=now)
+    silences = actions.silences(store, monitor or None, now=now)
     return render(
         request,
         "alerts.html",
@@ -60,7 +60,7 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
     if found is None:
         raise HTTPException(404, "there is no such alert; it may have been pruned")
     place, now = places_of(store).get(found.monitor, place_of({})), datetime.now(UTC)
-    muting = [s for s in notify.muted(store, found.monitor, now=now) if s.covers(found)]
+    muting = [s for s in actions.silences(store, found.monitor, now=now) if s.covers(found)]
     return render(
         request,
         "alert.html",

@@ -13,17 +13,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
-from drift.alerts.actions import Answer
+from drift.alerts.actions import Action
 from drift.dashboard import access, alert_queries
 from drift.dashboard.alert_pages import places_of
 from drift.dashboard.formatting import Place, link, place_of
 from drift.dashboard.parameters import Opened
 from drift.errors import DriftError, StoreConflict, StoreError
-from drift.pipeline import notify
+from drift.pipeline import actions
 
 router = APIRouter(include_in_schema=False)
 
-ANSWERS: tuple[Answer, ...] = ("acknowledge", "snooze", "unsnooze", "resolve")
+ANSWERS: tuple[Action, ...] = ("acknowledge", "snooze", "unsnooze", "resolve")
 _SPAN = re.compile(r"([0-9]{1,3})([hd])")
 _LONGEST = 1000
 
@@ -45,7 +45,7 @@ def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
     if fields.get("events") not in {None, str(found.events)}:
         raise HTTPException(409, "somebody else answered this alert meanwhile: look at it again")
     by, comment = _who(reader, fields), _text(fields, "comment")
-    _done(lambda: notify.answer(store, found, action, by=by, now=now, comment=comment, until=until))
+    _done(lambda: actions.act(store, found, action, by=by, now=now, comment=comment, until=until))
     return _back(link("alert", id=found.id))
 
 
@@ -55,7 +55,7 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
     now, by = datetime.now(UTC), _who(reader, fields)
     if fields.get("action") == "unmute":
         comment = _text(fields, "comment")
-        _done(lambda: notify.unmute(store, fields.get("id", ""), by=by, now=now, comment=comment))
+        _done(lambda: actions.expire_silence(store, fields.get("id", ""), by=by, now=now, comment=comment))
         return _back(_next(fields))
     places = places_of(store)
     monitor = fields.get("monitor", "")
@@ -63,7 +63,7 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
         raise HTTPException(404, "there is no such monitor")
     until = _until(fields, places[monitor], now)
     features, reason = _text(fields, "features"), _text(fields, "reason")
-    _done(lambda: notify.mute(store, monitor, features, reason=reason, until=until, by=by, now=now))
+    _done(lambda: actions.silence_features(store, monitor, features, reason=reason, until=until, by=by, now=now))
     return _back(_next(fields))
 
 

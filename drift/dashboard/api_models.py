@@ -138,9 +138,9 @@ class AlertOut(BaseModel):
     resolved_at: datetime | None
     resolved_window: datetime | None
     resolved_by: str | None
-    told: str = Field(description="The severity that people were told last.")
-    told_at: datetime | None
-    untold: str = Field(description="Why people were not told of what is so; empty where they were.")
+    notified: str = Field(description="The severity that people were last notified of.")
+    notified_at: datetime | None
+    suppressed_by: str = Field(description="Why people were not notified of the present state; empty where they were.")
 
 
 class Alerts(BaseModel):
@@ -159,7 +159,7 @@ class EventOut(BaseModel):
     transition: str
     reason: str
     actor: str
-    untold: str
+    suppressed_by: str
 
 
 class AlertWithDiary(AlertOut):

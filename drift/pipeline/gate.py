@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from drift.alerts.signals import Observation, observations
+from drift.alerts.signals import Signal, signals_of
 from drift.config.reference import WindowSpec
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
@@ -154,7 +154,7 @@ def _missing(
 
 def _judge(report: Report, severity: AtLeast) -> tuple[str, tuple[str, ...]]:
     """Say what was found, and name what of it is at or above the severity."""
-    bad = sorted((o for o in observations(report) if o.effect == "bad"), key=lambda o: -SEVERITY_RANK[o.severity])
+    bad = sorted((o for o in signals_of(report) if o.state == "firing"), key=lambda o: -SEVERITY_RANK[o.severity])
     found = [one for one in bad if SEVERITY_RANK[one.severity] >= SEVERITY_RANK[severity]]
     if found:
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
@@ -169,7 +169,7 @@ def _at_least(severity: AtLeast) -> str:
     return "critical" if severity == "critical" else "warning or critical"
 
 
-def _name(one: Observation) -> str:
+def _name(one: Signal) -> str:
     key = one.key.removesuffix(f"@{one.segment}")
     name = one.feature or {"volume": "number of rows", "gate": "expectations"}.get(key, key)
     return f"{name} in {one.segment}" if one.segment else name

@@ -10,22 +10,21 @@ import os
 from typing import TYPE_CHECKING
 
 from drift import logs
-from drift.alerts import actions, channels, delivery, lifecycle, messages, silences, suppression
-from drift.alerts.alerts import SYSTEM, Transitions
-from drift.alerts.signals import Closing, Observation, observations, run_observation
+from drift.alerts import lifecycle, messages
+from drift.alerts.alerts import Transitions
+from drift.alerts.signals import Closing, Signal, run_signal, signals_of
+from drift.alerts.suppression import Suppression
 from drift.detection.reports import Report
-from drift.errors import DriftError, StoreConflict, StoreError
+from drift.errors import StoreConflict, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from drift.alerts.alerts import Alert
-    from drift.alerts.silences import Silence
     from drift.config.monitor import Monitor
     from drift.detection.scores import Verdict
     from drift.pipeline.context import Context
-    from drift.store.store import Store
     from drift.windows import Window
 
 
@@ -58,8 +57,8 @@ def notify_window(
     window = _window_of(report)
     failures = _failures(context, window)
 
-    def says(known: Iterable[Alert]) -> list[Observation]:
-        return [*_says(context, report, known, failures), run_observation(window, None)]
+    def says(known: Iterable[Alert]) -> list[Signal]:
+        return [*_says(context, report, known, failures), run_signal(window, None)]
 
     return _retried(
         context, lambda: _advance(context, report, says, now=now, page=page, run_url=run_url, failures=failures)
@@ -85,9 +84,9 @@ def run_failed(
     report = Report(context.name, window, "none: the run failed", [], 0, 0, label=context.label(window))
     failures = _failures(context, window)
 
-    def says(known: Iterable[Alert]) -> list[Observation]:
+    def says(known: Iterable[Alert]) -> list[Signal]:
         before = [seen for each in stored for seen in _says(context, each, known, failures)]
-        return [*before, run_observation(window, error)]
+        return [*before, run_signal(window, error)]
 
     return _retried(context, lambda: _advance(context, report, says, now=now, page=page, run_url=run_url))
 
@@ -105,24 +104,22 @@ def closing_of(monitor: Monitor) -> Closing:
     return Closing(monitor.alerts.policy.close_below, monitor.detection.fdr, monitor.detection.z)
 
 
-def pending(context: Context) -> list[Observation]:
+def pending(context: Context) -> list[Signal]:
     """Return what drifts in the newest window and has not lasted long enough to be an alert."""
     newest = context.store.reports(context.name, 1)
     live = {alert.key for alert in context.store.alerts(context.name, ["open", "acknowledged"])}
     since = newest[0]["window_start"] if newest else None
     reports = context.store.load_reports(context.name, since=since) if since else []
-    return [
-        seen for each in reports for seen in observations(each) if seen.effect == "pending" and seen.key not in live
-    ]
+    return [seen for each in reports for seen in signals_of(each) if seen.state == "pending" and seen.key not in live]
 
 
 def _failures(context: Context, window: Window) -> list[str]:
     return [row["message"] for row in context.store.validations(context.name, window) if not row["success"]]
 
 
-def _says(context: Context, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Observation]:
+def _says(context: Context, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Signal]:
     adapted = _adapted(context, report, known)
-    return observations(report, failures=failures, adapted=adapted, closing=closing_of(context.monitor))
+    return signals_of(report, failures=failures, adapted=adapted, closing=closing_of(context.monitor))
 
 
 def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transitions:
@@ -138,7 +135,7 @@ def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transition
 def _advance(
     context: Context,
     report: Report,
-    says: Callable[[Iterable[Alert]], list[Observation]],
+    says: Callable[[Iterable[Alert]], list[Signal]],
     *,
     now: datetime,
     page: bool,
@@ -148,7 +145,7 @@ def _advance(
     window = _window_of(report)
     known = context.store.alerts_in_play(context.name, window.start)
     said = says(known)
-    opening = {seen.key for seen in said if seen.effect == "bad"} - {alert.key for alert in known}
+    opening = {seen.key for seen in said if seen.state == "firing"} - {alert.key for alert in known}
     if not known and not opening:
         return Transitions()
     if opening:
@@ -162,8 +159,8 @@ def _advance(
     reached = max([window.start, *(alert.last_window for alert in known), *(each.start for each, _ in runs)])
     others = [each for each in reports if each.window and each.window.start <= reached]
     closing = closing_of(context.monitor)
-    history = [seen for each in others if each.window != window for seen in observations(each, closing=closing)]
-    history += [run_observation(each, error) for each, error in runs if each != window]
+    history = [seen for each in others if each.window != window for seen in signals_of(each, closing=closing)]
+    history += [run_signal(each, error) for each, error in runs if each != window]
     transitions = lifecycle.advance(
         known,
         said,
@@ -172,7 +169,7 @@ def _advance(
         policy=context.monitor.alerts.policy,
         history=history,
         page=page,
-        hush=_hush(context, now),
+        suppression=_suppression(context, now),
     )
     _write(context, report, transitions, now=now, run_url=run_url, failures=failures)
     return transitions
@@ -186,7 +183,7 @@ def _remind(context: Context, *, now: datetime) -> Transitions:
         now=now,
         every=calendar.span.nominal,
         policy=context.monitor.alerts.policy,
-        hush=_hush(context, now),
+        suppression=_suppression(context, now),
     )
     if transitions.alerts:
         newest = context.store.reports(context.name, 1)
@@ -198,10 +195,10 @@ def _remind(context: Context, *, now: datetime) -> Transitions:
     return transitions
 
 
-def _hush(context: Context, now: datetime) -> suppression.Hush:
+def _suppression(context: Context, now: datetime) -> Suppression:
     zone = context.monitor.window.calendar.zone
     maintenance = context.monitor.alerts.maintenance_at(now, zone)
-    return suppression.Hush(maintenance, [each for each in context.store.silences(context.name) if each.active(now)])
+    return Suppression(maintenance, [each for each in context.store.silences(context.name) if each.active(now)])
 
 
 def _write(
@@ -263,98 +260,3 @@ def _window_of(report: Report) -> Window:
     if report.window is None:
         raise StoreError(f"{report.monitor}: a report without a window raises no alerts")
     return report.window
-
-
-# -- what people do ---------------------------------------------------------------------------------------------------
-
-
-def answer(
-    store: Store,
-    alert: Alert,
-    action: actions.Answer,
-    *,
-    by: str,
-    now: datetime,
-    comment: str = "",
-    until: datetime | None = None,
-) -> Alert:
-    """Acknowledge, snooze, unsnooze or resolve an alert by hand, and write who did it and why.
-
-    Parameters
-    ----------
-    store, alert
-    action, by, now, comment, until
-        As for `drift.alerts.actions.answer`.
-
-    Raises
-    ------
-    DriftError
-        If there is nothing of the kind to do.
-    StoreConflict
-        If somebody else changed the alert since it was read: read it again.
-    """
-    changed, event = actions.answer(alert, action, by=by, now=now, comment=comment, until=until)
-    store.save_alerts([changed], [event])
-    return changed
-
-
-def mute(store: Store, monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
-    """Mute features of a monitor: their alerts change their state, and nobody is told before the silence ends."""
-    silence = silences.mute(monitor, features, reason=reason, until=until, by=by, now=now)
-    store.save_silence(silence)
-    return silence
-
-
-def unmute(store: Store, silence_id: str, *, by: str, now: datetime, comment: str = "") -> Silence:
-    """End a silence before its time; what is still open then is told.
-
-    Raises
-    ------
-    DriftError
-        If there is no such silence, or it is over.
-    """
-    known = [each for each in store.silences() if each.id == silence_id]
-    if not known:
-        raise DriftError(f"there is no silence {silence_id!r}: drift alerts muted lists them")
-    ended = silences.unmute(known[0], by=by, now=now, comment=comment)
-    store.save_silence(ended)
-    return ended
-
-
-def muted(store: Store, monitor: str | None = None, *, now: datetime, everything: bool = False) -> list[Silence]:
-    """Return the silences in force, the newest first; with `everything` those that are over too."""
-    return [each for each in store.silences(monitor) if everything or each.active(now)]
-
-
-def try_route(
-    monitor: Monitor, to: str, resolve: Callable[[str], str], *, by: str, now: datetime, timeout: float = 10.0
-) -> None:
-    """Send a message that says nothing but that it arrived.
-
-    Parameters
-    ----------
-    monitor
-    to
-        A route, as the monitor names it.
-    resolve
-        Gives its URL.
-    by
-        Who tries.
-    now, timeout
-
-    Raises
-    ------
-    NotifyError
-        If the route is not known, or the channel did not take the message.
-    """
-    settings = next((route for route in monitor.alerts.routes if route.to == to), None)
-    if settings is None:
-        routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes))
-        raise DriftError(f"{monitor.name} has no route {to!r}; it has: {routes or 'none'}")
-    trial = messages.trial(monitor.name, to, by=by or SYSTEM, now=now, notify_type=settings.notify_type("test"))
-    channels.send_to(resolve(to), trial, timeout)
-
-
-def deliver(store: Store, resolve: Callable[[str], str], *, now: datetime) -> delivery.Delivered:
-    """Send what the outbox holds and is due."""
-    return delivery.deliver(store, now, resolve)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.alerts.alerts import Alert, Event, Page, Transition
+    from drift.alerts.alerts import Alert, AlertEvent, Notice, Transition
     from drift.alerts.silences import Silence
     from drift.config.monitor import Monitor
     from drift.detection.reports import Gate, Report
@@ -41,7 +41,7 @@ SCHEMA_VERSION = 1
 MONTH = timedelta(days=30)
 """What a month is when pages are counted."""
 
-CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "flapping", "told"})
+CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "flapping", "notified"})
 """The transitions that count as a page: something began or grew worse. An all-clear is told too, but wakes nobody."""
 
 
@@ -181,7 +181,9 @@ class Memory:
         del monitor, since
         return []
 
-    def save_alerts(self, changed: Iterable[Alert], events: Iterable[Event], notifications: Iterable[Any] = ()) -> None:
+    def save_alerts(
+        self, changed: Iterable[Alert], events: Iterable[AlertEvent], notifications: Iterable[Any] = ()
+    ) -> None:
         """Remember alerts; diaries and messages are dropped."""
         del events, notifications
         self.found |= {alert.id: alert for alert in changed}
@@ -408,7 +410,7 @@ def replay(context: Context, memory: Memory, windows: Sequence[Window], *, lead:
     calls: list[Call] = []
     for i, window in enumerate(windows):
         report = evaluate.evaluate_window(on, window)
-        pages = notify.notify_window(on, report, now=window.end).pages
+        pages = notify.notify_window(on, report, now=window.end).notices
         if i >= lead:
             calls += calls_of(pages, context.label(window))
     return Replay(monitor, list(memory.reports), calls, lead)
@@ -437,7 +439,7 @@ def preload(context: Context, memory: Memory, windows: Sequence[Window]) -> None
 _AT_ONCE = 5_000
 
 
-def calls_of(pages: Iterable[Page], label: str) -> list[Call]:
+def calls_of(pages: Iterable[Notice], label: str) -> list[Call]:
     """Return the pages of one window that count."""
     return [
         Call(

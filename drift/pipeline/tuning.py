@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from drift.alerts import lifecycle
-from drift.alerts.signals import observations
+from drift.alerts.signals import signals_of
 from drift.config.detection import Detection, Effect, EffectOverride, Persistence
 from drift.config.overrides import changes, snippet
 from drift.detection.verdicts import judge
@@ -245,11 +245,11 @@ def calls(monitor: Monitor, reports: Sequence[Report], lead: int) -> list[Call]:
     for i, report in enumerate(reports):
         if report.window is None:
             continue
-        seen = observations(report, closing=closing)
+        seen = signals_of(report, closing=closing)
         done = lifecycle.advance(known.values(), seen, monitor=monitor.name, now=report.window.end, policy=policy)
         known |= {alert.id: alert for alert in done.alerts}
         if i >= lead:
-            found += calls_of(done.pages, calendar.label(report.window))
+            found += calls_of(done.notices, calendar.label(report.window))
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift.alerts.alerts import Alert, Event
+from drift.alerts.alerts import Alert, AlertEvent
 from drift.alerts.silences import Silence
 from drift.errors import StoreConflict, StoreError
 from drift.store.engine import Part, insert, insert_missing, reads, writes
@@ -40,7 +40,7 @@ class Alerts(Part):
         A key is in play if it is named, or has an alert that is open, that people do not know to be over, or whose last
         window starts at `since` or later. Its older alerts come with it: whether something flaps depends on them.
         """
-        told = alert.c.told != "none"
+        told = alert.c.notified != "none"
         later = [alert.c.last_window >= since] if since is not None else []
         playing = sa.select(alert.c.key).where(
             alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", told, *later)
@@ -55,18 +55,18 @@ class Alerts(Part):
         return _found(connection, _ALERTS.where(mine).order_by(alert.c.id).limit(2))
 
     @reads
-    def alert_events(self, connection: sa.Connection, alert_id: str) -> list[Event]:
+    def alert_events(self, connection: sa.Connection, alert_id: str) -> list[AlertEvent]:
         """Return the diary of an alert, in order."""
         return _events(connection, alert_id)
 
     @reads
-    def diaries(
+    def timelines(
         self,
         connection: sa.Connection,
         monitor: str,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> list[tuple[Alert, list[Event]]]:
+    ) -> list[tuple[Alert, list[AlertEvent]]]:
         """Return the alerts of a monitor, each with the lines of its diary whose windows start in ``[since, until)``.
 
         A line of no window, such as a person's, counts by its time. Alerts without any such line are left out.
@@ -77,9 +77,9 @@ class Alerts(Part):
             query = query.where(when >= since)
         if until is not None:
             query = query.where(when < until)
-        lines: dict[str, list[Event]] = {}
+        lines: dict[str, list[AlertEvent]] = {}
         for row in connection.execute(query.order_by(alert_event.c.alert_id, alert_event.c.seq)).mappings():
-            lines.setdefault(row["alert_id"], []).append(Event(**row))
+            lines.setdefault(row["alert_id"], []).append(AlertEvent(**row))
         return [(one, lines[one.id]) for one in _alerts(connection, monitor) if one.id in lines]
 
     @writes
@@ -87,7 +87,7 @@ class Alerts(Part):
         self,
         connection: sa.Connection,
         changed: Iterable[Alert],
-        diary: Iterable[Event],
+        diary: Iterable[AlertEvent],
         notifications: Iterable[Any] = (),
     ) -> None:
         """Write changed alerts, the new lines of their diaries and the notifications owed, together or not at all.
@@ -101,7 +101,7 @@ class Alerts(Part):
             If somebody else changed one of the alerts in between; nothing is written then.
         """
         wanted = {one.id: one for one in changed}
-        lines: dict[str, list[Event]] = {}
+        lines: dict[str, list[AlertEvent]] = {}
         for event in diary:
             lines.setdefault(event.alert_id, []).append(event)
         if strangers := lines.keys() - wanted.keys():
@@ -143,7 +143,7 @@ class Alerts(Part):
         insert_missing(connection, silence, [asdict(one)])
         if one.ended_at is None:
             return
-        ends = {name: getattr(one, name) for name in ("ended_at", "ended_by", "ended_why")}
+        ends = {name: getattr(one, name) for name in ("ended_at", "ended_by", "ended_reason")}
         open_ = (silence.c.id == one.id) & silence.c.ended_at.is_(None)
         connection.execute(sa.update(silence).where(open_).values(**ends))
         known = connection.execute(sa.select(silence).where(silence.c.id == one.id)).mappings().one()
@@ -170,9 +170,9 @@ def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
     return [Alert(*row) for row in connection.execute(query)]
 
 
-def _events(connection: sa.Connection, alert_id: str) -> list[Event]:
+def _events(connection: sa.Connection, alert_id: str) -> list[AlertEvent]:
     query = sa.select(alert_event).where(alert_event.c.alert_id == alert_id).order_by(alert_event.c.seq)
-    return [Event(**row) for row in connection.execute(query).mappings()]
+    return [AlertEvent(**row) for row in connection.execute(query).mappings()]
 
 
 def _insert_new(connection: sa.Connection, wanted: Mapping[str, Alert]) -> set[str]:
@@ -183,7 +183,7 @@ def _insert_new(connection: sa.Connection, wanted: Mapping[str, Alert]) -> set[s
     return set(connection.execute(new.returning(alert.c.id), rows).scalars())
 
 
-def _same_lines(connection: sa.Connection, mine: Sequence[Event]) -> bool:
+def _same_lines(connection: sa.Connection, mine: Sequence[AlertEvent]) -> bool:
     """Whether the diary holds these lines already, told or not as these are; only the clock may differ."""
     if not mine:
         return False
@@ -191,5 +191,5 @@ def _same_lines(connection: sa.Connection, mine: Sequence[Event]) -> bool:
     return all(stored.get(event.seq) == _said(event) for event in mine)
 
 
-def _said(event: Event) -> tuple[object, ...]:
-    return event.transition, event.window_start, event.actor, not event.untold
+def _said(event: AlertEvent) -> tuple[object, ...]:
+    return event.transition, event.window_start, event.actor, not event.suppressed_by

@@ -193,9 +193,9 @@ def _release(connection: sa.Connection, now: datetime) -> None:
 def _replace(
     connection: sa.Connection, rows: Sequence[sa.RowMapping], merged: Mapping[str, Any] | None, now: datetime
 ) -> None:
-    why = "told in later messages already"
+    why = "later messages say it already"
     if merged is not None:
-        why = f"told in {merged['id']}"
+        why = f"merged into {merged['id']}"
         start = max((row["window_start"] for row in rows if row["window_start"] is not None), default=None)
         add_notifications(connection, [payloads.message(merged, rows[0]["monitor"], start, now)])
     mine = notification.c.id.in_([row["id"] for row in rows])

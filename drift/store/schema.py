@@ -397,9 +397,9 @@ alert = sa.Table(
     _may("resolved_at", Instant),
     _may("resolved_window", Instant),
     _may("resolved_by", Words),
-    _must("told"),
-    _may("told_at", Instant),
-    _must("untold", Words),
+    _must("notified"),
+    _may("notified_at", Instant),
+    _must("suppressed_by", Words),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),
@@ -415,7 +415,7 @@ alert_event = sa.Table(
     _must("transition"),
     _must("reason", Words),
     _must("actor", Words),
-    _must("untold", Words),
+    _must("suppressed_by", Words),
 )
 
 silence = sa.Table(
@@ -430,7 +430,7 @@ silence = sa.Table(
     _must("until", Instant),
     _may("ended_at", Instant),
     _may("ended_by", Words),
-    _may("ended_why", Words),
+    _may("ended_reason", Words),
     sa.Index(None, "monitor", "until"),
 )
 

@@ -16,9 +16,9 @@
 -- last_seen_at     when it was last evaluated, UTC
 -- acknowledged_at  when somebody took it, UTC
 -- acknowledged_by  who
--- snoozed_until    until when nobody is told of it unless it becomes worse, UTC
--- told             the severity people were told last; none where nobody was
--- untold           why they were not told of what is so; empty where they were
+-- snoozed_until    until when nobody is notified of it unless it becomes worse, UTC
+-- notified         the severity that people were last notified of; none where nobody was
+-- suppressed_by    why nobody was notified of the present state; empty where people were
 CREATE VIEW drift_open_alerts AS
 SELECT
     id,
@@ -38,7 +38,7 @@ SELECT
     acknowledged_at,
     acknowledged_by,
     snoozed_until,
-    told,
-    untold
+    notified,
+    suppressed_by
 FROM alert
 WHERE state <> 'resolved';

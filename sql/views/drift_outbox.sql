@@ -1,4 +1,4 @@
--- Notifications that are owed or were given up.
+-- Notifications that are pending or were given up.
 --
 -- id               its idempotency key
 -- monitor          name of the monitor
@@ -9,7 +9,7 @@
 -- next_attempt_at  when it is due, or how long the present sender may take, UTC
 -- not_before       end of the quiet hours it waits for, UTC; null where it does not
 -- last_error       why it was not delivered
--- created_at       when it came to be owed, UTC
+-- created_at       when it was written, UTC
 CREATE VIEW drift_outbox AS
 SELECT
     id,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from drift.alerts.actions import answer
+from drift.alerts.actions import act
 from drift.errors import DriftError
 from tests.support.alert_samples import NOW, Record, check_laws, say
 
@@ -18,16 +18,20 @@ def test_an_ended_alert_takes_no_answer() -> None:
     """Whoever is late is told so."""
     alert = Record().days("critical", "quiet", "quiet").only
     with pytest.raises(DriftError, match="resolved already"):
-        answer(alert, "acknowledge", by="ada", now=NOW)
+        act(alert, "acknowledge", by="ada", now=NOW)
 
 
 def test_an_answer_has_a_reason_and_an_actor() -> None:
     """The comment is the reason; without one, and without a name, there still is one."""
     alert = Record().days("critical").only
-    assert answer(alert, "acknowledge", by="ada", now=NOW, comment="on it")[1].reason == "on it"
-    event = answer(alert, "resolve", by=" ", now=NOW)[1]
-    assert (event.reason, event.actor, event.untold) == ("resolved by unknown", "unknown", "by hand: unknown knows")
-    event = answer(alert, "snooze", by="ada", now=NOW, until=NOW + DAY, comment="known")[1]
+    assert act(alert, "acknowledge", by="ada", now=NOW, comment="on it")[1].reason == "on it"
+    event = act(alert, "resolve", by=" ", now=NOW)[1]
+    assert (event.reason, event.actor, event.suppressed_by) == (
+        "resolved by unknown",
+        "unknown",
+        "by hand: unknown knows",
+    )
+    event = act(alert, "snooze", by="ada", now=NOW, until=NOW + DAY, comment="known")[1]
     assert (event.transition, event.reason) == ("snoozed", "until 2026-11-23 08:00 UTC: known")
 
 
@@ -44,7 +48,7 @@ def test_a_snooze_has_an_end_to_come(action: Any, until: Any, words: str) -> Non
     """Nothing is put off for ever, or back into the past."""
     alert = Record().days("critical").only
     with pytest.raises(DriftError, match=words):
-        answer(alert, action, by="ada", now=NOW, until=until)
+        act(alert, action, by="ada", now=NOW, until=until)
 
 
 def test_a_snooze_keeps_quiet_until_its_end() -> None:
@@ -53,12 +57,12 @@ def test_a_snooze_keeps_quiet_until_its_end() -> None:
     record.by_hand(record.only, "snooze", until=record.clock + 3 * DAY)
     record.run(say(2, "critical"), after=DAY)
     record.run(say(3, "critical"), after=DAY)
-    assert record.told() == ["opened"]
+    assert record.notified() == ["opened"]
     record.wait(DAY)
-    assert record.told() == ["opened", "told"]
-    assert record.pages[-1].event.reason == "the snooze by ada is over; still critical: critical on day 3"
+    assert record.notified() == ["opened", "notified"]
+    assert record.notices[-1].event.reason == "the snooze by ada is over; still critical: critical on day 3"
     record.wait(HOUR)
-    assert record.told() == ["opened", "told"]
+    assert record.notified() == ["opened", "notified"]
     check_laws(record)
 
 
@@ -68,11 +72,11 @@ def test_becoming_critical_breaks_the_snooze_of_a_warning() -> None:
     record.by_hand(record.only, "snooze", until=record.clock + 9 * DAY)
     record.run(say(2, "warning"))
     record.run(say(3, "critical"))
-    assert record.told() == ["opened", "escalated"]
+    assert record.notified() == ["opened", "escalated"]
     assert [(e.transition, e.actor) for e in record.events[-2:]] == [("escalated", "drift"), ("unsnoozed", "drift")]
     assert record.only.snoozed_until is None
     record.run(say(4, "critical"), after=DAY)
-    assert record.told()[-1] == "repeated"
+    assert record.notified()[-1] == "repeated"
     check_laws(record)
 
 
@@ -82,10 +86,10 @@ def test_the_end_of_a_snoozed_alert_is_told_at_the_end_of_the_snooze() -> None:
     record.by_hand(record.only, "snooze", until=record.clock + 9 * DAY)
     record.run(say(2, "quiet"))
     record.run(say(3, "quiet"))
-    assert (record.told(), record.untold()) == (["opened"], ["snoozed"])
+    assert (record.notified(), record.suppressed_by()) == (["opened"], ["snoozed"])
     record.wait(9 * DAY)
-    assert record.told() == ["opened", "told"]
-    assert not record.pages[-1].alert.live
+    assert record.notified() == ["opened", "notified"]
+    assert not record.notices[-1].alert.live
     check_laws(record)
 
 
@@ -96,7 +100,7 @@ def test_a_snooze_can_be_taken_back() -> None:
     record.by_hand(record.only, "unsnooze", by="bob")
     assert (record.events[-1].transition, record.events[-1].actor) == ("unsnoozed", "bob")
     record.run(say(2, "critical"), after=DAY)
-    assert record.told() == ["opened", "repeated"]
+    assert record.notified() == ["opened", "repeated"]
 
 
 def test_an_answer_settles_what_was_owed() -> None:
@@ -105,7 +109,7 @@ def test_an_answer_settles_what_was_owed() -> None:
     record.run(say(1, "critical"), page=False)
     record.by_hand(record.only, "acknowledge")
     record.run(say(2, "critical"))
-    assert record.told() == []
+    assert record.notified() == []
     check_laws(record)
 
 

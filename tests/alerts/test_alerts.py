@@ -9,7 +9,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alerts.alerts import NEWS, PAGED, Alert, alert_id, closes_after, fold
+from drift.alerts.alerts import NEWS, NOTIFIED, Alert, alert_id, closes_after, fold
 from drift.config.alert_policy import Policy
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 
@@ -87,5 +87,5 @@ def test_a_failed_run_closes_with_the_first_that_succeeds() -> None:
 
 def test_what_is_news_is_told() -> None:
     """And what happens only to tell is no change."""
-    assert NEWS < PAGED
-    assert {"flapping", "repeated", "told"} == PAGED - NEWS
+    assert NEWS < NOTIFIED
+    assert {"flapping", "repeated", "notified"} == NOTIFIED - NEWS

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from drift.alerts.alerts import Transitions
 from drift.alerts.lifecycle import advance
-from drift.alerts.silences import mute
-from drift.alerts.suppression import Hush
+from drift.alerts.silences import new_silence
+from drift.alerts.suppression import Suppression
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say
@@ -31,7 +31,7 @@ def test_a_status_opens(word: str) -> None:
     """Detection's status, persistence included, is what opens an alert, and it pages."""
     record = Record().days(word)
     assert (record.only.state, record.only.severity, record.only.worst) == ("open", word, word)
-    assert record.told() == ["opened"]
+    assert record.notified() == ["opened"]
     assert record.only.opened_window == day(1).start
 
 
@@ -47,7 +47,7 @@ def test_quiet_windows_in_a_row_resolve() -> None:
     assert record.only.state == "open"
     record.run(say(5, "quiet"))
     assert (record.only.state, record.only.resolved_window) == ("resolved", day(5).start)
-    assert record.told() == ["opened", "resolved"]
+    assert record.notified() == ["opened", "resolved"]
     assert record.events[-1].reason == "2 quiet windows in a row: quiet on day 5"
 
 
@@ -82,13 +82,13 @@ def test_a_new_alert_after_the_end() -> None:
     """What drifts again after its alert was resolved opens another alert, with an id of its own."""
     record = Record().days("critical", "quiet", "quiet", "warning")
     assert [a.state for a in record.state()] == ["resolved", "open"]
-    assert record.told() == ["opened", "resolved", "opened"]
+    assert record.notified() == ["opened", "resolved", "opened"]
 
 
 def test_escalation_pages_and_de_escalation_does_not() -> None:
     """Warning → critical is told; critical → warning is only written down; the worst is remembered."""
     record = Record().days("warning", "critical", "warning")
-    assert record.told() == ["opened", "escalated"]
+    assert record.notified() == ["opened", "escalated"]
     assert [e.transition for e in record.events] == ["opened", "escalated", "de-escalated"]
     assert (record.only.severity, record.only.worst) == ("warning", "critical")
     assert record.events[1].reason == "warning → critical: critical on day 2"
@@ -109,11 +109,11 @@ def test_ids_are_the_same_everywhere() -> None:
 def test_a_repeated_window_changes_nothing(*, history: bool) -> None:
     """A task that runs again adds neither an event nor a page, with or without the history at hand."""
     record = Record().days("critical", "critical", "quiet")
-    before = record.state(), list(record.events), list(record.pages)
+    before = record.state(), list(record.events), list(record.notices)
     for number, word in [(1, "critical"), (3, "quiet"), (2, "critical")]:
         done = record.run(say(number, word), history=history)
         assert done == Transitions()
-    assert (record.state(), record.events, record.pages) == before
+    assert (record.state(), record.events, record.notices) == before
 
 
 def test_a_backfill_pages_nobody() -> None:
@@ -121,7 +121,7 @@ def test_a_backfill_pages_nobody() -> None:
     record = Record()
     for number, word in enumerate(["critical", "critical", "quiet", "quiet"], start=1):
         record.run(say(number, word), page=False)
-    assert (record.only.state, record.told()) == ("resolved", [])
+    assert (record.only.state, record.notified()) == ("resolved", [])
 
 
 def test_a_late_window_pages_nobody() -> None:
@@ -129,7 +129,7 @@ def test_a_late_window_pages_nobody() -> None:
     record = Record()
     for number, word in [(5, "quiet"), (6, "quiet"), (7, "quiet"), (2, "critical"), (4, "critical")]:
         record.run(say(number, word))
-    assert record.told() == []
+    assert record.notified() == []
     assert (record.only.opened_window, record.only.resolved_window) == (day(2).start, day(6).start)
 
 
@@ -138,9 +138,9 @@ def test_mended_data_withdraw_an_alert() -> None:
     record = Record().days("quiet", "critical")
     record.run(say(2, "quiet"))
     assert record.only.withdrawn
-    assert record.told() == ["opened", "withdrawn"]
+    assert record.notified() == ["opened", "withdrawn"]
     record.run(say(2, "critical"))
-    assert (record.only.state, record.told()[-1]) == ("open", "reopened")
+    assert (record.only.state, record.notified()[-1]) == ("open", "reopened")
 
 
 def test_a_late_window_may_join_two_alerts() -> None:
@@ -185,7 +185,7 @@ def test_acknowledge_then_resolve_by_itself() -> None:
         assert (record.only.state, record.only.acknowledged_by) == ("acknowledged", "ada")
     record.run(say(5, "quiet"))
     assert record.only.state == "resolved"
-    assert record.told() == ["opened", "escalated", "resolved"]
+    assert record.notified() == ["opened", "escalated", "resolved"]
     assert [e.seq for e in record.events] == list(range(1, len(record.events) + 1))
 
 
@@ -312,16 +312,16 @@ class Life(RuleBasedStateMachine):
             self.record.by_hand(alert, action, until=until)
 
     @rule(days=st.integers(1, 4), features=st.sampled_from(["a", "*"]))
-    def mute(self, days: int, features: str) -> None:
+    def silence(self, days: int, features: str) -> None:
         """Somebody mutes a feature, or all."""
         until, now = self.record.clock + timedelta(days=days), self.record.clock
-        one = mute("flights", features, reason="known", until=until, by="ada", now=now)
-        self.record.hush = replace(self.record.hush, silences=[*self.record.hush.silences, one])
+        one = new_silence("flights", features, reason="known", until=until, by="ada", now=now)
+        self.record.suppression = replace(self.record.suppression, silences=[*self.record.suppression.silences, one])
 
     @rule(on=st.booleans())
     def maintain(self, *, on: bool) -> None:
         """Maintenance begins or ends."""
-        self.record.hush = replace(self.record.hush, maintenance="until 06:00: reload" if on else "")
+        self.record.suppression = replace(self.record.suppression, maintenance="until 06:00: reload" if on else "")
 
     @rule(hours=st.integers(0, 100))
     def wait(self, hours: int) -> None:
@@ -338,7 +338,7 @@ class Life(RuleBasedStateMachine):
         if not self.days:
             return
         record, last = self.record, max(self.days)
-        record.hush = Hush()
+        record.suppression = Suppression()
         # Longer than any snooze, cooldown or flapping; the windows ask for what they asked for.
         for number in range(last + 1, last + 12):
             record.run(
@@ -347,9 +347,9 @@ class Life(RuleBasedStateMachine):
             check_laws(record)
         for alert in record.alerts.values():
             if not alert.live:
-                assert alert.told == "none"
+                assert alert.notified == "none"
             elif not alert.quiet and alert.last_window == day(last + 11).start:
-                assert SEVERITY_RANK[alert.told] >= SEVERITY_RANK[alert.severity]
+                assert SEVERITY_RANK[alert.notified] >= SEVERITY_RANK[alert.severity]
 
 
 KEYS = ("drift:a", "drift:b")

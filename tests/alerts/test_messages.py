@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from drift.alerts.lifecycle import advance
 from drift.alerts.messages import Links, Notification, merge, newest, notifications
 from drift.alerts.rendering import MOST_SHOWN, title, to_html, to_text
-from drift.alerts.signals import observations, run_observation
+from drift.alerts.signals import run_signal, signals_of
 from drift.config.alert_policy import Policy
 from drift.config.alerts import Alerts
 from drift.config.monitor import Route
@@ -71,7 +71,7 @@ def told(
 ) -> list[Notification]:
     """What the routes are told of a report."""
     known = before.alerts if before else ()
-    done = advance(known, observations(report), monitor="flights", now=now, policy=Policy(close_after=1))
+    done = advance(known, signals_of(report), monitor="flights", now=now, policy=Policy(close_after=1))
     return sent(report, done, *routes, now=now, links=links, **settings)
 
 
@@ -169,7 +169,7 @@ def test_who_was_told_of_the_worst_is_told_of_the_end() -> None:
     route = Route(to="a", severity=["critical"])
     known: Transitions | None = None
     for day, severity in [(8, "critical"), (9, "warning")]:
-        said = observations(made({"dest": (severity, 0.3)}, day=day))  # type: ignore[dict-item]
+        said = signals_of(made({"dest": (severity, 0.3)}, day=day))  # type: ignore[dict-item]
         known = advance(known.alerts if known else (), said, monitor="flights", now=NOW)
     (message,) = told(made({"dest": ("none", 0.001)}, day=10), route, before=known)
     assert (message.title, message.payload["urgency"]) == ("flights 2013-02-10: RESOLVED dest", "resolved")
@@ -224,7 +224,7 @@ def test_failed_expectations_are_named() -> None:
     """Each expectation that failed is a line of its own, and the caller may name the window."""
     failures = [f"column {name}: 3 nulls" for name in "abc"]
     report = made({}, calm=[], gate="rejected", n_current=0, n_reference=0)
-    done = advance([], observations(report, failures=failures), monitor="flights", now=NOW)
+    done = advance([], signals_of(report, failures=failures), monitor="flights", now=NOW)
     chosen = Alerts(routes=[CHAT])
     (message,) = notifications(report, done, chosen, now=NOW, zone=CALENDAR.zone, failures=failures, label="Friday")
     assert message.title == "flights Friday: CRITICAL expectations"
@@ -289,9 +289,9 @@ def test_nothing_that_is_told_is_lost(data: st.DataObject) -> None:
     routes = data.draw(st.lists(ROUTES, max_size=4))
     names = [*THREE, "a", "b"]
     before = made({n: (data.draw(st.sampled_from(["warning", "critical"])), 0.3) for n in names[:3]})
-    done = advance([], observations(before), monitor="flights", now=NOW)
+    done = advance([], signals_of(before), monitor="flights", now=NOW)
     after = made({names[data.draw(st.integers(0, 4))]: ("critical", 1.0)}, day=9)
-    more = advance(done.alerts, observations(after), monitor="flights", now=NOW, policy=Policy(close_after=1))
+    more = advance(done.alerts, signals_of(after), monitor="flights", now=NOW, policy=Policy(close_after=1))
     chosen = Alerts(routes=routes, owners={"de*": "ops", "*": "rest"})
     for report, transitions in [(before, done), (after, more)]:
         messages = notifications(report, transitions, chosen, now=NOW, zone=CALENDAR.zone)
@@ -300,7 +300,7 @@ def test_nothing_that_is_told_is_lost(data: st.DataObject) -> None:
         assert heard == {
             (r.to, p.event.alert_id, p.event.seq)
             for r in routes
-            for p in transitions.pages
+            for p in transitions.notices
             if chosen.concerns(r, p.alert.feature, p.alert.kind, p.severity)
         }
 
@@ -348,7 +348,7 @@ def test_a_route_named_again_without_quiet_hours_does_not_wait() -> None:
 def test_what_waited_together_is_one_message() -> None:
     """Of each alert the newest that was not told meanwhile, with the figures of all; nothing where all was told."""
     first = told(made({"dest": ("warning", 0.02), "carrier": ("warning", 0.03)}), NIGHT)[0].payload
-    known = advance([], observations(made({"dest": ("warning", 0.02)})), monitor="flights", now=NOW)
+    known = advance([], signals_of(made({"dest": ("warning", 0.02)})), monitor="flights", now=NOW)
     second = told(made({"origin": ("warning", 0.04), "dest": ("none", 0.001)}, day=9), NIGHT, before=known)[0].payload
     content = merge([first, second], {}, now=MORNING)
     assert content is not None
@@ -368,7 +368,7 @@ def test_a_failed_run_says_that_nothing_is_known() -> None:
     """Its message has the error and no figures."""
     report = made({}, calm=[], n_current=0, n_reference=0)
     assert report.window is not None
-    done = advance([], [run_observation(report.window, "no route to host")], monitor="flights", now=NOW)
+    done = advance([], [run_signal(report.window, "no route to host")], monitor="flights", now=NOW)
     (message,) = sent(report, done)
     assert message.title == "flights 2013-02-08: CRITICAL the run"
     assert message.body == (
@@ -379,8 +379,8 @@ def test_a_failed_run_says_that_nothing_is_known() -> None:
 def test_a_reminder_says_that_it_is_one() -> None:
     """What is told later, or again, has the reason beside the figures."""
     report = made({"dest": ("critical", 0.3)})
-    opened = advance([], observations(report), monitor="flights", now=NOW)
-    again = advance(opened.alerts, observations(report), monitor="flights", now=NOW.replace(day=10))
+    opened = advance([], signals_of(report), monitor="flights", now=NOW)
+    again = advance(opened.alerts, signals_of(report), monitor="flights", now=NOW.replace(day=10))
     (message,) = sent(report, again)
     assert "CRITICAL (repeated) dest\n  KL 0.3 nats" in message.body
     assert "nobody has acknowledged it since 2013-02-09 06:00 UTC" in message.body

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.alerts.lifecycle import advance
-from drift.alerts.signals import Closing, observations, run_observation
+from drift.alerts.signals import Closing, run_signal, signals_of
 from drift.detection.reports import Finding
 from tests.support.alert_samples import NOW, Record, day, keys, report, verdict
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 def test_each_feature_speaks_for_itself() -> None:
     """Below the share for the whole table each drifting feature is told of by itself."""
-    found = observations(report(verdict("a", "critical", 1.28), *map(verdict, "bcdef"), verdict("g", "error", None)))
-    assert keys(found, "bad") == {"drift:a"}
-    assert keys(found, "silent") == {"drift:g"}
+    found = signals_of(report(verdict("a", "critical", 1.28), *map(verdict, "bcdef"), verdict("g", "error", None)))
+    assert keys(found, "firing") == {"drift:a"}
+    assert keys(found, "no_data") == {"drift:g"}
     assert {"gate", "volume", "table", "drift:b"} <= keys(found, "quiet")
 
 
 def test_many_features_at_once_are_the_table() -> None:
     """Where five features or more, and above 20 %, drift, there is one observation instead of many."""
     many = [verdict(f, "warning", 0.02) for f in "abjk"] + [verdict("c", "critical", 2.0)] + [*map(verdict, "defghi")]
-    found = observations(report(*many))
-    assert keys(found, "bad") == {"table"}
+    found = signals_of(report(*many))
+    assert keys(found, "firing") == {"table"}
     table = next(o for o in found if o.key == "table")
     assert (table.status, table.reason) == ("critical", "5 of 11 scored features drift (45%): c, a, b, …")
     assert not {o.key for o in found} & {f"drift:{f}" for f in "abcjk"}
@@ -40,32 +40,32 @@ def test_many_features_at_once_are_the_table() -> None:
 def test_exactly_a_fifth_is_not_the_table() -> None:
     """20 % is not more than 20 %, and four features are too few to be taken together."""
     others = [verdict(f"f{i}") for i in range(20)]
-    fifth = observations(report(*(verdict(f, "warning", 0.02) for f in "abcde"), *others))
-    four = observations(report(*(verdict(f, "warning", 0.02) for f in "abcd")))
-    assert keys(fifth, "bad") == {f"drift:{f}" for f in "abcde"}
-    assert keys(four, "bad") == {f"drift:{f}" for f in "abcd"}
+    fifth = signals_of(report(*(verdict(f, "warning", 0.02) for f in "abcde"), *others))
+    four = signals_of(report(*(verdict(f, "warning", 0.02) for f in "abcd")))
+    assert keys(fifth, "firing") == {f"drift:{f}" for f in "abcde"}
+    assert keys(four, "firing") == {f"drift:{f}" for f in "abcd"}
 
 
 def test_a_table_alert_keeps_feature_alerts_as_they_are() -> None:
     """While the table is spoken of, an open alert of one of its features neither closes nor goes on."""
     record = Record()
     calm = [*map(verdict, "bcdefghi")]
-    record.run(*observations(report(verdict("a", "critical", 1.0), *calm, number=1)))
+    record.run(*signals_of(report(verdict("a", "critical", 1.0), *calm, number=1)))
     many = [verdict(f, "critical", 1.0) for f in "abcde"] + calm[4:]
     for number in (2, 3, 4):
-        record.run(*observations(report(*many, number=number)))
+        record.run(*signals_of(report(*many, number=number)))
     assert {a.key: a.state for a in record.state()} == {"drift:a": "open", "table": "open"}
     for number in (5, 6):
-        record.run(*observations(report(verdict("a"), *calm, number=number)))
+        record.run(*signals_of(report(verdict("a"), *calm, number=number)))
     assert {a.state for a in record.state()} == {"resolved"}
-    assert record.told() == ["opened", "opened", "resolved", "resolved"]
+    assert record.notified() == ["opened", "opened", "resolved", "resolved"]
 
 
 @pytest.mark.parametrize(("gate", "severity"), [("rejected", "critical"), ("warned", "warning")])
 def test_the_gate_raises_a_data_quality_alert(gate: Gate, severity: str) -> None:
     """A rejected window is critical, a warned one a warning, and the reason names the expectations."""
     record = Record()
-    record.run(*observations(report(gate=gate), failures=["row count 3 is below 300"]))
+    record.run(*signals_of(report(gate=gate), failures=["row count 3 is below 300"]))
     assert (record.only.kind, record.only.severity, record.only.key) == ("data_quality", severity, "gate")
     assert "row count 3 is below 300" in record.only.reason
 
@@ -73,9 +73,9 @@ def test_the_gate_raises_a_data_quality_alert(gate: Gate, severity: str) -> None
 def test_a_rejected_window_closes_no_drift_alert() -> None:
     """What was never scored is not quiet."""
     record = Record()
-    record.run(*observations(report(verdict("a", "critical", 1.0), *map(verdict, "bcdef"), number=1)))
+    record.run(*signals_of(report(verdict("a", "critical", 1.0), *map(verdict, "bcdef"), number=1)))
     for number in (2, 3, 4):
-        record.run(*observations(report(gate="rejected", number=number)))
+        record.run(*signals_of(report(gate="rejected", number=number)))
     assert {a.key: a.state for a in record.state()} == {"drift:a": "open", "gate": "open"}
 
 
@@ -89,8 +89,8 @@ def test_findings_about_columns_and_rows() -> None:
         Finding("row_count", "row count 30 against 930 in a reference window"),
         Finding("no_reference", "the reference has 3 of 28 windows with rows; it needs 14"),
     ]
-    found = observations(report(findings=findings))
-    bad = {o.key: o.status for o in found if o.effect == "bad"}
+    found = signals_of(report(findings=findings))
+    bad = {o.key: o.status for o in found if o.state == "firing"}
     assert bad == {"schema:a": "critical", "schema:b": "warning", "schema:x: missing": "warning", "volume": "warning"}
 
 
@@ -101,23 +101,23 @@ def test_a_column_that_comes_back_resolves() -> None:
     """A schema alert closes when the finding is no longer reported, even by windows counted before it arrived."""
     record = Record()
     for number, findings in [(3, []), (4, []), (2, [GONE])]:
-        record.run(*observations(report(findings=findings, number=number)))
+        record.run(*signals_of(report(findings=findings, number=number)))
     assert (record.only.state, record.only.resolved_window, record.only.feature) == ("resolved", day(4).start, "a")
 
 
 def test_an_empty_window_closes_no_schema_alert() -> None:
     """Where there are no rows nothing was compared."""
     record = Record()
-    record.run(*observations(report(findings=[GONE], number=1)))
+    record.run(*signals_of(report(findings=[GONE], number=1)))
     empty = replace(report(findings=[Finding("no_rows", "the window holds no rows")]), n_current=0)
     for number in (2, 3, 4):
-        record.run(*observations(replace(empty, window=day(number))))
+        record.run(*signals_of(replace(empty, window=day(number))))
     assert {a.key: a.state for a in record.state()} == {"schema:a": "open", "rows": "open"}
 
 
 def test_a_comparison_without_a_window_says_nothing() -> None:
     """`drift compare` raises no alerts."""
-    assert observations(replace(report(verdict("a", "critical", 1.0)), window=None)) == []
+    assert signals_of(replace(report(verdict("a", "critical", 1.0)), window=None)) == []
 
 
 def test_hostile_names_are_keys_like_any_other() -> None:
@@ -125,7 +125,7 @@ def test_hostile_names_are_keys_like_any_other() -> None:
     names = ["a\nb", "<script>", "\udc80", "column x: missing", "'; drop table alert; --", "schema:x"]
     calm = [verdict(f"calm {i}") for i in range(30)]
     done = advance(
-        [], observations(report(*(verdict(n, "critical", 1.0) for n in names), *calm)), monitor="flights\n", now=NOW
+        [], signals_of(report(*(verdict(n, "critical", 1.0) for n in names), *calm)), monitor="flights\n", now=NOW
     )
     assert {a.feature for a in done.alerts} == set(names)
     assert len({a.id for a in done.alerts}) == len(names)
@@ -134,10 +134,10 @@ def test_hostile_names_are_keys_like_any_other() -> None:
 def test_no_rows_are_missing_data() -> None:
     """A window without a row is critical by itself, says nothing of its number of rows, and ends when rows arrive."""
     empty = replace(report(findings=[Finding("no_rows", "the window holds no rows")]), n_current=0)
-    found = {o.key: o for o in observations(empty)}
+    found = {o.key: o for o in signals_of(empty)}
     assert (found["rows"].kind, found["rows"].status) == ("missing_data", "critical")
     assert "volume" not in found
-    assert {"rows", "volume"} <= keys(observations(report()), "quiet")
+    assert {"rows", "volume"} <= keys(signals_of(report()), "quiet")
 
 
 def scored(kl: float, *, q: float = 1e-6, z: float | None = None, status: Status = "ok") -> Verdict:
@@ -148,22 +148,22 @@ def scored(kl: float, *, q: float = 1e-6, z: float | None = None, status: Status
 
 
 @pytest.mark.parametrize(
-    ("one", "effect"),
+    ("one", "state"),
     [
         (scored(0.006), "lingering"),
         (scored(0.004), "quiet"),
         (scored(0.006, q=0.5), "quiet"),
         (scored(0.5, z=1.9), "quiet"),
         (scored(0.5, z=2.1), "lingering"),
-        (scored(0.5, status="insufficient_data"), "silent"),
-        (verdict("a", "insufficient_data", None), "silent"),
+        (scored(0.5, status="insufficient_data"), "no_data"),
+        (verdict("a", "insufficient_data", None), "no_data"),
     ],
 )
-def test_back_to_normal_is_well_below_what_opens(one: Verdict, effect: str) -> None:
+def test_back_to_normal_is_well_below_what_opens(one: Verdict, state: str) -> None:
     """Significant, above half the floor and above half of what is unusual: not quiet. Less of any of these is."""
-    (found,) = [o for o in observations(report(one), closing=Closing(0.5, 0.01, 4.0)) if o.key == "drift:a"]
-    assert found.effect == effect
-    assert found.words.endswith("not below 0.5 times what opens an alert") == (effect == "lingering")
+    (found,) = [o for o in signals_of(report(one), closing=Closing(0.5, 0.01, 4.0)) if o.key == "drift:a"]
+    assert found.state == state
+    assert found.words.endswith("not below 0.5 times what opens an alert") == (state == "lingering")
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.none() | st.floats(-10, 100))
@@ -177,17 +177,17 @@ def test_at_one_there_is_no_hysteresis(kl: float, q: float, z: float | None) -> 
 def test_a_run_speaks_for_itself() -> None:
     """A failed run opens an alert at once, and the next that succeeds ends it: one quiet window is enough."""
     record = Record()
-    record.run(run_observation(day(1), "warehouse: no route to host"))
+    record.run(run_signal(day(1), "warehouse: no route to host"))
     assert (record.only.key, record.only.kind, record.only.severity) == ("run", "run", "critical")
-    record.run(run_observation(day(2), None))
+    record.run(run_signal(day(2), None))
     assert record.only.state == "resolved"
-    assert record.told() == ["opened", "resolved"]
+    assert record.notified() == ["opened", "resolved"]
     assert record.events[-1].reason == "1 quiet window: the run succeeded"
 
 
 def test_a_run_that_succeeds_when_tried_again_takes_its_failure_back() -> None:
     """The same window, run again, no longer asks for the alert."""
     record = Record()
-    record.run(run_observation(day(1), "warehouse: no route to host"))
-    record.run(run_observation(day(1), None))
-    assert (record.only.withdrawn, record.told()) == (True, ["opened", "withdrawn"])
+    record.run(run_signal(day(1), "warehouse: no route to host"))
+    record.run(run_signal(day(1), None))
+    assert (record.only.withdrawn, record.notified()) == (True, ["opened", "withdrawn"])

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from drift.alerts.suppression import BACKFILL, LATE, Hush
+from drift.alerts.suppression import BACKFILL, LATE, Suppression
 from drift.config.alert_policy import Policy
 from tests.support.alert_samples import Record, check_laws, say
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-MAINTENANCE = Hush(maintenance="until 06:00: reload")
+MAINTENANCE = Suppression(maintenance="until 06:00: reload")
 
 
 # -- maintenance ------------------------------------------------------------------------------------------------------
@@ -20,42 +20,42 @@ MAINTENANCE = Hush(maintenance="until 06:00: reload")
 
 def test_maintenance_is_quiet_and_what_is_still_open_is_told_at_its_end() -> None:
     """Alerts change their state meanwhile, and the diary says why nobody was told."""
-    record = Record(hush=MAINTENANCE).days("critical")
-    assert (record.only.state, record.only.told, record.told()) == ("open", "none", [])
-    assert record.events[0].untold == record.only.untold == "maintenance: until 06:00: reload"
+    record = Record(suppression=MAINTENANCE).days("critical")
+    assert (record.only.state, record.only.notified, record.notified()) == ("open", "none", [])
+    assert record.events[0].suppressed_by == record.only.suppressed_by == "maintenance: until 06:00: reload"
     record.wait(HOUR)
-    assert record.told() == []
-    record.hush = Hush()
+    assert record.notified() == []
+    record.suppression = Suppression()
     record.wait(HOUR)
-    assert record.told() == ["told"]
-    assert record.only.untold == ""
-    reason = "not told before (maintenance: until 06:00: reload); still critical: critical on day 1"
-    assert record.pages[0].event.reason == reason
+    assert record.notified() == ["notified"]
+    assert record.only.suppressed_by == ""
+    reason = "not notified before (maintenance: until 06:00: reload); still critical: critical on day 1"
+    assert record.notices[0].event.reason == reason
     record.wait(HOUR)
-    assert record.told() == ["told"]
+    assert record.notified() == ["notified"]
     check_laws(record)
 
 
 def test_what_is_on_its_way_out_is_not_told_at_the_end_of_maintenance() -> None:
     """A quiet window came meanwhile: it is told only if it drifts again."""
-    record = Record(hush=MAINTENANCE).days("critical", "quiet")
-    record.hush = Hush()
+    record = Record(suppression=MAINTENANCE).days("critical", "quiet")
+    record.suppression = Suppression()
     record.wait(HOUR)
-    assert record.told() == []
+    assert record.notified() == []
     record.run(say(3, "critical"))
-    assert record.told() == ["told"]
+    assert record.notified() == ["notified"]
     check_laws(record)
 
 
 def test_an_escalation_in_maintenance_is_told_at_its_end() -> None:
     """People believe in a warning until then."""
     record = Record().days("warning")
-    record.hush = MAINTENANCE
+    record.suppression = MAINTENANCE
     record.run(say(2, "critical"))
-    assert (record.told(), record.only.told) == (["opened"], "warning")
-    record.hush = Hush()
+    assert (record.notified(), record.only.notified) == (["opened"], "warning")
+    record.suppression = Suppression()
     record.run(say(3, "critical"))
-    assert (record.told(), record.only.told) == (["opened", "told"], "critical")
+    assert (record.notified(), record.only.notified) == (["opened", "notified"], "critical")
     check_laws(record)
 
 
@@ -66,14 +66,14 @@ def test_what_a_backfill_opened_is_told_by_a_live_window_that_asks_for_it_again(
     """The state says that nobody was told; neither the clock nor another backfill tells it."""
     record = Record()
     record.run(say(1, "critical"), page=False)
-    assert (record.only.state, record.only.untold) == ("open", BACKFILL)
+    assert (record.only.state, record.only.suppressed_by) == ("open", BACKFILL)
     record.run(say(2, "critical"), page=False)
     record.wait(9 * DAY)
-    assert record.told() == []
+    assert record.notified() == []
     record.run(say(3, "few"))
-    assert record.told() == []
+    assert record.notified() == []
     record.run(say(4, "warning"))
-    assert record.told() == ["told"]
+    assert record.notified() == ["notified"]
     check_laws(record)
 
 
@@ -83,8 +83,8 @@ def test_what_a_backfill_opened_and_live_windows_end_is_told_to_nobody() -> None
     record.run(say(1, "critical"), page=False)
     for number in (2, 3, 4):
         record.run(say(number, "quiet"))
-    assert (record.told(), record.only.state) == ([], "resolved")
-    assert record.untold() == ["backfill", "unheard"]
+    assert (record.notified(), record.only.state) == ([], "resolved")
+    assert record.suppressed_by() == ["backfill", "unheard"]
 
 
 def test_a_backfill_that_ends_what_was_told_is_told_by_the_next_live_window() -> None:
@@ -92,11 +92,11 @@ def test_a_backfill_that_ends_what_was_told_is_told_by_the_next_live_window() ->
     record = Record().days("critical", "critical")
     record.run(say(1, "quiet"), page=False)
     record.run(say(2, "quiet"), page=False)
-    assert record.told() == ["opened"]
+    assert record.notified() == ["opened"]
     record.wait(DAY)
-    assert record.told() == ["opened"]
+    assert record.notified() == ["opened"]
     record.run(say(3, "quiet"))
-    assert [(p.event.transition, p.alert.live) for p in record.pages] == [("opened", True), ("told", False)]
+    assert [(p.event.transition, p.alert.live) for p in record.notices] == [("opened", True), ("notified", False)]
     check_laws(record)
 
 
@@ -106,11 +106,11 @@ def test_an_alert_that_began_earlier_than_was_known_is_not_told_again() -> None:
     record.run(say(5, "critical"))
     record.run(say(4, "critical"))
     record.run(say(6, "critical"))
-    assert record.told() == ["opened"]
-    assert set(record.untold()) == {"handed over", "known"}
+    assert record.notified() == ["opened"]
+    assert set(record.suppressed_by()) == {"handed over", "known"}
     for number in (7, 8):
         record.run(say(number, "quiet"))
-    assert record.told() == ["opened", "resolved"]
+    assert record.notified() == ["opened", "resolved"]
     check_laws(record)
 
 
@@ -119,9 +119,9 @@ def test_a_late_escalation_waits_for_the_next_window() -> None:
     record = Record()
     for number, word in [(1, "warning"), (3, "pending"), (2, "critical")]:
         record.run(say(number, word))
-    assert (record.told(), record.only.untold) == (["opened"], LATE)
+    assert (record.notified(), record.only.suppressed_by) == (["opened"], LATE)
     record.run(say(4, "critical"))
-    assert record.told() == ["opened", "told"]
+    assert record.notified() == ["opened", "notified"]
     check_laws(record)
 
 
@@ -131,8 +131,8 @@ def test_a_late_escalation_waits_for_the_next_window() -> None:
 def test_up_again_is_no_news_to_those_who_believe_it_is_up() -> None:
     """Down is not told; so up again, to where people believe it to be, is not either, and the diary says so."""
     record = Record().days("warning", "critical", "warning", "critical")
-    assert record.told() == ["opened", "escalated"]
-    assert record.events[-1].untold == "known: told as critical already"
+    assert record.notified() == ["opened", "escalated"]
+    assert record.events[-1].suppressed_by == "known: notified as critical already"
 
 
 # -- repeats ----------------------------------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ def test_what_is_critical_and_unacknowledged_is_told_again() -> None:
     """Once a day, by a run or by the clock; a run that comes a little early counts."""
     record = Record().days("critical")
     record.run(say(2, "critical"), after=DAY - HOUR)
-    assert record.told() == ["opened", "repeated"]
+    assert record.notified() == ["opened", "repeated"]
     record.wait(HOUR)
-    assert record.told() == ["opened", "repeated"]
+    assert record.notified() == ["opened", "repeated"]
     record.wait(DAY)
-    assert record.told() == ["opened", "repeated", "repeated"]
+    assert record.notified() == ["opened", "repeated", "repeated"]
     assert record.events[-1].window_start is None
     check_laws(record)
 
@@ -167,7 +167,7 @@ def test_nothing_else_is_told_again(words: list[str], action: Any, policy: Polic
     if action:
         record.by_hand(record.only, action)
     record.wait(30 * DAY)
-    assert record.told() == ["opened"]
+    assert record.notified() == ["opened"]
 
 
 # -- cooldown ---------------------------------------------------------------------------------------------------------
@@ -178,9 +178,9 @@ COOL = Policy(cooldown=2, close_after=1)
 def test_what_comes_back_right_after_its_end_is_told_when_it_lasts() -> None:
     """Within two windows of the end it is kept; still open after them, it is told."""
     record = Record(COOL).days("critical", "quiet", "critical", "critical")
-    assert (record.told(), record.untold()) == (["opened", "resolved"], ["cooldown"])
+    assert (record.notified(), record.suppressed_by()) == (["opened", "resolved"], ["cooldown"])
     record.run(say(5, "critical"))
-    assert record.told() == ["opened", "resolved", "told"]
+    assert record.notified() == ["opened", "resolved", "notified"]
     check_laws(record)
 
 
@@ -194,7 +194,7 @@ def test_what_comes_back_right_after_its_end_is_told_when_it_lasts() -> None:
 def test_what_comes_back_worse_or_later_is_told_at_once(words: list[str]) -> None:
     """Cooldown damps only what is known."""
     record = Record(COOL).days(*words)
-    assert record.told() == ["opened", "resolved", "opened"]
+    assert record.notified() == ["opened", "resolved", "opened"]
 
 
 def test_no_cooldown_after_what_nobody_was_told_of() -> None:
@@ -203,7 +203,7 @@ def test_no_cooldown_after_what_nobody_was_told_of() -> None:
     for number, word in enumerate(["critical", "quiet"], start=1):
         record.run(say(number, word), page=False)
     record.run(say(3, "critical"))
-    assert record.told() == ["opened"]
+    assert record.notified() == ["opened"]
 
 
 # -- flapping ---------------------------------------------------------------------------------------------------------
@@ -214,24 +214,26 @@ FLAP = Policy(openings=2, within=10, close_after=1)
 def test_flapping_is_told_once_and_then_what_is_worse() -> None:
     """The third opening in ten windows is told as flapping; the next ones are not, unless they are worse."""
     record = Record(FLAP).days("warning", "quiet", "warning", "quiet", "warning", "quiet", "warning")
-    assert record.told() == ["opened", "resolved", "opened", "resolved", "flapping"]
-    notice = record.pages[-1].event.reason
-    assert notice.startswith("opened 3 times in 10 windows: until that is over, only what is worse is told; warning on")
-    assert record.untold() == ["flapping", "flapping", "flapping"]
+    assert record.notified() == ["opened", "resolved", "opened", "resolved", "flapping"]
+    notice = record.notices[-1].event.reason
+    assert notice.startswith(
+        "opened 3 times in 10 windows: only what is worse is notified of until that is over; warning on"
+    )
+    assert record.suppressed_by() == ["flapping", "flapping", "flapping"]
     record.run(say(8, "critical"))
-    assert record.told()[-1] == "escalated"
+    assert record.notified()[-1] == "escalated"
     check_laws(record)
 
 
 def test_after_flapping_what_is_so_is_told() -> None:
     """Once the openings are ten windows past, people hear what is still open and what is over."""
     record = Record(FLAP).days("warning", "quiet", "warning", "quiet", "warning", "quiet", "warning")
-    told = len(record.pages)
+    told = len(record.notices)
     for number in range(8, 16):
         record.run(say(number, "warning"))
         check_laws(record)
-    late = {(p.event.transition, p.alert.live, p.alert.opened_window.day) for p in record.pages[told:]}
-    assert late == {("told", False, 5), ("told", True, 7)}
+    late = {(p.event.transition, p.alert.live, p.alert.opened_window.day) for p in record.notices[told:]}
+    assert late == {("notified", False, 5), ("notified", True, 7)}
 
 
 def test_flapping_that_a_backfill_found_is_told_when_it_goes_on() -> None:
@@ -240,11 +242,11 @@ def test_flapping_that_a_backfill_found_is_told_when_it_goes_on() -> None:
     for number, word in enumerate(["warning", "quiet"] * 4, start=1):
         record.run(say(number, word), page=False)
     record.run(say(9, "warning"))
-    assert record.told() == ["flapping"]
+    assert record.notified() == ["flapping"]
     check_laws(record)
 
 
 def test_flapping_can_be_turned_off() -> None:
     """Within 0 windows nothing flaps."""
     record = Record(Policy(openings=1, within=0, close_after=1)).days(*["warning", "quiet"] * 4)
-    assert record.told() == ["opened", "resolved"] * 4
+    assert record.notified() == ["opened", "resolved"] * 4

@@ -9,36 +9,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.alerts.actions import answer
+from drift.alerts.actions import act
 from drift.alerts.lifecycle import advance
-from drift.alerts.signals import Observation
-from drift.alerts.timeline import diary
+from drift.alerts.signals import Signal
+from drift.alerts.timeline import timeline
 from drift.windows import Calendar
 
 if TYPE_CHECKING:
-    from drift.alerts.alerts import Alert, Event
+    from drift.alerts.alerts import Alert, AlertEvent
 
 CALENDAR = Calendar("1d", "America/New_York")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "diary_2013.md"
 
 
-def seen(day: int, status: str, feature: str = "delay", reason: str = "KL 1.28 nats") -> Observation:
+def seen(day: int, status: str, feature: str = "delay", reason: str = "KL 1.28 nats") -> Signal:
     """Return what one day of February says of a feature."""
     window = CALENDAR.starting(date(2013, 2, day))
     severity = "none" if status == "ok" else status
-    return Observation(window, f"drift:{feature}", "drift", feature, severity, status, reason)  # type: ignore[arg-type]
+    return Signal(window, f"drift:{feature}", "drift", feature, severity, status, reason)  # type: ignore[arg-type]
 
 
-def lived(*windows: Observation, page: bool = True) -> str:
+def lived(*windows: Signal, page: bool = True) -> str:
     """Return the diary of some days, each run the next morning."""
     alerts: dict[str, Alert] = {}
-    events: list[Event] = []
+    events: list[AlertEvent] = []
     for each in windows:
         now = each.window.end + timedelta(hours=6)
         done = advance(alerts.values(), [each], monitor="flights", now=now, page=page)
         alerts |= {alert.id: alert for alert in done.alerts}
         events += done.events
-    return diary(alerts.values(), events, CALENDAR)
+    return timeline(alerts.values(), events, CALENDAR)
 
 
 def test_a_diary_says_when_and_why() -> None:
@@ -63,15 +63,15 @@ def test_what_was_kept_back_says_why() -> None:
     """A backfill tells nobody: its openings stand there with that reason, and count as no page."""
     told = lived(seen(8, "critical"), page=False)
     assert "*0 pages, 0 messages of ends alone*" in told
-    assert told.endswith("opened **delay**: KL 1.28 nats. *Not told: backfill: nobody is told of one.*")
+    assert told.endswith("opened **delay**: KL 1.28 nats. *Not notified: backfill: it notifies nobody.*")
 
 
 def test_answers_stand_in_it_with_who_gave_them() -> None:
     """Somebody acknowledged: that is news to whoever reads the diary."""
     now = datetime(2013, 2, 9, 12, tzinfo=UTC)
     done = advance([], [seen(8, "critical")], monitor="flights", now=now)
-    changed, event = answer(done.alerts[0], "acknowledge", by="ada", now=now + timedelta(hours=1), comment="on it")
-    told = diary([changed], [*done.events, event], CALENDAR)
+    changed, event = act(done.alerts[0], "acknowledge", by="ada", now=now + timedelta(hours=1), comment="on it")
+    told = timeline([changed], [*done.events, event], CALENDAR)
     assert "**Sat 02-09 08:00**\n\n- acknowledged **delay** by ada: on it." in told
     assert "*1 page, 0 messages of ends alone*" in told
 
@@ -92,8 +92,8 @@ def test_order_of_events_is_no_matter() -> None:
     now = datetime(2013, 2, 9, 12, tzinfo=UTC)
     done = advance([], [seen(8, "critical", "b"), seen(8, "critical", "a")], monitor="flights", now=now)
     later = replace(done.events[0], at=now - timedelta(days=1))
-    assert diary(done.alerts, done.events, CALENDAR) == diary(done.alerts, done.events[::-1], CALENDAR)
-    assert diary(done.alerts, [*done.events[1:], later], CALENDAR).index("02-08 07:00") > 0
+    assert timeline(done.alerts, done.events, CALENDAR) == timeline(done.alerts, done.events[::-1], CALENDAR)
+    assert timeline(done.alerts, [*done.events[1:], later], CALENDAR).index("02-08 07:00") > 0
 
 
 @pytest.mark.slow

@@ -272,7 +272,7 @@ def test_each_run_emits_its_outcome(ran: tuple[Path, dict[str, Any]]) -> None:
     quiet, moved = events[:2]
     assert (quiet["status"], quiet["drifting"], quiet["alerts"]) == ("ok", [], {"warning": 0, "critical": 0})
     assert (moved["status"], moved["severity"], moved["drifting"]) == ("critical", "critical", ["delay"])
-    assert (moved["alerts"], moved["told"], moved["rows"]) == ({"warning": 0, "critical": 1}, 1, 400)
+    assert (moved["alerts"], moved["notified"], moved["rows"]) == ({"warning": 0, "critical": 1}, 1, 400)
     assert moved["windows"] == [moved["window"]] == ["2024-01-14T05:00:00Z/2024-01-15T05:00:00Z"]
     assert moved["dataset"]["namespace"] == "file"
     assert moved["dataset"]["name"].endswith(".db.flights")
@@ -365,7 +365,7 @@ def test_the_dag_describes_its_monitor() -> None:
     for line in (
         "flights by connection `warehouse`",
         "1d (America/New_York), on `@daily`",
-        "told: ops",
+        "notified: ops",
         "[dashboard](https://drift.example.com/monitor?name=flights)",
     ):
         assert line in doc

@@ -14,7 +14,7 @@ from drift.alerts.alerts import Alert
 from drift.alerts.messages import trial
 from drift.dashboard import create_app
 from drift.errors import StoreError
-from drift.pipeline import notify
+from drift.pipeline import actions
 from drift.store import migrations, schema
 from drift.store.store import Store
 from tests.support.store_samples import NOW, nth, save_everything
@@ -119,8 +119,8 @@ def test_the_dashboard_answers_alerts_under_its_role_and_touches_nothing_else(as
         (alert,) = store.alerts("flights")
         assert (alert.state, alert.acknowledged_by, alert.resolved_by) == ("resolved", "ada", "ada")
         until = NOW + timedelta(days=1)
-        silence = notify.mute(store, "flights", "dep_*", reason="known", until=until, by="ada", now=NOW)
-        notify.unmute(store, silence.id, by="ada", now=NOW, comment="over")
+        silence = actions.silence_features(store, "flights", "dep_*", reason="known", until=until, by="ada", now=NOW)
+        actions.expire_silence(store, silence.id, by="ada", now=NOW, comment="over")
         assert store.retry_notifications(NOW) == 1
     refused = [
         *(f'DELETE FROM "{name}"' for name in schema.metadata.tables),

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import DriftError, SourceError
-from drift.pipeline import evaluate, notify
+from drift.pipeline import actions, evaluate, notify
 from drift.pipeline import run as runs
 from tests.pipeline.test_run import shifted
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
@@ -92,42 +92,48 @@ def test_the_monitor_knows_its_dashboard_better(context: Context, monkeypatch: p
 def test_a_backfill_says_that_nobody_was_told(context: Context) -> None:
     """The alert is open, with the reason; the next run of the same window tells it."""
     run(context, page=False)
-    assert (only(context).state, only(context).untold, told(context)) == ("open", "backfill: nobody is told of one", [])
+    assert (only(context).state, only(context).suppressed_by, told(context)) == (
+        "open",
+        "backfill: it notifies nobody",
+        [],
+    )
     run(context)
-    assert [a["transition"] for a in told(context)[0]["alerts"]] == ["told"]
-    assert (only(context).told, only(context).untold) == ("critical", "")
+    assert [a["transition"] for a in told(context)[0]["alerts"]] == ["notified"]
+    assert (only(context).notified, only(context).suppressed_by) == ("critical", "")
 
 
 def test_muted_then_told(context: Context) -> None:
     """A silence keeps everybody quiet; ended by hand, the clock tells what is still open, once."""
-    silence = notify.mute(context.store, "flights", "del*", reason="known", until=clock() + DAY, by="ada", now=clock())
-    assert notify.muted(context.store, "flights", now=clock()) == [silence]
+    silence = actions.silence_features(
+        context.store, "flights", "del*", reason="known", until=clock() + DAY, by="ada", now=clock()
+    )
+    assert actions.silences(context.store, "flights", now=clock()) == [silence]
     run(context)
     assert told(context) == []
-    assert only(context).untold.startswith("muted: del* by ada until 2024-06-02 12:00 UTC: known")
-    assert notify.remind(context, now=clock() + HOUR).pages == ()
-    ended = notify.unmute(context.store, silence.id, by="bob", now=clock() + HOUR)
-    assert notify.muted(context.store, now=clock() + HOUR) == []
-    assert notify.muted(context.store, now=clock() + HOUR, everything=True) == [ended]
+    assert only(context).suppressed_by.startswith("silenced: del* by ada until 2024-06-02 12:00 UTC: known")
+    assert notify.remind(context, now=clock() + HOUR).notices == ()
+    ended = actions.expire_silence(context.store, silence.id, by="bob", now=clock() + HOUR)
+    assert actions.silences(context.store, now=clock() + HOUR) == []
+    assert actions.silences(context.store, now=clock() + HOUR, everything=True) == [ended]
     for _ in range(2):
         notify.remind(context, now=clock() + 2 * HOUR)
     (message,) = told(context)
-    assert message["alerts"][0]["reason"].startswith("not told before (muted: del* by ada")
+    assert message["alerts"][0]["reason"].startswith("not notified before (silenced: del* by ada")
     assert message["features"]["delay"]["kl"] > 0.1
 
 
 def test_a_silence_that_is_not_there(context: Context) -> None:
     """Whoever ends it is told so."""
     with pytest.raises(DriftError, match="no silence 'x'"):
-        notify.unmute(context.store, "x", by="ada", now=clock())
+        actions.expire_silence(context.store, "x", by="ada", now=clock())
 
 
 def test_answers_are_written_with_who_and_why(context: Context) -> None:
     """Acknowledged, snoozed, resolved: each a line of the diary."""
     run(context)
-    alert = notify.answer(context.store, only(context), "acknowledge", by="ada", now=clock(), comment="on it")
-    alert = notify.answer(context.store, alert, "snooze", by="bob", now=clock(), until=clock() + DAY)
-    notify.answer(context.store, alert, "resolve", by="eve", now=clock())
+    alert = actions.act(context.store, only(context), "acknowledge", by="ada", now=clock(), comment="on it")
+    alert = actions.act(context.store, alert, "snooze", by="bob", now=clock(), until=clock() + DAY)
+    actions.act(context.store, alert, "resolve", by="eve", now=clock())
     diary = [(e.transition, e.actor, e.reason) for e in context.store.alert_events(alert.id)][1:]
     assert diary == [
         ("acknowledged", "ada", "on it"),
@@ -142,7 +148,7 @@ def test_maintenance_of_the_monitor(tmp_path: Path, warehouse: str) -> None:
     context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, alerts=keys))
     runs.backfill(context, [nth(context, i) for i in range(LAST)], clock=clock)
     run(context)
-    assert only(context).untold == "maintenance: until 2024-06-01 09:00 EDT: reload"
+    assert only(context).suppressed_by == "maintenance: until 2024-06-01 09:00 EDT: reload"
     assert told(context) == []
     notify.remind(context, now=clock() + timedelta(minutes=61))
     assert len(told(context)) == 1
@@ -211,18 +217,18 @@ def test_nothing_is_pending_before_the_first_window(tmp_path: Path, warehouse: s
 def test_a_route_can_be_tried_out(context: Context, tmp_path: Path) -> None:
     """A message arrives, and neither the alerts nor the outbox know of it."""
     inbox = tmp_path / "inbox.jsonl"
-    notify.try_route(context.monitor, "ops", lambda _: inbox.as_uri(), by="ada", now=clock())
+    actions.try_route(context.monitor, "ops", lambda _: inbox.as_uri(), by="ada", now=clock())
     (line,) = inbox.read_text().splitlines()
     assert json.loads(line)["title"] == "flights: TEST of route ops"
     assert told(context) == []
     with pytest.raises(DriftError, match="flights has no route 'pager'; it has: ops"):
-        notify.try_route(context.monitor, "pager", lambda _: inbox.as_uri(), by="ada", now=clock())
+        actions.try_route(context.monitor, "pager", lambda _: inbox.as_uri(), by="ada", now=clock())
 
 
 def test_a_reminder_without_a_report(context: Context) -> None:
     """What is critical is repeated by the clock, with the newest report there is."""
     run(context)
     later: datetime = clock() + DAY
-    assert [p.event.transition for p in notify.remind(context, now=later).pages] == ["repeated"]
-    assert notify.remind(context, now=later).pages == ()
+    assert [p.event.transition for p in notify.remind(context, now=later).notices] == ["repeated"]
+    assert notify.remind(context, now=later).notices == ()
     assert evaluate.recall(context, nth(context, LAST)).label in told(context)[-1]["window"]["label"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import pytest
 
-from drift.alerts.alerts import PAGED
+from drift.alerts.alerts import NOTIFIED
 from drift.config.overrides import with_settings
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
@@ -131,7 +131,7 @@ def test_pages_are_those_of_the_run(context: Context) -> None:
     assert diary
     assert {(call.window, call.key, call.transition) for call in calls} == diary
     assert all(call.reason and call.severity in {"warning", "critical"} for call in calls)
-    assert CALLS < PAGED
+    assert CALLS < NOTIFIED
 
 
 def test_nothing_is_written_and_no_source_opened(context: Context) -> None:

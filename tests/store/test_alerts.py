@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift.alerts import lifecycle
-from drift.alerts.actions import answer
-from drift.alerts.silences import mute, unmute
+from drift.alerts.actions import act
+from drift.alerts.silences import expire, new_silence
 from drift.config.alert_policy import Policy
 from drift.errors import StoreConflict, StoreError
 from drift.store.store import Store
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.alerts.alerts import Alert, Transitions
-    from drift.alerts.signals import Observation
+    from drift.alerts.signals import Signal
 
 
 @pytest.fixture
@@ -96,18 +96,18 @@ def test_diaries_are_bounded_by_windows(store: Store) -> None:
         done = advance(store, observation(window, status), now=window.end)
         store.save_alerts(done.alerts, done.events)
     (alert,) = store.alerts("flights")
-    changed, event = answer(alert, "acknowledge", by="ada", now=days[2].end)
+    changed, event = act(alert, "acknowledge", by="ada", now=days[2].end)
     store.save_alerts([changed], [event])
 
     def said(*bounds: datetime | None) -> list[str]:
-        return [event.transition for _, lines in store.diaries("flights", *bounds) for event in lines]
+        return [event.transition for _, lines in store.timelines("flights", *bounds) for event in lines]
 
     assert said() == ["opened", "escalated", "updated", "acknowledged"]
     assert said(days[1].start) == ["escalated", "updated", "acknowledged"]
     assert said(None, days[1].start) == ["opened"]
     assert said(days[2].end) == ["acknowledged"]
-    assert store.diaries("trains") == []
-    assert store.diaries("flights", days[2].end + timedelta(days=1)) == []
+    assert store.timelines("trains") == []
+    assert store.timelines("flights", days[2].end + timedelta(days=1)) == []
 
 
 def test_writing_the_same_again_changes_nothing(store: Store) -> None:
@@ -128,7 +128,7 @@ def test_an_answer_given_in_between_is_not_overwritten(store: Store) -> None:
     store.save_alerts(opened.alerts, opened.events)
     tomorrow = Window(DAY.start + timedelta(days=1), DAY.end + timedelta(days=1))
     stale = advance(store, observation(tomorrow), observation(tomorrow, feature="origin"), now=tomorrow.end)
-    acknowledged, event = answer(store.alerts("flights")[0], "acknowledge", by="ada", now=NOW)
+    acknowledged, event = act(store.alerts("flights")[0], "acknowledge", by="ada", now=NOW)
     store.save_alerts([acknowledged], [event])
     before = dump(store)
     with pytest.raises(StoreError, match="changed by somebody else"):
@@ -178,23 +178,23 @@ def test_concurrent_writers_of_one_transition_agree(store: Store) -> None:
 
 
 def test_whoever_tells_of_a_line_that_was_kept_looks_again(store: Store) -> None:
-    """A backfill and a run of one window at the same time: the run finds the line there, untold, and tells it then."""
+    """A backfill and a run of one window at the same time: the run finds the line there and notifies of it."""
     kept = lifecycle.advance([], [observation()], monitor="flights", now=NOW, page=False)
     told = lifecycle.advance([], [observation()], monitor="flights", now=NOW)
     store.save_alerts(kept.alerts, kept.events)
     with pytest.raises(StoreConflict):
         store.save_alerts(told.alerts, told.events, [message("one")])
     again = advance(store, observation())
-    assert [page.event.transition for page in again.pages] == ["told"]
+    assert [page.event.transition for page in again.notices] == ["notified"]
     store.save_alerts(again.alerts, again.events, [message("one")])
-    assert store.alerts("flights")[0].told == "critical"
+    assert store.alerts("flights")[0].notified == "critical"
 
 
 def test_what_people_do_comes_back(store: Store) -> None:
     """A snooze, field for field, with its line in the diary."""
     opened = advance(store, observation())
     store.save_alerts(opened.alerts, opened.events)
-    alert, event = answer(opened.alerts[0], "snooze", by="ada", now=NOW, until=NOW + timedelta(days=1), comment="known")
+    alert, event = act(opened.alerts[0], "snooze", by="ada", now=NOW, until=NOW + timedelta(days=1), comment="known")
     store.save_alerts([alert], [event])
     assert store.alerts("flights") == [alert]
     assert store.alert_events(alert.id) == [*opened.events, event]
@@ -203,18 +203,18 @@ def test_what_people_do_comes_back(store: Store) -> None:
 def test_a_silence_is_written_once_and_ended_once(store: Store) -> None:
     """Its history stays: who made it, who ended it; a second end is refused."""
     until = NOW + timedelta(days=3)
-    one = mute("flights", "*_delay", reason="snow", until=until, by="ada", now=NOW)
-    other = mute("trains", "*", reason="strike", until=until, by="bob", now=NOW + timedelta(hours=1))
+    one = new_silence("flights", "*_delay", reason="snow", until=until, by="ada", now=NOW)
+    other = new_silence("trains", "*", reason="strike", until=until, by="bob", now=NOW + timedelta(hours=1))
     for each in (one, other, one):
         store.save_silence(each)
     assert store.silences() == [other, one]
     store.save_silence(replace(one, reason="forged"))
     assert store.silences("flights") == [one]
-    ended = unmute(one, by="eve", now=NOW + timedelta(hours=2), comment="thawed")
+    ended = expire(one, by="eve", now=NOW + timedelta(hours=2), comment="thawed")
     store.save_silence(ended)
     store.save_silence(ended)
     with pytest.raises(StoreConflict, match="ended by eve before"):
-        store.save_silence(unmute(one, by="mallory", now=NOW + timedelta(hours=3)))
+        store.save_silence(expire(one, by="mallory", now=NOW + timedelta(hours=3)))
     assert store.silences("flights") == [ended]
 
 
@@ -230,12 +230,12 @@ def test_what_is_in_play_is_all_that_a_step_needs(tmp_path: Path) -> None:
         for example in range(25):
             monitor = f"m{example}"
             arrival = days + rng.choices(days, k=4) if example % 2 else rng.sample(days, count)
-            known: dict[datetime, list[Observation]] = {}
+            known: dict[datetime, list[Signal]] = {}
             for step, window in enumerate(arrival):
                 statuses = rng.choices(["ok", "warning", "critical", "error"], [6, 2, 1, 1], k=len(features))
                 seen = [observation(window, status, name) for name, status in zip(features, statuses, strict=True)]
 
-                bad = {each.key for each in seen if each.effect == "bad"}
+                bad = {each.key for each in seen if each.state == "firing"}
                 now = NOW + timedelta(days=step)
                 needed, everything = (
                     lifecycle.advance(
@@ -250,7 +250,7 @@ def test_what_is_in_play_is_all_that_a_step_needs(tmp_path: Path) -> None:
     assert steps > 100
 
 
-def _since(known: dict[datetime, list[Observation]], alerts: list[Alert], window: Window) -> list[Observation]:
+def _since(known: dict[datetime, list[Signal]], alerts: list[Alert], window: Window) -> list[Signal]:
     """What the other windows said that a window has to be put among."""
     first = lifecycle.history_start(alerts, window)
     return [seen for start, said in known.items() if first <= start != window.start for seen in said]

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from drift.alerts import lifecycle
 from drift.alerts.messages import Notification
-from drift.alerts.signals import Observation
+from drift.alerts.signals import Signal
 from drift.errors import StoreError
 from drift.store import schema
 from drift.store.outbox import LEASE
@@ -40,10 +40,10 @@ def store(database_url: str) -> Iterator[Store]:
         yield opened
 
 
-def observation(window: Window = DAY, status: str = "critical", feature: str = "dep_delay") -> Observation:
+def observation(window: Window = DAY, status: str = "critical", feature: str = "dep_delay") -> Signal:
     """What a window says of a feature."""
     severity: Any = "none" if status == "ok" else status
-    return Observation(window, f"drift:{feature}", "drift", feature, severity, status, "KL 1.28")  # type: ignore[arg-type]
+    return Signal(window, f"drift:{feature}", "drift", feature, severity, status, "KL 1.28")  # type: ignore[arg-type]
 
 
 def message(name: str, *, created_at: datetime = NOW) -> Notification:
@@ -60,7 +60,7 @@ def dump(store: Store) -> dict[str, list[Any]]:
         return {n: [tuple(r) for r in connection.execute(sa.select(schema.metadata.tables[n]))] for n in names}
 
 
-def advance(store: Store, *says: Observation, now: datetime = NOW) -> Transitions:
+def advance(store: Store, *says: Signal, now: datetime = NOW) -> Transitions:
     """Advance the stored alerts, without writing them."""
     return lifecycle.advance(store.alerts("flights"), says, monitor="flights", now=now)
 

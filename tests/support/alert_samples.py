@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from drift.alerts.actions import answer
-from drift.alerts.alerts import PAGED, Alert, Event, Page, Transitions
+from drift.alerts.actions import act
+from drift.alerts.alerts import NOTIFIED, Alert, AlertEvent, Notice, Transitions
 from drift.alerts.lifecycle import advance, history_start, remind
-from drift.alerts.signals import Observation
-from drift.alerts.suppression import Hush, is_news
+from drift.alerts.signals import Signal
+from drift.alerts.suppression import Suppression, is_news
 from drift.detection.reports import Report
 from drift.detection.scores import Score, Verdict
 from drift.windows import Calendar, Window
@@ -47,30 +47,30 @@ SAYINGS: dict[str, tuple[Severity, Status]] = {
 }
 
 
-def say(number: int, what: str, key: str = KEY) -> Observation:
+def say(number: int, what: str, key: str = KEY) -> Signal:
     """One word for what a day says."""
     severity, status = SAYINGS[what]
     lingering = "not below 0.5 times what opens an alert" if what == "lingering" else ""
     words = f"{what} on day {number}"
-    return Observation(day(number), key, "drift", key.partition(":")[2], severity, status, words, lingering=lingering)
+    return Signal(day(number), key, "drift", key.partition(":")[2], severity, status, words, lingering=lingering)
 
 
 class Record:
     """What a store would keep: alerts by id, the diary, the pages, and what each window said."""
 
-    def __init__(self, policy: Policy | None = None, hush: Hush | None = None) -> None:
+    def __init__(self, policy: Policy | None = None, suppression: Suppression | None = None) -> None:
         self.policy = policy
-        self.hush = hush or Hush()
+        self.suppression = suppression or Suppression()
         self.alerts: dict[str, Alert] = {}
-        self.events: list[Event] = []
-        self.pages: list[Page] = []
-        self.said: dict[tuple[datetime, str], Observation] = {}
+        self.events: list[AlertEvent] = []
+        self.notices: list[Notice] = []
+        self.said: dict[tuple[datetime, str], Signal] = {}
         self.clock = NOW
 
     def run(
-        self, *said: Observation, page: bool = True, history: bool = True, after: timedelta = timedelta(minutes=1)
+        self, *said: Signal, page: bool = True, history: bool = True, after: timedelta = timedelta(minutes=1)
     ) -> Transitions:
-        """Advance by one window's observations, as a run does, and write down what came of it."""
+        """Advance by one window's signals, as a run does, and write down what came of it."""
         window = said[0].window
         self.clock += after
         since = history_start(self.alerts.values(), window)
@@ -82,7 +82,7 @@ class Record:
             policy=self.policy,
             history=[o for (start, _), o in self.said.items() if start >= since] if history else (),
             page=page,
-            hush=self.hush,
+            suppression=self.suppression,
         )
         self.said = {at: o for at, o in self.said.items() if at[0] != window.start}
         self.said |= {(o.window.start, o.key): o for o in said}
@@ -97,7 +97,7 @@ class Record:
             now=self.clock,
             every=timedelta(days=1),
             policy=self.policy,
-            hush=self.hush,
+            suppression=self.suppression,
         )
         return self.write(done)
 
@@ -105,7 +105,7 @@ class Record:
         """Keep what came of something."""
         self.alerts |= {a.id: a for a in done.alerts}
         self.events += done.events
-        self.pages += done.pages
+        self.notices += done.notices
         return done
 
     def days(self, *words: str) -> Record:
@@ -116,7 +116,7 @@ class Record:
 
     def by_hand(self, alert: Alert, action: Any, by: str = "ada", **more: Any) -> None:
         """Answer an alert."""
-        after, event = answer(alert, action, by=by, now=self.clock, **more)
+        after, event = act(alert, action, by=by, now=self.clock, **more)
         self.alerts[after.id] = after
         self.events.append(event)
 
@@ -126,19 +126,24 @@ class Record:
         (alert,) = self.alerts.values()
         return alert
 
-    def untold(self) -> list[str]:
+    def suppressed_by(self) -> list[str]:
         """The names of what kept news from being told, in order."""
-        return [event.untold.partition(":")[0] for event in self.events if event.untold]
+        return [event.suppressed_by.partition(":")[0] for event in self.events if event.suppressed_by]
 
-    def told(self) -> list[str]:
+    def notified(self) -> list[str]:
         """The transitions that were paged, in order."""
-        return [page.event.transition for page in self.pages]
+        return [page.event.transition for page in self.notices]
 
     def state(self) -> list[Alert]:
         """The alerts that stand, without what depends on the clock and on the course of things."""
         standing = [a for a in self.alerts.values() if not a.withdrawn]
         clockless: dict[str, Any] = {"opened_at": NOW, "last_seen_at": NOW, "resolved_at": None, "events": 0}
-        chronicle: dict[str, Any] = {"told": "none", "told_at": None, "untold": "", "snoozed_until": None}
+        chronicle: dict[str, Any] = {
+            "notified": "none",
+            "notified_at": None,
+            "suppressed_by": "",
+            "snoozed_until": None,
+        }
         bare = [replace(a, **clockless, **chronicle) for a in standing]
         return sorted(bare, key=lambda a: (a.key, a.opened_window))
 
@@ -148,9 +153,9 @@ def check_laws(record: Record) -> None:
     live = Counter(a.key for a in record.alerts.values() if a.live)
     assert all(count == 1 for count in live.values())
     assert all(e.reason and e.actor for e in record.events)
-    told = {(p.event.alert_id, p.event.seq): p for p in record.pages}
-    assert len(told) == len(record.pages)
-    assert {p.event for p in record.pages} <= set(record.events)
+    told = {(p.event.alert_id, p.event.seq): p for p in record.notices}
+    assert len(told) == len(record.notices)
+    assert {p.event for p in record.notices} <= set(record.events)
     for alert in record.alerts.values():
         diary = [e for e in record.events if e.alert_id == alert.id]
         assert [e.seq for e in diary] == list(range(1, alert.events + 1))
@@ -161,23 +166,23 @@ def check_laws(record: Record) -> None:
         assert alert.reason
         for event in diary:
             # Nothing is lost: what is news was told, or the diary says why not. And nothing else is told.
-            if event.transition in PAGED:
-                assert ((alert.id, event.seq) in told) != bool(event.untold)
+            if event.transition in NOTIFIED:
+                assert ((alert.id, event.seq) in told) != bool(event.suppressed_by)
             else:
                 assert (alert.id, event.seq) not in told
         pages = [told[alert.id, e.seq] for e in diary if (alert.id, e.seq) in told]
-        check_told(pages, alert, diary, sum(e.untold.endswith(f"into alert {alert.id}") for e in record.events))
+        check_told(pages, alert, diary, sum(e.suppressed_by.endswith(f"into alert {alert.id}") for e in record.events))
 
 
-def check_told(pages: Sequence[Page], alert: Alert, diary: Sequence[Event], heirs: int) -> None:
+def check_told(pages: Sequence[Notice], alert: Alert, diary: Sequence[AlertEvent], heirs: int) -> None:
     """Of one alert: an end is told only of what people believed to be open; what is not told is owed, with a reason."""
     known = sum(e.transition in {"acknowledged", "snoozed"} for e in diary)
     ends = sum(not page.alert.live for page in pages)
     assert ends <= len(pages) - ends + known + heirs
     assert all(page.severity != "none" for page in pages)
-    assert all(page.alert.told == "none" for page in pages if not page.alert.live)
+    assert all(page.alert.notified == "none" for page in pages if not page.alert.live)
     if is_news(alert):
-        assert alert.untold
+        assert alert.suppressed_by
 
 
 def score(feature: str, kl: float) -> Score:
@@ -201,6 +206,6 @@ def report(*verdicts: Verdict, gate: Gate = "accepted", findings: Sequence[Findi
     )
 
 
-def keys(found: Iterable[Observation], effect: str) -> set[str]:
-    """The keys with some effect."""
-    return {o.key for o in found if o.effect == effect}
+def keys(found: Iterable[Signal], state: str) -> set[str]:
+    """The keys with some state."""
+    return {o.key for o in found if o.state == state}

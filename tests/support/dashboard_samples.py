@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 
-from drift.alerts.actions import answer
+from drift.alerts.actions import act
 from drift.alerts.lifecycle import advance
-from drift.alerts.signals import observations
+from drift.alerts.signals import signals_of
 from drift.detection.evidence import Evidence
 from drift.detection.reports import Finding, Report
 from drift.detection.scores import Score, Verdict
@@ -99,7 +99,7 @@ def fill(store: Store) -> None:
     for number, status in enumerate(week):
         made = report(MONITOR, day(number), {"dep_delay": status, HOSTILE: "ok", "origin": "ok"})
         save(store, made)
-        changes = advance(store.alerts(MONITOR), observations(made), monitor=MONITOR, now=NOW)
+        changes = advance(store.alerts(MONITOR), signals_of(made), monitor=MONITOR, now=NOW)
         store.save_alerts(changes.alerts, changes.events)
     rejected = Report(MONITOR, day(6), "none: rejected by its expectations", [], 0, 0, "rejected", label="x")
     save(store, rejected)
@@ -112,7 +112,7 @@ def fill(store: Store) -> None:
     store.save_run_finished(MONITOR, day(7), "error", NOW, error=f"the warehouse does not answer {HOSTILE}")
     save(store, report(ODD, Calendar("1d").starting(FIRST), {"x": "ok"}))
     opened = next(alert for alert in store.alerts(MONITOR) if alert.live)
-    after, event = answer(opened, "acknowledge", by=HOSTILE, now=NOW)
+    after, event = act(opened, "acknowledge", by=HOSTILE, now=NOW)
     store.save_alerts([after], [event])
 
 

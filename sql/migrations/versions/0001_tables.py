@@ -253,9 +253,9 @@ def upgrade() -> None:
         sa.Column("resolved_at", _INSTANT),
         sa.Column("resolved_window", _INSTANT),
         sa.Column("resolved_by", sa.Text()),
-        sa.Column("told", sa.Text(), nullable=False),
-        sa.Column("told_at", _INSTANT),
-        sa.Column("untold", sa.Text(), nullable=False),
+        sa.Column("notified", sa.Text(), nullable=False),
+        sa.Column("notified_at", _INSTANT),
+        sa.Column("suppressed_by", sa.Text(), nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_alert_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
@@ -270,7 +270,7 @@ def upgrade() -> None:
         sa.Column("transition", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column("untold", sa.Text(), nullable=False),
+        sa.Column("suppressed_by", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["alert_id"], ["alert.id"], name="fk_alert_event_alert", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("alert_id", "seq", name="pk_alert_event"),
     )
@@ -285,7 +285,7 @@ def upgrade() -> None:
         sa.Column("until", _INSTANT, nullable=False),
         sa.Column("ended_at", _INSTANT),
         sa.Column("ended_by", sa.Text()),
-        sa.Column("ended_why", sa.Text()),
+        sa.Column("ended_reason", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_silence"),
     )
     op.create_index("ix_silence_monitor_until", "silence", ["monitor", "until"])

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from drift.config.monitor import parse_monitor
 from drift.errors import SourceError
-from drift.pipeline import notify, run
+from drift.pipeline import actions, run
 from drift.pipeline.context import Context
 from drift.store import migrations, schema
 from drift.store.store import Store
@@ -51,7 +51,7 @@ expectations:
 WRITTEN_AT = {
     *("acknowledged_at", "activated_at", "at", "checked_at", "created_at", "finished_at", "first_seen_at"),
     "last_seen_at",
-    *("next_attempt_at", "opened_at", "resolved_at", "started_at", "told_at", "tried_at", "timings"),
+    *("next_attempt_at", "opened_at", "resolved_at", "started_at", "notified_at", "tried_at", "timings"),
 }
 """Columns that say when something was written: the only ones in which a retried run may differ."""
 
@@ -154,7 +154,7 @@ def answer(setting: Setting) -> None:
     """Acknowledge every open alert."""
     with Store.open(setting.results) as store:
         for alert in store.alerts("flights", ["open"]):
-            notify.answer(store, alert, "acknowledge", by="ada", now=setting.now, comment="looking")
+            actions.act(store, alert, "acknowledge", by="ada", now=setting.now, comment="looking")
 
 
 def prune(setting: Setting) -> None:

@@ -1,0 +1,109 @@
+"""What people do: acknowledge, snooze and resolve alerts, silence features, try a route out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from drift.alerts import actions as alert_actions
+from drift.alerts import channels, messages
+from drift.alerts import silences as silence_rules
+from drift.alerts.alerts import SYSTEM
+from drift.errors import DriftError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from drift.alerts.alerts import Alert
+    from drift.alerts.silences import Silence
+    from drift.config.monitor import Monitor
+    from drift.store.store import Store
+
+
+def act(
+    store: Store,
+    alert: Alert,
+    action: alert_actions.Action,
+    *,
+    by: str,
+    now: datetime,
+    comment: str = "",
+    until: datetime | None = None,
+) -> Alert:
+    """Acknowledge, snooze, unsnooze or resolve an alert by hand, and write who did it and why.
+
+    Parameters
+    ----------
+    store, alert
+    action, by, now, comment, until
+        As for `drift.alerts.actions.act`.
+
+    Raises
+    ------
+    DriftError
+        If there is nothing of the kind to do.
+    StoreConflict
+        If somebody else changed the alert since it was read: read it again.
+    """
+    changed, event = alert_actions.act(alert, action, by=by, now=now, comment=comment, until=until)
+    store.save_alerts([changed], [event])
+    return changed
+
+
+def silence_features(
+    store: Store, monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime
+) -> Silence:
+    """Mute features of a monitor: their alerts change their state, and nobody is told before the silence ends."""
+    silence = silence_rules.new_silence(monitor, features, reason=reason, until=until, by=by, now=now)
+    store.save_silence(silence)
+    return silence
+
+
+def expire_silence(store: Store, silence_id: str, *, by: str, now: datetime, comment: str = "") -> Silence:
+    """End a silence before its time; what is still open then is told.
+
+    Raises
+    ------
+    DriftError
+        If there is no such silence, or it is over.
+    """
+    known = [each for each in store.silences() if each.id == silence_id]
+    if not known:
+        raise DriftError(f"there is no silence {silence_id!r}: drift alerts silences lists them")
+    ended = silence_rules.expire(known[0], by=by, now=now, comment=comment)
+    store.save_silence(ended)
+    return ended
+
+
+def silences(store: Store, monitor: str | None = None, *, now: datetime, everything: bool = False) -> list[Silence]:
+    """Return the silences in force, the newest first; with `everything` those that are over too."""
+    return [each for each in store.silences(monitor) if everything or each.active(now)]
+
+
+def try_route(
+    monitor: Monitor, to: str, resolve: Callable[[str], str], *, by: str, now: datetime, timeout: float = 10.0
+) -> None:
+    """Send a message that says nothing but that it arrived.
+
+    Parameters
+    ----------
+    monitor
+    to
+        A route, as the monitor names it.
+    resolve
+        Gives its URL.
+    by
+        Who tries.
+    now, timeout
+
+    Raises
+    ------
+    NotifyError
+        If the route is not known, or the channel did not take the message.
+    """
+    settings = next((route for route in monitor.alerts.routes if route.to == to), None)
+    if settings is None:
+        routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes))
+        raise DriftError(f"{monitor.name} has no route {to!r}; it has: {routes or 'none'}")
+    trial = messages.trial(monitor.name, to, by=by or SYSTEM, now=now, notify_type=settings.notify_type("test"))
+    channels.send_to(resolve(to), trial, timeout)
