@@ -15,15 +15,21 @@ import typer
 import drift
 from drift.cli.alerts import alerts_app
 from drift.cli.baseline import baseline_app
+from drift.cli.check import check, schema
 from drift.cli.compare import compare
-from drift.cli.database import db_app
+from drift.cli.dashboard import dashboard
+from drift.cli.db import db_app
+from drift.cli.demo import demo
+from drift.cli.doctor import doctor
+from drift.cli.explain import explain
 from drift.cli.gate import gate
-from drift.cli.monitors import backfill, check, explain, history, run, schema
-from drift.cli.operations import doctor, prune
+from drift.cli.history import history
 from drift.cli.options import print_error
-from drift.cli.replay import replay, tune
-from drift.cli.serve import dashboard, demo
+from drift.cli.prune import prune
+from drift.cli.replay import replay
+from drift.cli.run import backfill, run
 from drift.cli.starting import without_plugins
+from drift.cli.tune import tune
 from drift.errors import ConfigError, DriftError
 
 app = typer.Typer(

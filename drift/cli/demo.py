@@ -16,9 +16,10 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from drift.errors import DriftError
 
@@ -35,6 +36,17 @@ ROUTE = "ops"
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives.")] = Path("demo"),
+    airflow: Annotated[bool, typer.Option("--airflow", help="Start Airflow with the demo's monitors instead.")] = False,
+    port: Annotated[int, typer.Option(help="Airflow's port, with --airflow.")] = 8080,
+) -> None:
+    """Watch a year of real flights, find the blizzard, raise the alert: the whole job with embedded defaults."""
+    if airflow:
+        raise typer.Exit(run_airflow(folder, port=port))
+    run_demo(folder)
+
+
 def resource(name: str) -> Path:
     """Return a folder of the repository, or of the wheel that carries it: ``data``, ``dags``."""
     for folder in (PACKAGE.parent / name, PACKAGE / name):
@@ -43,7 +55,7 @@ def resource(name: str) -> Path:
     raise DriftError(f"the demo's {name}/ folder is not beside the package: run it from a checkout")
 
 
-def run(folder: Path) -> None:
+def run_demo(folder: Path) -> None:
     """Run the demo in `folder` and print what it found."""
     from rich.console import Console
 
@@ -267,6 +279,8 @@ def _step(out: Console, what: str) -> Iterator[None]:
 @contextmanager
 def receiver(inbox: Path) -> Iterator[str]:
     """Receive webhooks on loopback into `inbox`, a file each, named by idempotency key; yields the Apprise URL."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
     inbox.mkdir(parents=True, exist_ok=True)
 
     class Receive(BaseHTTPRequestHandler):
@@ -293,7 +307,7 @@ def receiver(inbox: Path) -> Iterator[str]:
         thread.join()
 
 
-def airflow(folder: Path, *, port: int = 8080) -> int:
+def run_airflow(folder: Path, *, port: int = 8080) -> int:
     """Run Airflow standalone with the demo's monitors until interrupted; leaves no process behind.
 
     Returns
@@ -333,7 +347,7 @@ def airflow(folder: Path, *, port: int = 8080) -> int:
 def _stop(process: subprocess.Popen[bytes], *, asked: bool) -> int:
     """Stop a process and everything it started: ask, wait, insist."""
 
-    def tell_group(sign: int) -> bool:
+    def signal_group(sign: int) -> bool:
         """Signal the whole group; 0 only asks whether anybody is left."""
         process.poll()
         try:
@@ -344,10 +358,10 @@ def _stop(process: subprocess.Popen[bytes], *, asked: bool) -> int:
 
     for sign, patience in ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
         deadline = time.monotonic() + patience
-        alive = tell_group(sign)
+        alive = signal_group(sign)
         while alive and time.monotonic() < deadline:
             time.sleep(0.2)
-            alive = tell_group(0)
+            alive = signal_group(0)
         if not alive:
             break
     return 0 if asked else int(process.wait())

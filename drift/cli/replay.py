@@ -1,4 +1,4 @@
-"""`drift replay` and `drift tune`: what other settings would have told of the stored windows."""
+"""`drift replay`: what other settings would have reported of the stored windows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def replay(
     asked = adopt(context.monitor, load_monitor(config)) if config else context.monitor
     asked = with_settings(asked, read_settings(settings or []))
     lead = max(replays.lead_of(context.monitor), replays.lead_of(asked))
-    windows, lead = _stored(context, last, start, end, lead)
+    windows, lead = stored_windows(context, last, start, end, lead)
     memory = replays.Memory(context.store)
     in_force = replays.replay(context, memory, windows, lead=lead)
     changed = settings or config
@@ -58,38 +58,10 @@ def replay(
         replay_tables(in_force, asked_for)
 
 
-def tune(
-    monitor: MonitorName,
-    wished: Annotated[float, typer.Option("--pages-per-month", min=0, help="So many pages that tell of drift.")] = 2.0,
-    last: Last = None,
-    start: Since = None,
-    end: Until = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds where faults are planted.")] = 0,
-    plants: Annotated[int, typer.Option(min=0, max=10_000, help="How often each fault is planted.")] = 40,
-    as_json: Json = False,
-    folder: Folder = MONITORS,
-    database: Database = DATABASE,
-) -> None:
-    """Propose settings for a wished number of pages a month, with what they would have caught and missed."""
-    import numpy as np
-
-    import_special_functions()
-    from drift.cli.tables import proposal_tables
-    from drift.pipeline import tuning
-
-    context = open_context(monitor, folder, database)
-    windows, lead = _stored(context, last, start, end, tuning.lead_needed(context.monitor))
-    rng = np.random.default_rng(seed)
-    found = tuning.tune(context, windows, lead=lead, wished=wished, rng=rng, times=plants)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        proposal_tables(found)
-
-
-def _stored(
+def stored_windows(
     context: Context, last: int | None, start: str | None, end: str | None, lead: int
 ) -> tuple[list[Window], int]:
+    """Return the stored windows that are asked for, and how many before them only give them a history."""
     from drift.pipeline.replay import windows_run
 
     calendar = context.monitor.window.calendar

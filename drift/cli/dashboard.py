@@ -1,26 +1,12 @@
-"""`drift demo` and `drift dashboard`: what shows Drift to people."""
+"""`drift dashboard`: serves the dashboard."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from drift.cli.options import DATABASE, MONITORS, Database, Folder, open_store
-
-
-def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives.")] = Path("demo"),
-    airflow: Annotated[bool, typer.Option("--airflow", help="Start Airflow with the demo's monitors instead.")] = False,
-    port: Annotated[int, typer.Option(help="Airflow's port, with --airflow.")] = 8080,
-) -> None:
-    """Watch a year of real flights, find the blizzard, raise the alert: the whole job with embedded defaults."""
-    from drift.cli import demo as show
-
-    if airflow:
-        raise typer.Exit(show.airflow(folder, port=port))
-    show.run(folder)
 
 
 def dashboard(

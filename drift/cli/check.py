@@ -1,0 +1,63 @@
+"""`drift check` and `drift schema`: is a monitor file right, and what may stand in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.cli.options import (
+    Json,
+    print_error,
+    print_json,
+)
+from drift.errors import ConfigError
+
+if TYPE_CHECKING:
+    from drift.config.monitor import Monitor
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Monitor files, or folders of them.")],
+    as_json: Json = False,
+) -> None:
+    """Check monitor files and print every problem: file, line, key, and what to do. Exits with 1 if there are any."""
+    from drift.config.monitor import load_monitor, monitor_files
+
+    paths = [path for file in files for path in (monitor_files(file) if file.is_dir() else [file])]
+    problems: list[str] = []
+    for path in paths:
+        try:
+            monitor = load_monitor(path)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if monitor.expectations:
+            problems += [f"{path}: {problem}" for problem in _expectation_problems(monitor)]
+    if as_json:
+        print_json({"files": [str(p) for p in paths], "problems": problems})
+    else:
+        for problem in problems:
+            print_error(problem)
+        if not problems:
+            print(f"{len(paths)} monitor file{'s' * (len(paths) != 1)}, no problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _expectation_problems(monitor: Monitor) -> list[str]:
+    from drift.errors import MissingExtra
+    from drift.sources.validation import check_expectations
+
+    try:
+        return check_expectations(monitor.expectations)
+    except MissingExtra as error:
+        return [str(error)]
+
+
+def schema() -> None:
+    """Print the JSON Schema of a monitor file, for editors."""
+    from drift.config.monitor import json_schema
+
+    print_json(json_schema())

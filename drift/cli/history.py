@@ -1,0 +1,39 @@
+"""`drift history`: the stored scores of a monitor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from drift.cli.options import (
+    DATABASE,
+    MONITORS,
+    Database,
+    Folder,
+    Json,
+    MonitorName,
+    open_context,
+    print_json,
+)
+
+
+def history(
+    monitor: MonitorName,
+    feature: Annotated[str | None, typer.Argument(help="Only this feature.")] = None,
+    last: Annotated[int, typer.Option(help="How many windows back.")] = 30,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Show the stored scores of a monitor, newest window last."""
+    from drift.cli.tables import history_table
+
+    context = open_context(monitor, folder, database)
+    rows = context.store.scores(context.name, feature=feature, windows=last)
+    if as_json:
+        print_json({"monitor": context.name, "direction": "current||reference", "unit": "nats", "scores": rows})
+    elif not rows:
+        print(f"{context.name} has no scores yet: drift backfill {context.name} --from DATE --to DATE")
+    else:
+        history_table(context, rows, feature)

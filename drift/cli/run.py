@@ -1,0 +1,125 @@
+"""`drift run` and `drift backfill`: a monitor runs for one window, or for many."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from drift.cli.options import (
+    DATABASE,
+    MONITORS,
+    Database,
+    Day,
+    Fail,
+    Folder,
+    From,
+    Html,
+    Json,
+    MonitorName,
+    To,
+    exit_on,
+    now,
+    open_context,
+    print_error,
+    print_json,
+    route,
+    show,
+    window_of,
+    windows_between,
+    write_html,
+)
+from drift.cli.starting import import_special_functions
+from drift.errors import DriftError
+
+if TYPE_CHECKING:
+    from drift.detection.reports import Report
+    from drift.pipeline.context import Context
+    from drift.windows import Window
+
+MANY = 100
+"""Windows from which on a process that reads ahead is worth the second it takes to start."""
+
+
+def run(
+    monitor: MonitorName,
+    day: Day = None,
+    force: Annotated[bool, typer.Option(help="Read the window again although it is stored.")] = False,
+    fail_on: Fail = None,
+    as_json: Json = False,
+    html: Html = None,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Run a monitor for one window: gate, count, score, alert, notify."""
+    import_special_functions()
+    from drift.pipeline import run as runs
+
+    context = open_context(monitor, folder, database)
+    try:
+        outcome = runs.run_window(context, window_of(context, day), clock=now, force=force)
+    except DriftError:
+        # A run that failed has an alert, too.
+        with suppress(DriftError):
+            _deliver(context)
+        raise
+    _deliver(context)
+    write_html(outcome.report, html, timezone=context.monitor.window.timezone)
+    show(outcome.report, as_json=as_json)
+    exit_on(outcome.report, fail_on)
+
+
+def _deliver(context: Context) -> None:
+    """Send what is owed: of this monitor also what is no longer kept back."""
+    from drift.alerts import delivery
+    from drift.pipeline import notify
+
+    notify.remind(context, now=now())
+    delivery.deliver(context.store, now(), route)
+
+
+def backfill(
+    monitor: MonitorName,
+    start: From,
+    end: To,
+    force: Annotated[bool, typer.Option(help="Read windows again although they are stored.")] = False,
+    page: Annotated[bool, typer.Option(help="Send the alerts too: by default a backfill tells nobody.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes at work; a second one by default where many files are read.")
+    ] = None,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Run a monitor for every window from one date to another, oldest first."""
+    import_special_functions()
+    from drift.cli.tables import progress as progress_bar
+    from drift.pipeline import run as runs
+
+    context = open_context(monitor, folder, database)
+    windows = windows_between(context, start, end)
+    failed = []
+    jobs = jobs or (2 if context.monitor.source.files and len(windows) >= MANY else 1)
+    with progress_bar(len(windows), f"backfill {context.name}", quiet=as_json) as advance:
+
+        def progress(window: Window, result: Report | DriftError) -> None:
+            if isinstance(result, DriftError):
+                failed.append(f"{context.label(window)}: {result}")
+            advance(context.label(window))
+
+        reports = runs.backfill(context, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
+    if page:
+        _deliver(context)
+    counts: dict[str, int] = {}
+    for report in reports:
+        status = runs.run_status(report)
+        counts[status] = counts.get(status, 0) + 1
+    if as_json:
+        print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": failed})
+    else:
+        print(f"{context.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+        for line in failed:
+            print_error(line)
+    if failed:
+        raise typer.Exit(2)

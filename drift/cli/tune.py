@@ -1,0 +1,40 @@
+"""`drift tune`: proposes settings for a wished number of pages a month."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, open_context, print_json
+from drift.cli.replay import Last, Since, Until, stored_windows
+from drift.cli.starting import import_special_functions
+
+
+def tune(
+    monitor: MonitorName,
+    wished: Annotated[float, typer.Option("--pages-per-month", min=0, help="So many pages that tell of drift.")] = 2.0,
+    last: Last = None,
+    start: Since = None,
+    end: Until = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seeds where faults are planted.")] = 0,
+    plants: Annotated[int, typer.Option(min=0, max=10_000, help="How often each fault is planted.")] = 40,
+    as_json: Json = False,
+    folder: Folder = MONITORS,
+    database: Database = DATABASE,
+) -> None:
+    """Propose settings for a wished number of pages a month, with what they would have caught and missed."""
+    import numpy as np
+
+    import_special_functions()
+    from drift.cli.tables import proposal_tables
+    from drift.pipeline import tuning
+
+    context = open_context(monitor, folder, database)
+    windows, lead = stored_windows(context, last, start, end, tuning.lead_needed(context.monitor))
+    rng = np.random.default_rng(seed)
+    found = tuning.tune(context, windows, lead=lead, wished=wished, rng=rng, times=plants)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        proposal_tables(found)
