@@ -1,4 +1,4 @@
-"""From a report to what people are told, on a real store: one transaction, links, silences, failed runs, reminders."""
+"""From a report to notifications, on a real store: one transaction, links, maintenance, failed runs, reminders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from drift.errors import DriftError, SourceError
-from drift.pipeline import actions, evaluate, notify
+from drift.errors import SourceError
+from drift.pipeline import evaluate, notify
 from drift.pipeline import run as runs
 from tests.pipeline.test_run import shifted
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
@@ -30,6 +30,11 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 @pytest.fixture
 def warehouse(tmp_path: Path) -> str:
     """A warehouse of 14 days, the last one shifted."""
+    return shifted_warehouse(tmp_path)
+
+
+def shifted_warehouse(tmp_path: Path) -> str:
+    """Fill a warehouse with 14 days, the last one shifted."""
     url = f"sqlite:///{tmp_path / 'warehouse.db'}"
     write_sql(shifted(rows(LAST + 1)), url)
     return url
@@ -38,6 +43,11 @@ def warehouse(tmp_path: Path) -> str:
 @pytest.fixture
 def context(tmp_path: Path, warehouse: str) -> Context:
     """The monitor on it, all days but the last one run."""
+    return backfilled(tmp_path, warehouse)
+
+
+def backfilled(tmp_path: Path, warehouse: str) -> Context:
+    """A monitor on a warehouse, all days but the last one run."""
     opened = open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)
     runs.backfill(opened, [nth(opened, i) for i in range(LAST)], clock=clock)
     return opened
@@ -48,7 +58,7 @@ def nth(context: Context, day: int) -> Window:
     return context.monitor.window.calendar.starting(FIRST + timedelta(days=day))
 
 
-def told(context: Context) -> list[dict[str, Any]]:
+def outbox(context: Context) -> list[dict[str, Any]]:
     """The payloads in the outbox, oldest first."""
     with context.store.engine.connect() as connection:
         query = sa.text("SELECT payload FROM notification ORDER BY created_at, id")
@@ -76,7 +86,7 @@ def test_a_message_leads_to_the_dashboard_and_the_run(context: Context, monkeypa
     """The environment says where the dashboard is, unless the monitor does; the run says where its log is."""
     monkeypatch.setenv("DRIFT_DASHBOARD_URL", "https://drift.example/")
     run(context, url="https://airflow.example/run")
-    (message,) = told(context)
+    (message,) = outbox(context)
     assert message["link"].startswith("https://drift.example/monitor?name=flights&until=2024-01-14T05")
     assert message["alerts"][0]["link"] == f"https://drift.example/alert?id={only(context).id}"
     assert message["run_url"] == "https://airflow.example/run"
@@ -86,60 +96,17 @@ def test_the_monitor_knows_its_dashboard_better(context: Context, monkeypatch: p
     """`alerts.dashboard` goes before the environment."""
     monkeypatch.setenv("DRIFT_DASHBOARD_URL", "https://drift.example/")
     run(with_alerts(context, dashboard="https://other.example"))
-    assert told(context)[0]["link"].startswith("https://other.example/monitor?")
+    assert outbox(context)[0]["link"].startswith("https://other.example/monitor?")
 
 
-def test_a_backfill_says_that_nobody_was_told(context: Context) -> None:
-    """The alert is open, with the reason; the next run of the same window tells it."""
+def test_a_backfill_notifies_nobody_and_says_so(context: Context) -> None:
+    """The alert is open, with the reason; the next run of the same window notifies people of it."""
     run(context, page=False)
-    assert (only(context).state, only(context).suppressed_by, told(context)) == (
-        "open",
-        "backfill: it notifies nobody",
-        [],
-    )
+    assert (only(context).state, outbox(context)) == ("open", [])
+    assert only(context).suppressed_by == "backfill: it notifies nobody"
     run(context)
-    assert [a["transition"] for a in told(context)[0]["alerts"]] == ["notified"]
+    assert [a["transition"] for a in outbox(context)[0]["alerts"]] == ["notified"]
     assert (only(context).notified, only(context).suppressed_by) == ("critical", "")
-
-
-def test_muted_then_told(context: Context) -> None:
-    """A silence keeps everybody quiet; ended by hand, the clock tells what is still open, once."""
-    silence = actions.silence_features(
-        context.store, "flights", "del*", reason="known", until=clock() + DAY, by="ada", now=clock()
-    )
-    assert actions.silences(context.store, "flights", now=clock()) == [silence]
-    run(context)
-    assert told(context) == []
-    assert only(context).suppressed_by.startswith("silenced: del* by ada until 2024-06-02 12:00 UTC: known")
-    assert notify.remind(context, now=clock() + HOUR).notices == ()
-    ended = actions.expire_silence(context.store, silence.id, by="bob", now=clock() + HOUR)
-    assert actions.silences(context.store, now=clock() + HOUR) == []
-    assert actions.silences(context.store, now=clock() + HOUR, everything=True) == [ended]
-    for _ in range(2):
-        notify.remind(context, now=clock() + 2 * HOUR)
-    (message,) = told(context)
-    assert message["alerts"][0]["reason"].startswith("not notified before (silenced: del* by ada")
-    assert message["features"]["delay"]["kl"] > 0.1
-
-
-def test_a_silence_that_is_not_there(context: Context) -> None:
-    """Whoever ends it is told so."""
-    with pytest.raises(DriftError, match="no silence 'x'"):
-        actions.expire_silence(context.store, "x", by="ada", now=clock())
-
-
-def test_answers_are_written_with_who_and_why(context: Context) -> None:
-    """Acknowledged, snoozed, resolved: each a line of the diary."""
-    run(context)
-    alert = actions.act(context.store, only(context), "acknowledge", by="ada", now=clock(), comment="on it")
-    alert = actions.act(context.store, alert, "snooze", by="bob", now=clock(), until=clock() + DAY)
-    actions.act(context.store, alert, "resolve", by="eve", now=clock())
-    diary = [(e.transition, e.actor, e.reason) for e in context.store.alert_events(alert.id)][1:]
-    assert diary == [
-        ("acknowledged", "ada", "on it"),
-        ("snoozed", "bob", "until 2024-06-02 12:00 UTC: snoozed by bob"),
-        ("resolved", "eve", "resolved by eve"),
-    ]
 
 
 def test_maintenance_of_the_monitor(tmp_path: Path, warehouse: str) -> None:
@@ -149,9 +116,9 @@ def test_maintenance_of_the_monitor(tmp_path: Path, warehouse: str) -> None:
     runs.backfill(context, [nth(context, i) for i in range(LAST)], clock=clock)
     run(context)
     assert only(context).suppressed_by == "maintenance: until 2024-06-01 09:00 EDT: reload"
-    assert told(context) == []
+    assert outbox(context) == []
     notify.remind(context, now=clock() + timedelta(minutes=61))
-    assert len(told(context)) == 1
+    assert len(outbox(context)) == 1
 
 
 def fail(context: Context, day: int = LAST, **options: Any) -> None:
@@ -171,12 +138,12 @@ def test_a_failed_run_is_an_alert_and_the_next_one_ends_it(context: Context) -> 
     (failed,) = context.store.alerts("flights")
     assert (failed.key, failed.kind, failed.severity) == ("run", "run", "critical")
     assert failed.reason == "run failed: warehouse: no route to host"
-    (message,) = told(context)
+    (message,) = outbox(context)
     assert (message["alerts"][0]["kind"], message["run_url"]) == ("run", "https://airflow.example/run")
     run(context)
     states = {alert.key: alert.state for alert in context.store.alerts("flights")}
     assert states == {"run": "resolved", "drift:delay": "open"}
-    later = {a["key"]: a["transition"] for a in told(context)[-1]["alerts"] + told(context)[0]["alerts"]}
+    later = {a["key"]: a["transition"] for a in outbox(context)[-1]["alerts"] + outbox(context)[0]["alerts"]}
     assert later.keys() == {"run", "drift:delay"}
 
 
@@ -214,21 +181,10 @@ def test_nothing_is_pending_before_the_first_window(tmp_path: Path, warehouse: s
     assert notify.pending(open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)) == []
 
 
-def test_a_route_can_be_tried_out(context: Context, tmp_path: Path) -> None:
-    """A message arrives, and neither the alerts nor the outbox know of it."""
-    inbox = tmp_path / "inbox.jsonl"
-    actions.try_route(context.monitor, "ops", lambda _: inbox.as_uri(), by="ada", now=clock())
-    (line,) = inbox.read_text().splitlines()
-    assert json.loads(line)["title"] == "flights: TEST of route ops"
-    assert told(context) == []
-    with pytest.raises(DriftError, match="flights has no route 'pager'; it has: ops"):
-        actions.try_route(context.monitor, "pager", lambda _: inbox.as_uri(), by="ada", now=clock())
-
-
 def test_a_reminder_without_a_report(context: Context) -> None:
     """What is critical is repeated by the clock, with the newest report there is."""
     run(context)
     later: datetime = clock() + DAY
     assert [p.event.transition for p in notify.remind(context, now=later).notices] == ["repeated"]
     assert notify.remind(context, now=later).notices == ()
-    assert evaluate.recall(context, nth(context, LAST)).label in told(context)[-1]["window"]["label"]
+    assert evaluate.recall(context, nth(context, LAST)).label in outbox(context)[-1]["window"]["label"]
