@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -15,30 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.command import runner
 from tests.support.flights import monitor_text, rows, write_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    Drift = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def runner(folder: Path) -> Drift:
-    """Return what runs `drift` in a folder."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith("DRIFT_")}
-    env |= {
-        "DRIFT_DATABASE": f"sqlite:///{folder / 'drift.db'}",
-        "DRIFT_MONITORS": str(folder / "monitors"),
-        "DRIFT_CONNECTION_WAREHOUSE": f"sqlite:///{folder / 'warehouse.db'}",
-        "COLUMNS": "160",
-    }
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "drift", *arguments]
-        return subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, check=False)
-
-    return run
+    from tests.support.command import Drift
 
 
 @pytest.fixture

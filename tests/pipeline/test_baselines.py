@@ -12,9 +12,9 @@ from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import baselines, evaluate
 from drift.pipeline.context import Context
-from tests.cli.test_commands import runner
 from tests.pipeline.test_compare import kl
 from tests.pipeline.test_run import LAST, backfill, dump, shifted
+from tests.support.command import runner
 from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from drift.pipeline import evaluate, run
 from drift.pipeline.context import Context, binning_key
 from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
 from drift.store.store import Store
-from tests.cli.test_commands import runner
 from tests.pipeline.test_run import dump
+from tests.support.command import runner
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ from drift.pipeline.tuning import (
     tune,
     with_floor,
 )
-from tests.cli.test_commands import runner
 from tests.pipeline.test_replay import context, no_source, replayed, stored
 from tests.pipeline.test_run import dump
+from tests.support.command import runner
 from tests.support.flights import SQL, monitor_text
 
 if TYPE_CHECKING:
