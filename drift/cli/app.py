@@ -35,8 +35,8 @@ from drift.errors import ConfigError, DriftError
 app = typer.Typer(
     name="drift",
     help=(
-        "Data-drift monitoring you can trust to wake you: KL divergence with its sampling error.\n\n"
-        "Exit codes: 0 done and quiet · 1 drift found (with --fail-on), stopped by gate, or problems found by check · "
+        "Monitor data for drift: KL divergence with its sampling error.\n\n"
+        "Exit codes: 0 success · 1 drift found (with --fail-on), stopped by gate, or problems found by check · "
         "2 bad usage or input."
     ),
     no_args_is_help=True,
@@ -87,7 +87,7 @@ def _version(value: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Carry the options that belong to no command."""

@@ -25,7 +25,7 @@ from drift.cli.options import (
 from drift.cli.starting import import_special_functions
 
 baseline_app = typer.Typer(
-    help="The frozen bins that windows are counted into, and the windows they stand for.", no_args_is_help=True
+    help="Show, fit and promote the frozen bins and the windows they were fitted on.", no_args_is_help=True
 )
 
 
@@ -33,7 +33,7 @@ baseline_app = typer.Typer(
 def baseline_show(
     monitor: MonitorName, as_json: Json = False, folder: Folder = MONITORS, database: Database = DATABASE
 ) -> None:
-    """Show the binnings of a monitor: of each feature every version, what it was fitted on, who asked and why."""
+    """Show the bins of a monitor: each version of each feature, what it was fitted on, by whom and why."""
     from drift.cli.tables import baseline_table
 
     context = open_context(monitor, folder, database)
@@ -41,7 +41,7 @@ def baseline_show(
     if as_json:
         print_json({"monitor": context.name, "baseline": rows})
     elif not rows:
-        print(f"{context.name} has no baseline yet: the first run with references enough fits one")
+        print(f"{context.name} has no baseline yet: the first run with enough references fits one")
     else:
         baseline_table(context, rows)
 
@@ -49,13 +49,13 @@ def baseline_show(
 @baseline_app.command("fit")
 def baseline_fit(
     monitor: MonitorName,
+    by: By,
     day: Day = None,
-    by: By = "unknown",
-    reason: Reason = "asked for",
+    reason: Reason = "on request",
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Fit new bins on the references of a window; what was scored under the old ones stays as it is."""
+    """Fit new bins on the references of a window. Scores under the old bins stay as they are."""
     from drift.pipeline import baselines
 
     context = open_context(monitor, folder, database)
@@ -70,7 +70,7 @@ def baseline_promote(
     start: From,
     end: To,
     reason: Reason,
-    by: By = "unknown",
+    by: By,
     as_json: Json = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
@@ -89,7 +89,7 @@ def baseline_promote(
     print(f"{context.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
     fixed = context.monitor.reference.fixed
     if fixed and fixed != "baseline":
-        print(f"windows are judged against {context.monitor.reference} still: write reference: {{fixed: baseline}}")
+        print(f"windows are still compared with {context.monitor.reference}: write reference: {{fixed: baseline}}")
 
 
 @baseline_app.command("rescore")
@@ -101,7 +101,7 @@ def baseline_rescore(
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Score stored windows against the references now in force, from stored counts; says which it could not."""
+    """Score stored windows again with the references now in force, and list those that could not be scored."""
     import_special_functions()
     from drift.pipeline import baselines
 

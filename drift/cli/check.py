@@ -22,7 +22,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Monitor files, or folders of them.")],
     as_json: Json = False,
 ) -> None:
-    """Check monitor files and print every problem: file, line, key, and what to do. Exits with 1 if there are any."""
+    """Check monitor files and print every problem: file, line, key, and the fix. Exits with 1 if there are any."""
     from drift.config.monitor import load_monitor, monitor_files
 
     paths = [path for file in files for path in (monitor_files(file) if file.is_dir() else [file])]

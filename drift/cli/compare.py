@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 
 
 def compare(
-    reference: Annotated[str, typer.Argument(help="Parquet or CSV: a file, a folder or a glob.")],
-    current: Annotated[str, typer.Argument(help="The same, to hold against it.")],
-    include: Annotated[list[str] | None, typer.Option("--include", "-i", help="Only these columns (pattern).")] = None,
-    exclude: Annotated[list[str] | None, typer.Option("--exclude", "-x", help="Not these columns (pattern).")] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="COLUMN=numeric|categorical|boolean|datetime.")
+    reference: Annotated[str, typer.Argument(help="The reference table, Parquet or CSV: a file, a folder or a glob.")],
+    current: Annotated[str, typer.Argument(help="The table to compare with the reference, in any of these forms.")],
+    include: Annotated[
+        list[str] | None, typer.Option("--include", "-i", help="Compare only these columns (pattern).")
     ] = None,
-    warning: Annotated[float, typer.Option(help="Effect floor for a warning, in nats.")] = 0.01,
-    critical: Annotated[float, typer.Option(help="Effect floor for critical, in nats.")] = 0.1,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", "-x", help="Leave these columns out (pattern).")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Kind of a column: COLUMN=numeric|categorical|boolean|datetime.")
+    ] = None,
+    warning: Annotated[float, typer.Option(help="Smallest KL of a warning, in nats.")] = 0.01,
+    critical: Annotated[float, typer.Option(help="Smallest KL of a critical finding, in nats.")] = 0.1,
     min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 200,
     fail_on: Fail = None,
     as_json: Json = False,

@@ -10,21 +10,19 @@ from drift.cli.options import DATABASE, MONITORS, Database, Folder, open_store
 
 
 def dashboard(
-    host: Annotated[str, typer.Option(help="Address to bind; other than loopback needs --token.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to bind; any but loopback needs --token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to bind.")] = 8090,
     token: Annotated[
-        str | None, typer.Option(envvar="DRIFT_TOKEN", help="What people must present to read and to answer alerts.")
+        str | None, typer.Option(envvar="DRIFT_TOKEN", help="Token for reading and for acting on alerts.")
     ] = None,
-    read_token: Annotated[
-        str | None, typer.Option(envvar="DRIFT_READ_TOKEN", help="Another one, good for reading only.")
-    ] = None,
+    read_token: Annotated[str | None, typer.Option(envvar="DRIFT_READ_TOKEN", help="Token for reading only.")] = None,
     user_header: Annotated[
-        str | None, typer.Option(help="Header in which a reverse proxy says who is asking, such as X-Forwarded-User.")
+        str | None, typer.Option(help="Header in which a reverse proxy names the user, such as X-Forwarded-User.")
     ] = None,
     proxy: Annotated[
-        list[str] | None, typer.Option(help="Address or network of that proxy; 127.0.0.1 by default.")
+        list[str] | None, typer.Option(help="Address or network of that proxy. Default: this machine.")
     ] = None,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Nobody answers alerts here.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Let nobody act on alerts here.")] = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from drift.cli.options import DATABASE, Database, print_error
 
-db_app = typer.Typer(help="The results database: create, migrate, look.", no_args_is_help=True)
+db_app = typer.Typer(help="Create, migrate and check the results database.", no_args_is_help=True)
 
 
 @db_app.command("upgrade")
@@ -22,7 +22,7 @@ def db_upgrade(database: Database = DATABASE) -> None:
 
 @db_app.command("downgrade")
 def db_downgrade(
-    revision: Annotated[str, typer.Argument(help="A revision, or base.")], database: Database = DATABASE
+    revision: Annotated[str, typer.Argument(help="Revision to go back to, or base.")], database: Database = DATABASE
 ) -> None:
     """Take the results database back to a revision."""
     from drift.store import migrations
@@ -41,7 +41,7 @@ def db_current(database: Database = DATABASE) -> None:
 
 @db_app.command("check")
 def db_check(database: Database = DATABASE) -> None:
-    """Check that the results database has the tables this version works with. Exits with 1 if they differ."""
+    """Check that the tables of the results database are those of this version. Exits with 1 if they differ."""
     from drift.store import migrations
 
     migrations.check(database)

@@ -37,11 +37,11 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where the demo lives.")] = Path("demo"),
+    folder: Annotated[Path, typer.Option("--folder", help="Folder of the demo.")] = Path("demo"),
     airflow: Annotated[bool, typer.Option("--airflow", help="Start Airflow with the demo's monitors instead.")] = False,
-    port: Annotated[int, typer.Option(help="Airflow's port, with --airflow.")] = 8080,
+    port: Annotated[int, typer.Option(help="Port of Airflow, with --airflow.")] = 8080,
 ) -> None:
-    """Watch a year of real flights, find the blizzard, raise the alert: the whole job with embedded defaults."""
+    """Run the whole job on a year of real flights: find the blizzard, open the alert, send the notification."""
     if airflow:
         raise typer.Exit(run_airflow(folder, port=port))
     run_demo(folder)
@@ -328,7 +328,7 @@ def run_airflow(folder: Path, *, port: int = 8080) -> int:
         env = standalone_environment(folder, url, port)
         out.print(f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.", highlight=False)
         out.print(
-            "The data are of 2013: run a day with Trigger and its window parameter, such as 2013-02-08, or",
+            "The data are from 2013: trigger the DAG with its parameter window, such as 2013-02-08, or run",
             highlight=False,
         )
         out.print(

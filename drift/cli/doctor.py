@@ -17,7 +17,7 @@ def doctor(
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Look at everything an installation needs, and say what to do. Exits with 1 if something fails."""
+    """Check everything an installation needs, and say what to do. Exits with 1 if a check fails."""
     from drift.cli.tables import check_line
     from drift.config.connections import resolve_url
     from drift.pipeline import doctor as examination

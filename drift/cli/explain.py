@@ -33,7 +33,7 @@ def explain(
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Show which cells of a feature moved in one window, and what each adds to its KL."""
+    """Show which cells of a feature moved in a window, and what each contributes to its KL."""
     from drift.cli.tables import explanation
     from drift.pipeline import evaluate
 

@@ -1,4 +1,4 @@
-"""The command that lets a pipeline go on, or stops it."""
+"""`drift gate`: lets a pipeline go on, or stops it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ Choice = Literal["block", "pass"]
 
 
 def gate(
-    monitor: Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or the path of its file.")],
+    monitor: Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or path of its file.")],
     severity: Annotated[FailOn, typer.Option(help="Stop at this severity and above.")] = "critical",
     day: Day = None,
-    no_result: Annotated[Choice, typer.Option(help="Where the window has no result yet.")] = "block",
-    rejected: Annotated[Choice, typer.Option(help="Where the expectations rejected the window.")] = "block",
+    no_result: Annotated[Choice, typer.Option(help="What to do where the window has no result yet.")] = "block",
+    rejected: Annotated[Choice, typer.Option(help="What to do where the expectations rejected the window.")] = "block",
     max_age: Annotated[
-        str | None, typer.Option(help="A newest window that ended longer ago, such as 2d, is no result.")
+        str | None, typer.Option(help="A newest window that ended longer ago than this, such as 2d, does not count.")
     ] = None,
     as_json: Json = False,
     database: Database = DATABASE,
 ) -> None:
-    """Say whether what follows a monitor may go on: exit code 0 to go on, 1 to stop.
+    """Decide whether a downstream job may go on: exit code 0 to go on, 1 to stop.
 
-    Asks the results database alone, for the newest window that the monitor was run for, or the one of --date.
+    Reads only the results database: the newest window that the monitor was run for, or the one of --date.
     """
     from drift.config.monitor import load_monitor
     from drift.pipeline import gate as gates

@@ -20,8 +20,8 @@ from drift.cli.options import (
 
 def history(
     monitor: MonitorName,
-    feature: Annotated[str | None, typer.Argument(help="Only this feature.")] = None,
-    last: Annotated[int, typer.Option(help="How many windows back.")] = 30,
+    feature: Annotated[str | None, typer.Argument(help="Show only this feature, with a line for each window.")] = None,
+    last: Annotated[int, typer.Option(help="Number of windows, the newest ones.")] = 30,
     as_json: Json = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,

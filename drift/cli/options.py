@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import typer
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
@@ -26,30 +27,43 @@ DATABASE = "sqlite:///drift.db"
 MONITORS = Path("dags/monitors")
 
 FailOn = Literal["warning", "critical"]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON (docs/report.md) instead of tables.")]
+
+
+def os_user() -> str:
+    """Return the name of the user of this machine; ``unknown`` where the system does not know it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Database = Annotated[
     str, typer.Option("--database", "-d", envvar="DRIFT_DATABASE", help="URL of the results database.")
 ]
 Folder = Annotated[Path, typer.Option("--monitors", envvar="DRIFT_MONITORS", help="Folder of the monitor files.")]
-MonitorName = Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or the path of its file.")]
+MonitorName = Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or path of its file.")]
 Feature = Annotated[str, typer.Argument(help="Name of a feature.")]
 Segment = Annotated[
-    str, typer.Option("--segment", help="In this segment, such as origin=JFK, not in the whole window.")
+    str, typer.Option("--segment", help="Look at one segment, such as origin=JFK, instead of the whole window.")
 ]
 Day = Annotated[
     str | None,
-    typer.Option(
-        "--date", help="A local date or time of the monitor; the window that holds it. Default: the last one."
-    ),
+    typer.Option("--date", help="The window that holds this local date or time. Default: the last complete window."),
 ]
 Fail = Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 1 if any feature reaches this severity.")]
 Html = Annotated[
-    Path | None, typer.Option("--html", help="Write the report as one HTML page too, which needs nothing else.")
+    Path | None, typer.Option("--html", help="Also write the report to this file, as one self-contained HTML page.")
 ]
-By = Annotated[str, typer.Option(envvar="USER", help="Who.")]
-Reason = Annotated[str, typer.Option(help="Why.")]
+By = Annotated[
+    str,
+    typer.Option(
+        default_factory=os_user, show_default="the user of this machine", help="Name recorded in the audit log."
+    ),
+]
+Reason = Annotated[str, typer.Option(help="Reason recorded in the audit log.")]
 From = Annotated[str, typer.Option("--from", help="First local date.")]
-To = Annotated[str, typer.Option("--to", help="Last local date, included.")]
+To = Annotated[str, typer.Option("--to", help="Last local date, inclusive.")]
 
 
 def now() -> datetime:
@@ -75,23 +89,28 @@ def open_context(name: str, folder: Path, database: str) -> Context:
         monitor = load_monitor(path)
     else:
         if not folder.is_dir():
-            raise DriftError(f"{folder} is no folder: name the monitor's file, or its folder with --monitors")
+            raise DriftError(f"{folder} is not a folder: name the monitor's file, or its folder with --monitors")
         monitor = find_monitor(name, folder)
     return Context(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
 
 
-def find_monitor(name: str, folder: Path) -> Monitor:
-    """Return a monitor by name; a broken file beside it is in its way only where it may be the one that is meant."""
+def monitors_of(folder: Path) -> tuple[list[Monitor], list[str]]:
+    """Return the monitors of a folder, and the problems of its other files."""
     from drift.config.monitor import load_monitor, monitor_files
 
-    known, problems = {}, []
+    found, problems = [], []
     for path in monitor_files(folder):
         try:
-            monitor = load_monitor(path)
+            found.append(load_monitor(path))
         except ConfigError as error:
             problems += error.problems
-        else:
-            known[monitor.name] = monitor
+    return found, problems
+
+
+def find_monitor(name: str, folder: Path) -> Monitor:
+    """Return a monitor by name; a broken file beside it is an error only where it may be the one that is meant."""
+    found, problems = monitors_of(folder)
+    known = {monitor.name: monitor for monitor in found}
     if name in known:
         return known[name]
     if problems:
@@ -111,7 +130,9 @@ def moment(text: str) -> date | datetime:
     try:
         return date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
     except ValueError as error:
-        raise DriftError(f"{text!r} is no date: write 2013-02-08, or 2013-02-08T17:00 for windows of hours") from error
+        raise DriftError(
+            f"{text!r} is not a date: write 2013-02-08, or 2013-02-08T17:00 for windows of hours"
+        ) from error
 
 
 def window_of(context: Context, day: str | None) -> Window:
@@ -154,22 +175,19 @@ def write_html(report: Report, path: Path | None, *, timezone: str = "UTC") -> N
 
 def exit_on(report: Report, fail_on: FailOn | None) -> None:
     """Leave with 1 if a feature reaches a severity."""
-    told = {"warning": {"warning", "critical"}, "critical": {"critical"}}
-    if fail_on and any(v.status in told[fail_on] for v in report.verdicts):
+    if fail_on and any(v.status in {fail_on, "critical"} for v in report.verdicts):
         raise typer.Exit(1)
 
 
-def print_json(value: Mapping[str, Any] | Sequence[Any] | Iterable[Any]) -> None:
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print JSON; times in UTC."""
 
-    def plain(thing: object) -> object:
-        if isinstance(thing, datetime):
-            return thing.isoformat().replace("+00:00", "Z")
-        return str(thing)
+    def plain(thing: object) -> str:
+        return thing.isoformat().replace("+00:00", "Z") if isinstance(thing, datetime) else str(thing)
 
     print(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
 
 
 def print_error(message: str) -> None:
-    """Print one line of what went wrong."""
+    """Print an error on standard error."""
     print(f"error: {message}", file=sys.stderr)

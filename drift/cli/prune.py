@@ -11,12 +11,12 @@ from drift.cli.options import DATABASE, Database, Json, now, open_store, print_j
 
 
 def prune(
-    keep: Annotated[str, typer.Option("--keep", help="How much stays, such as 400d or 52w.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    keep: Annotated[str, typer.Option("--keep", help="How much to keep, such as 400d or 52w.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")] = False,
     as_json: Json = False,
     database: Database = DATABASE,
 ) -> None:
-    """Forget old windows. Baselines, live alerts, and what the next run needs stay, however old they are."""
+    """Delete old windows. Baselines, open alerts and what the next run needs stay, however old they are."""
     from drift.store import retention
 
     with open_store(database) as store:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from drift.pipeline.context import Context
     from drift.windows import Window
 
-Last = Annotated[int | None, typer.Option("--last", min=1, help="Only the newest so many windows.")]
+Last = Annotated[int | None, typer.Option("--last", min=1, help="Number of windows, the newest ones.")]
 Since = Annotated[str | None, typer.Option("--from", help="First local date.")]
-Until = Annotated[str | None, typer.Option("--to", help="Last local date, included.")]
+Until = Annotated[str | None, typer.Option("--to", help="Last local date, inclusive.")]
 
 
 def replay(
@@ -25,14 +25,17 @@ def replay(
     start: Since = None,
     end: Until = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE, such as detection.effect.warning=0.02.")
+        list[str] | None,
+        typer.Option("--set", help="Change a setting: KEY=VALUE, such as detection.effect.warning=0.02."),
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="Take detection and reference of this file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Take detection and reference from this monitor file.")
+    ] = None,
     as_json: Json = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Show what other settings would have told of the stored windows; reads no source and writes nothing."""
+    """Show which pages other settings would have sent. Reads only stored windows and writes nothing."""
     from dataclasses import replace
 
     import_special_functions()

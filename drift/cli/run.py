@@ -39,20 +39,20 @@ if TYPE_CHECKING:
     from drift.windows import Window
 
 MANY = 100
-"""Windows from which on a process that reads ahead is worth the second it takes to start."""
+"""From this many windows on, a process that reads ahead is worth the second it takes to start."""
 
 
 def run(
     monitor: MonitorName,
     day: Day = None,
-    force: Annotated[bool, typer.Option(help="Read the window again although it is stored.")] = False,
+    force: Annotated[bool, typer.Option(help="Read the window again, even if it is stored.")] = False,
     fail_on: Fail = None,
     as_json: Json = False,
     html: Html = None,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Run a monitor for one window: gate, count, score, alert, notify."""
+    """Run a monitor for one window: validate, count, score, alert, notify."""
     import_special_functions()
     from drift.pipeline import run as runs
 
@@ -71,7 +71,7 @@ def run(
 
 
 def _deliver(context: Context) -> None:
-    """Send what is owed: of this monitor also what is no longer kept back."""
+    """Send what is pending, this monitor's notifications that nothing suppresses any more included."""
     from drift.alerts import delivery
     from drift.pipeline import notify
 
@@ -83,10 +83,10 @@ def backfill(
     monitor: MonitorName,
     start: From,
     end: To,
-    force: Annotated[bool, typer.Option(help="Read windows again although they are stored.")] = False,
-    page: Annotated[bool, typer.Option(help="Send the alerts too: by default a backfill tells nobody.")] = False,
+    force: Annotated[bool, typer.Option(help="Read the windows again, even if they are stored.")] = False,
+    page: Annotated[bool, typer.Option(help="Send notifications; by default a backfill sends none.")] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes at work; a second one by default where many files are read.")
+        int | None, typer.Option(min=1, help="Number of processes. Default: 2 where many files are read, else 1.")
     ] = None,
     as_json: Json = False,
     folder: Folder = MONITORS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,13 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from drift.detection.scores import STATUS_ORDER
+from drift.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from drift.alerts.alerts import Alert, AlertEvent
+    from drift.alerts.silences import Silence
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
+    from drift.pipeline.fault_injection import Recall
     from drift.pipeline.replay import Replay
     from drift.pipeline.tuning import Proposal
 
@@ -47,7 +51,7 @@ def status(word: str) -> Text:
 
 
 def check_line(state: str, name: str, message: str, fix: str = "") -> None:
-    """Print what a look at an installation found, and beneath it what to do."""
+    """Print one check of an installation, and below it what to do."""
     out = console()
     colour = {"ok": "green", "warn": "yellow", "fail": "bold red"}[state]
     out.print(Text.assemble((f"{state:<5}", colour), (f"{name}: ", "bold"), message), soft_wrap=True)
@@ -55,19 +59,31 @@ def check_line(state: str, name: str, message: str, fix: str = "") -> None:
         out.print(Text(f"      {fix}"), soft_wrap=True)
 
 
+def print_table(
+    heading: Sequence[str],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    right: Collection[str] = (),
+    no_wrap: Collection[str] = (),
+) -> None:
+    """Print a table without lines; text of any origin is printed as it is, some columns to the right or in one line."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in heading:
+        justify: Literal["right", "left"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in no_wrap)
+    for row in rows:
+        table.add_row(*(cell if isinstance(cell, Text) else escape(cell) for cell in row))
+    console().print(table)
+
+
 def report_table(report: Report) -> None:
-    """Print a report: its title, a row a feature (worst first), what moved, findings."""
+    """Print a report: its title, a row for each feature (worst first), what moved, findings."""
     out = console()
     out.print(Text(report.title(), style="bold"))
     if report.verdicts:
         heading, rows = report.table()
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        right = {"KL (nats)", "n"}
-        for name in heading:
-            table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name != "why")
-        for row in rows:
-            table.add_row(*(status(cell) if i in {6, 7} else escape(cell) for i, cell in enumerate(row)))
-        out.print(table)
+        styled = [[status(cell) if i in {6, 7} else cell for i, cell in enumerate(row)] for row in rows]
+        print_table(heading, styled, right={"KL (nats)", "n"}, no_wrap={*heading} - {"why"})
     out.print(Text(report.rollup().line()))
     for verdict in report.drifting:
         for line in report.explain(verdict.feature):
@@ -86,61 +102,58 @@ def segment_table(report: Report) -> None:
     out.print(Text(f"{quiet} of {len(report.segments)} segments are quiet"))
     if not drifting:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("segment", "feature", "KL (nats)", "n", "status", "why"):
-        table.add_column(name, justify="right" if name in {"KL (nats)", "n"} else "left", overflow="fold")
     drifting.sort(key=lambda each: (STATUS_ORDER[each[1].status], -(each[1].score.kl if each[1].score else 0.0)))
-    for one, verdict in drifting[:MOST_SEGMENTS]:
-        figure = f"{verdict.score.kl:.4f}" if verdict.score else "-"
-        cells = escape(one.segment), escape(verdict.feature), figure, f"{one.n_current:,}"
-        table.add_row(*cells, status(verdict.status), escape(verdict.reason))
-    out.print(table)
+    rows = [
+        (
+            one.segment,
+            v.feature,
+            f"{v.score.kl:.4f}" if v.score else "-",
+            f"{one.n_current:,}",
+            status(v.status),
+            v.reason,
+        )
+        for one, v in drifting[:MOST_SEGMENTS]
+    ]
+    print_table(("segment", "feature", "KL (nats)", "n", "status", "why"), rows, right={"KL (nats)", "n"})
     if (more := len(drifting) - MOST_SEGMENTS) > 0:
         out.print(Text(f"… and {more} more: drift explain {report.monitor} FEATURE --segment NAME"))
 
 
 def history_table(context: Context, rows: Sequence[Mapping[str, Any]], feature: str | None) -> None:
     """Print stored scores: one line a window for one feature, one line a feature with a sparkline for all."""
-    from drift.windows import Window
+    whose = f"{context.name}{f' {feature}' if feature else ''}: D(current‖reference) in nats"
+    console().print(Text(whose if feature else f"{whose}, newest window right", style="bold"))
+    if feature:
+        heading = ("window", "KL (nats)", "corrected (95 %)", "n", "status", "why")
+        print_table(heading, [_window_row(context, row) for row in rows], right={"KL (nats)", "n"})
+        return
+    by_feature: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_feature.setdefault(row["feature"], []).append(row)
+    lines = [_feature_row(context, name, mine) for name, mine in by_feature.items()]
+    print_table(("feature", "KL by window", "last", "worst", "on", "status"), lines, right={"last", "worst"})
 
-    out = console()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    if feature is not None:
-        for name in ("window", "KL (nats)", "corrected (95 %)", "n", "status", "why"):
-            table.add_column(name, justify="right" if name in {"KL (nats)", "n"} else "left")
-        for row in rows:
-            label = context.label(Window(row["window_start"], row["window_end"]))
-            if row["kl"] is None:
-                table.add_row(label, "-", "-", "-", status(row["status"]), escape(row["reason"]))
-                continue
-            interval = f"{max(row['kl_corrected'], 0):.4f} ({row['ci_low']:.4f} … {row['ci_high']:.4f})"
-            table.add_row(
-                label,
-                f"{row['kl']:.4f}",
-                interval,
-                f"{row['n_current']:,}",
-                status(row["status"]),
-                escape(row["reason"]),
-            )
-        out.print(Text(f"{context.name} {feature}: D(current‖reference) in nats", style="bold"))
-    else:
-        by_feature: dict[str, list[Mapping[str, Any]]] = {}
-        for row in rows:
-            by_feature.setdefault(row["feature"], []).append(row)
-        for name in ("feature", "KL by window", "last", "worst", "on", "status"):
-            table.add_column(name, justify="right" if name in {"last", "worst"} else "left")
-        for name, mine in by_feature.items():
-            scored = [row for row in mine if row["kl"] is not None]
-            if not scored:
-                table.add_row(escape(name), "", "-", "-", "-", status(mine[-1]["status"]))
-                continue
-            worst = max(scored, key=lambda row: row["kl"])
-            when = context.label(Window(worst["window_start"], worst["window_end"]))
-            spark = sparkline([row["kl"] for row in mine], top=max(worst["kl"], mine[-1]["critical"]))
-            last = f"{scored[-1]['kl']:.4f}"
-            table.add_row(escape(name), spark, last, f"{worst['kl']:.4f}", when, status(mine[-1]["status"]))
-        out.print(Text(f"{context.name}: D(current‖reference) in nats, newest window right", style="bold"))
-    out.print(table)
+
+def _label(context: Context, row: Mapping[str, Any]) -> str:
+    return context.label(Window(row["window_start"], row["window_end"]))
+
+
+def _window_row(context: Context, row: Mapping[str, Any]) -> Sequence[str | Text]:
+    figures = ("-", "-", "-")
+    if row["kl"] is not None:
+        interval = f"{max(row['kl_corrected'], 0):.4f} ({row['ci_low']:.4f} … {row['ci_high']:.4f})"
+        figures = (f"{row['kl']:.4f}", interval, f"{row['n_current']:,}")
+    return _label(context, row), *figures, status(row["status"]), row["reason"]
+
+
+def _feature_row(context: Context, name: str, rows: Sequence[Mapping[str, Any]]) -> Sequence[str | Text]:
+    now = status(rows[-1]["status"])
+    scored = [row for row in rows if row["kl"] is not None]
+    if not scored:
+        return name, "", "-", "-", "-", now
+    worst = max(scored, key=lambda row: row["kl"])
+    spark = sparkline([row["kl"] for row in rows], top=max(worst["kl"], rows[-1]["critical"]))
+    return name, spark, f"{scored[-1]['kl']:.4f}", f"{worst['kl']:.4f}", _label(context, worst), now
 
 
 def sparkline(values: Sequence[float | None], *, top: float) -> str:
@@ -172,154 +185,127 @@ def explanation(report: Report, feature: str) -> None:
     )
     for line in report.explain(feature):
         out.print(Text(f"  {line}"))
-    sides = Table(box=None, pad_edge=False, header_style="bold")
     named = {"reference": evidence.pictures[0], "current": evidence.pictures[1]}
-    columns = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
-    for name in ("", *columns["reference"]):
-        sides.add_column(name, justify="right" if name else "left")
-    for side, words in columns.items():
-        sides.add_row(side, *words.values())
-    out.print(sides)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("cell", "reference", "current", "share before", "share now", "nats", ""):
-        table.add_column(name, justify="left" if name in {"cell", ""} else "right")
+    sides = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
+    figures = [*sides["reference"]]
+    print_table(["", *figures], [[side, *words.values()] for side, words in sides.items()], right=figures)
     widest = max(float(score.contributions.max()), 1e-12)
-    for (cell, n_before, n_after, share_before, share_after), part in zip(
-        evidence.cells(), score.contributions.tolist(), strict=True
-    ):
-        if n_before or n_after:
-            bar = "█" * round(24 * part / widest)
-            table.add_row(
-                escape(cell),
-                f"{n_before:,}",
-                f"{n_after:,}",
-                f"{share_before:.2%}",
-                f"{share_after:.2%}",
-                f"{part:.4f}",
-                bar,
-            )
-    out.print(table)
+    rows = [
+        (cell, f"{before:,}", f"{now:,}", f"{was:.2%}", f"{share:.2%}", f"{part:.4f}", "█" * round(24 * part / widest))
+        for (cell, before, now, was, share), part in zip(evidence.cells(), score.contributions.tolist(), strict=True)
+        if before or now
+    ]
+    heading = ("cell", "reference", "current", "share before", "share now", "nats", "")
+    print_table(heading, rows, right=heading[1:-1])
 
 
 def baseline_table(context: Context, rows: Sequence[Mapping[str, Any]]) -> None:
     """Print binnings, a line a feature and version."""
     from drift.profiles.binning import binning_from_dict
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("feature", "version", "cells", "fitted on", "rows", "by", "at", "why"):
-        table.add_column(name, justify="right" if name in {"version", "cells", "rows"} else "left")
     zone = context.monitor.window.calendar.zone
-    for row in rows:
-        span = f"{row['fitted_from'].astimezone(zone):%Y-%m-%d} … {row['fitted_to'].astimezone(zone):%Y-%m-%d}"
-        table.add_row(
-            escape(row["feature"]),
+    lines = [
+        (
+            row["feature"],
             str(row["version"]),
             str(binning_from_dict(row["spec"]).n_cells),
-            span,
+            f"{row['fitted_from'].astimezone(zone):%Y-%m-%d} … {row['fitted_to'].astimezone(zone):%Y-%m-%d}",
             f"{row['n_rows']:,}",
-            escape(row["created_by"]),
+            row["created_by"],
             f"{row['created_at'].astimezone(zone):%Y-%m-%d %H:%M}",
-            escape(row["reason"]),
+            row["reason"],
         )
-    console().print(table)
+        for row in rows
+    ]
+    heading = ("feature", "version", "cells", "fitted on", "rows", "by", "at", "why")
+    print_table(heading, lines, right={"version", "cells", "rows"})
 
 
-def alerts_table(alerts: Sequence[Any], now: datetime) -> None:
+def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
     """Print alerts, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "monitor", "what", "state", "severity", "since", "last seen", "why"):
-        table.add_column(name, overflow="fold")
-    for alert in alerts:
-        table.add_row(
+    rows = [
+        (
             alert.id[:8],
-            escape(alert.monitor),
-            escape(alert.key),
+            alert.monitor,
+            alert.key,
             status(alert.state) + Text(" (snoozed)" if alert.snoozed(now) else ""),
             status(alert.severity),
             f"{alert.opened_window:%Y-%m-%d %H:%MZ}",
             f"{alert.last_window:%Y-%m-%d %H:%MZ}",
-            escape(alert.reason),
+            alert.reason,
         )
-    console().print(table)
+        for alert in alerts
+    ]
+    print_table(("id", "monitor", "what", "state", "severity", "since", "last seen", "why"), rows)
 
 
-def alert_timeline(alert: Any, events: Sequence[Any]) -> None:
+def alert_timeline(alert: Alert, events: Iterable[AlertEvent]) -> None:
     """Print one alert and everything that happened to it."""
     out = console()
     out.print(Text.assemble(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity)))
     for event in events:
-        when = f"{event.window_start:%Y-%m-%d %H:%MZ}" if event.window_start else f"{event.at:%Y-%m-%d %H:%MZ}"
-        suppressed_by = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""
-        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor}){suppressed_by}"))
+        when = f"{event.window_start or event.at:%Y-%m-%d %H:%MZ}"
+        quietly = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""
+        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor}){quietly}"))
 
 
-def silences_table(silences: Sequence[Any], now: datetime) -> None:
-    """Print what is or was muted, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "monitor", "features", "until", "by", "why", "ended"):
-        table.add_column(name, overflow="fold")
-    for one in silences:
-        over = "" if one.active(now) else "by itself"
-        ended = f"{one.ended_at:%Y-%m-%d %H:%MZ} by {one.ended_by}: {one.ended_reason}" if one.ended_at else over
-        table.add_row(
-            one.id,
-            escape(one.monitor),
-            escape(one.features),
-            f"{one.until:%Y-%m-%d %H:%MZ}",
-            escape(one.created_by),
-            escape(one.reason),
-            escape(ended),
-        )
-    console().print(table)
+def silences_table(silences: Iterable[Silence], now: datetime) -> None:
+    """Print silences, a line each."""
+
+    def ended(one: Silence) -> str:
+        if one.ended_at:
+            return f"{one.ended_at:%Y-%m-%d %H:%MZ} by {one.ended_by}: {one.ended_reason}"
+        return "" if one.active(now) else "by itself"
+
+    rows = [
+        (one.id, one.monitor, one.features, f"{one.until:%Y-%m-%d %H:%MZ}", one.created_by, one.reason, ended(one))
+        for one in silences
+    ]
+    print_table(("id", "monitor", "features", "until", "by", "why", "ended"), rows)
 
 
-def notifications_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print messages that wait or were given up, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "monitor", "route", "what", "state", "tried", "created", "why"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(
+def notifications_table(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Print notifications that are pending or were given up, a line each."""
+    lines = [
+        (
             row["id"][:8],
-            escape(row["monitor"]),
-            escape(row["route"]),
-            escape(row["title"]),
-            {"dead": "given up", "pending": "waits"}.get(row["state"], row["state"]),
+            row["monitor"],
+            row["route"],
+            row["title"],
+            {"dead": "given up"}.get(row["state"], row["state"]),
             str(row["attempts"]),
             f"{row['created_at']:%Y-%m-%d %H:%MZ}",
-            escape(row["last_error"] or ""),
+            row["last_error"] or "",
         )
-    console().print(table)
+        for row in rows
+    ]
+    print_table(("id", "monitor", "route", "what", "state", "tried", "created", "why"), lines)
 
 
 def replay_tables(in_force: Replay, asked_for: Replay | None) -> None:
-    """Print what settings would have told: counts by key, then every page, two settings side by side."""
+    """Print what people would have been notified of: counts by key, then every page, two settings side by side."""
     out = console()
     sides = {"in force": in_force} if asked_for is None else {"in force": in_force, "asked for": asked_for}
     out.print(Text(_replayed(in_force), style="bold"))
-    counts = Table(box=None, pad_edge=False, header_style="bold")
-    counts.add_column("pages")
-    for name in sides:
-        counts.add_column(name, justify="right")
-    counts.add_row("all", *(str(len(side.calls)) for side in sides.values()))
-    counts.add_row("a month", *(f"{side.a_month(len(side.calls)):.1f}" for side in sides.values()))
+    counts: list[Sequence[str | Text]] = [
+        ["all", *(str(len(side.calls)) for side in sides.values())],
+        ["a month", *(f"{side.a_month(len(side.calls)):.1f}" for side in sides.values())],
+    ]
     for severity in ("critical", "warning"):
-        told = (sum(call.severity == severity for call in side.calls) for side in sides.values())
-        counts.add_row(status(severity), *map(str, told))
-    for key in dict.fromkeys(key for side in sides.values() for key in side.by_key):
-        counts.add_row(escape(key), *(str(side.by_key.get(key, 0)) for side in sides.values()))
-    out.print(counts)
+        paged = (sum(call.severity == severity for call in side.calls) for side in sides.values())
+        counts.append([status(severity), *map(str, paged)])
+    keys = dict.fromkeys(key for side in sides.values() for key in side.by_key)
+    counts += [[key, *(str(side.by_key.get(key, 0)) for side in sides.values())] for key in keys]
+    print_table(["pages", *sides], counts, right=sides)
     calls = {(call.window, call.key): call for side in reversed(sides.values()) for call in side.calls}
-    pages = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("window", "what", *sides, "why"):
-        pages.add_column(name, overflow="fold", no_wrap=name != "why")
+    pages: list[Sequence[str | Text]] = []
     for place in sorted(calls):
         same = [next((c for c in side.calls if (c.window, c.key) == place), None) for side in sides.values()]
-        words = (status(call.severity) if call else Text("-") for call in same)
-        pages.add_row(calls[place].label, escape(calls[place].key), *words, escape(calls[place].reason))
+        words = (status(call.severity) if call else "-" for call in same)
+        pages.append([calls[place].label, calls[place].key, *words, calls[place].reason])
     if calls:
         out.print()
-        out.print(pages)
+        print_table(["window", "what", *sides, "why"], pages, no_wrap={"window", "what", *sides})
 
 
 def _replayed(replay: Replay) -> str:
@@ -336,22 +322,15 @@ def proposal_tables(proposal: Proposal) -> None:
     span = proposal.monitor.window.calendar.span
     faults = list(proposal.current.recalls)
     out.print(Text(_replayed(proposal.before), style="bold"))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", no_wrap=True)
-    table.add_column("settings", no_wrap=True)
-    table.add_column("pages a month", justify="right")
-    for fault in faults:
-        table.add_column(fault, justify="right")
     rows = {"in force": proposal.current} if proposal.yaml else {}
     rows |= {"proposed" if proposal.yaml else "in force, kept": proposal.proposed}
     others = [trial for trial in proposal.front if trial.detection not in [row.detection for row in rows.values()]]
-    for name, trial in [*rows.items(), *(("tried", trial) for trial in others)]:
-        shares = [
-            f"{recall.at_once / recall.planted:.0%} / {recall.in_time / recall.planted:.0%}"
-            for recall in (trial.recalls[fault] for fault in faults)
-        ]
-        table.add_row(name, trial.name, f"{trial.a_month:.1f}", *shares)
-    out.print(table)
+    lines = [
+        [name, trial.name, f"{trial.a_month:.1f}", *(_recall(trial.recalls[fault]) for fault in faults)]
+        for name, trial in [*rows.items(), *(("tried", trial) for trial in others)]
+    ]
+    figures = ["pages a month", *faults]
+    print_table(["", "settings", *figures], lines, right=figures, no_wrap={"", "settings"})
     planted = ", ".join(f"{recall.planted} × {fault}" for fault, recall in proposal.current.recalls.items())
     if planted:
         every, lasted = f"{span.amount}{span.unit}", f"{span.amount * WINDOWS}{span.unit}"
@@ -359,14 +338,18 @@ def proposal_tables(proposal: Proposal) -> None:
     other = {call.key: None for call in proposal.after.calls if not call.about_data}
     if other:
         count = sum(not call.about_data for call in proposal.after.calls)
-        out.print(f"{count} more pages tell of {', '.join(other)}, which no threshold changes", markup=False)
-    for what, calls in (("no longer told", proposal.dropped), ("newly told", proposal.added)):
+        out.print(f"{count} more pages report {', '.join(other)}, which no threshold changes", markup=False)
+    for what, calls in (("no longer paged", proposal.dropped), ("newly paged", proposal.added)):
         for call in calls:
             out.print(Text.assemble(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.reason}"))
     if not proposal.reached:
-        out.print(f"no settings that were tried page only {proposal.wished:g} times a month; these are the quietest")
+        out.print(f"none of the settings tried pages only {proposal.wished:g} times a month; these are the quietest")
     out.print()
     out.print(proposal.yaml.rstrip() or "nothing to change", markup=False, highlight=False)
+
+
+def _recall(recall: Recall) -> str:
+    return f"{recall.at_once / recall.planted:.0%} / {recall.in_time / recall.planted:.0%}"
 
 
 @contextmanager

@@ -13,17 +13,19 @@ from drift.cli.starting import import_special_functions
 
 def tune(
     monitor: MonitorName,
-    wished: Annotated[float, typer.Option("--pages-per-month", min=0, help="So many pages that tell of drift.")] = 2.0,
+    wished: Annotated[
+        float, typer.Option("--pages-per-month", min=0, help="How many pages about drift are wished for.")
+    ] = 2.0,
     last: Last = None,
     start: Since = None,
     end: Until = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seeds where faults are planted.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the random choice of where faults are planted.")] = 0,
     plants: Annotated[int, typer.Option(min=0, max=10_000, help="How often each fault is planted.")] = 40,
     as_json: Json = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Propose settings for a wished number of pages a month, with what they would have caught and missed."""
+    """Propose settings for a wished number of pages a month, and say what they would have caught and missed."""
     import numpy as np
 
     import_special_functions()

@@ -172,18 +172,19 @@ def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
     (alert,) = json.loads(monitored("alerts", "--json").stdout)
     assert monitored("alerts", "ack", alert["id"][:8], "--by", "ada").returncode == 0
     assert "acknowledged" in monitored("alerts", "show", alert["id"][:8]).stdout
-    told = monitored("alerts", "diary", "flights").stdout
+    told = monitored("alerts", "timeline", "flights").stdout
     assert "opened **" in told
     assert "by ada" in told
-    assert json.loads(monitored("alerts", "diary", "flights", "--json").stdout)[0]["id"] == alert["id"]
-    assert "nobody was told anything" in monitored("alerts", "diary", "flights", "--to", "2001-01-01").stdout
-    assert "no monitor 'trains' has run" in monitored("alerts", "diary", "trains").stderr
+    assert json.loads(monitored("alerts", "timeline", "flights", "--json").stdout)[0]["id"] == alert["id"]
+    assert "nobody was notified of anything" in monitored("alerts", "timeline", "flights", "--to", "2001-01-01").stdout
+    assert "no monitor 'trains' has run" in monitored("alerts", "timeline", "trains").stderr
+    assert monitored("alerts", "diary", "flights").stdout == told
     assert monitored("alerts", "resolve", alert["id"][:8], "--by", "ada", "--comment", "known").returncode == 0
     assert monitored("alerts").stdout.strip() == "no open alerts"
 
 
-def test_alerts_are_snoozed_muted_and_their_routes_tried(monitored: Drift, tmp_path: Path) -> None:
-    """Each answer says what it did and stands in the diary; what is over cannot be ended again."""
+def test_alerts_are_snoozed_silenced_and_their_routes_tried(monitored: Drift, tmp_path: Path) -> None:
+    """Each answer says what it did and stands in the timeline; what is over cannot be ended again."""
     file = tmp_path / "monitors" / "flights.yaml"
     file.write_text(file.read_text().replace("alerts: {routes: []}", "alerts: {routes: [{to: 'file:out.jsonl'}]}"))
     monitored("run", "flights", "--date", "2024-01-13")
@@ -200,16 +201,16 @@ def test_alerts_are_snoozed_muted_and_their_routes_tried(monitored: Drift, tmp_p
     assert "snoozed: until" in shown
     assert "unsnoozed: " in shown
 
-    assert "until when?" in monitored("alerts", "mute", "flights", "dep_*", "--reason", "snow").stderr
-    assert "no monitor 'nope'" in monitored("alerts", "mute", "nope", "*", "--reason", "x", "--for", "1d").stderr
-    done = monitored("alerts", "mute", "flights", "de*", "--reason", "snow", "--until", "2100-01-01", "--by", "ada")
-    assert "muted until 2100-01-01 00:00 EST" in done.stdout
-    (silence,) = json.loads(monitored("alerts", "muted", "--json").stdout)
+    assert "until when?" in monitored("alerts", "silence", "flights", "dep_*", "--reason", "snow").stderr
+    assert "no monitor 'nope'" in monitored("alerts", "silence", "nope", "*", "--reason", "x", "--for", "1d").stderr
+    done = monitored("alerts", "silence", "flights", "de*", "--reason", "snow", "--until", "2100-01-01", "--by", "ada")
+    assert "silenced until 2100-01-01 00:00 EST" in done.stdout
+    (silence,) = json.loads(monitored("alerts", "silences", "--json").stdout)
     assert (silence["features"], silence["created_by"], silence["reason"]) == ("de*", "ada", "snow")
-    assert monitored("alerts", "unmute", silence["id"][:6], "--by", "bob").returncode == 0
-    assert "over already" in monitored("alerts", "unmute", silence["id"]).stderr
-    assert monitored("alerts", "muted").stdout.strip() == "nothing is muted"
-    assert "by bob" in monitored("alerts", "muted", "--all").stdout
+    assert monitored("alerts", "unsilence", silence["id"][:6], "--by", "bob").returncode == 0
+    assert "over already" in monitored("alerts", "unsilence", silence["id"]).stderr
+    assert monitored("alerts", "silences").stdout.strip() == "nothing is silenced"
+    assert "by bob" in monitored("alerts", "silences", "--all").stdout
 
     assert monitored("alerts", "test", "file:out.jsonl", "--by", "ada").returncode == 0
     assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])["tested_by"] == "ada"
