@@ -185,7 +185,7 @@ def explanation(report: Report, feature: str) -> None:
     )
     for line in report.explain(feature):
         out.print(Text(f"  {line}"))
-    named = {"reference": evidence.pictures[0], "current": evidence.pictures[1]}
+    named = {"reference": evidence.descriptions[0], "current": evidence.descriptions[1]}
     sides = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
     figures = [*sides["reference"]]
     print_table(["", *figures], [[side, *words.values()] for side, words in sides.items()], right=figures)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.detection.descriptive import in_words, picture, wasserstein
+from drift.detection.descriptive import describe, in_words
+from drift.detection.wasserstein import wasserstein
 from drift.profiles.binning import NumericBinning
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drift.detection.descriptive import Picture
+    from drift.detection.descriptive import Description
     from drift.detection.scores import Verdict
     from drift.profiles.histograms import Histogram, Summary
 
@@ -55,12 +56,9 @@ class Evidence:
         )
 
     @property
-    def pictures(self) -> tuple[Picture, Picture]:
-        """What a person can see of the reference and of the current window, in the feature's own unit."""
-        return (
-            picture(self.reference, self.reference_summary),
-            picture(self.current, self.current_summary),
-        )
+    def descriptions(self) -> tuple[Description, Description]:
+        """Descriptive statistics of the reference and of the current window, in the feature's own unit."""
+        return describe(self.reference, self.reference_summary), describe(self.current, self.current_summary)
 
     @property
     def wasserstein(self) -> float | None:
@@ -129,7 +127,7 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
     if score is None or evidence is None:
         return []
     binning = evidence.current.binning
-    moved = in_words(*evidence.pictures, score.wasserstein, binning)
+    moved = in_words(*evidence.descriptions, score.wasserstein, binning)
     lines = [line for line in (moved, _owed(evidence.owed_to(score.contributions), score.kl)) if line]
     cells = evidence.cells()
     ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))

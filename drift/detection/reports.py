@@ -213,7 +213,7 @@ class Report:
         }
         if evidence is not None:
             binning = evidence.current.binning
-            before, after = evidence.pictures
+            before, after = evidence.descriptions
             entry["summary"] = {
                 "unit": unit(binning),
                 "reference": before.to_dict(binning),
