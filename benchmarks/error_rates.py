@@ -20,10 +20,11 @@ from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
 from drift.config.monitor import Detection, parse_monitor
+from drift.detection import assess
 from drift.detection.reports import Report
 from drift.detection.scores import Past
 from drift.detection.scoring import measure
-from drift.pipeline import compare, evaluate
+from drift.pipeline import evaluate
 from drift.pipeline.replay import Memory, offline
 from drift.profiles.binning import NumericBinning
 from drift.profiles.counting import count_numbers
@@ -458,7 +459,7 @@ def _month(n: int) -> Counter[str]:
                 count["KS p < .05 (100 numeric)"] += ks_p(ordered[i], today[i]) < 0.05
         now = Profile(None, n, {str(i): histogram(binnings[i], today[i]) for i in range(FEATURES)})
         head = Report("pages", None, "fixed", [], 0, 0)
-        verdicts = compare.assess(
+        verdicts = assess.assess(
             head, reference, now, features=list(history), detection=detection, history=history, remembered=days
         ).verdicts
         days.append(replace(now, window=Window(start + timedelta(days=day), start + timedelta(days=day + 1))))

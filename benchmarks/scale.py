@@ -184,8 +184,8 @@ def judged(features: int) -> Report:
     import numpy as np
 
     from drift.config.monitor import Detection
+    from drift.detection.assess import assess
     from drift.detection.reports import Report
-    from drift.pipeline.compare import assess
     from drift.profiles.binning import NumericBinning
     from drift.profiles.histograms import Histogram, Profile, Summary
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from drift.config.alert_policy import Kind
-    from drift.detection.reports import FindingKind, Report
+    from drift.detection.findings import FindingKind
+    from drift.detection.reports import Report
     from drift.detection.scores import Severity, Status, Verdict
     from drift.windows import Window
 

@@ -6,10 +6,11 @@ against the windows of the baseline, so it stays in sight until the column moves
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from drift.detection.reports import Finding
 from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.kinds import same_family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,71 @@ BY_CHANCE = 1e-6
 
 MOVED = 14
 """A feature has moved where so many windows in a row are critically far from the baseline: two weeks of days."""
+
+
+FindingKind = Literal[
+    "missing_column",
+    "new_column",
+    "retyped_column",
+    "recast_column",
+    "frozen",
+    "all_null",
+    "adapted",
+    "moved",
+    "row_count",
+    "no_rows",
+    "no_reference",
+    "other",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """News of a window that is no score: a column that changed, an odd number of rows, a reference that is too short.
+
+    Parameters
+    ----------
+    kind
+        What sort of news; alerts go by it.
+    message
+        The same for a person.
+    column
+        The column it is about, where it is about one.
+    """
+
+    kind: FindingKind
+    message: str
+    column: str | None = None
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], features: Iterable[str]) -> list[Finding]:
+    """Say which of the features' columns appeared, vanished or changed type.
+
+    Examples
+    --------
+    >>> [str(f) for f in schema_findings({"a": "int64", "b": "string"}, {"a": "double", "c": "bool"}, "abc")]
+    ['column a: double now, int64 in the reference', 'column b: missing', 'column c: new (bool)']
+    """
+    if not reference or not current:
+        # Where a side holds nothing at all there is no schema to differ from.
+        return []
+    found = []
+    for name in features:
+        before, after = reference.get(name), current.get(name)
+        if before is None and after is not None:
+            found.append(Finding("new_column", f"column {name}: new ({after})", name))
+        elif before is not None and after is None:
+            found.append(Finding("missing_column", f"column {name}: missing", name))
+        elif before is None or after is None or before == after or "null" in {before, after}:
+            continue
+        elif same_family(before, after):
+            found.append(Finding("recast_column", f"column {name}: {after} now, {before} in the reference", name))
+        else:
+            found.append(Finding("retyped_column", f"column {name}: type changed from {before} to {after}", name))
+    return found
 
 
 def constant(histogram: Histogram, summary: Summary | None) -> str | None:

@@ -16,49 +16,13 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from drift.detection.findings import Finding
     from drift.detection.rollups import Rollup
     from drift.windows import Window
 
 SCHEMA_VERSION = 1
 
 Gate = Literal["accepted", "warned", "rejected", "not_validated"]
-
-FindingKind = Literal[
-    "missing_column",
-    "new_column",
-    "retyped_column",
-    "recast_column",
-    "frozen",
-    "all_null",
-    "adapted",
-    "moved",
-    "row_count",
-    "no_rows",
-    "no_reference",
-    "other",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """News of a window that is no score: a column that changed, an odd number of rows, a reference that is too short.
-
-    Parameters
-    ----------
-    kind
-        What sort of news; alerts go by it.
-    message
-        The same for a person.
-    column
-        The column it is about, where it is about one.
-    """
-
-    kind: FindingKind
-    message: str
-    column: str | None = None
-
-    def __str__(self) -> str:
-        return self.message
 
 
 @dataclass(frozen=True)

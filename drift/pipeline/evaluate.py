@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from drift import logs
 from drift.config.reference import fixed_windows
+from drift.detection import assess as assessment
 from drift.detection import findings as standing
 from drift.detection import reference as references
-from drift.detection.reports import Finding, Report
+from drift.detection.findings import Finding
+from drift.detection.reports import Report
 from drift.errors import StoreError
-from drift.pipeline import compare
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
 from drift.store.schema import WHOLE
@@ -89,7 +90,7 @@ def _evaluate(context: Context, window: Window) -> Report:
                 before, chosen = _composed(context, mine, critical)
                 parts.append(_part(context, window, replace(head, segment=segment), mine, before, own))
                 sides.append((mine, chosen))
-    assessed = compare.assess_together(parts, detection=monitor.detection, watched=monitor.features)
+    assessed = assessment.assess_together(parts, detection=monitor.detection, watched=monitor.features)
     report, *others = (
         _beside_the_baseline(context, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
     )
@@ -140,13 +141,13 @@ def _composed(
 
 def _part(
     context: Context, window: Window, head: Report, known: _Recorded, reference: Profile, features: Sequence[str]
-) -> compare.Part:
+) -> assessment.Part:
     """Return what is assessed by itself, with what is remembered of it."""
     remembered = context.monitor.detection.remembered
     history = context.store.history(
         context.name, features, before=window.start, limit=remembered, segment=known.segment
     )
-    return compare.Part(head, reference, known.current, features, history, known.remembered)
+    return assessment.Part(head, reference, known.current, features, history, known.remembered)
 
 
 def _recorded(
@@ -158,7 +159,7 @@ def _recorded(
     remembered = context.remembered(window)
     wanted = {window, *(w for some in (*held_against.values(), *fixed.values(), remembered) for w in some)}
     loaded = context.store.load_profiles(context.name, sorted(wanted), binnings, segmentations)
-    stored = {p.window: (compare.arrived(p, context.monitor.features), gate) for p, gate in loaded}
+    stored = {p.window: (assessment.arrived(p, context.monitor.features), gate) for p, gate in loaded}
     rejected = "rejected" not in context.monitor.reference.exclude
 
     def may_be_used(windows: Iterable[Window]) -> list[Profile]:

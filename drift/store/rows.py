@@ -7,7 +7,8 @@ import math
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
-from drift.detection.reports import Finding, Report
+from drift.detection.findings import Finding
+from drift.detection.reports import Report
 from drift.detection.scores import CellShift, Score, Verdict
 from drift.errors import StoreError
 from drift.profiles.heavy_hitters import Atoms

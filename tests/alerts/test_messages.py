@@ -22,7 +22,8 @@ from drift.config.alert_policy import Policy
 from drift.config.alerts import Alerts
 from drift.config.monitor import Route
 from drift.detection.evidence import Evidence
-from drift.detection.reports import Finding, Report
+from drift.detection.findings import Finding
+from drift.detection.reports import Report
 from drift.detection.scores import Score, Severity, Verdict
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from drift.alerts.lifecycle import advance
 from drift.alerts.signals import Closing, run_signal, signals_of
-from drift.detection.reports import Finding
+from drift.detection.findings import Finding
 from tests.support.alert_samples import NOW, Record, day, keys, report, verdict
 
 if TYPE_CHECKING:

@@ -129,4 +129,8 @@ def test_a_category_has_no_distance() -> None:
     side = histogram(CategoricalBinning(("a", "b")), [3, 1, 0, 0, 1])
     evidence = Evidence(side, side)
     assert evidence.wasserstein is None
-    assert (evidence.descriptions[0].n, evidence.descriptions[0].missing, evidence.descriptions[0].median) == (5, 0.2, None)
+    assert (evidence.descriptions[0].n, evidence.descriptions[0].missing, evidence.descriptions[0].median) == (
+        5,
+        0.2,
+        None,
+    )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from drift.detection.findings import MOVED, moved_findings, still_findings, volume_findings
+from drift.detection.findings import MOVED, moved_findings, schema_findings, still_findings, volume_findings
 from drift.detection.scores import Past, Score, Verdict
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
@@ -121,3 +121,8 @@ def test_a_slow_move_is_found_once_it_has_lasted(past: list[float | None], now: 
     start = datetime(2024, 1, 1, tzinfo=UTC)
     history = {"x": [Past(start, 0.0, 0.0, 9000, 300, 9, "none", nats) for nats in past]}
     assert [finding.kind for finding in moved_findings([now], history)] == ["moved"] * found
+
+
+def test_schema_findings_ignore_all_null_columns() -> None:
+    """A column that is all null in one window has not changed its type."""
+    assert schema_findings({"a": "int64"}, {"a": "null"}, ["a"]) == []

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from drift.config.monitor import Detection, Effect, Features, Persistence
 from drift.errors import SourceError
-from drift.pipeline.compare import compare, fit_options, schema_findings
+from drift.pipeline.compare import compare, fit_options
 from drift.profiles.fitting import SAMPLE
 from tests.support.laws import examples
 
@@ -262,11 +262,6 @@ def test_fit_options_match_patterns_and_literal_names() -> None:
     """A name with brackets is matched as itself before it is read as a pattern."""
     options = fit_options(["a[0]", "b"], Features(bins={"a[0]": 7, "*": 9}))
     assert (options["a[0]"].bins, options["b"].bins) == (7, 9)
-
-
-def test_schema_findings_ignore_all_null_columns() -> None:
-    """A column that is all null in one window has not changed its type."""
-    assert schema_findings({"a": "int64"}, {"a": "null"}, ["a"]) == []
 
 
 def test_every_score_has_its_distance_in_the_feature_s_own_unit(rng: np.random.Generator) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from drift.config.monitor import Detection
+from drift.detection.assess import assess
 from drift.detection.reports import Report
 from drift.errors import StoreError
-from drift.pipeline.compare import assess
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_numeric
 from drift.profiles.histograms import Profile, Summary

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift.detection.reports import Finding
+from drift.detection.findings import Finding
 from drift.errors import StoreError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Profile

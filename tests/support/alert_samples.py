@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from drift.config.alert_policy import Policy
-    from drift.detection.reports import Finding, Gate
+    from drift.detection.findings import Finding
+    from drift.detection.reports import Gate
     from drift.detection.scores import Severity, Status
 
 CALENDAR = Calendar("1d")

@@ -12,7 +12,8 @@ from drift.alerts.actions import act
 from drift.alerts.lifecycle import advance
 from drift.alerts.signals import signals_of
 from drift.detection.evidence import Evidence
-from drift.detection.reports import Finding, Report
+from drift.detection.findings import Finding
+from drift.detection.reports import Report
 from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile

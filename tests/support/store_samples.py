@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drift.detection.evidence import Evidence
-from drift.detection.reports import Finding, Report
+from drift.detection.findings import Finding
+from drift.detection.reports import Report
 from drift.detection.scores import Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
