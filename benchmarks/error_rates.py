@@ -20,8 +20,7 @@ from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
 from drift.config.monitor import Detection, parse_monitor
-from drift.detection import assess
-from drift.detection.reports import Report
+from drift.detection.assess import Subject, assess
 from drift.detection.scores import Past
 from drift.detection.scoring import measure
 from drift.pipeline import evaluate
@@ -399,11 +398,10 @@ def remember(
 ) -> None:
     """Append a day to every feature's history."""
     for name, s in scores.items():
-        cells = 1 + round(2 * s.noise * s.n_reference * s.n_current / (s.n_reference + s.n_current))
         start = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)
         severity = severities[name]
         history[name].append(
-            Past(start, s.kl, s.kl_corrected, s.n_reference, s.n_current, cells, severity)  # type: ignore[arg-type]
+            Past(start, s.kl, s.kl_corrected, s.n_reference, s.n_current, s.cells, severity)  # type: ignore[arg-type]
         )
 
 
@@ -458,10 +456,7 @@ def _month(n: int) -> Counter[str]:
             if numeric:
                 count["KS p < .05 (100 numeric)"] += ks_p(ordered[i], today[i]) < 0.05
         now = Profile(None, n, {str(i): histogram(binnings[i], today[i]) for i in range(FEATURES)})
-        head = Report("pages", None, "fixed", [], 0, 0)
-        verdicts = assess.assess(
-            head, reference, now, features=list(history), detection=detection, history=history, remembered=days
-        ).verdicts
+        verdicts = assess([Subject(reference, now, list(history), history, days)], detection)[0].verdicts
         days.append(replace(now, window=Window(start + timedelta(days=day), start + timedelta(days=day + 1))))
         scores = {v.feature: v.score for v in verdicts if v.score}
         called = {s.feature for s in scores.values() if s.q <= detection.fdr}

@@ -184,7 +184,7 @@ def judged(features: int) -> Report:
     import numpy as np
 
     from drift.config.monitor import Detection
-    from drift.detection.assess import assess
+    from drift.detection.assess import Subject, assess
     from drift.detection.reports import Report
     from drift.profiles.binning import NumericBinning
     from drift.profiles.histograms import Histogram, Profile, Summary
@@ -197,8 +197,8 @@ def judged(features: int) -> Report:
         histograms = {name: Histogram(one, counts[name]) for name, one in binnings.items()}
         return Profile(None, rows, histograms, dict.fromkeys(binnings, Summary.of(rng.normal(size=9).tolist())))
 
-    head = Report("bench", None, "trailing 28d", [], 0, 0)
-    return assess(head, counted(140_000), counted(5000), features=list(binnings), detection=Detection())
+    (found,) = assess([Subject(counted(140_000), counted(5000), list(binnings))], Detection())
+    return Report("bench", None, "trailing 28d", found.verdicts, 140_000, 5000, evidence=found.evidence)
 
 
 def questions(results: Store, windows: Sequence[Window], features: int) -> dict[str, Callable[[], object]]:

@@ -5,13 +5,13 @@ A whole report of a thousand features takes longer to read than one page may; th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from drift.detection.evidence import Evidence, explain
-from drift.detection.scores import Verdict
+from drift.detection.scores import Explanation, Verdict
 from drift.detection.scoring import measure
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined, under
@@ -163,8 +163,8 @@ def compare(store: Store, monitor: str, feature: str, found: Detail, against: Ag
     if score is None:
         return Comparison(against, len(others), None, None, ["one of the two sides holds no rows"])
     evidence = Evidence(*pair, _added([summary for _, summary in others]), after)
-    score = replace(score, wasserstein=evidence.wasserstein)
-    verdict = Verdict(feature, "ok", "none", "compared on the fly", 0.0, 0.0, score)
+    moved = Explanation(wasserstein=evidence.wasserstein)
+    verdict = Verdict(feature, "ok", "none", "compared on the fly", 0.0, 0.0, score, explanation=moved)
     return Comparison(against, len(others), score, evidence, explain(verdict, evidence, most=5))
 
 

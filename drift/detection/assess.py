@@ -9,169 +9,179 @@ from drift.config.features import Features
 from drift.detection import history as own_history
 from drift.detection.evidence import Evidence
 from drift.detection.findings import schema_findings
-from drift.detection.scoring import measure, together
+from drift.detection.scores import Explanation
+from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
 from drift.profiles.refinement import refined
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from drift.config.detection import Detection
-    from drift.detection.reports import Report
-    from drift.detection.scores import CellShift, Past, Score
+    from drift.detection.findings import Finding
+    from drift.detection.scores import CellShift, Past, Score, Status, Verdict
     from drift.profiles.histograms import Histogram, Profile
 
 NOTICE = 0.004
 """Below this divergence, in nats, nobody asks which cell strayed."""
 
 
-def assess(
-    head: Report,
-    reference: Profile,
-    current: Profile,
-    *,
-    features: Sequence[str],
-    detection: Detection,
-    history: Mapping[str, Sequence[Past]] | None = None,
-    remembered: Sequence[Profile] = (),
-    watched: Features | None = None,
-) -> Report:
-    """Turn two profiles under the same binnings into a report.
-
-    Parameters
-    ----------
-    head
-        A report without verdicts: what is compared with what, and what is known already.
-    reference, current
-        Their histograms share each feature's binning.
-    features
-        The features that a verdict is owed for, in order.
-    detection
-        Thresholds and rules.
-    history
-        Earlier scores of each feature, oldest first.
-    remembered
-        Earlier windows, oldest first: what is usual for each cell, and for a feature without scores enough.
-    watched
-        Roles and weights of the features; all are inputs of equal weight by default.
-    """
-    part = Part(head, reference, current, features, history or {}, remembered)
-    return assess_together([part], detection=detection, watched=watched)[0]
-
-
 @dataclass(frozen=True, slots=True)
-class Part:
+class Subject:
     """What is assessed by itself: a window, or one of its segments.
 
     Parameters
     ----------
-    head, reference, current, features, history, remembered
-        As for `assess`.
+    reference, current
+        Their histograms share each feature's binning.
+    features
+        The features that need a verdict, in order.
+    history
+        Earlier scores of each feature, oldest first.
+    remembered
+        Earlier windows, oldest first: the own history of each cell, and of a feature without enough scores.
+    names
+        Which reference a feature is compared with, where there is more than one.
+    kl_fixed
+        How far each feature is from its fixed baseline, in nats.
     """
 
-    head: Report
     reference: Profile
     current: Profile
     features: Sequence[str]
     history: Mapping[str, Sequence[Past]] = field(default_factory=dict)
     remembered: Sequence[Profile] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    kl_fixed: Mapping[str, float] = field(default_factory=dict)
 
 
-def assess_together(parts: Sequence[Part], *, detection: Detection, watched: Features | None = None) -> list[Report]:
-    """Turn parts into a report each; the share of false discoveries is controlled over all of them.
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What is made of one subject.
 
     Parameters
     ----------
-    parts
-    detection, watched
-        As for `assess`.
+    n_reference, n_current
+        Rows.
+    verdicts
+        One a feature, in the order of the subject's.
+    evidence
+        Histograms behind the verdicts, by feature.
+    findings
+        Columns that appeared, vanished or changed type.
+    """
+
+    n_reference: int
+    n_current: int
+    verdicts: list[Verdict]
+    evidence: dict[str, Evidence]
+    findings: list[Finding]
+
+
+def assess(subjects: Sequence[Subject], detection: Detection, watched: Features | None = None) -> list[Assessment]:
+    """Turn pairs of profiles into verdicts; the share of false discoveries is controlled over all of them.
+
+    Parameters
+    ----------
+    subjects
+        A window, and its segments.
+    detection
+        Thresholds and rules.
+    watched
+        Roles and weights of the features; all are inputs of equal weight by default.
+
+    Examples
+    --------
+    >>> from drift.config.detection import Detection
+    >>> from drift.profiles.binning import BOOLEAN
+    >>> from drift.profiles.histograms import Histogram, Profile
+    >>> before = Profile(None, 1000, {"paid": Histogram(BOOLEAN, [500, 500, 0, 0, 0])})
+    >>> after = Profile(None, 1000, {"paid": Histogram(BOOLEAN, [900, 100, 0, 0, 0])})
+    >>> (found,) = assess([Subject(before, after, ["paid"])], Detection(persistence={"of": 1, "at_least": 1}))
+    >>> [(verdict.feature, verdict.status) for verdict in found.verdicts]
+    [('paid', 'critical')]
     """
     roles = watched or Features()
-    parts = [replace(p, reference=arrived(p.reference, roles), current=arrived(p.current, roles)) for p in parts]
-    # With no rows on a side there is nothing to say of any feature, and that is no fault of theirs.
-    paired = [
-        _pairs(p.reference, p.current, p.features if p.reference.n_rows and p.current.n_rows else []) for p in parts
-    ]
-    scores = [_measured(part, pairs, detection) for part, (pairs, _) in zip(parts, paired, strict=True)]
-    if len(parts) > 1:
-        scores = together(scores, min_rows=detection.min_rows)
-    return [
-        _judged(part, pairs, problems, mine, detection, roles)
-        for part, (pairs, problems), mine in zip(parts, paired, scores, strict=True)
-    ]
-
-
-def _measured(part: Part, pairs: Mapping[str, tuple[Histogram, Histogram]], detection: Detection) -> dict[str, Score]:
-    return measure(
+    subjects = [replace(s, reference=arrived(s.reference, roles), current=arrived(s.current, roles)) for s in subjects]
+    pairs = [_pairs(subject) for subject in subjects]
+    scores = measure_together(
         pairs,
         smoothing=detection.smoothing,
-        history=own_history.with_stand_ins(
-            {feature: part.history.get(feature, ()) for feature in pairs},
-            part.remembered,
-            windows=detection.history,
-            smoothing=detection.smoothing,
-        ),
+        histories=[_history(subject, each, detection) for subject, each in zip(subjects, pairs, strict=True)],
         windows=detection.history,
         persistence=detection.persistence.stretch,
+        # Of several groups, those features with too few rows to be judged take no part in the others' control.
+        min_rows=detection.min_rows if len(subjects) > 1 else 0,
+    )
+    return [_judged(*each, detection, roles) for each in zip(subjects, pairs, scores, strict=True)]
+
+
+def _pairs(subject: Subject) -> dict[str, tuple[Histogram, Histogram]]:
+    """Return both histograms, refined, of the features that can be compared."""
+    reference, current = subject.reference, subject.current
+    # With no rows on a side there is nothing to say of any feature, and the feature is not at fault.
+    features = subject.features if reference.n_rows and current.n_rows else ()
+    return {
+        feature: refined(reference.histograms[feature], current.histograms[feature])
+        for feature in features
+        if feature in reference.histograms and feature in current.histograms
+    }
+
+
+def _history(
+    subject: Subject, pairs: Mapping[str, tuple[Histogram, Histogram]], detection: Detection
+) -> dict[str, Sequence[Past]]:
+    return own_history.with_stand_ins(
+        {feature: subject.history.get(feature, ()) for feature in pairs},
+        subject.remembered,
+        windows=detection.history,
+        smoothing=detection.smoothing,
     )
 
 
 def _judged(
-    part: Part,
+    subject: Subject,
     pairs: Mapping[str, tuple[Histogram, Histogram]],
-    problems: Mapping[str, str],
     scores: Mapping[str, Score],
     detection: Detection,
     roles: Features,
-) -> Report:
-    reference, current = part.reference, part.current
-    late = _late(reference, current, [f for f in part.features if roles.role_for(f) == "label"])
-    verdicts = judge(
-        part.features,
-        {f: replace(score, cell=_cell(score, part.remembered, current, detection)) for f, score in scores.items()},
-        detection,
-        history=part.history,
-        problems={**problems, **late},
-        n_reference=reference.n_rows,
-        n_current=current.n_rows,
-    )
+) -> Assessment:
+    reference, current = subject.reference, subject.current
     evidence = {
         feature: Evidence(before, after, reference.summaries.get(feature), current.summaries.get(feature))
         for feature, (before, after) in pairs.items()
     }
-    return replace(
-        part.head,
-        verdicts=[
-            replace(
-                verdict,
-                status="insufficient_data" if verdict.feature in late else verdict.status,
-                score=_in_its_unit(verdict.score, evidence),
-                role=roles.role_for(verdict.feature),
-                weight=roles.weight_for(verdict.feature),
-            )
-            for verdict in verdicts
-        ],
-        n_reference=reference.n_rows,
-        n_current=current.n_rows,
-        findings=[*schema_findings(reference.schema, current.schema, part.features), *part.head.findings],
-        evidence=evidence,
+    explanations = {
+        feature: Explanation(
+            subject.names.get(feature, ""),
+            subject.kl_fixed.get(feature),
+            evidence[feature].wasserstein,
+            _cell(score, subject, detection),
+        )
+        for feature, score in scores.items()
+    }
+    verdicts = judge(
+        subject.features,
+        scores,
+        detection,
+        history=subject.history,
+        explanations=explanations,
+        unscored=_unscored(subject, roles),
+        watched=roles,
     )
+    findings = schema_findings(reference.schema, current.schema, subject.features)
+    return Assessment(reference.n_rows, current.n_rows, verdicts, evidence, findings)
 
 
-def _cell(score: Score, remembered: Sequence[Profile], current: Profile, detection: Detection) -> CellShift | None:
+def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | None:
     """Return the cell that strayed farthest, where there is anything to explain: significant, and worth a notice."""
     if score.kl_corrected < NOTICE or score.q > detection.fdr or not detection.history:
         return None
-    feature = score.feature
-    before = [profile.histograms[feature] for profile in remembered if feature in profile.histograms]
+    before = [p.histograms[score.feature] for p in subject.remembered if score.feature in p.histograms]
     stretch = detection.persistence.stretch
     start = max(len(before) - stretch[0] + 1, 0)
-    recent = [*before[start:], current.histograms[feature]]
+    recent = [*before[start:], subject.current.histograms[score.feature]]
     return own_history.unusual_cell(before[:start], recent, persistence=stretch)
-
-
-def _in_its_unit(score: Score | None, evidence: Mapping[str, Evidence]) -> Score | None:
-    return score and replace(score, wasserstein=evidence[score.feature].wasserstein)
 
 
 def arrived(profile: Profile, watched: Features) -> Profile:
@@ -199,31 +209,26 @@ def arrived(profile: Profile, watched: Features) -> Profile:
     )
 
 
-def _late(reference: Profile, current: Profile, labels: Sequence[str]) -> dict[str, str]:
-    """Say which labels have not arrived, and where: the column is there, and was counted once."""
+def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]]:
+    """Say which features cannot be compared, and why: each with the status of its verdict."""
+    reference, current = subject.reference, subject.current
     if not reference.n_rows or not current.n_rows:
-        return {}
-
-    def absent(profile: Profile) -> set[str]:
-        return {f for f in labels if f in profile.schema and f not in {**profile.problems, **profile.histograms}}
-
-    return dict.fromkeys(absent(reference), "labels have not arrived in the reference") | dict.fromkeys(
-        absent(current), f"labels have not arrived (0 of {current.n_rows:,})"
+        side = "reference" if current.n_rows else "window"
+        return dict.fromkeys(subject.features, ("insufficient_data", f"no rows in the {side}"))
+    sides = (
+        (reference, "labels have not arrived in the reference", "the reference has no such column"),
+        (current, f"labels have not arrived (0 of {current.n_rows:,})", "column missing"),
     )
-
-
-def _pairs(
-    reference: Profile, current: Profile, features: Iterable[str]
-) -> tuple[dict[str, tuple[Histogram, Histogram]], dict[str, str]]:
-    """Return the features that can be compared, each with both histograms, and why the others cannot."""
-    pairs: dict[str, tuple[Histogram, Histogram]] = {}
-    problems: dict[str, str] = {}
-    for feature in features:
-        before, after = reference.histograms.get(feature), current.histograms.get(feature)
-        if before is None:
-            problems[feature] = reference.problems.get(feature, "the reference has no such column")
-        elif after is None:
-            problems[feature] = current.problems.get(feature, "column missing")
-        else:
-            pairs[feature] = refined(before, after)
-    return pairs, problems
+    found: dict[str, tuple[Status, str]] = {}
+    for feature in subject.features:
+        lacking = [side for side in sides if feature not in side[0].histograms]
+        # The column is there, and was counted before `arrived` left it out.
+        counted = [
+            late for profile, late, _ in lacking if feature in profile.schema and feature not in profile.problems
+        ]
+        if counted and roles.role_for(feature) == "label":
+            found[feature] = "insufficient_data", counted[-1]
+        elif lacking:
+            profile, _, gone = lacking[0]
+            found[feature] = "not_comparable", profile.problems.get(feature, gone)
+    return found

@@ -127,7 +127,7 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
     if score is None or evidence is None:
         return []
     binning = evidence.current.binning
-    moved = in_words(*evidence.descriptions, score.wasserstein, binning)
+    moved = in_words(*evidence.descriptions, verdict.explanation.wasserstein, binning)
     lines = [line for line in (moved, _owed(evidence.owed_to(score.contributions), score.kl)) if line]
     cells = evidence.cells()
     ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))

@@ -242,7 +242,7 @@ def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[P
     found = []
     for verdict in verdicts:
         past = [window.kl_fixed for window in history.get(verdict.feature, ())][-MOVED + 1 :]
-        away = verdict.score.kl_fixed if verdict.score else None
+        away = verdict.explanation.kl_fixed
         if away is None or verdict.drifting or len(past) < MOVED - 1:
             continue
         least = min(-1.0 if nats is None else nats for nats in [*past, away])

@@ -6,6 +6,7 @@ Pure functions over profiles: a monitor evaluates with them what it has just cou
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from drift.config.reference import MIN_SEASON
@@ -148,9 +149,24 @@ def compose(
     return least_drifted(references, current, floor=lambda feature: detection.effect_for(feature).warning)
 
 
-def from_baseline(baseline: Profile, current: Profile) -> dict[str, float]:
-    """Return how far each feature has come from the windows its bins were fitted on: nats, never negative.
+def from_baseline(windows: Sequence[Profile], current: Profile, segment: str = "") -> dict[str, float]:
+    """Return how far each feature is from the windows its bins were fitted on: nats, never negative.
 
-    A trailing reference adapts to whatever lasts; this one does not move unless somebody promotes another.
+    A trailing reference adapts to whatever lasts; this one does not move until another baseline is promoted.
+
+    Parameters
+    ----------
+    windows
+        Of the baseline.
+    current
+        The window, or its `segment` where that is named.
+    segment
     """
-    return {feature: max(nats, 0.0) for feature, nats in _distances(baseline, current).items()}
+    baseline = _sum(tuple(windows))
+    mine = baseline.segments.get(segment) if segment else baseline
+    return {feature: max(nats, 0.0) for feature, nats in _distances(mine, current).items()} if mine else {}
+
+
+@lru_cache(maxsize=4)  # the windows of a baseline are the same from run to run
+def _sum(windows: tuple[Profile, ...]) -> Profile:
+    return Profile.total(windows)

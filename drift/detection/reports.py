@@ -140,7 +140,7 @@ class Report:
         }
 
     def _feature(self, verdict: Verdict) -> dict[str, Any]:
-        score, evidence = verdict.score, self.evidence.get(verdict.feature)
+        score, found, evidence = verdict.score, verdict.explanation, self.evidence.get(verdict.feature)
         entry: dict[str, Any] = {
             "status": verdict.status,
             "severity": verdict.severity,
@@ -165,10 +165,10 @@ class Report:
             "z": score.z,
             "z_lasting": score.z_lasting,
             "noise": score.noise,
-            "kl_fixed": score.kl_fixed,
-            "wasserstein": score.wasserstein,
-            "cell": score.cell and asdict(score.cell),
-            "reference": score.reference,
+            "kl_fixed": found.kl_fixed,
+            "wasserstein": found.wasserstein,
+            "cell": found.cell and asdict(found.cell),
+            "reference": found.reference,
             "n_reference": score.n_reference,
             "n_current": score.n_current,
             "smoothing": score.smoothing,

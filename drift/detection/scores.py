@@ -25,34 +25,6 @@ STATUS_ORDER: dict[Status, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class CellShift:
-    """The cell of a feature whose share lies farthest beyond its own history.
-
-    Parameters
-    ----------
-    cell
-        As its binning names it.
-    usual
-        Median share of the windows before.
-    share
-        Of this window.
-    kl
-        What the cell moved by itself, against all the others together: D(share‖usual) in nats.
-    z
-        How far it is beyond, in robust standard deviations; the direction is that of the share.
-    lasting
-        How far the last windows together are: so many of them as persistence asks for.
-    """
-
-    cell: str
-    usual: float
-    share: float
-    kl: float
-    z: float
-    lasting: float
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     r"""The divergence of one feature, with everything needed to judge it. All divergences in nats.
 
@@ -69,7 +41,7 @@ class Score:
     js
         Jensen-Shannon divergence at equal weights, at most ln 2; its square root is the distance.
     kl_corrected
-        Bias-corrected estimate of the same divergence: what the thresholds are held against. May be slightly negative.
+        Bias-corrected estimate of the same divergence, which is compared with the thresholds. May be slightly negative.
     ci_low, ci_high
         95 % confidence interval of the divergence, ``0 ≤ ci_low ≤ ci_high``.
     p
@@ -78,8 +50,12 @@ class Score:
         The smallest false-discovery rate at which this feature would be called, over the features judged with it.
     z
         How far beyond its own history, in robust standard deviations; None where the history is too short.
+    z_lasting
+        The same of what the last windows reach together, as many of them as persistence asks for.
     noise
         What `kl` averages when nothing changed, for these sample sizes.
+    cells
+        Occupied cells: those that hold rows on either side.
     n_reference, n_current
         Rows, missing ones included.
     smoothing
@@ -87,18 +63,6 @@ class Score:
         Of the binning.
     contributions : float64, shape (n_cells,)
         What each cell adds to `kl`; they sum to it exactly.
-    z_lasting
-        How far beyond it the last windows together are: what so many of them reach as persistence asks for.
-    kl_fixed
-        The bias-corrected divergence from the fixed baseline's own windows, ≥ 0, which no later window adapts;
-        None where they are not stored.
-    reference
-        Which reference this score was held against, in words; empty where the report's own says it.
-    wasserstein
-        Wasserstein-1 distance in the feature's own unit (seconds and days for times and dates); None where the feature
-        has no numbers.
-    cell
-        The cell that strayed farthest from its own history; None where there is none, or nothing else is remarkable.
     """
 
     feature: str
@@ -113,22 +77,74 @@ class Score:
     p: float
     q: float
     z: float | None
+    z_lasting: float | None
     noise: float
+    cells: int
     n_reference: int
     n_current: int
     smoothing: Smoothing
     fingerprint: str
     contributions: NDArray[np.float64]
-    kl_fixed: float | None = None
-    reference: str = ""
-    wasserstein: float | None = None
-    z_lasting: float | None = None
-    cell: CellShift | None = None
 
     @property
     def js_distance(self) -> float:
         """Jensen-Shannon distance, the square root of the divergence in nats."""
         return float(self.js**0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class CellShift:
+    """The cell of a feature whose share lies farthest beyond its own history.
+
+    Parameters
+    ----------
+    cell
+        As its binning names it.
+    usual
+        Median share of the windows before.
+    share
+        Of this window.
+    kl
+        What the cell moved by itself, compared with all others together: D(share‖usual) in nats.
+    z
+        How far it is beyond, in robust standard deviations; the direction is that of the share.
+    lasting
+        The same of what the last windows reach together, as many of them as persistence asks for.
+    """
+
+    cell: str
+    usual: float
+    share: float
+    kl: float
+    z: float
+    lasting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What explains a score.
+
+    Parameters
+    ----------
+    reference
+        Which reference the feature was compared with, in words; empty where the report's own says it.
+    kl_fixed
+        The bias-corrected divergence from the fixed baseline's own windows, ≥ 0, to which no later window adapts;
+        None where they are not stored.
+    wasserstein
+        Wasserstein-1 distance in the feature's own unit (seconds and days for times and dates); None where the feature
+        has no numbers.
+    cell
+        The cell that strayed farthest from its own history; None where there is none, or nothing is remarkable.
+    """
+
+    reference: str = ""
+    kl_fixed: float | None = None
+    wasserstein: float | None = None
+    cell: CellShift | None = None
+
+
+UNEXPLAINED = Explanation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +155,7 @@ class Verdict:
     ----------
     feature
     status
-        What a person is told: ``ok``, ``warning``, ``critical``, or why there is no such answer.
+        What is reported: ``ok``, ``warning``, ``critical``, or why there is no such answer.
     severity
         What this window alone says, before persistence: significant and large enough. ``none`` where there is no score.
     reason
@@ -152,6 +168,8 @@ class Verdict:
         What the feature is to the model: ``input``, ``prediction`` or ``label``.
     weight
         Its importance beside the other features', ≥ 0; only the ratio matters.
+    explanation
+        What explains the score.
     """
 
     feature: str
@@ -163,6 +181,7 @@ class Verdict:
     score: Score | None = None
     role: Role = "input"
     weight: float = 1.0
+    explanation: Explanation = UNEXPLAINED
 
     @property
     def drifting(self) -> bool:
@@ -176,16 +195,12 @@ class Past(NamedTuple):
     Parameters
     ----------
     window_start
-    kl, kl_corrected
+    kl, kl_corrected, n_reference, n_current, cells
         As in `Score`.
-    n_reference, n_current
-        Rows.
-    cells
-        Cells that held rows on either side.
     severity
         What that window alone said.
     kl_fixed
-        As in `Score`.
+        As in `Explanation`.
     """
 
     window_start: datetime

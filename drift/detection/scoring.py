@@ -1,8 +1,8 @@
-"""Measurement: from two histograms a feature to a score with its error."""
+"""Scoring: two histograms of a feature become a score with its error."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +46,7 @@ def measure(
     history
         Earlier windows of each feature, newest last.
     windows
-        How many of them tell what is usual.
+        How many of them make its own history.
     persistence
         Windows looked at, and how many of them a change must last to be called lasting.
 
@@ -72,70 +72,31 @@ def measure(
     >>> round(score.kl_corrected, 2), score.q < 1e-100, bool(score.kl == score.contributions.sum())
     (3.05, True, True)
     """
-    if smoothing == "none":
-        raise DistributionError("smoothing 'none' leaves infinite divergences, a score is finite: use 'pooled'")
-    names = [name for name, (reference, current) in pairs.items() if reference.counts.any() and current.counts.any()]
-    if not names:
-        return {}
-    binnings = [pairs[name][0].binning for name in names]
-    x, y = _matrices(pairs, names)
-    n, m = x.sum(axis=1), y.sum(axis=1)
-    ordered = np.array([binning.ordered for binning in binnings])
-    tested_x, tested_y, unseen = as_tested(x, y, binnings)
-    p = p_values(tested_x, tested_y, ordered=ordered, beside=unseen)
-    x = _with_expected_unseen(x, y, binnings)
-    q = benjamini_hochberg(p)
-    current, reference = divergence.smooth(y, x, smoothing)
-    parts = divergence.contributions(current, reference)
-    reverse = divergence.contributions(reference, current).sum(axis=1)
-    js = np.minimum(divergence.js_divergence(current, reference), np.log(2))
-    corrected = divergence.kl_corrected(y, x)
-    low, high = confidence_interval(corrected, x, y)
-    noise = divergence.noise_floor(y, x)
-    cells = ((x + y) > 0).sum(axis=1)
-    past = [(history or {}).get(name, ()) for name in names]
-    unusual = _unusual(parts.sum(axis=1), n, m, cells, past, windows, persistence)
-    scores = {}
-    for i, name in enumerate(names):
-        before = pairs[name][0]
-        own = parts[i, : before.binning.n_cells].copy()
-        own[-1] = parts[i, -1]
-        own.flags.writeable = False
-        # The sum of what is stored, so that the parts shown beside it always add up to the whole.
-        kl = float(own.sum())
-        scores[name] = Score(
-            feature=name,
-            kind=before.binning.kind,
-            kl=kl,
-            kl_reverse=float(reverse[i]),
-            psi=kl + float(reverse[i]),
-            js=float(js[i]),
-            kl_corrected=float(corrected[i]),
-            ci_low=float(low[i]),
-            ci_high=float(high[i]),
-            p=float(p[i]),
-            q=float(q[i]),
-            z=unusual[i][0],
-            z_lasting=unusual[i][1],
-            noise=float(noise[i]),
-            n_reference=int(n[i]),
-            n_current=int(m[i]),
-            smoothing=smoothing,
-            fingerprint=before.binning.fingerprint,
-            contributions=own,
-        )
+    (scores,) = measure_together(
+        [pairs], [history or {}], smoothing=smoothing, windows=windows, persistence=persistence
+    )
     return scores
 
 
-def together(groups: Sequence[Mapping[str, Score]], *, min_rows: int) -> list[dict[str, Score]]:
-    """Control the share of false discoveries over several groups of scores at once, as over one.
+def measure_together(
+    groups: Sequence[Mapping[str, tuple[Histogram, Histogram]]],
+    histories: Sequence[Mapping[str, Sequence[Past]]],
+    *,
+    smoothing: Smoothing = "pooled",
+    windows: int = HISTORY,
+    persistence: tuple[int, int] = (1, 1),
+    min_rows: int = 0,
+) -> list[dict[str, Score]]:
+    """Score several groups of features; the share of false discoveries is controlled over all of them together.
 
     Parameters
     ----------
-    groups
-        Such as a window's features, and those of each of its segments.
+    groups, histories
+        As `pairs` and `history` of `measure`: of a window, say, and of each of its segments.
+    smoothing, windows, persistence
+        As for `measure`.
     min_rows
-        What has fewer rows on a side is never called, so it takes no part; its own q is that of all together.
+        A feature with fewer rows on a side is never called, so it takes no part; its own q is that of all together.
 
     Examples
     --------
@@ -143,17 +104,23 @@ def together(groups: Sequence[Mapping[str, Score]], *, min_rows: int) -> list[di
     >>> from drift.profiles.histograms import Histogram
     >>> carriers = CategoricalBinning(("UA", "B6"))
     >>> pair = (Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [560, 440, 0, 0, 0]))
-    >>> whole, segment = together([measure({"carrier": pair})] * 2, min_rows=200)
+    >>> whole, segment = measure_together([{"carrier": pair}] * 2, [{}] * 2, min_rows=200)
     >>> whole["carrier"].q == whole["carrier"].p
     True
     """
-    scores = [score for group in groups for score in group.values()]
-    p = np.array([score.p for score in scores])
-    judged = np.array([min(score.n_reference, score.n_current) >= min_rows for score in scores], bool)
+    if smoothing == "none":
+        raise DistributionError("smoothing 'none' leaves infinite divergences, a score is finite: use 'pooled'")
+    counted = [_grouped(pairs) for pairs in groups]
+    tested = [_tested(group) for group in counted]
+    judged = np.concatenate([np.minimum(g.x.sum(axis=1), g.y.sum(axis=1)) >= min_rows for g in counted])
+    p = np.concatenate(tested)
     q = benjamini_hochberg(p)
     q[judged] = benjamini_hochberg(p[judged])
-    found = iter(q.tolist())
-    return [{name: replace(score, q=next(found)) for name, score in group.items()} for group in groups]
+    own_q = np.split(q, np.cumsum([len(own_p) for own_p in tested])[:-1])
+    return [
+        _scored(*each, smoothing=smoothing, windows=windows, persistence=persistence)
+        for each in zip(counted, tested, own_q, histories, strict=True)
+    ]
 
 
 def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, float]:
@@ -182,40 +149,118 @@ def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, flo
     >>> round(corrected({"carrier": (before, now)})["carrier"], 2)
     0.08
     """
+    group = _grouped(pairs)
+    x = _with_expected_unseen(group)
+    return dict(zip(group.names, divergence.kl_corrected(group.y, x).tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The counts of the features that have rows on both sides: padded, the missing cell last.
+
+    Parameters
+    ----------
+    names, binnings
+    x, y : float64, shape (n_features, n_cells)
+        Of the reference and of the current window.
+    """
+
+    names: list[str]
+    binnings: list[Binning]
+    x: Floats
+    y: Floats
+
+
+def _grouped(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> _Group:
     names = [name for name, (reference, current) in pairs.items() if reference.n and current.n]
-    if not names:
-        return {}
-    x, y = _matrices(pairs, names)
-    x = _with_expected_unseen(x, y, [pairs[name][0].binning for name in names])
-    return dict(zip(names, divergence.kl_corrected(y, x).tolist(), strict=True))
-
-
-def _matrices(pairs: Mapping[str, tuple[Histogram, Histogram]], names: Sequence[str]) -> tuple[Floats, Floats]:
-    """Return reference and current counts, shape (n_features, n_cells): padded, the missing cell last."""
-    width = max(pairs[name][0].binning.n_cells for name in names)
-    x, y = np.zeros((2, len(names), width))
-    for i, name in enumerate(names):
+    binnings = [pairs[name][0].binning for name in names]
+    x, y = np.zeros((2, len(names), max((binning.n_cells for binning in binnings), default=1)))
+    for i, (name, binning) in enumerate(zip(names, binnings, strict=True)):
         before, after = pairs[name]
-        if before.binning.fingerprint != after.binning.fingerprint:
+        if binning.fingerprint != after.binning.fingerprint:
             raise BinningMismatch(
-                f"{name}: binnings {before.binning.fingerprint} (reference) and {after.binning.fingerprint} (current) "
+                f"{name}: binnings {binning.fingerprint} (reference) and {after.binning.fingerprint} (current) "
                 "do not compare: profile both windows under one binning"
             )
-        missing = before.binning.missing
         for row, counts in ((x[i], before.counts), (y[i], after.counts)):
-            row[:missing], row[-1] = counts[:missing], counts[missing]
-    return x, y
+            row[: binning.missing], row[-1] = counts[: binning.missing], counts[binning.missing]
+    return _Group(names, binnings, x, y)
 
 
-def _with_expected_unseen(x: Floats, y: Floats, binnings: Sequence[Binning]) -> Floats:
+def _tested(group: _Group) -> Floats:
+    """Return the p-value of each feature."""
+    if not group.names:
+        return np.empty(0)
+    x, y, unseen = as_tested(group.x, group.y, group.binnings)
+    return p_values(x, y, ordered=np.array([binning.ordered for binning in group.binnings]), beside=unseen)
+
+
+def _scored(
+    group: _Group,
+    p: Floats,
+    q: Floats,
+    past: Mapping[str, Sequence[Past]],
+    *,
+    smoothing: Smoothing,
+    windows: int,
+    persistence: tuple[int, int],
+) -> dict[str, Score]:
+    """Return a score of each feature, given its p- and q-value."""
+    if not group.names:
+        return {}
+    x, y = _with_expected_unseen(group), group.y
+    n, m, cells = x.sum(axis=1), y.sum(axis=1), ((x + y) > 0).sum(axis=1)
+    current, reference = divergence.smooth(y, x, smoothing)
+    parts = divergence.contributions(current, reference)
+    reverse = divergence.contributions(reference, current).sum(axis=1)
+    js = np.minimum(divergence.js_divergence(current, reference), np.log(2))
+    estimate = divergence.kl_corrected(y, x)
+    low, high = confidence_interval(estimate, x, y)
+    noise = divergence.noise_floor(y, x)
+    earlier = [past.get(name, ()) for name in group.names]
+    unusual = _unusual(history_statistic(parts.sum(axis=1), n, m, cells), cells, earlier, windows, persistence)
+    scores = {}
+    for i, (name, binning) in enumerate(zip(group.names, group.binnings, strict=True)):
+        own = parts[i, : binning.n_cells].copy()
+        own[-1] = parts[i, -1]
+        own.flags.writeable = False
+        # The sum of what is stored, so that the parts shown beside it always add up to the whole.
+        kl = float(own.sum())
+        z, z_lasting = unusual[i]
+        scores[name] = Score(
+            feature=name,
+            kind=binning.kind,
+            kl=kl,
+            kl_reverse=float(reverse[i]),
+            psi=kl + float(reverse[i]),
+            js=float(js[i]),
+            kl_corrected=float(estimate[i]),
+            ci_low=float(low[i]),
+            ci_high=float(high[i]),
+            p=float(p[i]),
+            q=float(q[i]),
+            z=z,
+            z_lasting=z_lasting,
+            noise=float(noise[i]),
+            cells=int(cells[i]),
+            n_reference=int(n[i]),
+            n_current=int(m[i]),
+            smoothing=smoothing,
+            fingerprint=binning.fingerprint,
+            contributions=own,
+        )
+    return scores
+
+
+def _with_expected_unseen(group: _Group) -> Floats:
     """Return the reference counts with labels that it held once counted as unseen, as far as the current rows need it.
 
     A reference has no label that it has not seen, a current window of a long-tailed feature always has
     (`drift.statistics.selection_bias`). Untreated, an unchanged column of 500 categories differs every day.
     """
-    x = x.copy()
-    n, m, expected = x.sum(axis=1), y.sum(axis=1), expected_unseen(x, binnings)
-    for i, binning in enumerate(binnings):
+    x, y = group.x.copy(), group.y
+    n, m, expected = x.sum(axis=1), y.sum(axis=1), expected_unseen(x, group.binnings)
+    for i, binning in enumerate(group.binnings):
         if not isinstance(binning, CategoricalBinning):
             continue
         other, unseen = len(binning.levels), len(binning.levels) + 1
@@ -231,16 +276,13 @@ def _with_expected_unseen(x: Floats, y: Floats, binnings: Sequence[Binning]) -> 
 
 
 def _unusual(
-    kl: Floats,
-    n: Floats,
-    m: Floats,
+    now: Floats,
     cells: NDArray[np.int64],
     past: Sequence[Sequence[Past]],
     windows: int,
     persistence: tuple[int, int],
 ) -> list[tuple[float | None, float | None]]:
     """Return how far each feature's window, and the last windows together, lie beyond its past."""
-    now = history_statistic(kl, n, m, cells)
     found: list[tuple[float | None, float | None]] = [(None, None)] * len(past)
     lengths = np.array([len(some) for some in past])
     # Features with as many windows behind them are looked at together; nearly always these are all.
@@ -251,8 +293,5 @@ def _unusual(
         z = history_z(now[some], earlier, cells[some], windows=windows)
         lasting = history_z(now[some], earlier, cells[some], windows=windows, persistence=persistence)
         for at, i in enumerate(some):
-            found[i] = (
-                None if z is None else float(z[at]),
-                None if lasting is None else float(lasting[at]),
-            )
+            found[i] = (None if z is None else float(z[at])), (None if lasting is None else float(lasting[at]))
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from drift.config.detection import Detection, Persistence
 from drift.config.features import Features
-from drift.detection.assess import assess
+from drift.detection.assess import Subject, assess
 from drift.detection.reports import Report
 from drift.profiles import parallel
 from drift.profiles.counting import count
@@ -96,8 +96,17 @@ def compare(
         present = [column for column in binnings if column in after.schema]
         current_profile = count(after.batches(present), binnings, schema=after.schema)
     reference_profile = replace(reference_profile, problems={**reference_profile.problems, **unfit})
-    head = Report(name, None, _describe(reference), [], 0, 0)
-    return assess(head, reference_profile, current_profile, features=selected, detection=rules, watched=wanted)
+    (found,) = assess([Subject(reference_profile, current_profile, selected)], rules, wanted)
+    return Report(
+        name,
+        None,
+        _describe(reference),
+        found.verdicts,
+        found.n_reference,
+        found.n_current,
+        findings=found.findings,
+        evidence=found.evidence,
+    )
 
 
 def _describe(reference: object) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from drift.config.reference import describe_span, fixed_windows
-from drift.profiles.histograms import Profile
 from drift.profiles.segments import Segmentation, key_of
 from drift.sources import snapshot as snapshots
 
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from drift.sources.warehouse.engine import Warehouse
     from drift.store.store import Store
     from drift.windows import Window
-
-
-MOST_TOTALS = 4
-"""Sums that are kept: features may have baselines of different windows, but seldom of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +57,6 @@ class Context:
     """Windows that passed the gate and are about to be counted, so that they are opened once."""
     files: Opened = field(default_factory=_nothing_opened, init=False, repr=False, compare=False)
     """Files of the last window that was opened: the next one's are often the same."""
-    totals: dict[tuple[int, ...], tuple[Sequence[Profile], Profile]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """Sums of windows, by the identities of the summands, which are held so that these stay theirs."""
 
     @property
     def name(self) -> str:
@@ -150,15 +141,6 @@ class Context:
         stored = self.store.segmentations(self.name)
         by = {key_of(columns): columns for columns in self.monitor.segment_columns}
         return [Segmentation.of(columns, stored[key]) for key, columns in by.items() if key in stored]
-
-    def total(self, profiles: Sequence[Profile]) -> Profile:
-        """Add windows up; those of a baseline, which are the same from run to run, only once."""
-        key = tuple(map(id, profiles))
-        if key not in self.totals:
-            if len(self.totals) >= MOST_TOTALS:
-                self.totals.clear()
-            self.totals[key] = profiles, Profile.total(profiles)
-        return self.totals[key][1]
 
     def span(self, baseline: Baseline) -> str:
         """Name the windows of a baseline as their readers would."""

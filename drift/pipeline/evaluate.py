@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from drift import logs
 from drift.config.reference import fixed_windows
-from drift.detection import assess as assessment
-from drift.detection import findings as standing
-from drift.detection import reference as references
-from drift.detection.findings import Finding
+from drift.detection.assess import Subject, arrived, assess
+from drift.detection.findings import Finding, moved_findings, still_findings, volume_findings
+from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
 from drift.errors import StoreError
 from drift.profiles.histograms import Profile
@@ -18,19 +17,29 @@ from drift.profiles.kinds import is_comparable
 from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from drift.detection.assess import Assessment
+    from drift.detection.reports import Gate
+    from drift.detection.scores import Past
     from drift.pipeline.context import Baseline, Context
     from drift.profiles.binning import Binning
-    from drift.profiles.segments import Segmentation
     from drift.windows import Window
 
 
 @logs.stage("evaluate")
 def evaluate_window(context: Context, window: Window) -> Report:
     """Score one window against its reference from stored counts alone, and store the verdicts."""
-    report = _evaluate(context, window)
+    gate = context.store.gates(context.name, [window]).get(window.start, "not_validated")
+    if gate == "rejected":
+        label = context.label(window)
+        report = Report(context.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
+    else:
+        stored = gather(context, window, gate)
+        subjects = [reference(context, stored, part) for part in stored.parts]
+        assessed = assess(subjects, context.monitor.detection, context.monitor.features)
+        report = annotate(context, stored, assessed, findings(context, stored, assessed[0]))
     context.store.save_report(context.name, report)
     return report
 
@@ -50,138 +59,132 @@ def recall(context: Context, window: Window) -> Report:
     return replace(report, label=context.label(window))
 
 
-def _evaluate(context: Context, window: Window) -> Report:
-    monitor, label = context.monitor, context.label(window)
-    gate = context.store.gates(context.name, [window]).get(window.start, "not_validated")
-    if gate == "rejected":
-        return Report(context.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
-    binnings = context.store.active_baseline(context.name)
-    segmentations = context.segmentations()
-    known = _recorded(context, window, binnings, segmentations)
-    current, needed = known.current, monitor.reference_min_windows
-    critical = _critical(context, known.held_against, window)
-    reference, names = _composed(context, known, critical)
-    main = next(iter(known.references))
-    used = known.references[main]
-    columns = {**{c: t for profile in used for c, t in profile.schema.items()}, **current.schema}
-    features = context.features({**columns, **dict.fromkeys(binnings, "")})
-    unbinned = {f: _why_unbinned(columns[f], [p.schema.get(f) for p in used]) for f in features if f not in binnings}
-    reference = replace(reference, problems={**reference.problems, **unbinned})
-    findings = []
-    if len(used) < needed:
-        few = f"the reference has {len(used)} of {len(known.held_against[main])} windows with rows; it needs {needed}"
-        if monitor.reference.fixed == "baseline" and not known.baselines:
-            few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
-        findings.append(Finding("no_reference", few))
-        features = features or list(binnings)
-    elif not current.n_rows:
-        findings.append(Finding("no_rows", "the window holds no rows"))
-    else:
-        findings += _standing(context, known, reference.n_rows / len(used))
-    head = Report(context.name, window, _described(known), [], 0, 0, gate, findings, label=label)
-    whole = _part(context, window, head, known, reference, features)
-    parts, sides = [whole], [(known, names)]
-    binned = [feature for feature in features if feature in binnings]
-    for by in segmentations if current.n_rows and len(used) >= needed else ():
-        own = [feature for feature in binned if feature not in by.columns]
-        for segment in by.names if by.watched else ():
-            mine = known.of(segment)
-            if mine.current.n_rows or any(mine.references.values()):
-                before, chosen = _composed(context, mine, critical)
-                parts.append(_part(context, window, replace(head, segment=segment), mine, before, own))
-                sides.append((mine, chosen))
-    assessed = assessment.assess_together(parts, detection=monitor.detection, watched=monitor.features)
-    report, *others = (
-        _beside_the_baseline(context, each, mine, chosen) for each, (mine, chosen) in zip(assessed, sides, strict=True)
-    )
-    slow = standing.moved_findings(report.verdicts, whole.history)
-    segments = {each.segment: replace(each, findings=[]) for each in others}
-    return replace(report, findings=[*report.findings, *slow], segments=segments)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the store holds of a window, or of one of its segments.
+
+    Parameters
+    ----------
+    segment
+        Empty for the whole window.
+    features
+        Those that need a verdict, in order.
+    current
+    references
+        The windows that may be used, by the reference's name; the main one first.
+    remembered
+        The windows just before, oldest first.
+    history
+        Earlier scores of each feature, oldest first.
+    """
+
+    segment: str
+    features: Sequence[str]
+    current: Profile
+    references: Mapping[str, Sequence[Profile]]
+    remembered: Sequence[Profile]
+    history: Mapping[str, Sequence[Past]]
+
+    @property
+    def main(self) -> Sequence[Profile]:
+        """The windows of the main reference."""
+        return next(iter(self.references.values()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Recorded:
-    """What the store holds that a window is judged by: its counts, and of each reference the windows that may be used.
+class Gathered:
+    """What the store holds that a window is judged by.
 
-    `baselines` are the baselines in force by feature, `fixed` their windows; `remembered` are those just before.
+    Parameters
+    ----------
+    window, gate
+    binnings
+        In force, by feature.
+    wanted
+        The windows of every reference, whether they may be used or not.
+    baselines
+        In force, by feature.
+    fixed
+        The windows of each baseline.
+    critical
+        By segment, which features were critical when: their counts are left out of the references.
+    parts
+        The whole window, then its segments.
     """
 
-    current: Profile
-    held_against: dict[str, list[Window]]
-    references: dict[str, list[Profile]]
-    baselines: dict[str, Baseline]
-    fixed: dict[Baseline, list[Profile]]
-    remembered: list[Profile]
-    segment: str = WHOLE
+    window: Window
+    gate: Gate
+    binnings: Mapping[str, Binning]
+    wanted: Mapping[str, Sequence[Window]]
+    baselines: Mapping[str, Baseline]
+    fixed: Mapping[Baseline, Sequence[Profile]]
+    critical: Mapping[str, set[tuple[str, datetime]]]
+    parts: Sequence[Part]
 
-    def of(self, segment: str) -> _Recorded:
-        """Return the same of one segment; a window in which it had no rows is none of its references."""
-
-        def mine(profiles: Iterable[Profile]) -> list[Profile]:
-            return [one for each in profiles if (one := each.segments.get(segment)) and one.n_rows]
-
-        return replace(
-            self,
-            current=self.current.segments.get(segment) or Profile(self.current.window, 0, {}),
-            references={name: mine(profiles) for name, profiles in self.references.items()},
-            remembered=mine(self.remembered),
-            segment=segment,
-        )
+    def lacking(self, least: int) -> str | None:
+        """Say what the main reference lacks; None where it has as many windows with rows as it needs."""
+        found, wanted = len(self.parts[0].main), len(next(iter(self.wanted.values())))
+        few = f"the reference has {found} of {wanted} windows with rows; it needs {least}"
+        return few if found < least else None
 
 
-def _composed(
-    context: Context, known: _Recorded, critical: Mapping[str, Collection[tuple[str, datetime]]]
-) -> tuple[Profile, dict[str, str]]:
-    """Return what the window, or a segment of it, is held against, and what some of its features are."""
-    left_out, needed = critical.get(known.segment, ()), context.monitor.reference_min_windows
-    return references.compose(
-        known.references, known.current, context.monitor.detection, left_out=left_out, least=needed
-    )
+# -- gather: what the store holds -------------------------------------------------------------------------------------
 
 
-def _part(
-    context: Context, window: Window, head: Report, known: _Recorded, reference: Profile, features: Sequence[str]
-) -> assessment.Part:
-    """Return what is assessed by itself, with what is remembered of it."""
-    remembered = context.monitor.detection.remembered
-    history = context.store.history(
-        context.name, features, before=window.start, limit=remembered, segment=known.segment
-    )
-    return assessment.Part(head, reference, known.current, features, history, known.remembered)
-
-
-def _recorded(
-    context: Context, window: Window, binnings: Mapping[str, Binning], segmentations: Sequence[Segmentation]
-) -> _Recorded:
-    held_against, baselines = context.held_against(window), context.baselines()
-    calendar = context.monitor.window.calendar
+def gather(context: Context, window: Window, gate: Gate) -> Gathered:
+    """Read what the store holds that the window is judged by."""
+    monitor, store = context.monitor, context.store
+    wanted, baselines, before = context.held_against(window), context.baselines(), context.remembered(window)
+    binnings, segmentations = store.active_baseline(context.name), context.segmentations()
+    calendar = monitor.window.calendar
     fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
-    remembered = context.remembered(window)
-    wanted = {window, *(w for some in (*held_against.values(), *fixed.values(), remembered) for w in some)}
-    loaded = context.store.load_profiles(context.name, sorted(wanted), binnings, segmentations)
-    stored = {p.window: (assessment.arrived(p, context.monitor.features), gate) for p, gate in loaded}
-    rejected = "rejected" not in context.monitor.reference.exclude
+    needed = {window, *(w for some in (*wanted.values(), *fixed.values(), before) for w in some)}
+    loaded = store.load_profiles(context.name, sorted(needed), binnings, segmentations)
+    profiles = {profile.window: (arrived(profile, monitor.features), decision) for profile, decision in loaded}
 
     def may_be_used(windows: Iterable[Window]) -> list[Profile]:
-        found = [stored[w] for w in windows if w in stored]
-        return [profile for profile, gate in found if profile.n_rows and (gate != "rejected" or rejected)]
+        found = [profiles[w] for w in windows if w in profiles]
+        rejected = "rejected" not in monitor.reference.exclude
+        return [profile for profile, decision in found if profile.n_rows and (decision != "rejected" or rejected)]
 
-    return _Recorded(
-        stored[window][0] if window in stored else Profile(window, 0, {}),
-        held_against,
-        {name: may_be_used(windows) for name, windows in held_against.items()},
+    def history(features: Sequence[str], segment: str) -> Mapping[str, Sequence[Past]]:
+        limit = monitor.detection.remembered
+        return store.history(context.name, features, before=window.start, limit=limit, segment=segment)
+
+    def part_of(segment: str, features: Sequence[str]) -> Part:
+        def mine(some: Sequence[Profile]) -> list[Profile]:
+            # A window in which the segment had no rows is not part of its reference.
+            return [one for each in some if (one := each.segments.get(segment)) and one.n_rows]
+
+        own = whole.current.segments.get(segment) or Profile(window, 0, {})
+        of_each = {name: mine(some) for name, some in whole.references.items()}
+        earlier = history(features, segment) if own.n_rows or any(of_each.values()) else {}
+        return Part(segment, features, own, of_each, mine(whole.remembered), earlier)
+
+    current = profiles[window][0] if window in profiles else Profile(window, 0, {})
+    references = {name: may_be_used(windows) for name, windows in wanted.items()}
+    main = next(iter(references.values()))
+    features = context.features({**_columns(main), **current.schema, **binnings})
+    enough = len(main) >= monitor.reference_min_windows
+    if not enough:
+        features = features or list(binnings)
+    whole = Part(WHOLE, features, current, references, may_be_used(before), history(features, WHOLE))
+    segments = [
+        part_of(segment, [feature for feature in features if feature in binnings and feature not in by.columns])
+        for by in segmentations
+        if by.watched and current.n_rows and enough
+        for segment in by.names
+    ]
+    return Gathered(
+        window,
+        gate,
+        binnings,
+        wanted,
         baselines,
         {each: may_be_used(windows) for each, windows in fixed.items()},
-        may_be_used(remembered),
+        _critical(context, wanted, window),
+        [whole, *(part for part in segments if part.current.n_rows or any(part.references.values()))],
     )
-
-
-def _described(known: _Recorded) -> str:
-    """Say which references there are, and how much of them."""
-    main, *companions = (
-        f"{name}: {len(known.references[name])} of {len(windows)}" for name, windows in known.held_against.items()
-    )
-    return "; ".join([f"{main} windows", *companions])
 
 
 def _critical(
@@ -201,37 +204,38 @@ def _critical(
     return found
 
 
-def _standing(context: Context, known: _Recorded, usual: float) -> list[Finding]:
-    """Return what is found beside KL, so that no reference that adapts hides it."""
-    newest = max(known.fixed, key=lambda each: each.version, default=None)
-    found = standing.volume_findings(
-        known.current.n_rows,
-        usual,
-        [profile.n_rows for profile in known.fixed[newest]] if newest else [],
-        label=context.span(newest) if newest else "",
+def _columns(profiles: Iterable[Profile]) -> dict[str, str]:
+    return {column: arrow_type for profile in profiles for column, arrow_type in profile.schema.items()}
+
+
+# -- reference: what a part is compared with --------------------------------------------------------------------------
+
+
+def reference(context: Context, stored: Gathered, part: Part) -> Subject:
+    """Compose what the window, or a segment of it, is compared with, feature by feature."""
+    composed, names = compose(
+        part.references,
+        part.current,
+        context.monitor.detection,
+        left_out=stored.critical.get(part.segment, ()),
+        least=context.monitor.reference_min_windows,
     )
-    # A baseline whose windows are gone leaves the reference to compare with.
-    instead = next(iter(known.references.values()))
-    before = {feature: known.fixed[each] or instead for feature, each in known.baselines.items()}
-    return found + standing.still_findings(known.current, before, min_rows=context.monitor.detection.min_rows)
-
-
-def _beside_the_baseline(context: Context, report: Report, known: _Recorded, names: Mapping[str, str]) -> Report:
-    """Note with each score which reference it was held against, and how far the feature is from its baseline."""
-    away = {each: _away(context.total(profiles), known) for each, profiles in known.fixed.items()}
-    fixed = {feature: away[each].get(feature) for feature, each in known.baselines.items()}
-    verdicts = [
-        replace(v, score=replace(v.score, kl_fixed=fixed.get(v.feature), reference=names.get(v.feature, "")))
-        if v.score
-        else v
-        for v in report.verdicts
-    ]
-    return replace(report, verdicts=verdicts)
-
-
-def _away(baseline: Profile, known: _Recorded) -> dict[str, float]:
-    mine = baseline.segments.get(known.segment) if known.segment else baseline
-    return references.from_baseline(mine, known.current) if mine else {}
+    types = {**_columns(part.main), **part.current.schema}
+    unbinned = {
+        feature: _why_unbinned(types[feature], [profile.schema.get(feature) for profile in part.main])
+        for feature in part.features
+        if feature not in stored.binnings
+    }
+    away = {each: from_baseline(windows, part.current, part.segment) for each, windows in stored.fixed.items()}
+    return Subject(
+        replace(composed, problems={**composed.problems, **unbinned}),
+        part.current,
+        part.features,
+        part.history,
+        part.remembered,
+        names,
+        {feature: away[each][feature] for feature, each in stored.baselines.items() if feature in away[each]},
+    )
 
 
 def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
@@ -243,3 +247,60 @@ def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
     if " and " in arrow_type:
         return f"its files differ in type, {arrow_type}: write them with one, and drift baseline fit gives it bins"
     return "the column came after the bins were fitted: drift baseline fit gives it bins"
+
+
+# -- findings: what is found beside the scores ------------------------------------------------------------------------
+
+
+def findings(context: Context, stored: Gathered, assessed: Assessment) -> list[Finding]:
+    """Return what is found in the whole window beside its scores, so that no reference that adapts hides it."""
+    whole = stored.parts[0]
+    lacking = stored.lacking(context.monitor.reference_min_windows)
+    if lacking and context.monitor.reference.fixed == "baseline" and not stored.baselines:
+        lacking = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
+    if lacking:
+        found = [Finding("no_reference", lacking)]
+    elif not whole.current.n_rows:
+        found = [Finding("no_rows", "the window holds no rows")]
+    else:
+        newest = max(stored.fixed, key=lambda each: each.version, default=None)
+        # A baseline whose windows are gone leaves the reference to compare with.
+        before = {feature: stored.fixed[each] or whole.main for feature, each in stored.baselines.items()}
+        found = [
+            *volume_findings(
+                whole.current.n_rows,
+                assessed.n_reference / len(whole.main),
+                [profile.n_rows for profile in stored.fixed[newest]] if newest else [],
+                label=context.span(newest) if newest else "",
+            ),
+            *still_findings(whole.current, before, min_rows=context.monitor.detection.min_rows),
+        ]
+    return [*assessed.findings, *found, *moved_findings(assessed.verdicts, whole.history)]
+
+
+# -- annotate: the report ---------------------------------------------------------------------------------------------
+
+
+def annotate(context: Context, stored: Gathered, assessed: Sequence[Assessment], found: Sequence[Finding]) -> Report:
+    """Put the report together: verdicts and findings of the whole window, and verdicts of its segments."""
+    counts = [f"{name}: {len(stored.parts[0].references[name])} of {len(ws)}" for name, ws in stored.wanted.items()]
+    words = "; ".join([f"{counts[0]} windows", *counts[1:]])
+
+    def report(part: Part, one: Assessment, segments: Mapping[str, Report]) -> Report:
+        return Report(
+            context.name,
+            stored.window,
+            words,
+            one.verdicts,
+            one.n_reference,
+            one.n_current,
+            stored.gate,
+            () if part.segment else found,
+            one.evidence,
+            context.label(stored.window),
+            part.segment,
+            segments,
+        )
+
+    whole, *parts = zip(stored.parts, assessed, strict=True)
+    return report(*whole, {part.segment: report(part, one, {}) for part, one in parts})

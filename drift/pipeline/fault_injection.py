@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.detection.verdicts import judge
+from drift.detection.verdicts import judge_again
 from drift.pipeline import evaluate
 from drift.pipeline.replay import offline
 from drift.profiles.binning import CategoricalBinning
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.config.detection import Detection, Persistence
+    from drift.config.detection import Detection
     from drift.detection.reports import Gate
-    from drift.detection.scores import Past, Score, Verdict
+    from drift.detection.scores import Past, Verdict
     from drift.pipeline.replay import Memory, Replay
     from drift.profiles.histograms import Profile
     from drift.windows import Window
@@ -115,22 +115,19 @@ class Planted:
         Index of its first window among the reports of the replay.
     counts
         Of the feature, with the fault in them, a window each.
-    scores, past
-        What came of it, and what is remembered of that.
-    rows
-        Rows of reference and window, a window each.
-    persistence
-        Under which it was scored.
+    verdicts, past
+        What came of it, each with its score, and what is remembered of that.
+    stretch
+        Of the persistence under which it was scored.
     """
 
     fault: str
     feature: str
     first: int
     counts: Sequence[Histogram]
-    scores: Sequence[Score]
+    verdicts: Sequence[Verdict]
     past: Sequence[Past]
-    rows: Sequence[tuple[int, int]]
-    persistence: Persistence
+    stretch: tuple[int, int]
 
 
 def plant(replay: Replay, memory: Memory, *, rng: np.random.Generator, times: int = 40) -> list[Planted]:
@@ -217,12 +214,11 @@ def _score(
     branch = memory.branch(first, changed)
     on = offline(replay.monitor, branch)
     reports = [evaluate.evaluate_window(on, window) for window in windows]
-    scores = [score for report in reports if (score := report[feature].score) is not None]
-    if len(scores) < WINDOWS:
+    verdicts = [verdict for report in reports if (verdict := report[feature]).score is not None]
+    if len(verdicts) < WINDOWS:
         return None
     past = [each[feature] for each in branch.past[first:]]
-    rows = [(report.n_reference, report.n_current) for report in reports]
-    return Planted(fault, feature, first, counts, scores, past, rows, replay.monitor.detection.persistence)
+    return Planted(fault, feature, first, counts, verdicts, past, replay.monitor.detection.persistence.stretch)
 
 
 def _with(profile: Profile, feature: str, histogram: Histogram) -> Profile:
@@ -255,16 +251,6 @@ def remembered(past: Sequence[Mapping[str, Past]], feature: str, detection: Dete
     return [seen[feature] for seen in past[max(len(past) - detection.remembered, 0) :] if feature in seen]
 
 
-def under(detection: Detection, score: Score, persistence: Persistence) -> Score:
-    """Return a score as other settings may judge it: what lasts is known for the persistence it was scored under alone.
-
-    Without it a search finds and tells less than a replay would, for settings of another persistence.
-    """
-    if detection.persistence.stretch == persistence.stretch:
-        return score
-    return replace(score, z_lasting=None, cell=score.cell and replace(score.cell, lasting=0.0))
-
-
 def recall(planted: Iterable[Planted], past: Sequence[Mapping[str, Past]], detection: Detection) -> dict[str, Recall]:
     """Count the planted faults that some settings tell of.
 
@@ -287,14 +273,7 @@ def recall(planted: Iterable[Planted], past: Sequence[Mapping[str, Past]], detec
 
 def _verdicts(one: Planted, past: Sequence[Mapping[str, Past]], detection: Detection) -> Iterator[Verdict]:
     known = remembered(past, one.feature, detection)
-    for score, (n_reference, n_current), window in zip(one.scores, one.rows, one.past, strict=True):
-        (verdict,) = judge(
-            [one.feature],
-            {one.feature: under(detection, score, one.persistence)},
-            detection,
-            history={one.feature: known},
-            n_reference=n_reference,
-            n_current=n_current,
-        )
+    for scored, window in zip(one.verdicts, one.past, strict=True):
+        (verdict,) = judge_again([scored], detection, {one.feature: known}, scored_under=one.stretch)
         known = [*known, window._replace(severity=verdict.severity)]
         yield verdict

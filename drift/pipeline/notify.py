@@ -252,7 +252,7 @@ def _adapted(context: Context, report: Report, known: Iterable[Alert]) -> dict[s
 
 def _still_away(then: Verdict, now: Verdict) -> float:
     """Return how far a feature is from its baseline, if that is at least half as far as it was; else 0."""
-    was, away = (v.score.kl_fixed if v.score else None for v in (then, now))
+    was, away = (v.explanation.kl_fixed for v in (then, now))
     return away if was and away and away >= max(STILL * was, now.warning) else 0.0
 
 

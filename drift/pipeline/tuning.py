@@ -16,9 +16,9 @@ from drift.alerts import lifecycle
 from drift.alerts.signals import signals_of
 from drift.config.detection import Detection, Effect, EffectOverride, Persistence
 from drift.config.overrides import changes, snippet
-from drift.detection.verdicts import judge
+from drift.detection.verdicts import judge_again
 from drift.errors import DriftError
-from drift.pipeline.fault_injection import Recall, plant, plant_again, recall, remembered, under
+from drift.pipeline.fault_injection import Recall, plant, plant_again, recall, remembered
 from drift.pipeline.notify import closing_of
 from drift.pipeline.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
 
@@ -207,7 +207,7 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
     detection
         May differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for features that a
         seasonal companion excuses (which these are goes by the floors in force), and for what lasts, which goes by the
-        persistence in force (`drift.pipeline.fault_injection.under`).
+        persistence in force (`drift.detection.verdicts.judge`).
 
     Returns
     -------
@@ -216,19 +216,13 @@ def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[di
     past
         What each feature remembers of each window.
     """
-    scored_under = scored.replay.monitor.detection.persistence
+    scored_under = scored.replay.monitor.detection.persistence.stretch
     reports: list[Report] = []
     past: list[dict[str, Past]] = []
     for report, known in zip(scored.reports, scored.past, strict=True):
-        scores = {v.feature: under(detection, v.score, scored_under) for v in report.verdicts if v.score is not None}
-        judged = judge(
-            list(scores),
-            scores,
-            detection,
-            history={feature: remembered(past, feature, detection) for feature in scores},
-            n_reference=report.n_reference,
-            n_current=report.n_current,
-        )
+        having = [verdict for verdict in report.verdicts if verdict.score is not None]
+        history = {verdict.feature: remembered(past, verdict.feature, detection) for verdict in having}
+        judged = judge_again(having, detection, history, scored_under=scored_under)
         # Where there was nothing to score there is nothing to judge.
         again = {verdict.feature: verdict for verdict in judged}
         verdicts = [again.get(verdict.feature, verdict) for verdict in report.verdicts]

@@ -283,6 +283,9 @@ class Profile:
     problems: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, Profile] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.window, self.n_rows))
+
     @classmethod
     def total(cls, parts: Sequence[Profile]) -> Profile:
         """Return the profile of all rows together: as ``+``, and faster than adding one after the other."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.detection.findings import Finding
 from drift.detection.reports import Report
-from drift.detection.scores import CellShift, Score, Verdict
+from drift.detection.scores import CellShift, Explanation, Score, Verdict
 from drift.errors import StoreError
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_NUMBERS = (
-    "kl", "kl_reverse", "psi", "js", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "noise",
-    "z_lasting", "kl_fixed", "wasserstein",
+_MEASURED = (
+    "kl", "kl_reverse", "psi", "js", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "z_lasting", "noise",
 )  # fmt: skip
-_MEASURES = ("kind", *_NUMBERS, "reference", "n_reference", "n_current", "smoothing", "fingerprint")
+_SCORED = ("kind", *_MEASURED, "cells", "n_reference", "n_current", "smoothing", "fingerprint", "contributions")
+_DISTANCES = ("kl_fixed", "wasserstein")
+_EXPLAINED = ("reference", *_DISTANCES)
 _JUDGED = ("feature", "status", "severity", "reason", "warning", "critical", "role", "weight")
 
 
@@ -144,10 +145,7 @@ def _score_row(
         "window_end": window.end,
         "position": position,
         **{name: getattr(verdict, name) for name in _JUDGED},
-        **dict.fromkeys(_MEASURES),
-        "cell": None,
-        "contributions": None,
-        "cells": None,
+        **dict.fromkeys((*_SCORED, *_EXPLAINED, "cell")),
         "null_rate_reference": None,
         "null_rate_current": None,
         "counted_as": None,
@@ -155,10 +153,9 @@ def _score_row(
         "reference_summary": None,
     }
     if verdict.score is not None:
-        row |= {name: getattr(verdict.score, name) for name in _MEASURES}
-        row["cell"] = verdict.score.cell and asdict(verdict.score.cell)
-        row["contributions"] = verdict.score.contributions
-        row["cells"] = _occupied(verdict.score)
+        row |= {name: getattr(verdict.score, name) for name in _SCORED}
+        row |= {name: getattr(verdict.explanation, name) for name in _EXPLAINED}
+        row["cell"] = verdict.explanation.cell and asdict(verdict.explanation.cell)
     if evidence is not None:
         row["null_rate_reference"] = _null_rate(evidence.reference)
         row["null_rate_current"] = _null_rate(evidence.current)
@@ -166,7 +163,7 @@ def _score_row(
         row["counted_as"] = evidence.current.whole().binning.fingerprint
         row["reference_counts"] = evidence.reference.counts
         row["reference_summary"] = summary_to_dict(evidence.reference_summary)
-    for name in ("warning", "critical", "weight", *_NUMBERS):
+    for name in ("warning", "critical", "weight", *_MEASURED, *_DISTANCES):
         if row[name] is not None and not math.isfinite(row[name]):
             of = f", segment {segment}" if segment else ""
             raise StoreError(
@@ -174,14 +171,6 @@ def _score_row(
                 "and infinity or NaN never stands for a score; nothing of this report was stored"
             )
     return row
-
-
-def _occupied(score: Score) -> int | None:
-    """Return how many cells hold rows of either side: it stands in the noise floor, (k - 1)/2 · (1/n + 1/m)."""
-    n, m = score.n_reference, score.n_current
-    if not (n and m and math.isfinite(score.noise)):
-        return None
-    return 1 + round(2 * score.noise * n * m / (n + m))
 
 
 def _null_rate(histogram: Histogram) -> float | None:
@@ -206,12 +195,12 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
 
 
 def _verdict(row: RowMapping) -> Verdict:
-    score = None
-    if row["kl"] is not None:
-        measures = {name: row[name] for name in _MEASURES}
-        cell = _cell(row["cell"])
-        score = Score(feature=row["feature"], contributions=row["contributions"], cell=cell, **measures)
-    return Verdict(**{name: row[name] for name in _JUDGED}, score=score)
+    judged = {name: row[name] for name in _JUDGED}
+    if row["kl"] is None:
+        return Verdict(**judged)
+    score = Score(feature=row["feature"], **{name: row[name] for name in _SCORED})
+    explanation = Explanation(**{name: row[name] for name in _EXPLAINED}, cell=_cell(row["cell"]))
+    return Verdict(**judged, score=score, explanation=explanation)
 
 
 def _cell(stored: Mapping[str, Any] | None) -> CellShift | None:

@@ -48,7 +48,7 @@ def made(
     for name in [*drifting, *(CALM if calm is None else calm)]:
         severity, kl = drifting.get(name, ("none", 0.001))
         score = Score(
-            name, "categorical", kl, kl, 2 * kl, kl / 4, kl, 0.9 * kl, 1.1 * kl, 1e-6, 1e-5, None, 1e-3,
+            name, "categorical", kl, kl, 2 * kl, kl / 4, kl, 0.9 * kl, 1.1 * kl, 1e-6, 1e-5, None, None, 1e-3, 2,
             23_000, 930, "pooled", "f" * 16, np.array([0.25 * kl, 0, 0, 0.75 * kl]),
         )  # fmt: skip
         verdicts.append(

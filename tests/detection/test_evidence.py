@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.detection.evidence import Evidence, explain
-from drift.detection.scores import Score, Verdict
+from drift.detection.scores import Explanation, Verdict
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Summary
 from tests.detection.test_reports import histogram, score, verdict
@@ -46,8 +46,8 @@ def seen(before: list[float], after: list[float], binning: Binning) -> Evidence:
 def judged(evidence: Evidence, contributions: list[float]) -> Verdict:
     """A critical verdict on it."""
     found = score("x", contributions, evidence.current.binning.kind)
-    values = {name: getattr(found, name) for name in Score.__slots__} | {"wasserstein": evidence.wasserstein}
-    return Verdict("x", "critical", "critical", "because", 0.01, 0.1, Score(**values))
+    moved = Explanation(wasserstein=evidence.wasserstein)
+    return Verdict("x", "critical", "critical", "because", 0.01, 0.1, found, explanation=moved)
 
 
 def test_explain_names_the_cell_and_its_share(missing: Evidence) -> None:

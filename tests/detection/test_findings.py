@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from drift.detection.findings import MOVED, moved_findings, schema_findings, still_findings, volume_findings
-from drift.detection.scores import Past, Score, Verdict
+from drift.detection.scores import Explanation, Past, Verdict
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
 
@@ -99,8 +99,7 @@ def test_rows_are_held_against_both(rows: int, usual: float, baseline: list[int]
 
 def verdict_of(kl_fixed: float | None, status: str = "ok") -> Verdict:
     """The verdict on a feature so far from its baseline."""
-    score = Score("x", "numeric", *[0.0] * 10, 0.0, 9000, 300, "pooled", "0" * 16, np.zeros(1), kl_fixed)  # type: ignore[arg-type,call-arg]
-    return Verdict("x", status, "none", "why", 0.01, 0.1, score)  # type: ignore[arg-type]
+    return Verdict("x", status, "none", "why", 0.01, 0.1, explanation=Explanation(kl_fixed=kl_fixed))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

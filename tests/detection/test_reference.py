@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -116,8 +117,16 @@ def test_a_reference_never_runs_dry() -> None:
 
 def test_the_distance_from_the_baseline_is_never_negative() -> None:
     """It stands beside a threshold, and zero is as near as it gets."""
-    assert from_baseline(day(0, QUIET), day(1, QUIET)) == {"x": 0.0}
-    assert from_baseline(day(0, QUIET), day(1, SUNDAY))["x"] == pytest.approx(distance(day(0, QUIET), day(1, SUNDAY)))
+    assert from_baseline([day(0, QUIET)], day(1, QUIET)) == {"x": 0.0}
+    assert from_baseline([day(0, QUIET)], day(1, SUNDAY))["x"] == pytest.approx(distance(day(0, QUIET), day(1, SUNDAY)))
+
+
+def test_a_segment_is_compared_with_its_own_baseline() -> None:
+    """One that the baseline did not know has no distance from it."""
+    jfk, ewr = day(0, QUIET), day(1, SUNDAY)
+    days = [replace(day(i, QUIET), segments={"origin = JFK": day(i, QUIET)}) for i in range(3)]
+    assert from_baseline(days, jfk, "origin = JFK") == {"x": 0.0}
+    assert from_baseline(days, ewr, "origin = EWR") == {}
 
 
 def test_a_companion_is_held_against_what_came_out_of_nowhere_too() -> None:
@@ -136,6 +145,6 @@ def test_a_companion_is_held_against_what_came_out_of_nowhere_too() -> None:
     windows = {"trailing": days, "same weekday": days[::7]}
     reference, _ = compose(windows, current, DETECTION)
     assert corrected(refined_pairs(reference, current))["x"] > 0.1
-    assert from_baseline(merge(days), current)["x"] > 0.1
+    assert from_baseline(days, current)["x"] > 0.1
     before = merge(days).histograms["x"], current.histograms["x"]
     assert corrected({"x": before})["x"] < 0.01

@@ -11,16 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config.monitor import Detection, EffectOverride, Persistence
-from drift.detection.scores import CellShift, Past, Score
+from drift.detection.scores import CellShift, Explanation, Past, Score
 from drift.detection.scoring import measure
-from drift.detection.verdicts import FAST_KL, FAST_MARGIN, VAST, judge
+from drift.detection.verdicts import FAST_KL, FAST_MARGIN, VAST, judge, judge_again
 from tests.support.laws import examples
 from tests.support.pair_samples import CALM, LETTERS, history, pair, pairs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.detection.scores import Severity, Verdict
+    from drift.detection.scores import Severity, Status, Verdict
     from drift.profiles.histograms import Histogram
 
 Z = Detection().z
@@ -43,7 +43,9 @@ def a_score(**changes: object) -> Score:
         p=1e-12,
         q=1e-9,
         z=20.0,
+        z_lasting=None,
         noise=0.005,
+        cells=10,
         n_reference=28_000,
         n_current=1000,
         smoothing="pooled",
@@ -53,10 +55,12 @@ def a_score(**changes: object) -> Score:
     return replace(score, **changes)  # type: ignore[arg-type]
 
 
-def verdict(score: Score | None, detection: Detection = LASTING, past: Sequence[Past] = (), **more: object) -> Verdict:
+def verdict(
+    score: Score | None, detection: Detection = LASTING, past: Sequence[Past] = (), cell: CellShift | None = None
+) -> Verdict:
     """The verdict on the feature x."""
-    rows = {"n_reference": 28_000, "n_current": 1000} | more
-    return judge(["x"], {"x": score} if score else {}, detection, history={"x": past}, **rows)[0]  # type: ignore[arg-type]
+    scores = {"x": score} if score else {}
+    return judge(["x"], scores, detection, history={"x": past}, explanations={"x": Explanation(cell=cell)})[0]
 
 
 # --- judging
@@ -107,29 +111,35 @@ def test_short_history_is_said() -> None:
 
 def test_too_few_rows() -> None:
     """Below min_rows nothing is judged, and the figures say what was there."""
-    found = verdict(a_score(n_current=40, p=0.08, q=0.2, kl_corrected=0.12), n_current=40)
+    found = verdict(a_score(n_current=40, p=0.08, q=0.2, kl_corrected=0.12))
     assert (found.status, found.severity) == ("insufficient_data", "none")
     assert found.reason == (
         "40 rows in the window, min_rows is 200: corrected KL 0.12, large but not significant (p 0.08)"
     )
     assert found.score is not None
-    small = verdict(a_score(n_reference=150, kl_corrected=0.001), n_reference=150)
+    small = verdict(a_score(n_reference=150, kl_corrected=0.001))
     assert small.reason == "150 rows in the reference, min_rows is 200"
 
 
-@pytest.mark.parametrize(("rows", "where"), [({"n_current": 0}, "window"), ({"n_reference": 0}, "reference")])
-def test_no_rows(rows: dict[str, int], where: str) -> None:
-    """An empty side is said to be empty: never a silent zero."""
-    found = verdict(None, LASTING, (), **rows)
-    assert (found.status, found.reason, found.score) == ("insufficient_data", f"no rows in the {where}", None)
-
-
-def test_problems_are_not_comparable() -> None:
-    """A column that is gone or retyped is not comparable, in the words that came with it."""
-    found = verdict(None, problems={"x": "type changed: numeric in the reference, string now"})
-    assert (found.status, found.severity) == ("not_comparable", "none")
-    assert found.reason == "type changed: numeric in the reference, string now"
+def test_what_cannot_be_compared_has_no_score() -> None:
+    """A column that is gone or retyped has the status and the words that came with it; without any it is an error."""
+    retyped = "type changed: numeric in the reference, string now"
+    (found,) = judge(["x"], {"x": a_score()}, LASTING, unscored={"x": ("not_comparable", retyped)})
+    assert (found.status, found.severity, found.reason) == ("not_comparable", "none", retyped)
+    assert found.score is None
     assert verdict(None).status == "error"
+
+
+def test_lasting_holds_for_its_persistence_alone() -> None:
+    """Judged again under another persistence, neither the feature nor its cell lasts by what was measured before."""
+    lasted, seen = a_score(z=0.5, z_lasting=9.0), replace(NULLS, z=0.0, lasting=9.0)
+    before = verdict(lasted, Detection(), history(*CALM), seen)
+    assert before.status == "warning"
+    (same,) = judge_again([before], Detection(), {"x": history(*CALM)}, scored_under=(3, 2))
+    assert same == before
+    other = Detection(persistence=Persistence(of=4, at_least=2))
+    (again,) = judge_again([before], other, {"x": history(*CALM)}, scored_under=(3, 2))
+    assert (again.status, again.severity, again.score, again.explanation) == ("ok", "none", lasted, before.explanation)
 
 
 def test_a_features_own_thresholds() -> None:
@@ -201,17 +211,17 @@ NULLS = CellShift("missing", 0.009, 0.059, 0.07, 11.0, 0.0)
 )
 def test_one_cell_can_be_unusual(cell: CellShift | None, severity: str, status: str) -> None:
     """Where the feature as a whole is usual, a cell that is not is as severe as what it moved, and has to last."""
-    found = verdict(a_score(z=0.5, cell=cell), Detection(), history(*CALM))
+    found = verdict(a_score(z=0.5), Detection(), history(*CALM), cell)
     assert (found.severity, found.status) == (severity, status)
     assert ("missing 0.9% → 5.9% (" in found.reason) == (severity != "none")
-    insignificant = verdict(a_score(z=0.5, cell=cell, q=0.5), Detection(), history(*CALM))
+    insignificant = verdict(a_score(z=0.5, q=0.5), Detection(), history(*CALM), cell)
     assert (insignificant.severity, insignificant.status) == ("none", "ok")
 
 
 def test_a_cell_is_told_when_the_reference_has_followed_it() -> None:
     """A trailing reference takes in what it is held against; the cell's own past does not in a day."""
-    absorbed = a_score(kl_corrected=0.006, z=0.5, cell=replace(NULLS, lasting=8.0))
-    found = verdict(absorbed, Detection(), history(*CALM))
+    absorbed = a_score(kl_corrected=0.006, z=0.5)
+    found = verdict(absorbed, Detection(), history(*CALM), replace(NULLS, lasting=8.0))
     assert found.status == "warning"
     assert found.reason.startswith("corrected KL 0.006, q < 1e-6; missing 0.9% → 5.9% (0.07 nats by itself), 11 robust")
 
@@ -251,7 +261,7 @@ def test_history_makes_the_usual_usual() -> None:
     quiet = history(*CALM, *CALM, kl=0.004, rows=714, cells=8, jitter=0.3)
     for past, status in (((), "warning"), (restless, "ok"), (quiet, "warning")):
         scores = measure({"x": two}, history={"x": past})
-        found = judge(["x"], scores, LASTING, history={"x": past}, n_reference=20_000, n_current=1000)[0]
+        found = judge(["x"], scores, LASTING, history={"x": past})[0]
         assert found.status == status
     assert measure({"x": two}, history={"x": restless}, windows=0)["x"].z is None
 
@@ -265,10 +275,8 @@ def test_every_verdict_has_a_reason(features: dict[str, tuple[Histogram, Histogr
     """Whatever the counts, every feature asked for has one verdict, in order, with a reason in words."""
     earlier = {name: history(*past) for name in features}
     scores = measure(features, history=earlier)
-    rows = {"n_reference": 1000, "n_current": 1000}
-    verdicts = judge(
-        [*features, "gone"], scores, Detection(), history=earlier, problems={"gone": "column missing"}, **rows
-    )
+    gone: dict[str, tuple[Status, str]] = {"gone": ("not_comparable", "column missing")}
+    verdicts = judge([*features, "gone"], scores, Detection(), history=earlier, unscored=gone)
     assert [v.feature for v in verdicts] == [*features, "gone"]
     assert all(v.reason and "nan" not in v.reason and "inf" not in v.reason for v in verdicts)
     assert all(not v.drifting or v.severity != "none" for v in verdicts)

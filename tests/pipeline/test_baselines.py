@@ -71,10 +71,9 @@ def promote(context: Context, first: int, last: int) -> baselines.Promotion:
 
 def away(context: Context, number: int, feature: str = "delay") -> float:
     """How far a day is from its baseline, as stored."""
-    score = evaluate.recall(context, days(context, number, number)[0])[feature].score
-    assert score is not None
-    assert score.kl_fixed is not None
-    return score.kl_fixed
+    verdict = evaluate.recall(context, days(context, number, number)[0])[feature]
+    assert verdict.explanation.kl_fixed is not None
+    return verdict.explanation.kl_fixed
 
 
 # -- promote ----------------------------------------------------------------------------------------------------------
@@ -115,7 +114,7 @@ def test_the_baseline_is_what_windows_are_measured_from(context: Context) -> Non
     # A window is never its own baseline.
     report = evaluate.recall(context, days(context, LAST, LAST)[0])
     assert report["delay"].score is not None
-    assert report["delay"].score.kl_fixed is None
+    assert report["delay"].explanation.kl_fixed is None
 
 
 def test_retention_leaves_the_baseline(context: Context) -> None:
@@ -368,11 +367,11 @@ def test_the_same_weekday_excuses_a_weekend(opened: Callable[..., Context], tmp_
         found[seasonal] = backfill(context, last=42)
     sunday = found["true"][41]["delay"].score
     assert sunday is not None
-    assert sunday.reference == "same weekday of 8 weeks"
+    assert found["true"][41]["delay"].explanation.reference == "same weekday of 8 weeks"
     assert sunday.kl_corrected < 0.02
-    assert found["true"][38]["carrier"].score.reference == "trailing 14d"  # type: ignore[union-attr]
+    assert found["true"][38]["carrier"].explanation.reference == "trailing 14d"
     assert found["true"][41].reference == "trailing 14d: 14 of 14 windows; same weekday of 8 weeks: 5 of 8"
     alone = found["false"][41]["delay"].score
     assert alone is not None
-    assert alone.reference == ""
+    assert found["false"][41]["delay"].explanation.reference == ""
     assert alone.kl_corrected > 0.1

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from drift.errors import SourceError
 from drift.pipeline import baselines, run
-from drift.pipeline.context import MOST_TOTALS, Baseline, binning_key
+from drift.pipeline.context import Baseline, binning_key
 from drift.profiles.binning import CategoricalBinning
-from drift.profiles.histograms import Histogram, Profile
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
@@ -119,19 +117,6 @@ def test_windows_without_rows_are_asked_for_once(tmp_path: Path, warehouse: str)
     for _ in range(2):
         assert run.validate(context, empty, [], now=clock()) == {}
     assert context.empty == set(empty)
-
-
-def test_the_same_windows_are_added_up_once(tmp_path: Path, warehouse: str) -> None:
-    """Others are added up anew, and the sums that are kept are few."""
-    context = opened(tmp_path, warehouse)
-    bins = CategoricalBinning(("UA",))
-    days = [Profile(day(context, i), 9, {"carrier": Histogram(bins, np.array([i, 9 - i, 0, 0]))}) for i in range(9)]
-    first = context.total(days[:3])
-    assert first == days[0] + days[1] + days[2]
-    assert context.total(days[:3]) is first
-    assert [context.total(days[i : i + 2]).n_rows for i in range(8)] == [18] * 8
-    assert len(context.totals) <= MOST_TOTALS
-    assert context.total([]).n_rows == 0
 
 
 def test_a_set_of_binnings_has_a_name() -> None:

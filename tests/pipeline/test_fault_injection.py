@@ -90,12 +90,12 @@ def test_faults_are_planted_where_it_was_quiet(context: Context) -> None:
     assert len(memory.reports) == known
     for one in planted:
         assert one.first >= lead
-        assert len(one.scores) == len(one.past) == len(one.rows) == WINDOWS
+        assert len(one.verdicts) == len(one.past) == WINDOWS
         assert {before.reports[one.first + k][one.feature].severity for k in range(WINDOWS)} == {"none"}
     again = plant(before, memory, rng=np.random.default_rng(1), times=5)
-    assert [(p.fault, p.feature, p.first, p.scores[0].kl) for p in again] == [
-        (p.fault, p.feature, p.first, p.scores[0].kl) for p in planted
-    ]
+    said = [[(p.fault, p.feature, p.first, p.verdicts[0].score and p.verdicts[0].score.kl) for p in each]
+            for each in (planted, again)]  # fmt: skip
+    assert said[0] == said[1]
     found = recall(planted, memory.past, context.monitor.detection)
     assert all(r.planted == 5 and 0 <= r.at_once <= r.in_time <= 5 for r in found.values())
     # 20 rows of 400 without a value, where there never was one: beyond doubt.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from drift.config.monitor import Detection
-from drift.detection.assess import assess
+from drift.detection.assess import Subject, assess
 from drift.detection.reports import Report
 from drift.errors import StoreError
 from drift.profiles.counting import count_numbers
@@ -122,8 +122,9 @@ def test_a_value_set_apart_for_one_score_is_read_back_with_it(store: Store) -> N
         for values in (before, after)
     )
     store.save_profile("flights", current, gate="accepted", binning_key=KEY, now=NOW)
-    head = Report("flights", DAY, "the days before", [], 0, 0, label="today")
-    written = assess(head, reference, current, features=["x"], detection=Detection())
+    (found,) = assess([Subject(reference, current, ["x"])], Detection())
+    rows = found.n_reference, found.n_current
+    written = Report("flights", DAY, "the days before", found.verdicts, *rows, evidence=found.evidence, label="today")
     store.save_report("flights", written)
     read = store.load_report("flights", DAY.start)
     assert read is not None

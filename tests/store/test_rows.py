@@ -52,15 +52,11 @@ def test_infinity_and_nan_are_refused_by_name(field: str, value: float) -> None:
         rows.score_rows("flights", judged(BINNINGS, verdicts=[bad]), DAY)
 
 
-def test_occupied_cells_are_read_off_the_noise_floor() -> None:
-    """For every number of cells and sizes near and far apart."""
-    evidence = judged(BINNINGS).evidence["carrier"]
-    for k in (1, 2, 17, 503):
-        for n, m in ((1, 1), (9_000, 31), (10**12, 10**7)):
-            noise = (k - 1) / 2 * (1 / n + 1 / m)
-            verdict = scored("carrier", evidence, noise=noise, n_reference=n, n_current=m)
-            (row,) = rows.score_rows("m", Report("m", DAY, "", [verdict], n, m), DAY)
-            assert row["cells"] == k
+def test_occupied_cells_are_stored() -> None:
+    """As the score has them: the history of a feature goes by them."""
+    verdict = scored("carrier", judged(BINNINGS).evidence["carrier"], cells=17)
+    (row,) = rows.score_rows("m", Report("m", DAY, "", [verdict], 9_000, 900), DAY)
+    assert row["cells"] == 17
 
 
 def test_an_infinite_weight_is_refused() -> None:
@@ -89,4 +85,4 @@ def test_a_cell_of_another_version_is_left_out(store: Store) -> None:
         found = store.load_report("flights", DAY.start)
         assert found is not None
         assert found.verdicts[0].score is not None
-        assert found.verdicts[0].score.cell == read
+        assert found.verdicts[0].explanation.cell == read

@@ -189,7 +189,7 @@ def check_told(pages: Sequence[Notice], alert: Alert, diary: Sequence[AlertEvent
 def score(feature: str, kl: float) -> Score:
     """A score of which only the KL matters."""
     return Score(
-        feature, "numeric", kl, kl, 2 * kl, kl / 4, kl, 0.9 * kl, 1.1 * kl, 1e-6, 1e-5, None, 1e-3,
+        feature, "numeric", kl, kl, 2 * kl, kl / 4, kl, 0.9 * kl, 1.1 * kl, 1e-6, 1e-5, None, None, 1e-3, 2,
         23_000, 930, "pooled", "f" * 16, np.array([kl]),
     )  # fmt: skip
 

@@ -50,7 +50,7 @@ def verdict(feature: str, status: str, evidence: Evidence) -> Verdict:
     n = evidence.current.binning.n_cells
     score = Score(
         feature=feature, kind=evidence.current.binning.kind, kl=kl, kl_reverse=kl, psi=2 * kl, js=kl / 4,
-        kl_corrected=kl, ci_low=kl / 2, ci_high=kl * 2, p=0.5, q=0.5, z=1.5, noise=0.002,
+        kl_corrected=kl, ci_low=kl / 2, ci_high=kl * 2, p=0.5, q=0.5, z=1.5, z_lasting=None, noise=0.002, cells=n,
         n_reference=1000, n_current=100, smoothing="pooled", fingerprint=evidence.current.binning.fingerprint,
         contributions=np.full(n, kl / n),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 from drift.detection.evidence import Evidence
 from drift.detection.findings import Finding
 from drift.detection.reports import Report
-from drift.detection.scores import Score, Verdict
+from drift.detection.scores import Explanation, Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.sources.validation_results import Outcome
@@ -94,20 +94,26 @@ def scored(feature: str, evidence: Evidence, status: Any = "ok", **changes: Any)
         "p": 1e-200,
         "q": 0.01,
         "z": None,
+        "z_lasting": None,
+        "cells": 6,
         "noise": (6 - 1) / 2 * (1 / evidence.reference.n + 1 / evidence.current.n),
         "n_reference": evidence.reference.n,
         "n_current": evidence.current.n,
         "smoothing": "pooled",
         "fingerprint": binning.fingerprint,
         "contributions": np.linspace(0, 0.1, binning.n_cells),
-        "kl_fixed": 0.7,
+    }
+    explained: dict[str, Any] = {
         "reference": "same weekday of 8 weeks",
+        "kl_fixed": 0.7,
         "wasserstein": 57.25,
-    } | changes
+        "cell": None,
+    }
+    score = Score(**given | {name: value for name, value in changes.items() if name not in explained})
+    explanation = Explanation(**explained | {name: value for name, value in changes.items() if name in explained})
     severity: Any = status if status in {"warning", "critical"} else "none"
-    return Verdict(
-        feature, status, severity, f"because {feature}", 0.01, 0.1, Score(**given), role="prediction", weight=0.4
-    )
+    reason = f"because {feature}"
+    return Verdict(feature, status, severity, reason, 0.01, 0.1, score, "prediction", 0.4, explanation)
 
 
 def judged(

@@ -1,0 +1,108 @@
+"""Assessment: profiles become verdicts, each finished with its score, its explanation and its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from drift.config.detection import Detection, Persistence
+from drift.config.features import Features
+from drift.detection.assess import Subject, arrived, assess
+from drift.profiles.binning import BOOLEAN
+from drift.profiles.histograms import Histogram, Profile
+from tests.support.pair_samples import CALM, LETTERS, history
+
+ONE = Detection(persistence=Persistence(of=1, at_least=1))
+LABEL = Features(roles={"paid": "label"}, weights={"paid": 2.0})
+EVEN, TILTED = [125] * 8 + [0] * 3, [200, 50] + [125] * 6 + [0] * 3
+
+
+def letters(counts: list[int], scale: int = 1, **changes: object) -> Profile:
+    """A window of one column of letters."""
+    histogram = Histogram(LETTERS, scale * np.array(counts))
+    return replace(Profile(None, histogram.n, {"x": histogram}, {}, {"x": "string"}), **changes)  # type: ignore[arg-type]
+
+
+def labels(present: int, missing: int) -> Profile:
+    """A window of one column of labels."""
+    histogram = Histogram(BOOLEAN, np.array([present, present, 0, 0, missing]))
+    return Profile(None, histogram.n, {"paid": histogram}, {}, {"paid": "bool"})
+
+
+def test_a_verdict_comes_with_its_explanation_and_its_evidence() -> None:
+    """Which reference, how far from the baseline, which cell: nothing is added later."""
+    past = [letters(EVEN) for _ in range(20)]
+    now = letters(TILTED)
+    subject = Subject(letters(EVEN, 28), now, ["x"], {"x": history(*CALM)}, past, {"x": "same weekday"}, {"x": 0.4})
+    (found,) = assess([subject], ONE)
+    (verdict,) = found.verdicts
+    assert verdict.drifting
+    assert (verdict.explanation.reference, verdict.explanation.kl_fixed) == ("same weekday", 0.4)
+    assert verdict.explanation.wasserstein is None
+    assert verdict.explanation.cell is not None
+    assert verdict.explanation.cell.cell in {"a", "b"}
+    assert verdict.score is not None
+    assert verdict.score.cells == 8
+    assert found.evidence["x"].current == now.histograms["x"]
+    assert (found.n_reference, found.n_current, found.findings) == (28_000, 1000, [])
+
+
+@pytest.mark.parametrize(
+    ("reference", "current", "where"),
+    [(letters(EVEN), letters(EVEN, 0), "window"), (letters(EVEN, 0), letters(EVEN), "reference")],
+)
+def test_an_empty_side_is_said_to_be_empty(reference: Profile, current: Profile, where: str) -> None:
+    """Never a silent zero, and no fault of the column."""
+    (found,) = assess([Subject(reference, current, ["x", "gone"])], ONE)
+    assert {(v.status, v.reason, v.score) for v in found.verdicts} == {
+        ("insufficient_data", f"no rows in the {where}", None)
+    }
+
+
+def test_what_cannot_be_compared_says_why() -> None:
+    """The reference's trouble comes first, a column's own words before ours."""
+    reference = letters(EVEN, problems={"both": "type list cannot be compared"})
+    subject = Subject(reference, letters(EVEN, problems={"both": "other"}), ["x", "both", "gone"])
+    verdicts = assess([subject], ONE)[0].verdicts
+    assert [(v.status, v.reason) for v in verdicts[1:]] == [
+        ("not_comparable", "type list cannot be compared"),
+        ("not_comparable", "the reference has no such column"),
+    ]
+    lost = replace(letters(EVEN), histograms={}, schema={})
+    (found,) = assess([Subject(letters(EVEN), lost, ["x"])], ONE)
+    assert (found.verdicts[0].status, found.verdicts[0].reason) == ("not_comparable", "column missing")
+
+
+@pytest.mark.parametrize(
+    ("reference", "current", "reason"),
+    [
+        (labels(450, 100), labels(0, 1000), "labels have not arrived (0 of 1,000)"),
+        (labels(0, 1000), labels(450, 100), "labels have not arrived in the reference"),
+        (labels(0, 1000), labels(0, 900), "labels have not arrived (0 of 900)"),
+    ],
+)
+def test_late_labels_are_no_drift(reference: Profile, current: Profile, reason: str) -> None:
+    """A label that has not arrived lacks data; the same column as an input is compared."""
+    (late,) = assess([Subject(reference, current, ["paid"])], ONE, LABEL)[0].verdicts
+    assert (late.status, late.reason, late.role, late.weight) == ("insufficient_data", reason, "label", 2.0)
+    (compared,) = assess([Subject(reference, current, ["paid"])], ONE)[0].verdicts
+    assert (compared.score is not None, compared.role) == (True, "input")
+    assert not arrived(labels(0, 9), LABEL).histograms
+
+
+def test_false_discoveries_are_controlled_over_all_subjects() -> None:
+    """Of several subjects those too small to be judged take no part; alone, or beside others, p is the same."""
+    whole = Subject(letters(EVEN, 28), letters(TILTED), ["x"])
+    quiet = Subject(letters(EVEN, 28), letters(EVEN), ["x"])
+    small = Subject(letters(EVEN, 28), letters([10] * 8 + [0] * 3), ["x"])
+    alone, many, few = (
+        assess(subjects, ONE)[0].verdicts[0].score for subjects in ([whole], [whole, quiet, quiet], [whole, small])
+    )
+    assert alone
+    assert many
+    assert few
+    assert alone.p == many.p == few.p
+    assert many.q == pytest.approx(3 * alone.q)
+    assert few.q == alone.q
