@@ -10,7 +10,7 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
     │   └── SourceMissing       the table, file or column is not there
     ├── BinningError          a reference cannot be binned
     │   └── BinningMismatch     two histograms do not share their bins
-    ├── DistributionError     an array is no probability distribution
+    ├── DistributionError     an array is not a probability distribution
     ├── ValidationError       an expectation cannot be built or run
     ├── StoreError            the results database cannot be used
     │   ├── SchemaOutdated      its migrations are behind or ahead
@@ -74,7 +74,7 @@ class BinningMismatch(BinningError):
 
 
 class DistributionError(DriftError, ValueError):
-    """An array is no probability distribution; the message says what it sums to."""
+    """An array is not a probability distribution; the message says what it sums to."""
 
 
 class ValidationError(DriftError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drift.profiles.histograms import Histogram, Profile
 
 NOTICE = 0.004
-"""Below this divergence, in nats, nobody asks which cell strayed."""
+"""Below this divergence, in nats, no cell is looked for that strayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | N
 
 
 def arrived(profile: Profile, watched: Features) -> Profile:
-    """Return a profile without the labels of which not one has arrived: they are no news, and no reference.
+    """Return a profile without the labels of which not one has arrived: they are neither news nor a reference.
 
     Examples
     --------

@@ -66,7 +66,7 @@ class Evidence:
         return wasserstein(self.reference, self.current, self.reference_summary, self.current_summary)
 
     def owed_to(self, contributions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
-        """Return how much of the KL is owed to each sort of cell, in nats; they add up to it.
+        """Return how much of the KL each sort of cell contributes, in nats; the parts add up to it.
 
         Examples
         --------
@@ -98,7 +98,7 @@ _MOVED = {"bins": "shifts between bins", "levels": "shifts between levels"}
 
 
 def _owed(owed: Mapping[str, float], kl: float) -> str | None:
-    """Say how much of the KL is no matter of values moving between bins or levels, or None where that is little."""
+    """Say how much of the KL comes from other than shifts between bins or levels; None where that is little."""
     large = {name: part for name, part in owed.items() if part > 0 and part >= LEAST_SHARE * kl}
     if not large.keys() & _OWED.keys():
         return None
@@ -119,7 +119,7 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
     Returns
     -------
     list of str
-        First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much is owed to missing
+        First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much comes from missing
         and unknown values, ``"of 1.28 nats 0.93 are missing values"``; then the cells, ``"missing rose from 0.9 % to
         51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
     """

@@ -1,7 +1,7 @@
-"""What stands beside KL: a column that stopped moving, a number of rows that changed for good.
+"""Findings: what a window shows beside its scores, such as a frozen column or a number of rows that changed for good.
 
-A trailing reference adapts to whatever lasts, and its divergence then falls back to nothing. What is found here is held
-against the windows of the baseline, so it stays in sight until the column moves again or a new baseline is promoted.
+A trailing reference adapts to whatever lasts, and its divergence then falls back to nothing. These findings compare
+with the windows of the baseline, so they stay in sight until the column moves again or a new baseline is promoted.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from drift.profiles.histograms import Histogram, Profile, Summary
 
 VOLUME_FACTOR = 2.0
-"""A window with so many times more or fewer rows than a reference window has is a finding."""
+"""A window with this many times more, or fewer, rows than a reference window is a finding."""
 
 BY_CHANCE = 1e-6
-"""A column is called frozen, or empty, where chance alone would do that more rarely than this."""
+"""A column is called frozen, or empty, where chance alone would make it so more rarely than this."""
 
 MOVED = 14
-"""A feature has moved where so many windows in a row are critically far from the baseline: two weeks of days."""
+"""A feature has moved where this many windows in a row are critically far from the baseline: two weeks of days."""
 
 
 FindingKind = Literal[
@@ -46,14 +46,14 @@ FindingKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """News of a window that is no score: a column that changed, an odd number of rows, a reference that is too short.
+    """News of a window beside its scores: a column that changed, an odd number of rows, too short a reference.
 
     Parameters
     ----------
     kind
-        What sort of news; alerts go by it.
+        What sort of news; alerts are keyed by it.
     message
-        The same for a person.
+        The news in words.
     column
         The column it is about, where it is about one.
     """
@@ -75,7 +75,7 @@ def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], fe
     ['column a: double now, int64 in the reference', 'column b: missing', 'column c: new (bool)']
     """
     if not reference or not current:
-        # Where a side holds nothing at all there is no schema to differ from.
+        # A side that holds nothing at all has no schema to differ from.
         return []
     found = []
     for name in features:
@@ -96,7 +96,7 @@ def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], fe
 def constant(histogram: Histogram, summary: Summary | None) -> str | None:
     """Return the only value among those present, in words; None where there are more, or none.
 
-    Numbers that share a cell are told apart by their extremes; labels that share *other* or *unseen* cannot be.
+    Numbers that share a cell are distinguished by their extremes; labels that share *other* or *unseen* cannot be.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequen
     rows, missing = int(total.sum()), int(total[-1])
     if now.n_missing == now.n:
         ordinary = any(h.n_missing == h.n for h in histograms) or _likely(missing / rows, now.n)
-        words = f"column {feature}: no value in any row, where the baseline misses {missing / rows:.1%}"
+        words = f"column {feature}: no value in any row, where {missing / rows:.1%} are missing in the baseline"
         return None if ordinary else Finding("all_null", words, feature)
     value = constant(now, summary)
     if value is None or any(constant(p.histograms[feature], p.summaries.get(feature)) for p in before):
@@ -163,7 +163,7 @@ def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequen
 
 
 def _likely(share: float, rows: int) -> bool:
-    """Whether so many rows may all fall into a cell of this share."""
+    """Whether this many rows may all fall into a cell of this share."""
     return bool(share**rows >= BY_CHANCE)
 
 
@@ -220,9 +220,9 @@ def _odd(rows: int, usual: float) -> bool:
 
 
 def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[Past]]) -> list[Finding]:
-    """Say which features have moved from the baseline so slowly that no window was told.
+    """Say which features have moved from the baseline too slowly for any window to drift.
 
-    A ramp is usual beside its own last weeks, and a trailing reference follows it; the baseline does not. It is a
+    A ramp stays within its own recent history, and a trailing reference follows it; the baseline does not. It is a
     finding and not an alert: the season of a year moves a feature just so, and whether that matters to a model is
     not in the data. A feature that drifts has its alert.
 
@@ -248,6 +248,6 @@ def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[P
         least = min(-1.0 if nats is None else nats for nats in [*past, away])
         if least >= verdict.critical:
             words = f"KL_fixed {away:.2g}, at least critical {verdict.critical:g} in each of the last {MOVED} windows"
-            message = f"column {verdict.feature}: has moved slowly from its baseline: {words}"
+            message = f"column {verdict.feature}: has moved slowly away from its baseline: {words}"
             found.append(Finding("moved", message, verdict.feature))
     return found

@@ -1,13 +1,13 @@
-r"""What is usual for a feature: the null of its own history.
+r"""Own history: how far a window lies beyond the windows before it, in robust standard deviations.
 
 Real days are not independent draws from one urn. A delay differs from day to day far more than sampling explains, a
-timetable far less; weekdays differ from Sundays. So a window is held against the windows before it, in two ways.
+timetable far less; weekdays differ from Sundays. So a window is compared with the windows before it, in two ways.
 
-As a whole: `history_z` of the statistic of its divergence. The past are the feature's earlier scores; as long as there
-are not enough of these the stored windows stand in, each held against the rest of them (`leave_one_out`).
+As a whole: `history_z` of the statistic of its divergence. The past are the feature's earlier scores; as long as
+these are too few the stored windows stand in, each compared with the rest of them (`leave_one_out`).
 
 Cell by cell: `unusual_cell`. The days of a feature differ along few directions (location, scale, the weekday), which
-its past shows; a cell whose share strays from these is news, although the divergence as a whole may be usual.
+its past shows; a cell whose share strays from these is news, even where the divergence as a whole is not.
 
 References
 ----------
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 HISTORY = 56
-"""Windows of a feature's own past that the next one is held against: eight weeks of days."""
+"""Windows of a feature's own past that the next one is compared with: eight weeks of days."""
 
 MIN_HISTORY = 7
 """Fewer windows say nothing: a week of days holds every weekday once."""
@@ -49,13 +49,13 @@ OWN_HISTORY = 14
 """With fewer scores of its own than this, a verdict says that the history is short."""
 
 DIRECTIONS = 2
-"""Along so many directions at most the days of a feature are taken to differ by themselves: location and scale."""
+"""The days of a feature are taken to differ by themselves along at most this many directions: location and scale."""
 
 CELLS_A_DIRECTION = 4
-"""A feature has one of them for each so many cells: one of three cells has none, or nothing would be left."""
+"""A feature has one direction per this many cells: one of three cells has none, or nothing would be left."""
 
 LEAST_SHARE = 0.005
-"""No cell is news that has come by less than this share of the rows."""
+"""A cell that moved by less than this share of the rows is not news."""
 
 _CLIP = 3.0
 _UPPER = 0.8
@@ -63,7 +63,7 @@ _UPPER_NORMAL = 0.8416212335729143  # the normal quantile of _UPPER
 _FOLDED_NORMAL = 1.2815515655446004  # of a normal absolute value
 
 _ORDER_STATISTIC = {(3, 2): 0.67, (3, 3): 0.75, (2, 2): 0.83, (5, 3): 0.54}
-"""Standard deviation of the n-th largest of so many normal draws; 1 is always on the safe side."""
+"""Standard deviation of the n-th largest of that many normal draws; 1 is always on the safe side."""
 
 
 # -- as a whole -------------------------------------------------------------------------------------------------------
@@ -98,9 +98,9 @@ def history_z(
     sampling alone gives, :math:`\sqrt{2/(9(k-1))}` [1]_, so that a past without any variation does not cry wolf. What
     is learned from few windows is divided by `uncertainty`.
 
-    With a `persistence` of so many windows, what so many of the last ones reach is held against what as many in a row
-    in the past did: a small change that lasts is found sooner than by counting windows, and a column whose days
-    resemble each other has its own law.
+    With a `persistence`, what as many of the last windows reach as it asks for is compared with what stretches of the
+    same length in the past reached: a small change that lasts is found sooner than by counting windows, and a column
+    whose days resemble each other has its own law.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def _independent(windows: int, of: int) -> float:
 
 
 def uncertainty(windows: float) -> float:
-    """Return by how much a threshold learned from so few windows is raised, against one of 56.
+    """Return the factor by which a threshold learned from this few windows is raised, compared with one of 56.
 
     The robust standard deviation of few windows is itself uncertain [2]_: of seven normal ones, four such deviations
     are exceeded 80 times as often as of 56. Raised as the quantile of Student's t with half as many degrees of freedom
@@ -176,7 +176,7 @@ def uncertainty(windows: float) -> float:
 def leave_one_out(
     profiles: Sequence[Profile], features: Sequence[str], *, smoothing: Smoothing = "pooled"
 ) -> dict[str, list[Past]]:
-    """Hold each stored window against all the others: what scores would have been, had there been any.
+    """Compare each stored window with all the others: what its score would have been, had there been one.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def with_stand_ins(
     windows: int,
     smoothing: Smoothing = "pooled",
 ) -> dict[str, Sequence[Past]]:
-    """Fill up a short history with the stored windows that have no score, each held against the others.
+    """Fill up a short history with the stored windows that have no score, each compared with the others.
 
     Parameters
     ----------
@@ -278,9 +278,9 @@ def unusual_cell(
     recent
         The last windows, this one last: as many as `persistence` looks at, if there are so many.
     persistence
-        Windows looked at, and how many of them a change must last. `lasting` is of the residual that so many of the
-        recent windows reach, held against what as many in a row in the past did: an autocorrelated column has its own
-        law.
+        Windows looked at, and how many of them a change must last. `lasting` is of the residual that as many
+        of the recent windows reach, compared with what stretches of the same length in the past reached: an
+        autocorrelated column has its own law.
 
     Examples
     --------
@@ -311,7 +311,7 @@ def unusual_cell(
         stays = np.sort(sign * residual, axis=0)[looked_at - needed]
         narrow = least * _ORDER_STATISTIC.get((looked_at, needed), 1.0)
         lasting = _deviations(strays[..., looked_at - needed], stays, narrow) / unsure_of_many
-        # What is over is no news: this window itself has to stray.
+        # What is over is not news: this window itself has to stray.
         small = sign * (now[-1] - usual) < LEAST_SHARE
         z[small] = 0.0
         lasting[small | (np.sort(sign * (now - usual), axis=0)[looked_at - needed] < LEAST_SHARE)] = 0.0
@@ -324,7 +324,7 @@ def unusual_cell(
 
 
 def _binary_kl(share: float, usual: float, least: float) -> float:
-    """Return D(share‖usual) of a cell against all the others together; a cell never seen counts as half a row."""
+    """Return D(share‖usual) of a cell beside all the others together; a cell never seen counts as half a row."""
     p, q = (np.array([s, 1 - s]) for s in (share, float(np.clip(usual, least, 1 - least))))
     return float(divergence.contributions(p, q).sum())
 

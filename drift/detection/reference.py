@@ -1,4 +1,4 @@
-"""References composed from stored windows: which counts a window is held against, feature by feature.
+"""References composed from stored windows: which counts a window is compared with, feature by feature.
 
 Pure functions over profiles: a monitor evaluates with them what it has just counted, a replay what was counted once.
 """
@@ -66,7 +66,7 @@ def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, dateti
 def least_drifted(
     references: Mapping[str, Profile], current: Profile, *, floor: Callable[[str], float]
 ) -> tuple[Profile, dict[str, str]]:
-    """Hold each feature against the main reference; where that calls it large, another one may excuse it.
+    """Compare each feature with the main reference; where that calls it large, another one may excuse it.
 
     Real days are not draws from one urn: a Sunday differs from the four weeks before it, and is like every Sunday. What
     is news differs from both. Where the main reference finds nothing the others are not asked, so that the history of a
@@ -86,7 +86,7 @@ def least_drifted(
     reference : Profile
         The main reference, with the counts of another one for the features that this excuses.
     names : dict
-        Which reference each feature is held against; only features for which there is another.
+        Which reference each feature is compared with; only features for which there is another.
     """
     main, *others = references
     chosen = references[main]
@@ -117,7 +117,7 @@ def compose(
     left_out: Collection[tuple[str, datetime]] = (),
     least: int = 1,
 ) -> tuple[Profile, dict[str, str]]:
-    """Return what `current` is held against: the main reference, and for some features a companion that excuses them.
+    """Return what `current` is compared with: the main reference, and for some features a companion that excuses them.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Report:
     gate
         What the Great Expectations gate said of the current window.
     findings
-        Schema changes and other news that is no score, in words.
+        Schema changes and other news beside the scores.
     evidence
         Histograms behind the verdicts, by feature.
     label
@@ -79,9 +79,9 @@ class Report:
 
     @property
     def severity(self) -> Severity:
-        """The worst severity that a person is told of."""
-        told: list[Severity] = [v.status for v in self.verdicts if v.status in {"warning", "critical"}]
-        return max(told, key=lambda s: SEVERITY_RANK[s], default="none")
+        """The worst severity among the statuses."""
+        found: list[Severity] = [v.status for v in self.verdicts if v.status in {"warning", "critical"}]
+        return max(found, key=lambda s: SEVERITY_RANK[s], default="none")
 
     @property
     def drifting(self) -> list[Verdict]:

@@ -57,7 +57,7 @@ def compare(
     features
         Which columns, of which kind, binned how; every column by default.
     detection
-        Thresholds and rules; a single comparison has no earlier windows, so one window is enough to call.
+        Thresholds and rules; a single comparison has no earlier windows, so one window is enough.
     name
         What to call the comparison in the report.
 

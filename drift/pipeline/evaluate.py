@@ -60,7 +60,7 @@ def recall(context: Context, window: Window) -> Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Recorded:
     """What the store holds of a window, or of one of its segments.
 
     Parameters
@@ -119,7 +119,7 @@ class Gathered:
     baselines: Mapping[str, Baseline]
     fixed: Mapping[Baseline, Sequence[Profile]]
     critical: Mapping[str, set[tuple[str, datetime]]]
-    parts: Sequence[Part]
+    parts: Sequence[Recorded]
 
     def lacking(self, least: int) -> str | None:
         """Say what the main reference lacks; None where it has as many windows with rows as it needs."""
@@ -151,7 +151,7 @@ def gather(context: Context, window: Window, gate: Gate) -> Gathered:
         limit = monitor.detection.remembered
         return store.history(context.name, features, before=window.start, limit=limit, segment=segment)
 
-    def part_of(segment: str, features: Sequence[str]) -> Part:
+    def part_of(segment: str, features: Sequence[str]) -> Recorded:
         def mine(some: Sequence[Profile]) -> list[Profile]:
             # A window in which the segment had no rows is not part of its reference.
             return [one for each in some if (one := each.segments.get(segment)) and one.n_rows]
@@ -159,7 +159,7 @@ def gather(context: Context, window: Window, gate: Gate) -> Gathered:
         own = whole.current.segments.get(segment) or Profile(window, 0, {})
         of_each = {name: mine(some) for name, some in whole.references.items()}
         earlier = history(features, segment) if own.n_rows or any(of_each.values()) else {}
-        return Part(segment, features, own, of_each, mine(whole.remembered), earlier)
+        return Recorded(segment, features, own, of_each, mine(whole.remembered), earlier)
 
     current = profiles[window][0] if window in profiles else Profile(window, 0, {})
     references = {name: may_be_used(windows) for name, windows in wanted.items()}
@@ -168,7 +168,7 @@ def gather(context: Context, window: Window, gate: Gate) -> Gathered:
     enough = len(main) >= monitor.reference_min_windows
     if not enough:
         features = features or list(binnings)
-    whole = Part(WHOLE, features, current, references, may_be_used(before), history(features, WHOLE))
+    whole = Recorded(WHOLE, features, current, references, may_be_used(before), history(features, WHOLE))
     segments = [
         part_of(segment, [feature for feature in features if feature in binnings and feature not in by.columns])
         for by in segmentations
@@ -211,7 +211,7 @@ def _columns(profiles: Iterable[Profile]) -> dict[str, str]:
 # -- reference: what a part is compared with --------------------------------------------------------------------------
 
 
-def reference(context: Context, stored: Gathered, part: Part) -> Subject:
+def reference(context: Context, stored: Gathered, part: Recorded) -> Subject:
     """Compose what the window, or a segment of it, is compared with, feature by feature."""
     composed, names = compose(
         part.references,
@@ -286,7 +286,7 @@ def annotate(context: Context, stored: Gathered, assessed: Sequence[Assessment],
     counts = [f"{name}: {len(stored.parts[0].references[name])} of {len(ws)}" for name, ws in stored.wanted.items()]
     words = "; ".join([f"{counts[0]} windows", *counts[1:]])
 
-    def report(part: Part, one: Assessment, segments: Mapping[str, Report]) -> Report:
+    def report(part: Recorded, one: Assessment, segments: Mapping[str, Report]) -> Report:
         return Report(
             context.name,
             stored.window,

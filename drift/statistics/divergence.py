@@ -1,6 +1,6 @@
 r"""Divergences between distributions, in nats, vectorised over features.
 
-Two layers. On *probability arrays*: `kl_divergence(p, q)` and its kin, exact, refusing what is no distribution. On
+Two layers. On *probability arrays*: `kl_divergence(p, q)` and its kin, exact, refusing what is not a distribution. On
 *counts*: `smooth`, which makes two samples comparable, and `kl_corrected`, which estimates the divergence of the
 populations behind them.
 
@@ -48,20 +48,20 @@ def as_distribution(values: ArrayLike, name: str = "p") -> Floats:
     --------
     >>> as_distribution([1/2, 1/2, 1/4, 1/4, 1/8, 1/8], "Q")
     Traceback (most recent call last):
-    drift.errors.DistributionError: Q is no probability distribution: it sums to 1.75, not 1; divide it by its sum ...
+    drift.errors.DistributionError: Q is not a probability distribution: it sums to 1.75, not 1; divide it by its ...
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim == 0 or array.shape[-1] == 0:
-        raise DistributionError(f"{name} is no probability distribution: it has no cells")
+        raise DistributionError(f"{name} is not a probability distribution: it has no cells")
     if not np.isfinite(array).all():
-        raise DistributionError(f"{name} is no probability distribution: it holds NaN or infinity")
+        raise DistributionError(f"{name} is not a probability distribution: it holds NaN or infinity")
     if (array < 0).any():
-        raise DistributionError(f"{name} is no probability distribution: it holds {array.min():.6g}, below 0")
+        raise DistributionError(f"{name} is not a probability distribution: it holds {array.min():.6g}, below 0")
     totals = array.sum(axis=-1)
     worst = np.ravel(totals)[np.argmax(np.abs(np.ravel(totals) - 1))]
     if abs(worst - 1) > TOLERANCE:
         raise DistributionError(
-            f"{name} is no probability distribution: it sums to {worst:.9g}, not 1; "
+            f"{name} is not a probability distribution: it sums to {worst:.9g}, not 1; "
             "divide it by its sum if these are weights or counts"
         )
     return array
@@ -102,7 +102,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> Floats:
     Raises
     ------
     DistributionError
-        If P or Q is no distribution; the message says what it sums to.
+        If P or Q is not a distribution; the message says what it sums to.
 
     Examples
     --------

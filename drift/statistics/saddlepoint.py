@@ -188,7 +188,7 @@ def _deviance_tail(pooled: Floats, share: Floats, m: Floats, g: Floats, sparse: 
 
 
 def reach(expected: float) -> int:
-    """Return how many counts 0, 1, 2, … a table needs for cells that expect at most so many rows."""
+    """Return how many counts 0, 1, 2, … a table needs for cells that expect at most this many rows."""
     return int(expected + 10 * np.sqrt(expected) + 10)
 
 

@@ -1,6 +1,6 @@
-r"""Selection: the counts to test with, freed of what fitting the cells on one of the samples does to them.
+r"""Selection bias: the counts to test with, freed of what fitting the cells on one of the samples does to them.
 
-Cells are fitted on a reference and frozen; the same rows are then held against a current window that had no say in the
+Cells are fitted on a reference and frozen; the same rows are then compared with a current window that had no say in the
 cells. Untreated, that alone raises alarms:
 
 - *Numbers*: the outermost edges are the reference's own extremes, so no row of it lies beyond them, while a current
@@ -14,10 +14,10 @@ What is done about it holds for any law of the labels:
 - The row on an outermost edge counts beyond it.
 - A level is tested by itself only if its pooled count would have made it a level anyway: of t rows of a label in both
   samples the reference has :math:`X \sim \mathrm{Bin}(t, n/(n+m))`; :math:`P(X \le c)` may be `CHANCE` at most, with c
-  the rows of the most frequent label that is no level. Which labels these are is then decided by pooled counts alone,
-  so all permutations of the rows are equally likely, as the test supposes. All other labels, known or not, are one
-  cell. A tie likewise; if it could have been none, it counts with the bins on both its sides.
-- Unseen labels are held against what the fit leaves to expect. Each row whose label no other row has is unseen to the
+  the rows of the most frequent label that is not a level. Which labels these are is then decided by pooled counts
+  alone, so all permutations of the rows are equally likely, as the test supposes. All other labels, known or not, are
+  one cell. A tie likewise; if it could have missed that, it counts with the bins on both its sides.
+- Unseen labels are compared with what the fit leaves to expect. Each row whose label no other row has is unseen to the
   rest of the reference [1]_, so with :math:`f_1, f_2` labels seen once and twice and :math:`a = m/n`
 
   .. math:: d = y_\mathrm{unseen} - a f_1, \quad E\,d = 0, \quad
@@ -69,7 +69,7 @@ def as_tested(x: Floats, y: Floats, binnings: Sequence[Binning]) -> tuple[Floats
     -------
     x, y : float64, shape (n_features, n_cells)
     unseen : float64, shape (n_features,)
-        NaN where unseen labels are no matter.
+        NaN where unseen labels do not matter.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def _numbers(x: Floats, y: Floats, binning: NumericBinning) -> None:
     luck = single & (bdtr(cutoff, np.maximum(pooled, cutoff + 1).astype(np.int64), n / max(n + m, 1)) > CHANCE)
     if not luck.any():
         return
-    # What a value that is no tie would be part of: the bin on both its sides, as far as no true tie bounds it.
+    # What a value that is not a tie would be part of: the bin on both its sides, as far as no true tie bounds it.
     inside = ~(single & ~luck)
     inside[0] = False
     joined = (luck[:-1] | luck[1:]) & inside[:-1] & inside[1:]

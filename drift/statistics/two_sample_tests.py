@@ -253,7 +253,7 @@ def _cell_tail(pooled: Floats, n: Floats, m: Floats, g: Floats, *, equal: float 
     log_mass = np.cumsum(np.concatenate([np.zeros_like(t), log_ratio], axis=1), axis=1)
     mass = np.where(inside, np.exp(log_mass - log_mass.max(axis=1, keepdims=True)), 0.0)
     each = _against_the_rest(t - y, y, n, m)
-    # Clumps are no whole numbers: what is nearer to the mean than any whole number is taken for the nearest.
+    # Clumps are not whole numbers: what is nearer to the mean than any whole number is taken for the nearest.
     observed = np.maximum(g, np.where(inside, each, np.inf).min(axis=1))[:, None]
     counted = np.where(each > observed * (1 + 1e-9), 1.0, np.where(each >= observed * (1 - 1e-9), equal, 0.0))
     return np.asarray((mass * counted).sum(axis=1) / mass.sum(axis=1))

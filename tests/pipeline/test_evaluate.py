@@ -121,7 +121,7 @@ def test_a_slow_ramp_is_a_finding(opened: Open) -> None:
     moved = [i for i, report in enumerate(reports) for f in report.findings if f.kind == "moved"]
     assert moved == list(range(moved[0], 60))
     assert not any(report["delay"].drifting for report in reports)
-    assert "column delay: has moved slowly from its baseline: KL_fixed" in str(reports[-1].findings[-1])
+    assert "column delay: has moved slowly away from its baseline: KL_fixed" in str(reports[-1].findings[-1])
     score, away = reports[-1]["delay"].score, reports[-1]["delay"].explanation.kl_fixed
     assert score is not None
     assert away is not None

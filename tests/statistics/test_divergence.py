@@ -245,9 +245,9 @@ def test_vectorised_over_features(pairs: list[list[Floats]]) -> None:
 
 
 def test_the_tutorials_example() -> None:
-    """The example's Q is no distribution (ΣQ = 7/4): its 1 is wrong, scipy normalises silently, we refuse."""
+    """The example's Q is not a distribution (ΣQ = 7/4): its 1 is wrong, scipy normalises silently, we refuse."""
     with pytest.raises(
-        DistributionError, match=r"Q is no probability distribution: it sums to 1\.75, not 1; divide it"
+        DistributionError, match=r"Q is not a probability distribution: it sums to 1\.75, not 1; divide it"
     ):
         d.kl_divergence(DIE, NOT_A_DISTRIBUTION)
     normalised = NOT_A_DISTRIBUTION / NOT_A_DISTRIBUTION.sum()
@@ -257,7 +257,7 @@ def test_the_tutorials_example() -> None:
     assert kl(normalised, DIE) == pytest.approx(0.142912397556, abs=1e-12)
     assert kl(normalised, DIE) / LN2 == pytest.approx(0.206179007235, abs=1e-12)
     assert kl(DIE, LOADED) == pytest.approx(0.056633012265, abs=1e-12)
-    # What the sum gives without normalising is negative: the proof that Q is no distribution.
+    # What the sum gives without normalising is negative: the proof that Q is not a distribution.
     assert float((DIE * np.log(DIE / NOT_A_DISTRIBUTION)).sum()) == pytest.approx(-0.405465108108, abs=1e-12)
 
 
@@ -306,10 +306,10 @@ def test_gaussian_needs_a_spread(std: float) -> None:
     ],
 )
 def test_what_is_no_distribution(values: list[float], message: str) -> None:
-    """What is no distribution is refused, with what is wrong about it; it is never normalised in silence."""
-    with pytest.raises(DistributionError, match=f"P is no probability distribution: {message}"):
+    """What is not a distribution is refused, with what is wrong about it; it is never normalised in silence."""
+    with pytest.raises(DistributionError, match=f"P is not a probability distribution: {message}"):
         d.kl_divergence(values, [0.5, 0.5])
-    with pytest.raises(ValueError, match="Q is no probability distribution"):
+    with pytest.raises(ValueError, match="Q is not a probability distribution"):
         d.kl_divergence([0.5, 0.5], values)
 
 
