@@ -48,7 +48,7 @@ def monitor_dag(
         Wait for the data of the window first; by default an empty window is a finding.
     on_alert
         Airflow notifiers or other callbacks, for teams that already route by those: called with the run's context when
-        people are to be told of something, whatever the monitor's routes. The context has ``drift`` besides, with
+        people are to be notified, whatever the monitor's routes. The context has ``drift`` besides, with
         ``title``, ``body`` and ``payload`` (docs/alerts.md), so that ``SlackNotifier(text="{{ drift.title }}")`` says
         it. They are called once and not again: routes are what never loses a message.
     **arguments
@@ -73,11 +73,11 @@ def monitor_dag(
     asset = tasks.monitor_asset(spec.name)
     with DAG(**_arguments(spec, arguments, on_alert)) as dag:  # noqa: AIR002 - the schedule is among the arguments
 
-        @task(doc_md="Which windows the run is for, and which of them and their references were never gated.")
+        @task(doc_md="The windows the run is for, and which of them and their references were never validated.")
         def plan() -> dict[str, list[str]]:
             return tasks.plan(spec)
 
-        @task(doc_md="Great Expectations: a window is accepted, warned of, or rejected.")
+        @task(doc_md="Great Expectations accepts a window, warns of it, or rejects it.")
         def validate(planned: dict[str, list[str]]) -> list[str]:
             return tasks.validate(spec, planned)
 
@@ -93,7 +93,7 @@ def monitor_dag(
         def evaluate(planned: dict[str, list[str]]) -> dict[str, str]:
             return tasks.evaluate(spec, planned)
 
-        @task(outlets=[asset], doc_md="Advance the alerts, tell people, emit the asset with the outcome.")
+        @task(outlets=[asset], doc_md="Advance the alerts, notify people, emit the asset with the outcome.")
         def notify(statuses: dict[str, str]) -> None:
             tasks.notify(spec, list(statuses), asset, on_alert)
 
@@ -158,7 +158,7 @@ def _params() -> dict[str, Any]:
             type=["null", "string"],
             description="A local date (2013-02-08) or time: the window that holds it is run.",
         ),
-        "force": Param(default=False, type="boolean", description="Read the window again although it is stored."),
+        "force": Param(default=False, type="boolean", description="Read the window again, even if it is stored."),
     }
 
 

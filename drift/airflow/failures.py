@@ -1,4 +1,4 @@
-"""When a run fails: what a retry may mend is retried, everything else is recorded with the run and told."""
+"""Failed runs: what a retry may mend is retried; everything else is recorded with the run, and people are notified."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def recording(run_context: Context, windows: Sequence[Window]) -> Iterator[None]
 
 
 class DriftNotifier(BaseNotifier):
-    """Says that a run failed: a failure callback that opens the monitor's `run` alert and sends what is owed.
+    """Says that a run failed: a failure callback that opens the monitor's `run` alert and sends what is pending.
 
     Every DAG of `monitor_dag` has one; a DAG of your own that feeds a monitor, or runs it in another way, may have one
     too. The next run that succeeds ends the alert. It knows the window as the run does: from the parameter ``window``,
@@ -93,15 +93,15 @@ def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callab
         ]
         error = known[0] if known else None
         if not error:
-            # Killed, or failed by something that is no error of Drift's own.
+            # Killed, or failed by something other than Drift.
             failed = (
                 context.get("exception") or f"task {getattr(context.get('ti'), 'task_id', '?')} failed: see its log"
             )
             error = failed if isinstance(failed, str) else f"{type(failed).__name__} in a task: see its log"
             run_context.store.save_run_finished(run_context.name, window, "error", clock(), error=error)
-        told = notifications.run_failed(run_context, window, error, now=clock(), page=pages(context), run_url=url)
+        found = notifications.run_failed(run_context, window, error, now=clock(), page=pages(context), run_url=url)
         report = Report(run_context.name, window, "none: the run failed", [], 0, 0, label=run_context.label(window))
-        call_back(on_alert, context, run_context, report, told, url)
+        call_back(on_alert, context, run_context, report, found, url)
     if pages(context):
         notifications.remind(run_context, now=clock())
     log.info("%s", delivery.deliver(run_context.store, clock(), route_url))
@@ -112,19 +112,19 @@ def call_back(
     context: Mapping[str, Any],
     run_context: Context,
     report: Report,
-    told: Transitions,
+    found: Transitions,
     url: str,
 ) -> None:
-    """Call what is to be called when people are told of something; one that fails hinders nothing else."""
+    """Call the callbacks when people are notified; one that fails hinders nothing else."""
     from drift.alerts import messages
     from drift.config.alerts import Route
 
-    if not on_alert or not told.notices:
+    if not on_alert or not found.notices:
         return
     settings = run_context.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
     links = messages.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
     zone = run_context.monitor.window.calendar.zone
-    for message in messages.notifications(report, told, settings, now=clock(), zone=zone, links=links):
+    for message in messages.notifications(report, found, settings, now=clock(), zone=zone, links=links):
         said = {"title": message.title, "body": message.body, "payload": dict(message.payload)}
         for callback in on_alert:
             try:

@@ -62,7 +62,7 @@ def asked_windows(calendar: Calendar, text: str) -> list[Window]:
     try:
         when = date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
     except ValueError as error:
-        raise WindowError(f"{text!r} is no date: write 2013-02-08, or 2013-02-08T17:00 for windows of hours") from error
+        raise WindowError(f"{text!r} is not a date: write 2013-02-08, or 2013-02-08T17:00 for hours") from error
     return [calendar.starting(when)]
 
 
@@ -133,7 +133,7 @@ def forced(context: Mapping[str, Any]) -> bool:
 
 
 def pages(context: Mapping[str, Any]) -> bool:
-    """Whether people are told: a backfill tells nobody."""
+    """Whether people are notified: a backfill notifies nobody."""
     kind = getattr(context["dag_run"], "run_type", "")
     # The scheduler's own kind of run prints as its value, the one that tasks get as its name.
     return "backfill" not in str(getattr(kind, "value", kind))

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOISY = ("great_expectations", "alembic", "sqlalchemy", "apprise", "ibis", "pyarrow", "fsspec")
-"""Libraries whose chatter nobody looks for in the log of a task; their warnings stay."""
+"""Libraries whose informational messages are kept out of the log of a task; their warnings stay."""
 
 MOST_NAMED = 50
-"""So many drifting features are named in an asset's extra, the worst first."""
+"""How many drifting features an asset's extra names, the worst first."""
 
 
 def monitor_asset(monitor: str) -> Asset:
@@ -44,7 +44,7 @@ def outcome(report: Report, run_context: Context, status: str, *, notified: int 
 
     Parameters
     ----------
-    report, watch
+    report, run_context
     status
         The word the run is stored under.
     notified
@@ -107,7 +107,7 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
 
 @quiet()
 def validate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> list[str]:
-    """Pass them through the gate."""
+    """Validate windows."""
     from drift.pipeline import run
 
     run_context, windows = open_context(spec), from_keys(planned["windows"])
@@ -164,13 +164,13 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
         for window in windows:
             report = evaluation.evaluate_window(run_context, window)
             statuses[window.key] = run.run_status(report)
-            tell(report)
+            log_report(report)
     return statuses
 
 
 @quiet()
 def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
-    """Advance the alerts, end the run, emit the asset, and send what is owed."""
+    """Advance the alerts, end the run, emit the asset, and send what is pending."""
     from drift.alerts import delivery
     from drift.pipeline import evaluate as evaluation
     from drift.pipeline import notify as notifications
@@ -184,11 +184,11 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
         for window in windows:
             report = evaluation.recall(run_context, window)
             status = run.run_status(report)
-            told = notifications.notify_window(run_context, report, now=clock(), page=page, run_url=url)
+            changes = notifications.notify_window(run_context, report, now=clock(), page=page, run_url=url)
             run_context.store.save_run_finished(run_context.name, window, status, clock(), reference=report.reference)
-            found.append(outcome(report, run_context, status, notified=len(told.notices)))
-            call_back(on_alert, context, run_context, report, told, url)
-            tell(report)
+            found.append(outcome(report, run_context, status, notified=len(changes.notices)))
+            call_back(on_alert, context, run_context, report, changes, url)
+            log_report(report)
         if page:
             notifications.remind(run_context, now=clock())
         sent = delivery.deliver(run_context.store, clock(), route_url)
@@ -200,7 +200,7 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
         log.info("open alerts: %d critical, %d warning; %s", alerts["critical"], alerts["warning"], sent)
 
 
-def tell(report: Report) -> None:
+def log_report(report: Report) -> None:
     """Log a report line by line, as Airflow shows each line by itself."""
     for line in str(report).splitlines():
         log.info("%s", line)

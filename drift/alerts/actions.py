@@ -1,6 +1,6 @@
-"""Answers: what a person does about an alert, as the alert afterwards and a line for its diary.
+"""Actions: what a person does about an alert, as the alert afterwards and an event for its timeline.
 
-Whoever answers an alert knows of it, so what was not notified before is owed to nobody after that.
+Whoever acts on an alert knows of it, so nothing that was suppressed before is pending after that.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ def act(
     alert
         Open or acknowledged.
     action
-        ``acknowledge``: somebody is on it, so it is not repeated; an escalation still pages. ``snooze``: nothing is
-        told of it until then, unless it becomes worse than it is now; if it is still open then, that is told.
+        ``acknowledge``: somebody is on it, so it is not repeated; an escalation still pages. ``snooze``: nobody is
+        notified of it until then, unless it becomes worse; if it is still open then, people are notified of that.
         ``unsnooze`` takes that back. ``resolve``: it is over; the next window that drifts opens a new one.
     by
-        Who.
+        Name recorded in the timeline.
     now
         Aware.
     comment
-        Why, if they said so.
+        Reason recorded in the timeline.
     until
         The end of a snooze, aware.
 
     Returns
     -------
     Alert, AlertEvent
-        The alert afterwards and the line for its diary.
+        The alert afterwards and the event for its timeline.
 
     Raises
     ------
     DriftError
-        If the alert is resolved already, a snooze has no end to come, or there is none to take back.
+        If the alert is already resolved, a snooze does not end in the future, or there is none to take back.
     """
     if not alert.live:
-        raise DriftError(f"alert {alert.id} ({alert.key}) is resolved already: there is nothing to {action}")
+        raise DriftError(f"alert {alert.id} ({alert.key}) is already resolved: there is nothing to {action}")
     who = by.strip() or "unknown"
     seq = alert.events + 1
     reason = f"{_TRANSITIONS[action]} by {who}"
@@ -67,12 +67,12 @@ def act(
     after = replace(alert, events=seq)
     match action:
         case "acknowledge":
-            after = replace(_known(after), state="acknowledged", acknowledged_at=now, acknowledged_by=who)
+            after = replace(_acknowledged(after), state="acknowledged", acknowledged_at=now, acknowledged_by=who)
         case "snooze":
             if until is None:
-                raise DriftError(f"alert {alert.id} ({alert.key}): until when is it to be snoozed?")
+                raise DriftError(f"alert {alert.id} ({alert.key}): a snooze needs an end")
             check_until(until, now)
-            after = replace(_known(after), snoozed_at=now, snoozed_by=who, snoozed_until=until)
+            after = replace(_acknowledged(after), snoozed_at=now, snoozed_by=who, snoozed_until=until)
             reason = f"until {until:%Y-%m-%d %H:%M %Z}: {comment or reason}"
             comment = ""
         case "unsnooze":
@@ -93,6 +93,6 @@ def act(
     return after, AlertEvent(alert.id, seq, now, None, _TRANSITIONS[action], comment or reason, who, suppressed_by)
 
 
-def _known(alert: Alert) -> Alert:
-    """Return the alert as one whose severity is known to whoever should know it."""
+def _acknowledged(alert: Alert) -> Alert:
+    """Return the alert as one whose severity people know."""
     return replace(alert, notified=max(alert.notified, alert.severity, key=SEVERITY_RANK.__getitem__), suppressed_by="")

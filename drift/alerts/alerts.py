@@ -1,9 +1,9 @@
-"""Alerts: a fold over what the windows say, in the order of time, with the answers people gave in between.
+"""Alerts: a fold over the signals of all windows, in the order of time, with people's actions in between.
 
-The order in which windows arrive is no part of the fold: a repeated, late or back-filled window is put in its place and
-the fold is done again (`drift.alerts.lifecycle`), so every order of arrival ends in the same alerts. Beside what the
-fold says an alert carries a chronicle, which does depend on the course of things: when it was found out, and who was
-told of it (`drift.alerts.suppression`). The diary (`AlertEvent`) tells that course, and it is never rewritten.
+The order in which windows arrive is not part of the fold: a repeated, late or back-filled window is put in its place
+and the fold is done again (`drift.alerts.lifecycle`), so every order of arrival ends in the same alerts. Besides, an
+alert carries what does depend on the course of things: when it was found, and what people were notified of
+(`drift.alerts.suppression`). Its timeline (`AlertEvent`) records that course and is never rewritten.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ Transition = Literal[
 ]
 
 SYSTEM = "drift"
-"""The actor of everything that no person did."""
+"""The actor of what no person did."""
 
 NEWS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "resolved", "withdrawn"})
-"""Changes of an alert that people are told of, unless something keeps them from it."""
+"""Changes of an alert that people are notified of, unless something suppresses that."""
 
 NOTIFIED: frozenset[Transition] = NEWS | {"flapping", "repeated", "notified"}
-"""All transitions that someone is told of; the last three happen only to tell."""
+"""All transitions that people are notified of; the last three happen only to notify them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something that a person should know of, from the window that opened it to its end.
+    """Something that a person should know, from the window that opened it to its end.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Alert:
         How many quiet windows there were since.
     acknowledged_at, acknowledged_by
     snoozed_at, snoozed_by, snoozed_until
-        Who asked to hear nothing of it until when; the last is None once somebody, or an escalation, ended that.
+        Who wants no notification of it until when; the last is None once somebody, or an escalation, ended that.
     resolved_at
     resolved_window
         Start of the window after which it was resolved. None also for an alert that was withdrawn: its windows were
@@ -83,14 +83,14 @@ class Alert:
     resolved_by
         Who resolved it by hand; None where quiet windows did.
     told
-        What people believe: the severity that they were told last, ``none`` before that and after they were told of its
-        end. News is where this differs from what is so.
+        What people believe: the severity that they were last notified of; ``none`` before that, and after they were
+        notified of its end. News is where this differs from the present state.
     notified_at
-        When they were told last.
+        When they were last notified.
     suppressed_by
-        Why they were not told of what is so: ``backfill: it notifies nobody``; empty where they were.
+        Why they were not notified of the present state: ``backfill: it notifies nobody``; empty where they were.
     events
-        Length of its diary.
+        Length of its timeline.
     """
 
     id: str
@@ -133,13 +133,13 @@ class Alert:
         return self.state == "resolved" and self.resolved_window is None
 
     def snoozed(self, now: datetime) -> bool:
-        """Whether somebody asked to hear nothing of it now."""
+        """Whether somebody wants no notification of it now."""
         return self.snoozed_until is not None and now < self.snoozed_until
 
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """One line in the diary of an alert.
+    """One line in the timeline of an alert.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class AlertEvent:
     seq
         1, 2, 3, … within the alert.
     at
-        When it was found out.
+        When it was found.
     window_start
         The window that made it happen; None for a person.
     transition
@@ -156,8 +156,8 @@ class AlertEvent:
     actor
         ``drift``, or who did it.
     suppressed_by
-        Why nobody was told of it, though such a transition is news: ``maintenance: until 06:00: reload``. Empty where
-        somebody was, and where it is none.
+        Why nobody was notified of it, though such a transition is news: ``maintenance: until 06:00: reload``. Empty
+        where people were, and where it is not news.
     """
 
     alert_id: str
@@ -172,13 +172,13 @@ class AlertEvent:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A transition that someone is to be told of, with the alert as it is after it.
+    """An event that people are to be notified of, with the alert as it is after it.
 
     Parameters
     ----------
     alert, event
     severity
-        What decides who is told: how bad it is, or for an end how bad people believe it to be.
+        What decides who is notified: how bad it is, or for an end how bad people believe it to be.
     """
 
     alert: Alert
@@ -195,9 +195,9 @@ class Transitions:
     alerts
         Every alert that is new or changed, as it is now.
     events
-        What to add to the diaries, in order.
-    pages
-        The events that are due to be told.
+        What to add to the timelines, in order.
+    notices
+        The events that people are to be notified of.
     """
 
     alerts: tuple[Alert, ...] = ()
@@ -257,17 +257,17 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
 def fold(
     seen: Iterable[Signal], known: Sequence[Alert], seed: Alert | None, monitor: str, policy: Policy
 ) -> list[Alert]:
-    """Return the alerts of one key, oldest first: its windows in order, and people's answers among them.
+    """Return the alerts of one key, oldest first: its windows in order, and people's actions among them.
 
-    An answer is anchored in time by the alert it was given to: an acknowledgement and a snooze belong to whichever
+    An action is anchored in time by the alert it was taken on: an acknowledgement and a snooze belong to whichever
     alert now spans that one's opening, a resolution by hand stands right after the window it was given at.
 
     Parameters
     ----------
     seen
-        What windows say of the key, in any order.
+        The signals of the key, in any order.
     known
-        Every alert of the key, for the answers people gave to them.
+        Every alert of the key, for the actions people took on them.
     seed
         The alert that stands before the first window, if one does.
     monitor, policy
@@ -291,10 +291,10 @@ def fold(
                 resolved_at=step.resolved_at,
                 resolved_by=step.resolved_by,
             )
-    return [_answered(alert, known) for alert in found]
+    return [_acted_on(alert, known) for alert in found]
 
 
-def _answered(alert: Alert, known: Sequence[Alert]) -> Alert:
+def _acted_on(alert: Alert, known: Sequence[Alert]) -> Alert:
     mine = [a for a in known if alert.opened_window <= a.opened_window <= alert.last_window]
     taken = max((a for a in mine if a.acknowledged_at), key=lambda a: (a.acknowledged_at, a.id), default=None)
     if taken:

@@ -1,4 +1,4 @@
-"""The lifecycle of alerts: what one window more changes, which line of the diary says so, and who is to be told.
+"""The lifecycle of alerts: what one more window changes, which event says so, and whether people are notified.
 
 A pure function of the alerts known, what windows say, the policy and the clock. What stands afterwards is a fold over
 all windows in the order of their time (`drift.alerts.alerts.fold`), whatever the order in which they came.
@@ -9,19 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from drift.alerts import suppression as rules
 from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
-from drift.alerts.suppression import (
-    BACKFILL,
-    LATE,
-    SUPERSEDED,
-    UNHEARD,
-    Moment,
-    Suppression,
-    flaps,
-    is_news,
-    kept,
-    owed,
-)
+from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Moment, Suppression, flaps, is_news
 from drift.config.alert_policy import Policy
 from drift.detection.scores import SEVERITY_RANK
 
@@ -56,7 +46,7 @@ def history_start(alerts: Iterable[Alert], window: Window) -> datetime:
 
 def advance(
     alerts: Iterable[Alert],
-    observations: Iterable[Signal],
+    signals: Iterable[Signal],
     *,
     monitor: str,
     now: datetime,
@@ -74,8 +64,8 @@ def advance(
     ----------
     alerts
         All alerts known of this monitor.
-    observations
-        What the new windows say, as from `drift.alerts.signals`; of a window already known this replaces what it said.
+    signals
+        Of the new windows, as from `drift.alerts.signals`; those of a window already known replace its earlier ones.
     monitor
         Its name.
     now
@@ -83,12 +73,12 @@ def advance(
     policy
         How alerts behave.
     history
-        What the other windows since `history_start` said. Needed for a window that is repeated or late; without it
+        The signals of the other windows since `history_start`. Needed for a window that is repeated or late; without it
         such a window changes nothing that is already known. A window newer than all others needs none.
     page
-        Whether to tell anyone: not so for a backfill. A window with newer ones known is never told of either.
+        Whether to notify anybody: a backfill does not, and neither does a window older than others already known.
     suppression
-        What keeps people from being told now.
+        What suppresses notifications now.
 
     Returns
     -------
@@ -111,7 +101,7 @@ def advance(
     for said in history:
         windows.setdefault(said.window.start, {})[said.key] = said
     fresh: dict[datetime, dict[str, Signal]] = {}
-    for said in observations:
+    for said in signals:
         fresh.setdefault(said.window.start, {})[said.key] = said
     book = _Book(monitor, policy or Policy(), suppression or Suppression(), now, windows, {a.id: a for a in alerts})
     for start in sorted(fresh):
@@ -130,7 +120,7 @@ def remind(
     policy: Policy | None = None,
     suppression: Suppression | None = None,
 ) -> Transitions:
-    """Find what has to be told by the clock alone: what was kept back and no longer is, and what nobody acknowledged.
+    """Find what people have to be notified of by the clock alone: what is no longer suppressed, or not acknowledged.
 
     Parameters
     ----------
@@ -148,7 +138,7 @@ def remind(
 
 @dataclass
 class _Book:
-    """All that is known while windows are taken: what each said, and every alert; and what came of it."""
+    """The signals of each window and every alert while windows are taken in, and what came of it."""
 
     monitor: str
     policy: Policy
@@ -166,20 +156,20 @@ class _Book:
         return Transitions(tuple(self.alerts[i] for i in self.changed), tuple(self.events), tuple(self.notices))
 
     def take(self, start: datetime, suppressed_by: str) -> None:
-        """Put one window in its place; `suppressed_by` says why nobody is told of it, if so."""
-        says = self.windows[start]
-        window = next(iter(says.values())).window
+        """Put one window in its place; `suppressed_by` says why it notifies nobody, if so."""
+        signals = self.windows[start]
+        window = next(iter(signals.values())).window
         moment = Moment(self.now, start, window.end - window.start, self.policy, self.suppression)
         first = min(self.windows)
         keys = {a.key for a in self.alerts.values() if a.live or a.last_window >= first} | {
-            o.key for o in says.values() if o.state == "firing"
+            o.key for o in signals.values() if o.state == "firing"
         }
         for key in sorted(keys):
             before, after = self._fold(key)
             changed = [
                 (old, new, changes)
                 for old, new in self._chronicled(before, after)
-                if (changes := self._changes(old, new, window, says.get(key)))
+                if (changes := self._changes(old, new, window, signals.get(key)))
             ]
             self.alerts |= {new.id: new for _, new, _ in changed}
             for old, new, changes in changed:
@@ -190,7 +180,7 @@ class _Book:
     # -- what is so
 
     def _of_key(self, key: str) -> list[Signal]:
-        """What every window says of a key. A changed column that is no longer reported has changed back."""
+        """The signals of a key, window by window. A changed column that is no longer reported has changed back."""
         found = []
         for start in sorted(self.windows):
             said = self.windows[start]
@@ -218,7 +208,7 @@ class _Book:
         return [*before, *([seed] if seed else [])], after
 
     def _chronicled(self, before: list[Alert], after: list[Alert]) -> list[tuple[Alert | None, Alert]]:
-        """Pair every alert as it was with itself as it is, with its chronicle; what went over into another hands on."""
+        """Pair every alert as it was with itself as it is; one that became part of another hands its history on."""
         there = {a.id for a in after}
         pairs: list[tuple[Alert | None, Alert]] = []
         beliefs: dict[str, Alert] = {}
@@ -254,14 +244,14 @@ class _Book:
         if new == old:
             return []
         if same and old is not None and window.start != new.last_window and replace(new, reason=old.reason) == old:
-            # Words alone differ, and of another window: a stored report says less than a fresh one.
+            # Only words of another window differ: a stored report says less than a fresh one.
             return []
         return _name(old, new, says, self.policy)
 
-    # -- who is told
+    # -- who is notified
 
     def _write(self, alert: Alert, changes: Changes, moment: Moment, suppressed_by: str, *, heir: str | None) -> None:
-        """Add lines to the diary; the last one that is news is told, unless something keeps it from that."""
+        """Add events; people are notified of the last one that is news, unless something suppresses that."""
         news = [i for i, (transition, _) in enumerate(changes) if transition in NEWS]
         others = self._others(alert)
         for i, (transition, reason) in enumerate(changes):
@@ -271,41 +261,41 @@ class _Book:
                 alert = self._line(alert, moment.window, transition, reason, SUPERSEDED)
             elif not is_news(alert):
                 alert = self._line(alert, moment.window, transition, reason, _no_news(alert, heir))
-            elif why := suppressed_by or kept(alert, others, moment):
+            elif why := suppressed_by or rules.suppressed_by(alert, others, moment):
                 alert = replace(self._line(alert, moment.window, transition, reason, why), suppressed_by=why)
             elif transition in {"opened", "reopened"} and (words := flaps(alert, others, moment)):
                 alert = self._line(
                     alert, moment.window, transition, reason, "flapping: people are notified of that instead"
                 )
-                alert = self._told(alert, moment.window, "flapping", f"{words}; {reason}")
+                alert = self._notify(alert, moment.window, "flapping", f"{words}; {reason}")
             else:
-                alert = self._told(alert, moment.window, transition, reason)
+                alert = self._notify(alert, moment.window, transition, reason)
         self.alerts[alert.id] = alert
         self.changed[alert.id] = None
 
     def notify_pending(self, moment: Moment, window: datetime | None) -> None:
-        """Tell what was kept back and no longer is, and what is critical and nobody acknowledged."""
+        """Notify people of what is no longer suppressed, and of critical alerts that nobody has acknowledged."""
         for alert in sorted(self.alerts.values(), key=lambda a: (a.key, a.opened_window, a.id)):
-            found = owed(alert, moment, live=window is not None)
-            if found and not kept(alert, self._others(alert), moment):
-                self.alerts[alert.id] = self._told(alert, window, *found)
+            found = rules.pending(alert, moment, live=window is not None)
+            if found and not rules.suppressed_by(alert, self._others(alert), moment):
+                self.alerts[alert.id] = self._notify(alert, window, *found)
                 self.changed[alert.id] = None
 
     def _others(self, alert: Alert) -> list[Alert]:
         return [a for a in self.alerts.values() if a.key == alert.key and a.id != alert.id]
 
-    def _told(self, alert: Alert, window: datetime | None, transition: Transition, reason: str) -> Alert:
-        """Add a line that people are told of, which is what they believe from then on."""
+    def _notify(self, alert: Alert, window: datetime | None, transition: Transition, reason: str) -> Alert:
+        """Add an event that people are notified of, which is what they believe from then on."""
         severity = alert.severity if alert.live else alert.notified
         broken = alert.snoozed(self.now) and alert.live
         believed = max(alert.notified, alert.severity, key=SEVERITY_RANK.__getitem__) if alert.live else "none"
         alert = self._line(alert, window, transition, reason)
         alert = replace(alert, notified=believed, notified_at=self.now, suppressed_by="")
-        told = self.events[-1]
+        event = self.events[-1]
         if broken:
             alert = self._line(alert, window, "unsnoozed", f"it became {alert.severity} since it was snoozed")
             alert = replace(alert, snoozed_until=None)
-        self.notices.append(Notice(alert, told, severity))
+        self.notices.append(Notice(alert, event, severity))
         return alert
 
     def _line(
@@ -317,7 +307,7 @@ class _Book:
 
 
 def _heir(gone: Alert, after: Iterable[Alert]) -> str | None:
-    """Return the id of the alert that an alert went over into, where a late window shows that it began earlier."""
+    """Return the id of the alert that an alert became part of, where a late window shows that it began earlier."""
     return next(
         (a.id for a in after if a.id != gone.id and a.opened_window <= gone.opened_window <= a.last_window), None
     )
@@ -326,7 +316,7 @@ def _heir(gone: Alert, after: Iterable[Alert]) -> str | None:
 def _no_news(alert: Alert, heir: str | None) -> str:
     if alert.live:
         return f"known: notified as {alert.notified} already"
-    return f"handed over: it went over into alert {heir}" if alert.withdrawn and heir else UNHEARD
+    return f"handed over: it became part of alert {heir}" if alert.withdrawn and heir else UNHEARD
 
 
 def _resolved_at(old: Alert | None, new: Alert, now: datetime) -> datetime | None:

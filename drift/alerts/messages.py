@@ -1,8 +1,8 @@
-"""Digests: what one run tells one route, as a payload for programs.
+"""Messages: what one run notifies one route of, as a payload for programs.
 
 The payload is the message (``drift.alert``, described in docs/alerts.md); text and HTML are renderings of it alone
-(`drift.alerts.rendering`), so what waits in the outbox can be rendered for whichever channel it goes to, and what
-waited together can be told together.
+(`drift.alerts.rendering`), so a notification in the outbox can be rendered for any channel, and several that waited
+together can be merged into one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Urgency = Literal["critical", "warning", "resolved", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A message that is owed to a route: a row of the outbox.
+    """A message to a route: a row of the outbox.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Notification:
 
     @property
     def attempts(self) -> int:
-        """How often it was taken to be sent: never, as long as it is in no outbox."""
+        """How often it was taken to be sent: never, as long as it is not in the outbox."""
         return 0
 
 
@@ -109,18 +109,19 @@ def notifications(
     label: str = "",
     links: Links | None = None,
 ) -> list[Notification]:
-    """Write at most one message a route: everything that this run has to tell it.
+    """Write at most one notification a route, with everything that this run has for it.
 
     Parameters
     ----------
     report
         Of the window that was run.
     transitions
-        What was found; only its pages are told.
+        What was found; only its notices are sent.
     settings
-        The monitor's: who is told of what. A route with severities is told of an alert that has one of them now, and of
-        the end of one that people believe to have one; a route with features or a team is told of those, and of what
-        concerns every feature. In its quiet hours only a message with something critical goes out at once.
+        The monitor's: who is notified of what. A route with severities is notified of an alert that has one of them
+        now, and of the end of one that people believe to have one; a route with features or a team is notified of
+        those, and of what concerns every feature. In its quiet hours only a message with something critical goes out
+        at once.
     now
         Aware.
     zone
@@ -135,29 +136,38 @@ def notifications(
     Returns
     -------
     list of Notification
-        None for a route with nothing to be told.
+        None for a route without notices.
     """
-    told: dict[str, dict[tuple[str, int], Notice]] = {}
-    holds: dict[str, list[datetime | None]] = {}
-    types: dict[str, Route] = {}
-    for route in settings.routes:
-        until = route.held_until(now, zone)
-        for page in transitions.notices:
-            if settings.concerns(route, page.alert.feature, page.alert.kind, page.severity):
-                told.setdefault(route.to, {})[page.event.alert_id, page.event.seq] = page
-                urgent = page.alert.live and page.severity == "critical"
-                holds.setdefault(route.to, []).append(None if urgent else until)
-                types.setdefault(route.to, route)
     found = []
-    for to, pages in told.items():
-        waits = [until for until in holds[to] if until is not None]
-        until = min(waits) if len(waits) == len(holds[to]) else None
+    for routes in _by_name(settings.routes).values():
+        notices: dict[tuple[str, int], Notice] = {}
+        holds: list[datetime | None] = []
+        first: Route | None = None
+        for route in routes:
+            until = route.held_until(now, zone)
+            for notice in transitions.notices:
+                alert = notice.alert
+                if settings.concerns(route, alert.feature, alert.kind, notice.severity):
+                    notices[alert.id, notice.event.seq] = notice
+                    holds.append(None if alert.live and notice.severity == "critical" else until)
+                    first = first or route
+        if first is None:
+            continue
+        waits = [until for until in holds if until is not None]
+        until = min(waits) if len(waits) == len(holds) else None
         content = payload(
-            report, list(pages.values()), route=types[to], settings=settings, now=now,
+            report, list(notices.values()), route=first, settings=settings, now=now,
             held=until and until.astimezone(zone), failures=failures, label=label, links=links or Links(),
         )  # fmt: skip
         start = report.window.start if report.window else None
         found.append(message(content, report.monitor, start, now, not_before=until))
+    return found
+
+
+def _by_name(routes: Iterable[Route]) -> dict[str, list[Route]]:
+    found: dict[str, list[Route]] = {}
+    for route in routes:
+        found.setdefault(route.to, []).append(route)
     return found
 
 
@@ -185,7 +195,7 @@ def message(
 
 def payload(  # noqa: PLR0913 - each names a part of the message
     report: Report,
-    pages: Sequence[Notice],
+    notices: Sequence[Notice],
     *,
     route: Route,
     settings: Alerts,
@@ -198,28 +208,11 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     """Return the message as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/alerts.md)."""
     figures = report.to_dict()
     worst = [v.feature for v in report.drifting]
-    drift = [p.alert for p in pages if p.alert.kind == "drift"]
-    paged = [a.feature for a in drift if a.feature in figures["features"] and not a.segment]
-    inside = {name: one["features"] for name, one in figures["segments"].items()}
-    segments: dict[str, dict[str, Any]] = {}
-    for segment, feature in [(a.segment, a.feature) for a in drift if a.feature in inside.get(a.segment, {})]:
-        if feature and sum(map(len, segments.values())) < MOST_FEATURES:
-            segments.setdefault(segment, {})[feature] = inside[segment][feature]
-    shown = list(dict.fromkeys([*(f for f in worst if f in paged), *filter(None, paged), *worst]))[:MOST_FEATURES]
-    order = {feature: place for place, feature in enumerate(worst)}
-    ranked = sorted(
-        pages,
-        key=lambda p: (
-            not p.alert.live,
-            -SEVERITY_RANK[p.alert.severity],
-            order.get(p.alert.feature or "", -1),
-            p.alert.key,
-        ),
-    )
-    changes = "\n".join(sorted(f"{p.event.alert_id} {p.event.seq} {p.event.transition}" for p in pages))
-    alerts = [_entry(page, settings, links) for page in ranked]
+    changes = "\n".join(sorted(f"{n.event.alert_id} {n.event.seq} {n.event.transition}" for n in notices))
+    alerts = [_entry(notice, settings, links) for notice in _ranked(notices, worst)]
     urgency = _urgency(alerts)
-    start = figures["window"]["start"] if figures["window"] else ""
+    window = figures["window"]
+    until = {"until": window["start"]} if window and window["start"] else {}
     return {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
@@ -229,7 +222,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         "urgency": urgency,
         "notify_type": route.notify_type(urgency),
         "monitor": report.monitor,
-        "window": None if figures["window"] is None else figures["window"] | {"label": label or report.label},
+        "window": window and window | {"label": label or report.label},
         **{
             name: figures[name]
             for name in (
@@ -241,21 +234,54 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         "n_drifting": len(worst),
         "n_scored": sum(v.score is not None for v in report.verdicts),
         "alerts": alerts,
-        "features": {
-            name: {k: v for k, v in figures["features"][name].items() if k != "contributions"} for name in shown
-        },
-        "segments": {
-            name: {feature: {k: v for k, v in each.items() if k != "contributions"} for feature, each in found.items()}
-            for name, found in segments.items()
-        },
+        "features": _features(figures, notices, worst),
+        "segments": _segments(figures, notices),
         "held": held and {"until": held.isoformat(), "messages": 1},
-        "link": links.page("monitor", name=report.monitor, **({"until": start} if start else {})),
+        "link": links.page("monitor", name=report.monitor, **until),
         "run_url": links.run or None,
     }  # fmt: skip
 
 
-def _entry(page: Notice, settings: Alerts, links: Links) -> dict[str, Any]:
-    alert, event = page.alert, page.event
+def _ranked(notices: Iterable[Notice], worst: Sequence[str]) -> list[Notice]:
+    """Return notices, the most urgent first: alerts before ends, by severity, then as the features rank."""
+    order = {feature: place for place, feature in enumerate(worst)}
+
+    def rank(notice: Notice) -> tuple[bool, int, int, str]:
+        alert = notice.alert
+        return not alert.live, -SEVERITY_RANK[alert.severity], order.get(alert.feature or "", -1), alert.key
+
+    return sorted(notices, key=rank)
+
+
+def _features(figures: Mapping[str, Any], notices: Iterable[Notice], worst: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of the features that notices are about, and of the worst others that drift."""
+    drift = [n.alert.feature for n in notices if n.alert.kind == "drift" and not n.alert.segment]
+    about = [feature for feature in drift if feature in figures["features"]]
+    names = dict.fromkeys([*(f for f in worst if f in about), *filter(None, about), *worst])
+    return {name: _without_cells(figures["features"][name]) for name in list(names)[:MOST_FEATURES]}
+
+
+def _segments(figures: Mapping[str, Any], notices: Iterable[Notice]) -> dict[str, dict[str, Any]]:
+    """Return the figures of the features that notices are about in segments, by segment."""
+    found: dict[str, dict[str, Any]] = {}
+    for alert in (notice.alert for notice in notices):
+        inside = figures["segments"].get(alert.segment, {"features": {}})["features"]
+        if (
+            alert.kind == "drift"
+            and alert.feature
+            and alert.feature in inside
+            and sum(map(len, found.values())) < MOST_FEATURES
+        ):
+            found.setdefault(alert.segment, {})[alert.feature] = _without_cells(inside[alert.feature])
+    return found
+
+
+def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if name != "contributions"}
+
+
+def _entry(notice: Notice, settings: Alerts, links: Links) -> dict[str, Any]:
+    alert, event = notice.alert, notice.event
     return {
         "id": alert.id,
         "seq": event.seq,
@@ -283,7 +309,7 @@ def _urgency(alerts: Iterable[Mapping[str, Any]]) -> Urgency:
 
 
 def newest(payloads: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how far each alert's diary has been told, by the alert's id."""
+    """Return the number of the last event of each alert that was sent, by the alert's id."""
     found: dict[str, int] = {}
     for content in payloads:
         for alert in content["alerts"]:
@@ -291,14 +317,14 @@ def newest(payloads: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return found
 
 
-def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now: datetime) -> dict[str, Any] | None:
-    """Put the payloads of several runs, oldest first, into one: of each alert the newest that is not told yet.
+def merge(payloads: Sequence[Mapping[str, Any]], sent: Mapping[str, int], *, now: datetime) -> dict[str, Any] | None:
+    """Put the payloads of several runs, oldest first, into one: of each alert the newest event that was not sent yet.
 
     Parameters
     ----------
     payloads
         Of one monitor and route, at least one.
-    told
+    sent
         From `newest`, of the messages that went out meanwhile.
     now
         Aware.
@@ -306,7 +332,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now
     Returns
     -------
     dict or None
-        None where everything has been told.
+        None where everything has been sent.
     """
     alerts: dict[str, Mapping[str, Any]] = {}
     features: dict[str, Any] = {}
@@ -315,7 +341,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now
         features = {**features, **content["features"]}
         for name, found in content.get("segments", {}).items():
             segments[name] = {**segments.get(name, {}), **found}
-        alerts |= {a["id"]: a for a in content["alerts"] if a["seq"] > told.get(a["id"], 0)}
+        alerts |= {a["id"]: a for a in content["alerts"] if a["seq"] > sent.get(a["id"], 0)}
     if not alerts:
         return None
     last = payloads[-1]
@@ -340,7 +366,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], told: Mapping[str, int], *, now
 
 
 def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: NotifyType = "info") -> Notification:
-    """Return a message that says nothing but that it arrived, to try a route out.
+    """Return a test message, to try a route out.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Wording: a payload (`drift.alerts.messages`) as text and HTML for people.
+"""Rendering: a payload (`drift.alerts.messages`) as text and HTML for people.
 
 Names, labels and reasons come from data that anyone may have written: in text they are one line each, without control
 characters and without mentions that would wake a whole channel; in HTML they are escaped besides.
@@ -105,7 +105,6 @@ def _figures_of(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Mapping
     """Return what a payload says of the feature that an alert is about, in its segment."""
     if alert["kind"] != "drift":
         return None
-    # A message of an earlier version that still waits knows of no segments.
     segment = alert.get("segment", "")
     features = content.get("segments", {}).get(segment, {}) if segment else content["features"]
     found: Mapping[str, Any] | None = features.get(alert["feature"])
@@ -115,15 +114,15 @@ def _figures_of(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Mapping
 def _overall(content: Mapping[str, Any]) -> list[str]:
     if content["urgency"] == "test":
         who = plain(content["tested_by"], limit=80)
-        return [f"{who} tried whether messages arrive here. Nothing has happened, and nothing is to be done."]
+        return [f"{who} sent this message to test the route. Nothing has happened; there is nothing to do."]
     if any(alert["key"] == "run" and alert["state"] != "resolved" for alert in content["alerts"]):
-        return ["The run failed: nothing is known of this window."]
+        return ["The run failed: nothing is known about this window."]
     if content["gate"] == "rejected":
-        return ["The window was rejected by its expectations: it was not scored and is no reference for others."]
+        return ["The window was rejected by its expectations: it was not scored, and no window is compared with it."]
     scores = (
         f"{content['n_drifting']} of {content['n_scored']} scored features drift "
         f"({content['share_drifting']:.0%}), {content['total_kl']:.3g} nats in all; "
-        f"{content['n_current']:,} rows against {content['n_reference']:,} of the reference "
+        f"{content['n_current']:,} rows compared with {content['n_reference']:,} of the reference "
         f"({plain(content['reference'])}). KL is D(current‖reference), in nats."
     )
     warned = content["gate"] == "warned"
@@ -138,7 +137,7 @@ def _figures(entry: Mapping[str, Any]) -> str:
     return (
         f"KL {entry['kl']:.3g} nats, corrected {max(entry['kl_corrected'], 0):.3g} "
         f"(95 % {interval['low']:.3g} … {interval['high']:.3g}), "
-        f"threshold {limits}, {entry['n_current']:,} rows against {entry['n_reference']:,}"
+        f"threshold {limits}, {entry['n_current']:,} rows compared with {entry['n_reference']:,}"
     )
 
 
@@ -152,7 +151,7 @@ def _heading(alert: Mapping[str, Any]) -> str:
 
 
 def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
-    """Say of one alert: its figures, what moved, why."""
+    """Return the lines of one alert: its figures, what moved, why."""
     entry = _figures_of(content, alert)
     if alert["key"] == "gate" and alert["state"] != "resolved" and content["failures"]:
         return _some([plain(failure) for failure in content["failures"]])
@@ -165,9 +164,9 @@ def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
 
 
 def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the features that drift without being news: their alerts are known, or the table's stands for them."""
-    told = {a["feature"] for a in content["alerts"] if a["kind"] == "drift" and not a.get("segment", "")}
-    entries = [(name, e) for name, e in content["features"].items() if name not in told]
+    """Return the features that drift without being news: their alerts are known, or the table's alert covers them."""
+    alerted = {a["feature"] for a in content["alerts"] if a["kind"] == "drift" and not a.get("segment", "")}
+    entries = [(name, e) for name, e in content["features"].items() if name not in alerted]
     return [
         (
             f"{entry['status'].upper()} {plain(name, limit=80)}",

@@ -1,7 +1,7 @@
-"""Observations: what one window says of each thing that an alert may be about.
+"""Signals: what one window says of each thing that an alert may be about.
 
-A window speaks of every feature, of the gate, of its number of rows, of its columns, of the table as a whole, and of
-the run itself. `drift.alerts.lifecycle` makes alerts of what windows say.
+There is a signal for every feature, the gate, the number of rows, each changed column, the table as a whole and the run
+itself. `drift.alerts.lifecycle` makes alerts of them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 TABLE_SHARE = 0.2
 """Above this share of drifting features there is one alert for the table (STATISTICS: more than 20 % at once)."""
 TABLE_FEATURES = 5
-"""Fewer drifting features than this are told one by one."""
+"""Fewer drifting features than this have an alert each."""
 
 SCHEMA_SEVERITY: dict[FindingKind, Severity] = {
     "missing_column": "critical",
     "new_column": "warning",
     "retyped_column": "warning",
 }
-"""How bad a change of the schema is: a column that went takes its feature with it."""
+"""How bad a change of the schema is: a missing column takes its feature with it."""
 
 SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 
@@ -48,9 +48,9 @@ class Signal:
     feature
         The feature or column; None where the whole window is meant.
     severity
-        What this window alone says, before persistence.
+        Of this window alone, before persistence.
     status
-        What a person is told: ``warning`` and ``critical`` open an alert.
+        Persistence included: ``warning`` and ``critical`` open an alert.
     reason
         Why; never empty.
     summary
@@ -59,7 +59,7 @@ class Signal:
         What stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline of
         2013-01-01 … 01-28``.
     lingering
-        Why the window, which would open nothing, is not quiet either; empty where it is.
+        Why the window, which would open no alert, is not quiet either; empty where it is.
     segment
         The segment it is about; empty for the whole window.
     """
@@ -108,7 +108,7 @@ class Closing:
         Share of what opens an alert, in (0, 1]: of the warning floor, and of the robust standard deviations beyond its
         own history.
     fdr
-        A difference that is not significant at this false-discovery rate is none.
+        A difference that is not significant at this false-discovery rate does not count.
     z
         Robust standard deviations at which a window is unusual.
     """
@@ -136,22 +136,21 @@ def signals_of(
     adapted: Mapping[str, str] | None = None,
     closing: Closing | None = None,
 ) -> list[Signal]:
-    """Turn a report into what it says of each key.
+    """Turn a report into a signal for each key.
 
-    One observation a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one
+    One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one
     for their number (``volume``), one for the schema and one more for each column that changed. Where at least five
     features and more than 20 % of the scored ones drift, they are replaced by one for the ``table``. The same again for
-    each segment (``drift:<feature>@<segment>``); what drifts in the whole window is told of that, and opens nothing in
-    a segment.
+    each segment (``drift:<feature>@<segment>``); an alert of the whole window inhibits those of its segments.
 
     Parameters
     ----------
     report
-        Of a window; a comparison of two tables (no window) says nothing to alerts.
+        Of a window; a comparison of two tables (no window) gives no signals.
     failures
         Messages of the expectations that failed, where there are any.
     adapted
-        By key, what stays though the window is quiet, where it is only the reference that has moved.
+        By key, what stays though the window is quiet, where only the reference has moved.
     closing
         When a feature is back to normal; without it whatever does not drift is.
 
@@ -163,24 +162,24 @@ def signals_of(
     if window is None:
         return []
 
-    tell = partial(_tell, window)
-    found = [tell("gate", "data_quality", None, *_gate(report, failures))]
+    at_once = partial(_at_once, window)
+    found = [at_once("gate", "data_quality", None, *_gate(report, failures))]
     if report.gate == "rejected":
         return found
     found += _rows(report, window)
     if report.n_reference and report.n_current:
-        found.append(tell("schema", "schema", None, "none", "compared"))
+        found.append(at_once("schema", "schema", None, "none", "compared"))
     found.extend(
-        tell(f"schema:{finding.column}", "schema", finding.column, SCHEMA_SEVERITY[finding.kind], finding.message)
+        at_once(f"schema:{finding.column}", "schema", finding.column, SCHEMA_SEVERITY[finding.kind], finding.message)
         for finding in report.findings
         if finding.kind in SCHEMA_SEVERITY
     )
     whole = _drift(report, window, closing)
     found += whole
-    told = {one.feature for one in whole if one.state == "firing"}
+    firing = {one.feature for one in whole if one.state == "firing"}
     for segment in report.segments.values():
         mine = _drift(segment, window, closing)
-        found += [_inhibited(one) if told & {None, one.feature} else one for one in mine]
+        found += [_inhibited(one) if firing & {None, one.feature} else one for one in mine]
     return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
 
 
@@ -196,7 +195,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
         share = f"{len(drifting)} of {scored} scored features drift"
         many = f"{share} ({len(drifting) / scored:.0%}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
-        table = _tell(window, f"table{at}", "table", None, *said)
+        table = _at_once(window, f"table{at}", "table", None, *said)
         found.append(replace(table, segment=report.segment))
     found.extend(
         Signal(
@@ -224,8 +223,8 @@ def _inhibited(one: Signal) -> Signal:
     return replace(one, status="ok", reason=f"inhibited by the alert of the whole window: {one.reason}")
 
 
-def _tell(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Signal:
-    """Return an observation that persistence has no part in: what is bad is told at once."""
+def _at_once(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Signal:
+    """Return a signal that does not wait for persistence: what is bad fires at once."""
     return Signal(window, key, kind, feature, severity, "ok" if severity == "none" else severity, reason)
 
 
@@ -233,13 +232,13 @@ def _rows(report: Report, window: Window) -> list[Signal]:
     """Say whether there are rows, and how many; a window without any says nothing of their number."""
     said = {finding.kind: finding.message for finding in report.findings}
     if "no_rows" in said:
-        return [_tell(window, "rows", "missing_data", None, "critical", said["no_rows"])]
+        return [_at_once(window, "rows", "missing_data", None, "critical", said["no_rows"])]
     if not report.n_current:
         return []
     odd: tuple[Severity, str] = ("warning", said["row_count"]) if "row_count" in said else ("none", "usual")
-    volume = _tell(window, "volume", "data_quality", None, *odd)
+    volume = _at_once(window, "volume", "data_quality", None, *odd)
     stays = "; ".join(finding.message for finding in report.findings if finding.kind == "adapted")
-    return [_tell(window, "rows", "missing_data", None, "none", "rows arrived"), replace(volume, standing=stays)]
+    return [_at_once(window, "rows", "missing_data", None, "none", "rows arrived"), replace(volume, standing=stays)]
 
 
 def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:
@@ -256,7 +255,7 @@ def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:
 
 
 def run_signal(window: Window, error: str | None) -> Signal:
-    """Return what a run says of itself: it failed with an error, or it ended as it should.
+    """Return the signal of a run: it failed with an error, or it succeeded.
 
     Examples
     --------
@@ -267,5 +266,5 @@ def run_signal(window: Window, error: str | None) -> Signal:
     'run failed: warehouse: no route to host'
     """
     if error is None:
-        return _tell(window, "run", "run", None, "none", "the run succeeded")
-    return _tell(window, "run", "run", None, "critical", f"run failed: {error}")
+        return _at_once(window, "run", "run", None, "none", "the run succeeded")
+    return _at_once(window, "run", "run", None, "critical", f"run failed: {error}")

@@ -1,4 +1,4 @@
-"""Silences: features that a person muted in a monitor, for a time and a reason."""
+"""Silences: features of a monitor that a person silenced, for a time and a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Alerts that nobody is told of while it lasts; it ends by itself, or when somebody ends it.
+    """While it lasts nobody is notified of the alerts it covers; it ends by itself, or when somebody ends it.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ class Silence:
     ended_reason: str | None = None
 
     def active(self, now: datetime) -> bool:
-        """Whether it keeps anybody from being told now."""
+        """Whether it suppresses notifications now."""
         return self.created_at <= now < min(self.until, self.ended_at or self.until)
 
     def covers(self, alert: Alert) -> bool:
-        """Whether it is about an alert."""
+        """Whether it applies to an alert."""
         name = alert.feature or alert.key
         names = {name, f"{name}@{alert.segment}"} if alert.segment else {name}
         return self.monitor == alert.monitor and any(matches(each, [self.features]) for each in names)
 
 
 def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
-    """Mute features of a monitor.
+    """Silence features of a monitor.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by
     until
         Aware, after `now`.
     by
-        Who.
+        Name recorded in the audit log.
     now
         Aware.
 
     Raises
     ------
     DriftError
-        If the reason is missing, or the end is not to come.
+        If the reason is missing, or the end is not in the future.
 
     Examples
     --------
@@ -104,16 +104,16 @@ def expire(silence: Silence, *, by: str, now: datetime, comment: str = "") -> Si
     Raises
     ------
     DriftError
-        If it is over already.
+        If it is already over.
     """
     if silence.ended_at is not None or silence.until <= now:
-        raise DriftError(f"silence {silence.id} ({silence.features} of {silence.monitor}) is over already")
+        raise DriftError(f"silence {silence.id} ({silence.features} of {silence.monitor}) is already over")
     who = by.strip() or "unknown"
     return replace(silence, ended_at=now, ended_by=who, ended_reason=comment or f"ended by {who}")
 
 
 def silenced_by(silences: Iterable[Silence], alert: Alert, now: datetime) -> str:
-    """Say by whom, until when and why an alert is muted now; empty where it is not."""
+    """Say by whom, until when and why an alert is silenced now; empty where it is not."""
     found = max(
         (each for each in silences if each.active(now) and each.covers(alert)),
         key=lambda each: each.until,
@@ -125,7 +125,7 @@ def silenced_by(silences: Iterable[Silence], alert: Alert, now: datetime) -> str
 
 
 def check_until(until: datetime, now: datetime) -> None:
-    """Refuse an end that is not to come.
+    """Refuse an end that is not in the future.
 
     Raises
     ------
@@ -135,4 +135,4 @@ def check_until(until: datetime, now: datetime) -> None:
     if until.tzinfo is None:
         raise DriftError(f"{until} has no time zone: give an aware time")
     if until <= now:
-        raise DriftError(f"{until.isoformat()} is past: give a time to come")
+        raise DriftError(f"{until.isoformat()} is past: give a time in the future")

@@ -2,7 +2,7 @@
 
 What people believe of an alert is the severity they were last notified of (`Alert.notified`). It is *news* that the
 alert is worse than that, or over. People are notified of news once. Whatever suppresses a notification has a name,
-which stands in the timeline; where it has passed and the news still is news, people are notified then (`pending`).
+which stands in the timeline; once it has passed, and if the news still is news, people are notified (`pending`).
 So nothing is lost, and nothing is repeated but critical alerts that nobody has acknowledged.
 """
 
@@ -33,14 +33,14 @@ EARLY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What keeps people from being told of alerts at one moment, whatever the alert.
+    """What suppresses the notifications of a monitor's alerts at one moment.
 
     Parameters
     ----------
     maintenance
         Until when there is maintenance, and why; empty outside of any.
     silences
-        What people muted.
+        Those in force.
     """
 
     maintenance: str = ""
@@ -49,7 +49,7 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something is about to be told, and by which rules.
+    """When people are about to be notified, and by which rules.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ def is_news(alert: Alert) -> bool:
     return alert.notified != "none"
 
 
-def kept(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
-    """Say what keeps news of an alert from being told at a moment; empty where nothing does.
+def suppressed_by(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
+    """Say what suppresses the notification of an alert at a moment; empty where nothing does.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ def kept(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
     Returns
     -------
     str
-        A name, a colon and the particulars: ``muted``, ``maintenance``, ``snoozed``, ``flapping``, ``cooldown``.
+        A name, a colon and the particulars: ``silenced``, ``maintenance``, ``snoozed``, ``flapping``, ``cooldown``.
     """
     if by := silences.silenced_by(moment.suppression.silences, alert, moment.now):
         return f"silenced: {by}"
     if moment.suppression.maintenance:
         return f"maintenance: {moment.suppression.maintenance}"
-    # What is worse than when it was snoozed breaks the snooze; whatever else there is to tell of it waits.
+    # What is worse than when it was snoozed breaks the snooze; any other news of it waits.
     if alert.snoozed(moment.now) and not (alert.live and is_news(alert)):
         return snooze(alert)
     earlier = sorted((a for a in others if not a.withdrawn), key=lambda a: a.opened_window)
@@ -104,12 +104,12 @@ def kept(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
 
 def snooze(alert: Alert) -> str:
     """Say by whom and until when an alert is snoozed."""
-    until = f"{alert.snoozed_until:%Y-%m-%d %H:%M %Z}" if alert.snoozed_until else "nobody knows when"
+    until = f"{alert.snoozed_until:%Y-%m-%d %H:%M %Z}" if alert.snoozed_until else "an unknown time"
     return f"snoozed: until {until} by {alert.snoozed_by}"
 
 
 def flaps(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
-    """Say how often the key of an alert opened of late, where that is too often; else empty."""
+    """Say how often the key of an alert has opened recently, where that is too often; else empty."""
     times, policy = _openings(moment.window, [alert, *others], moment), moment.policy
     if not policy.within or times <= policy.openings:
         return ""
@@ -122,7 +122,7 @@ def _openings(at: datetime, alerts: Iterable[Alert], moment: Moment) -> int:
 
 
 def _flapping(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
-    """Keep what flaps, once people have been told that it does."""
+    """Suppress what flaps, once people have been notified that it does."""
     words = flaps(alert, earlier, moment)
     if not words:
         return ""
@@ -139,7 +139,7 @@ def _flapping(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
 
 
 def _cooling(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
-    """Keep what comes back right after its end, unless it comes back worse, or nobody had been told of it then."""
+    """Suppress what comes back right after its end, unless it is worse or nobody had been notified of it then."""
     before = [a for a in earlier if a.resolved_window is not None and a.resolved_window < alert.opened_window]
     if not alert.live or not before or not moment.policy.cooldown:
         return ""
@@ -156,11 +156,11 @@ def _worse(alert: Alert, before: Sequence[Alert]) -> bool:
     return SEVERITY_RANK[alert.severity] > max(SEVERITY_RANK[a.worst] for a in before)
 
 
-def owed(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, str] | None:
-    """Return what people have to be told of an alert though nothing about it has changed; None for nothing.
+def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, str] | None:
+    """Return the pending notification of an alert about which nothing has changed; None where there is none.
 
-    That is news that was kept from them, the end of a snooze, and what is critical and nobody has acknowledged for so
-    long. What has begun to be quiet waits for its end.
+    That is news that was suppressed, the end of a snooze, and a critical alert that nobody has acknowledged for long
+    enough. An alert that has begun to be quiet waits for its end.
 
     Parameters
     ----------

@@ -1,7 +1,6 @@
-"""A diary: what a monitor's alerts did over a time, in words, as an operator would have written it down.
+"""A timeline: what a monitor's alerts did over a time, in words, as an operator would have written it down.
 
-Written from the stored lines of the alerts' own diaries (`drift.alerts.alerts.AlertEvent`) alone, a day at a time, in
-Markdown.
+Written in Markdown, a day at a time, from the stored events of the alerts (`drift.alerts.alerts.AlertEvent`) alone.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.windows import Calendar
 
-_HUSHED = ("known:", "superseded:", "unheard:", "handed over:")
-"""Why a line was not told that is no news to anybody: it stands in the alert's own diary, and not here."""
+_NOT_NEWS = ("known:", "superseded:", "unheard:", "handed over:")
+"""Why nobody was notified of an event that is not news: it stands in the alert's own timeline, not here."""
 
 _ENDS = {"resolved", "withdrawn"}
 _SPECIAL = re.compile(r"([\\`*\[|]|<(?! ))")
 
 
 def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Calendar) -> str:
-    """Write what happened, a paragraph for each time that somebody was told, kept in the dark, or answered.
+    """Write what happened: a paragraph for each time that people were notified, were not notified, or acted.
 
     Parameters
     ----------
     alerts
         Those that the events are of.
     events
-        In any order. Steps that are no news (one window more, one quiet window, a lower severity) are left out.
+        In any order. What is not news (one more window, one quiet window, a lower severity) is left out.
     calendar
         The monitor's: it names the windows, and times are shown in its zone.
 
@@ -42,7 +41,7 @@ def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Ca
     -------
     str
         Markdown: a heading a month, which says how many messages were pages (something opened, grew worse, or went on
-        without an answer) and how many told of ends alone; empty where nothing happened.
+        unacknowledged) and how many were about ends alone; empty where nothing happened.
 
     Examples
     --------
@@ -58,21 +57,21 @@ def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Ca
     - opened **dep_delay**: KL 1.28 nats.
     """
     known = {alert.id: alert for alert in alerts}
-    told = sorted(
-        (event for event in events if _is_told(event)),
+    shown = sorted(
+        (event for event in events if _is_shown(event)),
         key=lambda e: (e.at, known[e.alert_id].key, known[e.alert_id].opened_window, e.seq),
     )
     parts = []
-    for month, of_month in groupby(told, key=lambda e: f"{e.at.astimezone(calendar.zone):%B %Y}"):
+    for month, of_month in groupby(shown, key=lambda e: f"{e.at.astimezone(calendar.zone):%B %Y}"):
         moments = [list(each) for _, each in groupby(of_month, key=lambda e: e.at)]
         parts += [f"### {month}", f"*{_counted(moments)}*", *(_moment(each, known, calendar) for each in moments)]
     return "\n\n".join(parts)
 
 
-def _is_told(event: AlertEvent) -> bool:
+def _is_shown(event: AlertEvent) -> bool:
     if event.actor != SYSTEM:
         return True
-    return event.transition in NOTIFIED and not event.suppressed_by.startswith(_HUSHED)
+    return event.transition in NOTIFIED and not event.suppressed_by.startswith(_NOT_NEWS)
 
 
 def _is_message(event: AlertEvent) -> bool:
@@ -80,10 +79,10 @@ def _is_message(event: AlertEvent) -> bool:
 
 
 def _counted(moments: list[list[AlertEvent]]) -> str:
-    told = [{e.transition for e in events if _is_message(e)} for events in moments]
-    ends = sum(kinds != set() and kinds <= _ENDS for kinds in told)
-    again = sum(kinds != set() and kinds <= {*_ENDS, "repeated"} for kinds in told) - ends
-    paged = sum(map(bool, told)) - ends
+    sent = [{e.transition for e in events if _is_message(e)} for events in moments]
+    ends = sum(kinds != set() and kinds <= _ENDS for kinds in sent)
+    again = sum(kinds != set() and kinds <= {*_ENDS, "repeated"} for kinds in sent) - ends
+    paged = sum(map(bool, sent)) - ends
     reminders = f" ({again} of them reminders)" if again else ""
     return f"{paged} page{'s' * (paged != 1)}{reminders}, {ends} message{'s' * (ends != 1)} of ends alone"
 

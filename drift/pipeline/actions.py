@@ -53,14 +53,14 @@ def act(
 def silence_features(
     store: Store, monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime
 ) -> Silence:
-    """Mute features of a monitor: their alerts change their state, and nobody is told before the silence ends."""
+    """Silence features of a monitor: their alerts still change, and nobody is notified before the silence ends."""
     silence = silence_rules.new_silence(monitor, features, reason=reason, until=until, by=by, now=now)
     store.save_silence(silence)
     return silence
 
 
 def expire_silence(store: Store, silence_id: str, *, by: str, now: datetime, comment: str = "") -> Silence:
-    """End a silence before its time; what is still open then is told.
+    """End a silence before its time; people are then notified of what is still open.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def silences(store: Store, monitor: str | None = None, *, now: datetime, everyth
 def try_route(
     monitor: Monitor, to: str, resolve: Callable[[str], str], *, by: str, now: datetime, timeout: float = 10.0
 ) -> None:
-    """Send a message that says nothing but that it arrived.
+    """Send a test message over a route.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def try_route(
     resolve
         Gives its URL.
     by
-        Who tries.
+        Name that the message mentions.
     now, timeout
 
     Raises

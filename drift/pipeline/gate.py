@@ -1,4 +1,4 @@
-"""Clearance: whether what follows a monitor (a training, a publication) may go on, by the stored results alone.
+"""The gate: may what follows a monitor (a training, a publication) go on? Decided by the stored results alone.
 
 `drift.airflow.drift_gate` and ``drift gate`` on the command line ask the same question and say the same words.
 """
@@ -25,12 +25,12 @@ Choice = Literal["block", "pass"]
 AtLeast = Literal["warning", "critical"]
 
 NAMED = 5
-"""So many of the things found are named, the worst first; the others are counted."""
+"""How many findings are named, the worst first; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """May it go on, and why.
+    """Whether a downstream job may go on, and why.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def decide(
     """Say whether what follows a monitor may go on.
 
     It may not where a feature, a column, the table or the Great Expectations gate is at or above `severity` in the
-    window: just what would open an alert, muted or not.
+    window: just what would open an alert, silenced or not.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def decide(
     monitor
         Its name.
     severity
-        From which one on.
+        The lowest that stops.
     window
         The window that counts; None is the newest one that the monitor was run for.
     no_result
@@ -108,13 +108,13 @@ def decide(
     rejected
         What is to happen where its expectations rejected the window, so that it was never scored.
     max_age
-        A window that ended longer ago than this is no result of today's; None takes any.
+        A window that ended longer ago than this does not count; None takes any.
     now
 
     Raises
     ------
     DriftError
-        If the database knows no such monitor: with a wrong name a gate would be open, or shut, for ever.
+        If the database does not know the monitor: with a wrong name a gate would be open, or shut, for ever.
     """
     calendar = stored_calendar(store, monitor)
     run = store.run_of(monitor, window) if window else next(iter(store.runs(monitor, 1)), None)

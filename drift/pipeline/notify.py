@@ -1,6 +1,7 @@
-"""Alerting: a report advances the alerts of its monitor, and what people are owed is written with them.
+"""Notifying: a report advances the alerts of its monitor, and notifications are written with them.
 
-What people do about alerts comes in here too, and so does the clock: it brings up what was kept back and no longer is.
+The clock alone advances them too: it brings up what is no longer suppressed. What people do stands in
+`drift.pipeline.actions`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from drift.detection.reports import Report
 from drift.errors import StoreConflict, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from drift.alerts.alerts import Alert
@@ -31,37 +32,37 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFLICTS = 5
-"""How often alerts that somebody else changes meanwhile are read again before giving up."""
+"""How often alerts that somebody else changes meanwhile are read before giving up."""
 
 STILL = 0.5
-"""What is at least this share as far from its baseline as when its alert opened has not come back."""
+"""A feature has not come back while it is at least this share as far from its baseline as when its alert opened."""
 
 DASHBOARD = "DRIFT_DASHBOARD_URL"
-"""The environment's word for where the dashboard is, where the monitor does not say it."""
+"""The environment variable with the dashboard's address, where the monitor does not give it."""
 
 
 @logs.stage("notify")
 def notify_window(
     context: Context, report: Report, *, now: datetime, page: bool = True, run_url: str = ""
 ) -> Transitions:
-    """Advance the alerts by one report; write them, their events and the notifications owed in one transaction.
+    """Advance the alerts by one report; write them, their events and the notifications in one transaction.
 
     Parameters
     ----------
-    watch, report, now
+    context, report, now
     page
-        False for a backfill: alerts change their state, nobody is told.
+        False for a backfill: alerts change their state, nobody is notified.
     run_url
         Where the run's log is, for the messages.
     """
     window = _window_of(report)
     failures = _failures(context, window)
 
-    def says(known: Iterable[Alert]) -> list[Signal]:
-        return [*_says(context, report, known, failures), run_signal(window, None)]
+    def signals(known: Iterable[Alert]) -> list[Signal]:
+        return [*_signals(context, report, known, failures), run_signal(window, None)]
 
     return _retried(
-        context, lambda: _advance(context, report, says, now=now, page=page, run_url=run_url, failures=failures)
+        context, lambda: _advance(context, report, signals, now=now, page=page, run_url=run_url, failures=failures)
     )
 
 
@@ -70,11 +71,11 @@ def run_failed(
 ) -> Transitions:
     """Open the alert of a run that failed; the next run that succeeds ends it.
 
-    What the window had said before, if it ever was evaluated, it still says.
+    If the window was evaluated before, its signals stay.
 
     Parameters
     ----------
-    watch, window
+    context, window
     error
         Why, in words.
     now, page, run_url
@@ -84,17 +85,17 @@ def run_failed(
     report = Report(context.name, window, "none: the run failed", [], 0, 0, label=context.label(window))
     failures = _failures(context, window)
 
-    def says(known: Iterable[Alert]) -> list[Signal]:
-        before = [seen for each in stored for seen in _says(context, each, known, failures)]
+    def signals(known: Iterable[Alert]) -> list[Signal]:
+        before = [seen for each in stored for seen in _signals(context, each, known, failures)]
         return [*before, run_signal(window, error)]
 
-    return _retried(context, lambda: _advance(context, report, says, now=now, page=page, run_url=run_url))
+    return _retried(context, lambda: _advance(context, report, signals, now=now, page=page, run_url=run_url))
 
 
 def remind(context: Context, *, now: datetime) -> Transitions:
-    """Tell by the clock alone what was kept back and no longer is, and what is critical and nobody acknowledged.
+    """Notify people, by the clock alone, of what is no longer suppressed and of critical alerts not acknowledged.
 
-    For whoever looks at the outbox between two runs: maintenance, a snooze or a silence may be over.
+    For whoever empties the outbox between two runs: maintenance, a snooze or a silence may be over.
     """
     return _retried(context, lambda: _remind(context, now=now))
 
@@ -117,7 +118,7 @@ def _failures(context: Context, window: Window) -> list[str]:
     return [row["message"] for row in context.store.validations(context.name, window) if not row["success"]]
 
 
-def _says(context: Context, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Signal]:
+def _signals(context: Context, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Signal]:
     adapted = _adapted(context, report, known)
     return signals_of(report, failures=failures, adapted=adapted, closing=closing_of(context.monitor))
 
@@ -127,7 +128,7 @@ def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transition
         try:
             return attempt()
         except StoreConflict:
-            # A person answered an alert, or another run moved it, since it was read: look again.
+            # A person or another run changed an alert since it was read: look again.
             log.info("%s: the alerts changed meanwhile; read again", context.name)
     return attempt()
 
@@ -135,7 +136,7 @@ def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transition
 def _advance(
     context: Context,
     report: Report,
-    says: Callable[[Iterable[Alert]], list[Signal]],
+    signals: Callable[[Iterable[Alert]], list[Signal]],
     *,
     now: datetime,
     page: bool,
@@ -144,8 +145,8 @@ def _advance(
 ) -> Transitions:
     window = _window_of(report)
     known = context.store.alerts_in_play(context.name, window.start)
-    said = says(known)
-    opening = {seen.key for seen in said if seen.state == "firing"} - {alert.key for alert in known}
+    found = signals(known)
+    opening = {seen.key for seen in found if seen.state == "firing"} - {alert.key for alert in known}
     if not known and not opening:
         return Transitions()
     if opening:
@@ -155,7 +156,7 @@ def _advance(
     # Later windows too: one that arrives late is put in its place among them.
     reports = context.store.load_reports(context.name, since=since)
     runs = context.store.run_results(context.name, since)
-    # A later one whose run is under way, or was killed before it got here, is told by its own run.
+    # The own run of a later window, if it is under way or was killed before it got here, notifies people of it.
     reached = max([window.start, *(alert.last_window for alert in known), *(each.start for each, _ in runs)])
     others = [each for each in reports if each.window and each.window.start <= reached]
     closing = closing_of(context.monitor)
@@ -163,7 +164,7 @@ def _advance(
     history += [run_signal(each, error) for each, error in runs if each != window]
     transitions = lifecycle.advance(
         known,
-        said,
+        found,
         monitor=context.name,
         now=now,
         policy=context.monitor.alerts.policy,
@@ -211,7 +212,7 @@ def _write(
     failures: Sequence[str] = (),
 ) -> None:
     settings = context.monitor.alerts
-    owed = messages.notifications(
+    notifications = messages.notifications(
         report,
         transitions,
         settings,
@@ -220,7 +221,7 @@ def _write(
         failures=failures,
         links=messages.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
     )
-    context.store.save_alerts(transitions.alerts, transitions.events, owed)
+    context.store.save_alerts(transitions.alerts, transitions.events, notifications)
 
 
 def _adapted(context: Context, report: Report, known: Iterable[Alert]) -> dict[str, str]:
@@ -228,26 +229,28 @@ def _adapted(context: Context, report: Report, known: Iterable[Alert]) -> dict[s
 
     That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
     """
-    window = _window_of(report)
-    whole = [a for a in known if a.kind in {"drift", "table"} and not a.segment]
-    drift = [a for a in whole if a.live or a.last_window >= window.start]
+    start = _window_of(report).start
+    whole = [a for a in known if a.kind in {"drift", "table"} and not a.segment and a.opened_window < start]
+    alerts = [a for a in whole if a.live or a.last_window >= start]
     quiet = {v.feature: v for v in report.verdicts if v.status == "ok" and v.severity == "none"}
     found: dict[str, str] = {}
-    for start in {alert.opened_window for alert in drift if alert.opened_window < window.start}:
-        then = {
-            v.feature: v for r in context.store.load_reports(context.name, since=start, until=start) for v in r.drifting
-        }
-        stay = {f: away for f in then.keys() & quiet.keys() if (away := _still_away(then[f], quiet[f]))}
-        for alert in drift:
-            mine = [feature for feature in stay if alert.kind == "table" or feature == alert.feature]
-            if alert.opened_window != start or not mine:
-                continue
-            when = ", ".join(sorted({context.span(each) for f, each in context.baselines().items() if f in mine}))
-            furthest = max(stay[feature] for feature in mine)
-            many = f"{len(mine)} features " if alert.kind == "table" else ""
-            how_far = f"up to {furthest:.2g}" if len(mine) > 1 else f"{furthest:.2g}"
-            found[alert.key] = f"the reference has adapted: {many}still {how_far} nats from the baseline of {when}"
+    for opened in {alert.opened_window for alert in alerts}:
+        reports = context.store.load_reports(context.name, since=opened, until=opened)
+        then = {v.feature: v for each in reports for v in each.drifting}
+        away = {f: far for f in then.keys() & quiet.keys() if (far := _still_away(then[f], quiet[f]))}
+        for alert in (alert for alert in alerts if alert.opened_window == opened):
+            mine = {f: far for f, far in away.items() if alert.kind == "table" or f == alert.feature}
+            if mine:
+                found[alert.key] = _moved(context, mine, together=alert.kind == "table")
     return found
+
+
+def _moved(context: Context, away: Mapping[str, float], *, together: bool) -> str:
+    """Say how far features still are from the baselines they had, though their references have moved."""
+    when = ", ".join(sorted({context.span(each) for f, each in context.baselines().items() if f in away}))
+    many = f"{len(away)} features " if together else ""
+    how_far = f"{'up to ' * (len(away) > 1)}{max(away.values()):.2g}"
+    return f"the reference has adapted: {many}still {how_far} nats from the baseline of {when}"
 
 
 def _still_away(then: Verdict, now: Verdict) -> float:

@@ -1,4 +1,4 @@
-"""Alerts, their diaries and what people muted; notifications are written with the change they are about."""
+"""Alerts, their timelines and silences; notifications are written with the change they are about."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Alerts(Part):
         A key is in play if it is named, or has an alert that is open, that people do not know to be over, or whose last
         window starts at `since` or later. Its older alerts come with it: whether something flaps depends on them.
         """
-        told = alert.c.notified != "none"
+        open_to_people = alert.c.notified != "none"
         later = [alert.c.last_window >= since] if since is not None else []
         playing = sa.select(alert.c.key).where(
-            alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", told, *later)
+            alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", open_to_people, *later)
         )
         mine = alert.c.key.in_(playing) | alert.c.key.in_(sorted(keys))
         return _found(connection, _ALERTS.where(alert.c.monitor == monitor, mine).order_by(*_NEWEST))
@@ -56,7 +56,7 @@ class Alerts(Part):
 
     @reads
     def alert_events(self, connection: sa.Connection, alert_id: str) -> list[AlertEvent]:
-        """Return the diary of an alert, in order."""
+        """Return the timeline of an alert, in order."""
         return _events(connection, alert_id)
 
     @reads
@@ -67,7 +67,7 @@ class Alerts(Part):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[tuple[Alert, list[AlertEvent]]]:
-        """Return the alerts of a monitor, each with the lines of its diary whose windows start in ``[since, until)``.
+        """Return the alerts of a monitor, each with the events whose windows start in ``[since, until)``.
 
         A line of no window, such as a person's, counts by its time. Alerts without any such line are left out.
         """
@@ -87,12 +87,12 @@ class Alerts(Part):
         self,
         connection: sa.Connection,
         changed: Iterable[Alert],
-        diary: Iterable[AlertEvent],
+        events: Iterable[AlertEvent],
         notifications: Iterable[Any] = (),
     ) -> None:
-        """Write changed alerts, the new lines of their diaries and the notifications owed, together or not at all.
+        """Write changed alerts, their new events and the notifications, together or not at all.
 
-        The diary is the guard: an alert is changed only where it is at the line its writer had read. Where the same
+        The timeline is the guard: an alert is changed only where it is at the event its writer had read. Where the same
         lines are there already (a repeated run, a concurrent one that said the same), nothing changes.
 
         Raises
@@ -102,10 +102,10 @@ class Alerts(Part):
         """
         wanted = {one.id: one for one in changed}
         lines: dict[str, list[AlertEvent]] = {}
-        for event in diary:
+        for event in events:
             lines.setdefault(event.alert_id, []).append(event)
         if strangers := lines.keys() - wanted.keys():
-            raise StoreError(f"the diary of alert {min(strangers)} was to be written without the alert itself")
+            raise StoreError(f"events of alert {min(strangers)} were to be written without the alert itself")
         new = _insert_new(connection, wanted)
         others = _ALERTS.where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
         known = {one.id: one for one in _found(connection, others)}
@@ -125,7 +125,7 @@ class Alerts(Part):
 
     @reads
     def silences(self, connection: sa.Connection, monitor: str | None = None) -> list[Silence]:
-        """Return what people muted, over or not, the newest first."""
+        """Return the silences, over or not, the newest first."""
         query = sa.select(silence).order_by(silence.c.created_at.desc(), silence.c.id)
         if monitor is not None:
             query = query.where(silence.c.monitor == monitor)
@@ -184,7 +184,7 @@ def _insert_new(connection: sa.Connection, wanted: Mapping[str, Alert]) -> set[s
 
 
 def _same_lines(connection: sa.Connection, mine: Sequence[AlertEvent]) -> bool:
-    """Whether the diary holds these lines already, told or not as these are; only the clock may differ."""
+    """Whether the timeline holds these events already, suppressed or not as these are; only the clock may differ."""
     if not mine:
         return False
     stored = {event.seq: _said(event) for event in _events(connection, mine[0].alert_id)}

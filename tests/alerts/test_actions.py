@@ -17,7 +17,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def test_an_ended_alert_takes_no_answer() -> None:
     """Whoever is late is told so."""
     alert = Record().days("critical", "quiet", "quiet").only
-    with pytest.raises(DriftError, match="resolved already"):
+    with pytest.raises(DriftError, match="already resolved"):
         act(alert, "acknowledge", by="ada", now=NOW)
 
 
@@ -38,7 +38,7 @@ def test_an_answer_has_a_reason_and_an_actor() -> None:
 @pytest.mark.parametrize(
     ("action", "until", "words"),
     [
-        ("snooze", None, "until when"),
+        ("snooze", None, "a snooze needs an end"),
         ("snooze", NOW, "is past"),
         ("snooze", (NOW + DAY).replace(tzinfo=None), "no time zone"),
         ("unsnooze", None, "is not snoozed"),

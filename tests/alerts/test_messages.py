@@ -104,11 +104,11 @@ def test_the_text() -> None:
         links=Links("https://drift.example", "https://airflow.example/log"),
     )
     assert message.body == (
-        "1 of 61 scored features drift (2%), 1.34 nats in all; 930 rows against 23,000 of the reference "
+        "1 of 61 scored features drift (2%), 1.34 nats in all; 930 rows compared with 23,000 of the reference "
         "(trailing 28d: 28 of 28 windows). KL is D(current‖reference), in nats.\n"
         "\n"
         "CRITICAL dep_delay\n"
-        "  KL 1.28 nats, corrected 1.28 (95 % 1.15 … 1.41), threshold 0.01 / 0.1, 930 rows against 23,000\n"
+        "  KL 1.28 nats, corrected 1.28 (95 % 1.15 … 1.41), threshold 0.01 / 0.1, 930 rows compared with 23,000\n"
         "  of 1.28 nats 0.96 are missing values, 0.32 shifts between levels\n"
         "  missing rose from 1.0 % to 51 %: 0.96 of 1.28 nats\n"
         "  'a' fell from 99 % to 49 %: 0.32 of 1.28 nats\n"
@@ -373,7 +373,7 @@ def test_a_failed_run_says_that_nothing_is_known() -> None:
     (message,) = sent(report, done)
     assert message.title == "flights 2013-02-08: CRITICAL the run"
     assert message.body == (
-        "The run failed: nothing is known of this window.\n\nCRITICAL the run\n  run failed: no route to host"
+        "The run failed: nothing is known about this window.\n\nCRITICAL the run\n  run failed: no route to host"
     )
 
 

@@ -31,6 +31,6 @@ def test_a_trial_says_that_nothing_has_happened() -> None:
     """In text and HTML, with who asked for it."""
     message = trial("flights", "ops-chat", by="<ada>", now=datetime(2013, 2, 8, tzinfo=UTC))
     assert title(message.payload) == message.title == "flights: TEST of route ops-chat"
-    said = "<ada> tried whether messages arrive here. Nothing has happened, and nothing is to be done."
+    said = "<ada> sent this message to test the route. Nothing has happened; there is nothing to do."
     assert to_text(message.payload) == message.body == said
     assert "&lt;ada&gt; tried" in to_html(message.payload)

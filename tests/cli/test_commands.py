@@ -208,7 +208,7 @@ def test_alerts_are_snoozed_silenced_and_their_routes_tried(monitored: Drift, tm
     (silence,) = json.loads(monitored("alerts", "silences", "--json").stdout)
     assert (silence["features"], silence["created_by"], silence["reason"]) == ("de*", "ada", "snow")
     assert monitored("alerts", "unsilence", silence["id"][:6], "--by", "bob").returncode == 0
-    assert "over already" in monitored("alerts", "unsilence", silence["id"]).stderr
+    assert "already over" in monitored("alerts", "unsilence", silence["id"]).stderr
     assert monitored("alerts", "silences").stdout.strip() == "nothing is silenced"
     assert "by bob" in monitored("alerts", "silences", "--all").stdout
 

@@ -70,7 +70,7 @@ def test_an_alert_is_acknowledged_snoozed_and_resolved(client: TestClient, store
     assert "resolve <script>" in diary(store, alert.id)[-1][2]
     again = client.post("/alert", data={"id": alert.id, "action": "resolve"})
     assert again.status_code == 409
-    assert "resolved already" in again.text
+    assert "already resolved" in again.text
 
 
 @pytest.mark.parametrize(

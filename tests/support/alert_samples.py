@@ -172,7 +172,9 @@ def check_laws(record: Record) -> None:
             else:
                 assert (alert.id, event.seq) not in told
         pages = [told[alert.id, e.seq] for e in diary if (alert.id, e.seq) in told]
-        check_told(pages, alert, diary, sum(e.suppressed_by.endswith(f"into alert {alert.id}") for e in record.events))
+        check_told(
+            pages, alert, diary, sum(e.suppressed_by.endswith(f"part of alert {alert.id}") for e in record.events)
+        )
 
 
 def check_told(pages: Sequence[Notice], alert: Alert, diary: Sequence[AlertEvent], heirs: int) -> None:
