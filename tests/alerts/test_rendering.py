@@ -33,4 +33,4 @@ def test_a_trial_says_that_nothing_has_happened() -> None:
     assert title(message.payload) == message.title == "flights: TEST of route ops-chat"
     said = "<ada> sent this message to test the route. Nothing has happened; there is nothing to do."
     assert to_text(message.payload) == message.body == said
-    assert "&lt;ada&gt; tried" in to_html(message.payload)
+    assert "&lt;ada&gt; sent this message" in to_html(message.payload)
