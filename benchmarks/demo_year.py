@@ -45,7 +45,7 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
         return windows[min(len(done), len(windows) - 1)].end + MORNING
 
     with Store.open(f"sqlite:///{folder / 'drift.db'}", create=True) as store:
-        context = Context(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
+        context = Context.of(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
         run.backfill(context, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
         found = store.timelines(monitor.name)
     return timeline([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)

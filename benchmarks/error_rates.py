@@ -24,7 +24,7 @@ from drift.detection.assess import Subject, assess
 from drift.detection.scores import Past
 from drift.detection.scoring import measure
 from drift.pipeline import evaluate
-from drift.pipeline.replay import Memory, offline
+from drift.pipeline.replay import offline
 from drift.profiles.binning import NumericBinning
 from drift.profiles.counting import count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
@@ -32,6 +32,7 @@ from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import refined
 from drift.statistics import divergence
 from drift.statistics.significance import confidence_interval
+from drift.store.memory import Memory
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Score
     from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
-    from drift.store.store import Store
+    from drift.store.base import StateReader
 
     Floats = NDArray[np.float64]
     Sampler = Callable[[np.random.Generator, int], Floats]
@@ -539,7 +540,7 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
 def _stream(counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]) -> tuple[Context, list[Window]]:
     """Return a monitor with default settings on days that are counted and nowhere stored."""
     monitor = parse_monitor("name: stream\nwindow: {every: 1d}\nsource: {files: none.csv, time_column: t}")
-    memory = Memory(cast("Store", None))
+    memory = Memory(cast("StateReader", None))
     context = offline(monitor, memory)
     start = datetime(2024, 1, 1, tzinfo=UTC)
     windows = list(monitor.window.calendar.between(start, start + timedelta(days=WARM + WATCHED)))

@@ -62,7 +62,7 @@ def run(results: str, files: str, name: str, number: int) -> None:
         "reference: {trailing: 7d, min_windows: 3}\nfeatures: {exclude: [date]}\n"
         "alerts: {routes: [{to: ops}]}\n"
     )
-    context = Context(parse_monitor(text), Store.open(results, patience=30), lambda one: one)
+    context = Context.of(parse_monitor(text), Store.open(results, patience=30), lambda one: one)
     with context.store:
         window = context.monitor.window.calendar.starting(FIRST + timedelta(days=number))
         runs.run_window(context, window, clock=lambda: NOW)

@@ -33,6 +33,7 @@ from drift.config.monitor import load_monitor
 from drift.pipeline import compare, evaluate, replay
 from drift.profiles.counting import count
 from drift.profiles.fitting import fit
+from drift.store.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,10 +44,10 @@ if TYPE_CHECKING:
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Verdict
     from drift.pipeline.context import Context
-    from drift.pipeline.replay import Memory, Replay
+    from drift.pipeline.replay import Replay
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
-    from drift.store.store import Store
+    from drift.store.base import StateReader
     from drift.windows import Window
 
     Floats = NDArray[np.float64]
@@ -101,7 +102,7 @@ def load() -> Year:
     """Read the flights, fit the bins as the first run of the demo does, count every day once and score the year."""
     monitor = load_monitor(ROOT / "dags" / "monitors" / "flights.yaml").model_copy(update={"expectations": []})
     rows = _by_day(pq.read_table(ROOT / "data" / "flights.parquet"), monitor)
-    memory = replay.Memory(cast("Store", None))
+    memory = Memory(cast("StateReader", None))
     context = replay.offline(monitor, memory)
     windows = list(rows)
     first, binnings = _fitted(context, rows)
@@ -141,7 +142,7 @@ def _fitted(context: Context, rows: Mapping[Window, pa.Table]) -> tuple[list[Win
     whole = next(found for window in rows if (found := context.reference_windows(window))[0] in rows)
     filled = [w for w in whole if w in rows]
     total = sum(rows[w].num_rows for w in filled)
-    features = context.features(rows[filled[0]].column_names)
+    features = context.source.features(rows[filled[0]].column_names)
     batches = (batch for w in filled for batch in rows[w].to_batches())
     options = compare.fit_options(features, monitor.features, salt=context.name)
     binnings, problems = fit(batches, options, expected_rows=total // len(filled))

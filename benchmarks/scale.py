@@ -148,7 +148,7 @@ def daily(options: argparse.Namespace) -> None:
                 with ExitStack() as opened:
                     urls = [make() for _ in lengths]
                     stores = [opened.enter_context(Store.open(url, create=True)) for url in urls]
-                    watches = [Context(monitor, store, str) for store in stores]
+                    watches = [Context.of(monitor, store, str) for store in stores]
                     for context, days in zip(watches, lengths, strict=True):
                         backfill(context, windows[:days], clock=lambda: NOW)
                     took: dict[int, list[tuple[float, float]]] = {days: [] for days in lengths}

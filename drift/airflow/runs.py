@@ -159,7 +159,7 @@ def open_context(monitor: Monitor) -> Context:
     from drift.airflow.connections import connection_url, results
     from drift.pipeline.context import Context
 
-    return Context(monitor, results(), connection_url)
+    return Context.of(monitor, results(), connection_url)
 
 
 def clock() -> datetime:

@@ -53,7 +53,7 @@ def outcome(report: Report, run_context: Context, status: str, *, notified: int 
     live = run_context.store.alerts(report.monitor, ["open", "acknowledged"])
     return {
         "monitor": report.monitor,
-        "dataset": openlineage.dataset(run_context.monitor.source, run_context.url, folder=str(Path.cwd())),
+        "dataset": openlineage.dataset(run_context.monitor.source, run_context.source.url, folder=str(Path.cwd())),
         "window": report.window.key if report.window else None,
         "label": report.label,
         "status": status,

@@ -319,7 +319,7 @@ def _remind(store: Store, folder: Path) -> None:
 
     monitors, problems = monitors_of(folder)
     for monitor in monitors:
-        context = Context(monitor, store, lambda connection: resolve_url(connection, os.environ))
+        context = Context.of(monitor, store, lambda connection: resolve_url(connection, os.environ))
         try:
             notify.remind(context, now=now())
         except DriftError as error:

@@ -175,7 +175,7 @@ def _context(folder: Path) -> Context:
     from drift.store.store import Store
 
     monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
-    return Context(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
+    return Context.of(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
 
 
 def _backfill(context: Context) -> None:

@@ -91,7 +91,7 @@ def open_context(name: str, folder: Path, database: str) -> Context:
         if not folder.is_dir():
             raise DriftError(f"{folder} is not a folder: name the monitor's file, or its folder with --monitors")
         monitor = find_monitor(name, folder)
-    return Context(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
+    return Context.of(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
 
 
 def monitors_of(folder: Path) -> tuple[list[Monitor], list[str]]:

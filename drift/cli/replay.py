@@ -43,13 +43,14 @@ def replay(
     from drift.config.monitor import load_monitor
     from drift.config.overrides import adopt, read_settings, with_settings
     from drift.pipeline import replay as replays
+    from drift.store.memory import Memory
 
     context = open_context(monitor, folder, database)
     asked = adopt(context.monitor, load_monitor(config)) if config else context.monitor
     asked = with_settings(asked, read_settings(settings or []))
     lead = max(replays.lead_of(context.monitor), replays.lead_of(asked))
     windows, lead = stored_windows(context, last, start, end, lead)
-    memory = replays.Memory(context.store)
+    memory = Memory(context.store)
     in_force = replays.replay(context, memory, windows, lead=lead)
     changed = settings or config
     asked_for = (

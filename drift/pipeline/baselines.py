@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
+    from drift.store.base import State
     from drift.windows import Window
 
 
-def fit(context: Context, window: Window, *, now: datetime, by: str, reason: str) -> dict[str, Binning]:
+def fit(context: Context[State], window: Window, *, now: datetime, by: str, reason: str) -> dict[str, Binning]:
     """Fit new bins on the reference of a window, and count that reference into them.
 
     Parameters
@@ -75,7 +76,7 @@ class Promotion:
     features: int
 
 
-def promote(context: Context, windows: Sequence[Window], *, now: datetime, by: str, reason: str) -> Promotion:
+def promote(context: Context[State], windows: Sequence[Window], *, now: datetime, by: str, reason: str) -> Promotion:
     """Make some windows the baseline: what `kl_fixed` is measured from, and ``reference: {fixed: baseline}``.
 
     The bins stay, so everything counted stays comparable; where there are none yet they are fitted on these windows.
@@ -134,7 +135,7 @@ class Rescored:
     kept: Mapping[Window, str]
 
 
-def rescore(context: Context, windows: Sequence[Window], *, now: datetime) -> Rescored:
+def rescore(context: Context[State], windows: Sequence[Window], *, now: datetime) -> Rescored:
     """Score stored windows against the references now in force, from stored counts alone, oldest first.
 
     Reads no source and tells nobody; alerts follow, as in a backfill. A window keeps its scores where it or too much of
@@ -157,7 +158,7 @@ def rescore(context: Context, windows: Sequence[Window], *, now: datetime) -> Re
     return Rescored(reports, kept)
 
 
-def _not_comparable(context: Context, window: Window) -> str:
+def _not_comparable(context: Context[State], window: Window) -> str:
     """Say why a window cannot be scored again; nothing where it can."""
     if context.store.load_report(context.name, window.start) is None:
         return "it was never scored"
@@ -175,11 +176,11 @@ def _not_comparable(context: Context, window: Window) -> str:
     return ""
 
 
-def _validate(context: Context, windows: Sequence[Window], now: datetime) -> None:
+def _validate(context: Context[State], windows: Sequence[Window], now: datetime) -> None:
     gates = context.store.gates(context.name, windows)
     run.validate(context, [w for w in windows if w.start not in gates], [], now=now)
 
 
-def _count(context: Context, windows: Sequence[Window], now: datetime) -> None:
+def _count(context: Context[State], windows: Sequence[Window], now: datetime) -> None:
     for window in run.uncounted(context, baseline_fit.usable(context, windows)):
         run.profile_window(context, window, now=now)

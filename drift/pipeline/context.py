@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
+
+from typing_extensions import TypeVar
 
 from drift.config.reference import describe_span, fixed_windows
 from drift.profiles.segments import Segmentation, key_of
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
     from drift.sources.files import Opened
     from drift.sources.snapshot import Snapshot
     from drift.sources.warehouse.engine import Warehouse
+    from drift.store.base import State
     from drift.store.store import Store
     from drift.windows import Window
+
+S_co = TypeVar("S_co", bound="State", default="Store", covariant=True)
+_S = TypeVar("_S", bound="State")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +42,28 @@ def _nothing_opened() -> Opened:
     return {}
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """A monitor at work: what to watch, where results go, and how a connection id becomes a URL.
+@dataclass(slots=True)
+class SourceReader:
+    """Opens windows of a monitor's source, and keeps what the next one needs again: all that reading rows takes.
 
     Parameters
     ----------
     monitor
-    store
     connect
         Resolves a connection id: Airflow's connections inside Airflow, the environment outside it.
+    empty
+        Reference windows found without a row, so that a backfill that starts before the data does not ask again.
+    opened
+        Windows that passed validation and are about to be counted, so that they are opened once.
+    files
+        Files of the last window that was opened: the next one's are often the same.
     """
 
     monitor: Monitor
-    store: Store
     connect: Callable[[str], str]
-    empty: set[Window] = field(default_factory=set, init=False, repr=False, compare=False)
-    """Reference windows found without a row, so that a backfill that starts before the data does not ask again."""
-    opened: dict[Window, Snapshot] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """Windows that passed the gate and are about to be counted, so that they are opened once."""
-    files: Opened = field(default_factory=_nothing_opened, init=False, repr=False, compare=False)
-    """Files of the last window that was opened: the next one's are often the same."""
-
-    @property
-    def name(self) -> str:
-        """The monitor's name."""
-        return self.monitor.name
+    empty: set[Window] = field(default_factory=set, init=False, repr=False)
+    opened: dict[Window, Snapshot] = field(default_factory=dict, init=False, repr=False)
+    files: Opened = field(default_factory=_nothing_opened, init=False, repr=False)
 
     @property
     def url(self) -> str | None:
@@ -79,6 +81,10 @@ class Context:
                 opened = warehouse_source.open_source(source, [window], calendar=calendar, url=url)
                 return snapshots.Snapshot(opened.arrow_schema, opened.database.origin, opened.read)
         return snapshots.open_snapshot(source, window, calendar=calendar, url=url, known=self.files)
+
+    def take(self, window: Window) -> Snapshot:
+        """Return one window of the source: the one that validation opened, once, or opened now."""
+        return self.opened.pop(window) if window in self.opened else self.snapshot(window)
 
     def warehouse(
         self, windows: Sequence[Window], features: Iterable[str], n_rows: Callable[[], int]
@@ -100,6 +106,44 @@ class Context:
         needed = {*features, *(column for columns in self.monitor.segment_columns for column in columns)}
         refused = source.engine == "auto" and not opened.refused.keys().isdisjoint(needed)
         return None if refused and not warehouse_source.reads_inside(source.engine, url) else opened
+
+    def columns(self, snapshot: Snapshot) -> dict[str, str]:
+        """Return the columns of a window that may be watched, with their types: not those that say where it lies."""
+        placed = snapshot.placed - self.monitor.features.named
+        return {name: kind for name, kind in snapshot.schema.items() if name not in placed}
+
+    def features(self, columns: Iterable[str]) -> list[str]:
+        """Return the columns that are watched."""
+        return self.monitor.features.select([c for c in columns if c != self.monitor.source.time_column])
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Generic[S_co]):
+    """What a run needs: the monitor, the state it works on, and the rows.
+
+    A stage takes a `Context[State]`; whoever opens the store has a `Context`, which is one of the `Store`.
+
+    Parameters
+    ----------
+    monitor
+    store
+        The store, or what stands before it: the cache of a run, the memory of a replay.
+    source
+    """
+
+    monitor: Monitor
+    store: S_co
+    source: SourceReader
+
+    @staticmethod
+    def of(monitor: Monitor, store: _S, connect: Callable[[str], str]) -> Context[_S]:
+        """Return a context whose source nobody has read yet; `connect` resolves a connection id."""
+        return Context(monitor, store, SourceReader(monitor, connect))
+
+    @property
+    def name(self) -> str:
+        """The monitor's name."""
+        return self.monitor.name
 
     def reference_windows(self, window: Window) -> list[Window]:
         """Return the windows of the main reference of `window`, oldest first."""
@@ -149,15 +193,6 @@ class Context:
     def label(self, window: Window) -> str:
         """Name a window as its readers would."""
         return self.monitor.window.calendar.label(window)
-
-    def columns(self, snapshot: Snapshot) -> dict[str, str]:
-        """Return the columns of a window that may be watched, with their types: not those that say where it lies."""
-        placed = snapshot.placed - self.monitor.features.named
-        return {name: kind for name, kind in snapshot.schema.items() if name not in placed}
-
-    def features(self, columns: Iterable[str]) -> list[str]:
-        """Return the columns that are watched."""
-        return self.monitor.features.select([c for c in columns if c != self.monitor.source.time_column])
 
 
 def binning_key(binnings: Mapping[str, Binning], segmentations: Iterable[Segmentation] = ()) -> str:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
 from drift.logs import masked
-from drift.pipeline.context import Context
+from drift.pipeline.context import SourceReader
 from drift.store import engine, migrations
 from drift.store.store import Store
 
@@ -100,7 +100,7 @@ def examine(
     try:
         yield from _database(url, stores, now)
         for monitor in monitors:
-            yield _source(monitor, stores, connect, now)
+            yield _source(monitor, connect, now)
             yield from _routes(monitor, resolve)
             if stores:
                 yield from _running(monitor, stores[0], now())
@@ -222,19 +222,18 @@ def _disk(path: Path) -> Check:
 # -- each monitor -----------------------------------------------------------------------------------------------------
 
 
-def _source(monitor: Monitor, stores: list[Store], connect: Callable[[str], str], now: Callable[[], datetime]) -> Check:
+def _source(monitor: Monitor, connect: Callable[[str], str], now: Callable[[], datetime]) -> Check:
     name = f"{monitor.name}: source"
-    # The store is not asked when a source is opened.
-    context = Context(monitor, stores[0] if stores else None, connect)  # type: ignore[arg-type]
+    source = SourceReader(monitor, connect)
     window = monitor.window.calendar.last_complete(now())
     try:
-        schema = context.columns(context.snapshot(window))
+        schema = source.columns(source.snapshot(window))
     except DriftError as error:
         return Check(name, "fail", masked(str(error)))
     except Exception as error:  # noqa: BLE001 - a driver's own failure is a finding, not the end of the others
         reason = masked(str(error).split("\n")[0])
         return Check(name, "fail", f"{type(error).__name__}: {reason}", "check the connection's URL and driver")
-    features = context.features(schema)
+    features = source.features(schema)
     if not features:
         return Check(name, "fail", "no column is left to watch", "see features.include and features.exclude")
     return Check(name, "ok", f"{len(features)} features; times in {monitor.source.time_column}")

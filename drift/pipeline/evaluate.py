@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from drift.detection.scores import Past
     from drift.pipeline.context import Baseline, Context
     from drift.profiles.binning import Binning
+    from drift.store.base import State
     from drift.windows import Window
 
 
 @logs.stage("evaluate")
-def evaluate_window(context: Context, window: Window) -> Report:
+def evaluate_window(context: Context[State], window: Window) -> Report:
     """Score one window against its reference from stored counts alone, and store the verdicts."""
     gate = context.store.gates(context.name, [window]).get(window.start, "not_validated")
     if gate == "rejected":
@@ -44,7 +45,7 @@ def evaluate_window(context: Context, window: Window) -> Report:
     return report
 
 
-def recall(context: Context, window: Window) -> Report:
+def recall(context: Context[State], window: Window) -> Report:
     """Return the stored report of a window, with its evidence.
 
     Raises
@@ -131,7 +132,7 @@ class Gathered:
 # -- gather: what the store holds -------------------------------------------------------------------------------------
 
 
-def gather(context: Context, window: Window, gate: Gate) -> Gathered:
+def gather(context: Context[State], window: Window, gate: Gate) -> Gathered:
     """Read what the store holds that the window is judged by."""
     monitor, store = context.monitor, context.store
     wanted, baselines, before = context.held_against(window), context.baselines(), context.remembered(window)
@@ -164,7 +165,7 @@ def gather(context: Context, window: Window, gate: Gate) -> Gathered:
     current = profiles[window][0] if window in profiles else Profile(window, 0, {})
     references = {name: may_be_used(windows) for name, windows in wanted.items()}
     main = next(iter(references.values()))
-    features = context.features({**_columns(main), **current.schema, **binnings})
+    features = context.source.features({**_columns(main), **current.schema, **binnings})
     enough = len(main) >= monitor.reference_min_windows
     if not enough:
         features = features or list(binnings)
@@ -188,7 +189,7 @@ def gather(context: Context, window: Window, gate: Gate) -> Gathered:
 
 
 def _critical(
-    context: Context, held_against: Mapping[str, Sequence[Window]], window: Window
+    context: Context[State], held_against: Mapping[str, Sequence[Window]], window: Window
 ) -> dict[str, set[tuple[str, datetime]]]:
     """Return by segment which features were critical when, where the monitor keeps these out of its references."""
     starts = [w.start for windows in held_against.values() for w in windows]
@@ -211,7 +212,7 @@ def _columns(profiles: Iterable[Profile]) -> dict[str, str]:
 # -- reference: what a part is compared with --------------------------------------------------------------------------
 
 
-def reference(context: Context, stored: Gathered, part: Recorded) -> Subject:
+def reference(context: Context[State], stored: Gathered, part: Recorded) -> Subject:
     """Compose what the window, or a segment of it, is compared with, feature by feature."""
     composed, names = compose(
         part.references,
@@ -252,7 +253,7 @@ def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
 # -- findings: what is found beside the scores ------------------------------------------------------------------------
 
 
-def findings(context: Context, stored: Gathered, assessed: Assessment) -> list[Finding]:
+def findings(context: Context[State], stored: Gathered, assessed: Assessment) -> list[Finding]:
     """Return what is found in the whole window beside its scores, so that no reference that adapts hides it."""
     whole = stored.parts[0]
     lacking = stored.lacking(context.monitor.reference_min_windows)
@@ -281,7 +282,9 @@ def findings(context: Context, stored: Gathered, assessed: Assessment) -> list[F
 # -- annotate: the report ---------------------------------------------------------------------------------------------
 
 
-def annotate(context: Context, stored: Gathered, assessed: Sequence[Assessment], found: Sequence[Finding]) -> Report:
+def annotate(
+    context: Context[State], stored: Gathered, assessed: Sequence[Assessment], found: Sequence[Finding]
+) -> Report:
     """Put the report together: verdicts and findings of the whole window, and verdicts of its segments."""
     counts = [f"{name}: {len(stored.parts[0].references[name])} of {len(ws)}" for name, ws in stored.wanted.items()]
     words = "; ".join([f"{counts[0]} windows", *counts[1:]])

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from drift.config.detection import Detection
     from drift.detection.reports import Gate
     from drift.detection.scores import Past, Verdict
-    from drift.pipeline.replay import Memory, Replay
+    from drift.pipeline.replay import Replay
     from drift.profiles.histograms import Profile
+    from drift.store.memory import Memory
     from drift.windows import Window
 
     Counts = NDArray[np.int64]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
     from drift.sources.snapshot import Snapshot
+    from drift.store.base import State
     from drift.windows import Window
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ Filled = tuple["Window", "Snapshot", int]
 
 
 @contextmanager
-def sparing(context: Context, window: Window, current: Collection[Window] = ()) -> Iterator[None]:
+def sparing(context: Context[State], window: Window, current: Collection[Window] = ()) -> Iterator[None]:
     """Go on without a reference window that cannot be read: its own run tells of it. Outages are for a retry.
 
     Parameters
@@ -53,7 +54,7 @@ def sparing(context: Context, window: Window, current: Collection[Window] = ()) 
         log.warning("%s %s: is no reference, for it cannot be read: %s", context.name, context.label(window), error)
 
 
-def usable(context: Context, windows: Sequence[Window], current: Window | None = None) -> list[Window]:
+def usable(context: Context[State], windows: Sequence[Window], current: Window | None = None) -> list[Window]:
     """Return those windows that may be counted: gated, and not rejected where that excludes them.
 
     Parameters
@@ -68,7 +69,7 @@ def usable(context: Context, windows: Sequence[Window], current: Window | None =
 
 
 @logs.stage("baseline")
-def ensure_baseline(context: Context, window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
+def ensure_baseline(context: Context[State], window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
     """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
 
     Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is empty.
@@ -91,7 +92,7 @@ def ensure_baseline(context: Context, window: Window, *, now: datetime, by: str 
 
 
 def fit_bins(
-    context: Context, windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
+    context: Context[State], windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
 ) -> dict[str, Binning]:
     """Fit binnings on those of some windows that may be used and hold rows, and return the binnings in force then.
 
@@ -110,11 +111,11 @@ def fit_bins(
         return {}
     columns: dict[str, str] = {}
     for _, snapshot, _ in filled:
-        columns |= context.columns(snapshot)
-    features = context.features(columns)
+        columns |= context.source.columns(snapshot)
+    features = context.source.features(columns)
     total = sum(rows for _, _, rows in filled)
     options = compare.fit_options(features, context.monitor.features, salt=context.name)
-    inside = context.warehouse([w for w, _, _ in filled], features, lambda: total)
+    inside = context.source.warehouse([w for w, _, _ in filled], features, lambda: total)
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit
 
@@ -127,7 +128,7 @@ def fit_bins(
     return context.store.active_baseline(context.name)
 
 
-def _alike(context: Context, filled: Sequence[Filled], features: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _alike(context: Context[State], filled: Sequence[Filled], features: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Read of each window the features that are of the kind which they have in most rows of the reference.
 
     So a day of another type takes no part in the fit, wherever it lies.
@@ -150,7 +151,7 @@ def _alike(context: Context, filled: Sequence[Filled], features: Sequence[str]) 
 
 
 def _freeze(
-    context: Context,
+    context: Context[State],
     filled: Sequence[Filled],
     binnings: Mapping[str, Binning],
     *,
@@ -176,20 +177,22 @@ def _freeze(
     )
 
 
-def _filled(context: Context, windows: Sequence[Window]) -> list[Filled]:
+def _filled(context: Context[State], windows: Sequence[Window]) -> list[Filled]:
     """Open those of some windows that may be used and hold rows; none where they are too few for a reference."""
-    opened = [(w, context.snapshot(w)) for w in usable(context, windows)]
+    opened = [(w, context.source.snapshot(w)) for w in usable(context, windows)]
     filled = [(w, snapshot, rows) for w, snapshot in opened if (rows := snapshot.count_rows())]
     return filled if len(filled) >= context.monitor.reference_min_windows else []
 
 
-def _fit_segments(context: Context, filled: Sequence[Filled]) -> dict[str, Binning]:
+def _fit_segments(context: Context[State], filled: Sequence[Filled]) -> dict[str, Binning]:
     """Find the segments to watch; those too small for a window to be compared are none."""
     cuts, most = context.monitor.segment_columns, context.monitor.max_segments
     if not cuts:
         return {}
     least = context.monitor.detection.min_rows * len(filled)
-    inside = context.warehouse([window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled))
+    inside = context.source.warehouse(
+        [window for window, _, _ in filled], (), lambda: sum(rows for _, _, rows in filled)
+    )
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit
 

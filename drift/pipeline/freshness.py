@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drift.pipeline.context import Context
+    from drift.store.base import State
     from drift.windows import Window
 
 NO_DATA = "no_data"
@@ -97,7 +98,7 @@ class Wait:
         return replace(cls(every=timedelta(seconds=said["every"])), rows=said["rows"], file=said["file"])
 
 
-def missing(context: Context, windows: Sequence[Window], wait: Wait) -> dict[Window, str]:
+def missing(context: Context[State], windows: Sequence[Window], wait: Wait) -> dict[Window, str]:
     """Return the windows whose data have not come, each with what is missing, in words.
 
     What was counted before is there, whatever has become of its rows since. A source that does not answer, or has no
@@ -117,12 +118,12 @@ def missing(context: Context, windows: Sequence[Window], wait: Wait) -> dict[Win
     return found
 
 
-def _missing(context: Context, window: Window, wait: Wait) -> str:
+def _missing(context: Context[State], window: Window, wait: Wait) -> str:
     if wait.file is not None:
         path = window.start.astimezone(context.monitor.window.calendar.zone).strftime(wait.file)
         if not _exists(path):
             return f"{path} is not there"
-    rows = context.snapshot(window).count_rows() if wait.rows else 0
+    rows = context.source.snapshot(window).count_rows() if wait.rows else 0
     if rows >= wait.rows:
         return ""
     return f"{rows or 'no'} rows of {wait.rows:,}" if wait.rows > 1 else "no rows"
@@ -138,14 +139,14 @@ def _exists(path: str) -> bool:
         return bool(place.filesystem.get_file_info(inside).type != pafs.FileType.NotFound)
 
 
-def no_data(context: Context, lacking: dict[Window, str], deadline: datetime) -> str:
+def no_data(context: Context[State], lacking: dict[Window, str], deadline: datetime) -> str:
     """Say what did not come in time: the error that the run is stored with."""
     until = deadline.astimezone(context.monitor.window.calendar.zone)
     what = "; ".join(f"{context.label(window)}: {why}" for window, why in lacking.items())
     return f"no data by {until:%Y-%m-%d %H:%M %Z}: {what}"
 
 
-def give_up(context: Context, lacking: dict[Window, str], deadline: datetime, *, now: datetime) -> str:
+def give_up(context: Context[State], lacking: dict[Window, str], deadline: datetime, *, now: datetime) -> str:
     """Record that the data did not come in time, and return what is to be told."""
     error, monitor = no_data(context, lacking, deadline), context.monitor
     context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)

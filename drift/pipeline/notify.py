@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.detection.scores import Verdict
     from drift.pipeline.context import Context
+    from drift.store.base import State
     from drift.windows import Window
 
 
@@ -43,7 +44,7 @@ DASHBOARD = "DRIFT_DASHBOARD_URL"
 
 @logs.stage("notify")
 def notify_window(
-    context: Context, report: Report, *, now: datetime, page: bool = True, run_url: str = ""
+    context: Context[State], report: Report, *, now: datetime, page: bool = True, run_url: str = ""
 ) -> Transitions:
     """Advance the alerts by one report; write them, their events and the notifications in one transaction.
 
@@ -67,7 +68,7 @@ def notify_window(
 
 
 def run_failed(
-    context: Context, window: Window, error: str, *, now: datetime, page: bool = True, run_url: str = ""
+    context: Context[State], window: Window, error: str, *, now: datetime, page: bool = True, run_url: str = ""
 ) -> Transitions:
     """Open the alert of a run that failed; the next run that succeeds ends it.
 
@@ -92,7 +93,7 @@ def run_failed(
     return _retried(context, lambda: _advance(context, report, signals, now=now, page=page, run_url=run_url))
 
 
-def remind(context: Context, *, now: datetime) -> Transitions:
+def remind(context: Context[State], *, now: datetime) -> Transitions:
     """Notify people, by the clock alone, of what is no longer suppressed and of critical alerts not acknowledged.
 
     For whoever empties the outbox between two runs: maintenance, a snooze or a silence may be over.
@@ -105,7 +106,7 @@ def closing_of(monitor: Monitor) -> Closing:
     return Closing(monitor.alerts.policy.close_below, monitor.detection.fdr, monitor.detection.z)
 
 
-def pending(context: Context) -> list[Signal]:
+def pending(context: Context[State]) -> list[Signal]:
     """Return what drifts in the newest window and has not lasted long enough to be an alert."""
     newest = context.store.reports(context.name, 1)
     live = {alert.key for alert in context.store.alerts(context.name, ["open", "acknowledged"])}
@@ -114,16 +115,16 @@ def pending(context: Context) -> list[Signal]:
     return [seen for each in reports for seen in signals_of(each) if seen.state == "pending" and seen.key not in live]
 
 
-def _failures(context: Context, window: Window) -> list[str]:
+def _failures(context: Context[State], window: Window) -> list[str]:
     return [row["message"] for row in context.store.validations(context.name, window) if not row["success"]]
 
 
-def _signals(context: Context, report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Signal]:
+def _signals(context: Context[State], report: Report, known: Iterable[Alert], failures: Sequence[str]) -> list[Signal]:
     adapted = _adapted(context, report, known)
     return signals_of(report, failures=failures, adapted=adapted, closing=closing_of(context.monitor))
 
 
-def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transitions:
+def _retried(context: Context[State], attempt: Callable[[], Transitions]) -> Transitions:
     for _ in range(CONFLICTS - 1):
         try:
             return attempt()
@@ -134,7 +135,7 @@ def _retried(context: Context, attempt: Callable[[], Transitions]) -> Transition
 
 
 def _advance(
-    context: Context,
+    context: Context[State],
     report: Report,
     signals: Callable[[Iterable[Alert]], list[Signal]],
     *,
@@ -176,7 +177,7 @@ def _advance(
     return transitions
 
 
-def _remind(context: Context, *, now: datetime) -> Transitions:
+def _remind(context: Context[State], *, now: datetime) -> Transitions:
     calendar = context.monitor.window.calendar
     transitions = lifecycle.remind(
         context.store.alerts_in_play(context.name),
@@ -196,14 +197,14 @@ def _remind(context: Context, *, now: datetime) -> Transitions:
     return transitions
 
 
-def _suppression(context: Context, now: datetime) -> Suppression:
+def _suppression(context: Context[State], now: datetime) -> Suppression:
     zone = context.monitor.window.calendar.zone
     maintenance = context.monitor.alerts.maintenance_at(now, zone)
     return Suppression(maintenance, [each for each in context.store.silences(context.name) if each.active(now)])
 
 
 def _write(
-    context: Context,
+    context: Context[State],
     report: Report,
     transitions: Transitions,
     *,
@@ -224,7 +225,7 @@ def _write(
     context.store.save_alerts(transitions.alerts, transitions.events, notifications)
 
 
-def _adapted(context: Context, report: Report, known: Iterable[Alert]) -> dict[str, str]:
+def _adapted(context: Context[State], report: Report, known: Iterable[Alert]) -> dict[str, str]:
     """Say, by the key of its alert, what is quiet only because its reference has moved.
 
     That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
@@ -245,7 +246,7 @@ def _adapted(context: Context, report: Report, known: Iterable[Alert]) -> dict[s
     return found
 
 
-def _moved(context: Context, away: Mapping[str, float], *, together: bool) -> str:
+def _moved(context: Context[State], away: Mapping[str, float], *, together: bool) -> str:
     """Say how far features still are from the baselines they had, though their references have moved."""
     when = ", ".join(sorted({context.span(each) for f, each in context.baselines().items() if f in away}))
     many = f"{len(away)} features " if together else ""

@@ -1,47 +1,33 @@
-"""Reading: one window of a source, gated and counted, and nothing stored.
+"""Profiling: one window of a source, validated and counted; nothing is stored.
 
 A window's counts depend on its rows and on the frozen bins alone, so windows may be read in any order and by any
-process. What is made of them (verdicts, alerts) depends on the windows before, and stays in order: `read_ahead` reads
-the next windows in processes of their own while the first ones are judged.
+process.
 """
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING
 
-from drift.errors import DriftError
-from drift.pipeline.context import Context
 from drift.profiles import segments
 from drift.profiles.counting import count
 from drift.sources import validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from concurrent.futures import Executor, Future
+    from collections.abc import Mapping, Sequence
 
-    from drift.config.monitor import Monitor
     from drift.detection.reports import Gate
+    from drift.pipeline.context import SourceReader
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.sources.snapshot import Snapshot
     from drift.sources.validation_results import Outcome
-    from drift.store.store import Store
     from drift.windows import Window
 
-log = logging.getLogger(__name__)
 
-AHEAD = 4
-"""How many windows each process may be ahead of the one that is judged."""
-
-
-def examine(context: Context, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
+def examine(source: SourceReader, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
     """Pass one window through the Great Expectations gate: what it decides, and what each expectation observed."""
-    expectations = context.monitor.expectations
+    expectations = source.monitor.expectations
     if not expectations:
         return "not_validated", []
     frame = snapshot.to_pandas(validation.columns_needed(expectations, list(snapshot.schema)))
@@ -50,16 +36,16 @@ def examine(context: Context, snapshot: Snapshot) -> tuple[Gate, list[Outcome]]:
 
 
 def count_window(
-    context: Context,
+    source: SourceReader,
     window: Window,
     binnings: Mapping[str, Binning],
     snapshot: Snapshot,
     segmentations: Sequence[Segmentation] = (),
 ) -> Profile:
     """Read one window once, and count it into cells: here, or inside the database that holds it."""
-    schema, watched = snapshot.schema, context.columns(snapshot)
+    schema, watched = snapshot.schema, source.columns(snapshot)
     features = [feature for feature in binnings if feature in schema]
-    inside = context.warehouse([window], features, snapshot.count_rows)
+    inside = source.warehouse([window], features, snapshot.count_rows)
     if inside is not None:
         return inside.profile(binnings, segmentations, window=window)
     if segmentations:
@@ -67,142 +53,3 @@ def count_window(
         batches = snapshot.batches(list(dict.fromkeys([*features, *cut_by])))
         return segments.count(batches, binnings, segmentations, window=window, schema=watched)
     return count(snapshot.batches(features), binnings, window=window, schema=watched)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A window to read, by what the gate decided on it before: None if it has to be asked."""
-
-    window: Window
-    gate: Gate | None
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was read of a window: its counts, unless the gate rejected it.
-
-    `outcomes` is None where the gate had decided before.
-    """
-
-    gate: Gate
-    outcomes: list[Outcome] | None
-    profile: Profile | None
-
-
-@contextmanager
-def read_ahead(
-    context: Context,
-    tasks: Sequence[Task],
-    binnings: Mapping[str, Binning],
-    segmentations: Sequence[Segmentation] = (),
-    *,
-    jobs: int,
-) -> Iterator[Ahead | None]:
-    """Read windows in processes of their own, a few of them ahead of the one that is judged here.
-
-    Parameters
-    ----------
-    watch
-    tasks
-        In the order in which they will be asked for.
-    binnings, segmentations
-    jobs
-        Processes at work, this one too: where there is nothing to read, or only this one to do it, none is started.
-    """
-    if jobs < 2 or not tasks or not binnings:
-        yield None
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    # Not forked: this process may hold connections and threads. Each reader is told all it needs.
-    told = context.monitor, context.url, dict(binnings), list(segmentations)
-    pool = ProcessPoolExecutor(min(jobs - 1, len(tasks)), multiprocessing.get_context("spawn"), _Reader.begin, told)
-    try:
-        yield Ahead(context.name, deque(tasks), pool, AHEAD * jobs, pool.submit(_Reader.ready))
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@dataclass(slots=True)
-class Ahead:
-    """Windows that other processes read.
-
-    Parameters
-    ----------
-    name
-        The monitor's.
-    waiting
-        What none of them has been given yet.
-    pool
-    most
-        How many windows they are given at once.
-    started
-        Done when one of them is up.
-    """
-
-    name: str
-    waiting: deque[Task]
-    pool: Executor
-    most: int
-    started: Future[None]
-    begun: dict[Window, Future[Read | None]] = field(default_factory=dict)
-
-    def take(self, window: Window) -> Read | None:
-        """Return what was read of a window, or None where whoever asks had better read it: nobody has begun to.
-
-        So it is until the processes are up, and when this one has caught up with them; where a window cannot be read,
-        for the reason to be found out; and where a process has died.
-        """
-        from concurrent.futures.process import BrokenProcessPool
-
-        if not self.started.done():
-            self._leave(window)
-            return None
-        try:
-            while self.waiting and len(self.begun) < self.most:
-                task = self.waiting.popleft()
-                self.begun[task.window] = self.pool.submit(_Reader.work, task)
-            found = self.begun.pop(window, None)
-            return None if found is None or found.cancel() else found.result()
-        except BrokenProcessPool:
-            log.warning("%s: a reading process died; the windows are read one after the other from here on", self.name)
-            self.waiting.clear()
-            self.begun.clear()
-            return None
-
-    def _leave(self, window: Window) -> None:
-        if self.waiting and self.waiting[0].window == window:
-            self.waiting.popleft()
-
-
-class _Reader:
-    """What a process that reads remembers from window to window: what it was told, and the files it has listed."""
-
-    context: ClassVar[Context]
-    binnings: ClassVar[Mapping[str, Binning]]
-    by: ClassVar[Sequence[Segmentation]]
-
-    @classmethod
-    def begin(
-        cls, monitor: Monitor, url: str | None, binnings: Mapping[str, Binning], by: Sequence[Segmentation]
-    ) -> None:
-        """Begin, in a process that knows no store."""
-        cls.context = Context(monitor, cast("Store", None), lambda _name: url or "")
-        cls.binnings, cls.by = binnings, by
-
-    @classmethod
-    def ready(cls) -> None:
-        """Say that the process is up."""
-
-    @classmethod
-    def work(cls, task: Task) -> Read | None:
-        """Read one window."""
-        try:
-            snapshot = cls.context.snapshot(task.window)
-            gate, outcomes = (task.gate, None) if task.gate else examine(cls.context, snapshot)
-            rejected = gate == "rejected"
-            profile = None if rejected else count_window(cls.context, task.window, cls.binnings, snapshot, cls.by)
-        except DriftError:
-            return None
-        return Read(gate, outcomes, profile)

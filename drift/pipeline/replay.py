@@ -7,34 +7,27 @@ found by itself. The source is never opened.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift.config.overrides import changes
-from drift.detection.scores import Past
 from drift.errors import DriftError, StoreError
 from drift.pipeline import evaluate, notify, run
 from drift.pipeline.context import Context
-from drift.store import rows as to_rows
-from drift.store.schema import WHOLE
+from drift.store.memory import window_of
 from drift.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from drift.alerts.alerts import Alert, AlertEvent, Notice, Transition
-    from drift.alerts.silences import Silence
+    from drift.alerts.alerts import Notice, Transition
     from drift.config.monitor import Monitor
-    from drift.detection.reports import Gate, Report
+    from drift.detection.reports import Report
     from drift.detection.scores import Severity
-    from drift.profiles.binning import Binning
-    from drift.profiles.histograms import Profile
-    from drift.profiles.segments import Segmentation
-    from drift.store.rows import Row
-    from drift.store.store import Store
+    from drift.store.base import State, StateReader
+    from drift.store.memory import Memory
 
 SCHEMA_VERSION = 1
 
@@ -43,162 +36,6 @@ MONTH = timedelta(days=30)
 
 CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "flapping", "notified"})
 """The transitions that count as a page: something began or grew worse. An all-clear is told too, but wakes nobody."""
-
-
-# -- a results database in memory -------------------------------------------------------------------------------------
-
-
-@dataclass
-class Memory:
-    """Stored counts to read, and what a replay finds, for it to look back at; to the stages it is a `Store`.
-
-    Parameters
-    ----------
-    store
-        Where counts are read from, each window once; nothing is ever written there.
-    """
-
-    store: Store
-    counts: dict[Window, tuple[Profile, Gate] | None] = field(default_factory=dict)
-    decisions: dict[Window, Gate | None] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
-    past: list[dict[str, Past]] = field(default_factory=list)
-    in_segments: list[dict[str, dict[str, Past]]] = field(default_factory=list)
-    found: dict[str, Alert] = field(default_factory=dict)
-    binnings: dict[str, Binning] = field(default_factory=dict)
-    fitted: dict[str, Row] = field(default_factory=dict)
-    cuts: dict[str, Binning] | None = None
-
-    def afresh(self) -> Memory:
-        """Return a copy that has found nothing yet, and knows all counts."""
-        return replace(self, reports=[], past=[], in_segments=[], found={})
-
-    def branch(self, reports: int, counts: Mapping[Window, tuple[Profile, Gate] | None]) -> Memory:
-        """Return a copy that has found the first so many reports, and in which some windows have other counts."""
-        return replace(
-            self,
-            counts={**self.counts, **counts},
-            reports=self.reports[:reports],
-            past=self.past[:reports],
-            in_segments=self.in_segments[:reports],
-            found=dict(self.found),
-        )
-
-    # -- what is stored
-
-    def active_baseline(self, monitor: str) -> dict[str, Binning]:
-        """As `Store.active_baseline`."""
-        if not self.binnings:
-            self.binnings = self.store.active_baseline(monitor)
-        return self.binnings
-
-    def baselines(self, monitor: str) -> dict[str, Row]:
-        """As `Store.baselines`."""
-        if not self.fitted:
-            self.fitted = self.store.baselines(monitor)
-        return self.fitted
-
-    def segmentations(self, monitor: str) -> dict[str, Binning]:
-        """As `Store.segmentations`."""
-        if self.cuts is None:
-            self.cuts = self.store.segmentations(monitor)
-        return self.cuts
-
-    def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
-        """As `Store.gates`."""
-        if new := [window for window in windows if window not in self.decisions]:
-            known = self.store.gates(monitor, new)
-            self.decisions |= {window: known.get(window.start) for window in new}
-        return {window.start: gate for window in windows if (gate := self.decisions[window]) is not None}
-
-    def validations(self, monitor: str, window: Window) -> list[Row]:
-        """As `Store.validations`; where the gate found nothing amiss nobody needs them."""
-        amiss = self.gates(monitor, [window]).get(window.start) in {"warned", "rejected"}
-        return self.store.validations(monitor, window) if amiss else []
-
-    def load_profiles(
-        self,
-        monitor: str,
-        windows: Sequence[Window],
-        binnings: Mapping[str, Binning],
-        segmentations: Sequence[Segmentation] = (),
-    ) -> list[tuple[Profile, Gate]]:
-        """As `Store.load_profiles`, under the binnings and with the segments in force."""
-        if new := [window for window in windows if window not in self.counts]:
-            stored = self.store.load_profiles(monitor, new, binnings, segmentations)
-            known = {one.window: (one, gate) for one, gate in stored}
-            self.counts |= {window: known.get(window) for window in new}
-        return [counted for window in sorted(windows) if (counted := self.counts[window]) is not None]
-
-    # -- what the replay found
-
-    def save_report(self, monitor: str, report: Report) -> None:
-        """Remember a report; they come in the order of their windows."""
-        window = _window(report)
-        if self.reports and window <= _window(self.reports[-1]):
-            raise StoreError(f"{monitor}: a replay goes through windows in order; {window} came late")
-        self.reports.append(report)
-        self.past.append(_past(monitor, report, window))
-        self.in_segments.append({name: _past(monitor, one, window) for name, one in report.segments.items()})
-
-    def history(
-        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
-    ) -> dict[str, list[Past]]:
-        """As `Store.history`."""
-        del monitor
-        end = self._since(before)
-        start = max(end - limit, 0)
-        recent = [each.get(segment, {}) for each in self.in_segments[start:end]] if segment else self.past[start:end]
-        return {feature: [past[feature] for past in recent if feature in past] for feature in features}
-
-    def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
-        """As `Store.load_reports`."""
-        del monitor
-        found = self.reports[self._since(since) :]
-        return found if until is None else [report for report in found if _window(report).start <= until]
-
-    def _since(self, start: datetime) -> int:
-        """Return the index of the first report of a window that starts then or later."""
-        return bisect_left(self.reports, start, key=lambda report: _window(report).start)
-
-    def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]:
-        """As `Store.alerts`."""
-        del monitor
-        return [alert for alert in reversed(self.found.values()) if states is None or alert.state in states]
-
-    def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
-        """As `Store.alerts_in_play`: all there are, which are few."""
-        del since, keys
-        return self.alerts(monitor)
-
-    def silences(self, monitor: str | None = None) -> list[Silence]:
-        """As `Store.silences`; what people mute is no part of a replay."""
-        del monitor
-        return []
-
-    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
-        """As `Store.run_results`; no run of a replay fails."""
-        del monitor, since
-        return []
-
-    def save_alerts(
-        self, changed: Iterable[Alert], events: Iterable[AlertEvent], notifications: Iterable[Any] = ()
-    ) -> None:
-        """Remember alerts; diaries and messages are dropped."""
-        del events, notifications
-        self.found |= {alert.id: alert for alert in changed}
-
-
-def _past(monitor: str, report: Report, window: Window) -> dict[str, Past]:
-    """Return what is remembered of each feature: what a store would give back."""
-    rows = to_rows.score_rows(monitor, report, window)
-    return {row["feature"]: Past(**{name: row[name] for name in Past._fields}) for row in rows if row["kl"] is not None}
-
-
-def _window(report: Report) -> Window:
-    if report.window is None:
-        raise StoreError(f"{report.monitor}: a report without a window cannot be replayed")
-    return report.window
 
 
 # -- the replay -------------------------------------------------------------------------------------------------------
@@ -269,13 +106,13 @@ class Replay:
         lead = max(self.lead, next(known, 0))
         if 2 * lead > len(self.reports) + self.lead:
             return self
-        start = _window(self.reports[lead]).start
+        start = window_of(self.reports[lead]).start
         return replace(self, lead=lead, calls=[call for call in self.calls if call.window >= start])
 
     @property
     def windows(self) -> list[Window]:
         """The windows that were asked for."""
-        return [_window(report) for report in self.reports[self.lead :]]
+        return [window_of(report) for report in self.reports[self.lead :]]
 
     @property
     def months(self) -> float:
@@ -334,7 +171,7 @@ def lead_of(monitor: Monitor) -> int:
 
 
 def windows_run(
-    store: Store,
+    store: StateReader,
     monitor: Monitor,
     *,
     last: int | None = None,
@@ -383,7 +220,7 @@ def windows_run(
 _ALL = 1_000_000
 
 
-def replay(context: Context, memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
+def replay(context: Context[State], memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
     """Score windows and advance alerts from stored counts, under the settings of the monitor.
 
     Parameters
@@ -413,21 +250,20 @@ def replay(context: Context, memory: Memory, windows: Sequence[Window], *, lead:
         pages = notify.notify_window(on, report, now=window.end).notices
         if i >= lead:
             calls += calls_of(pages, context.label(window))
-    return Replay(monitor, list(memory.reports), calls, lead)
+    return Replay(monitor, list(memory.judged), calls, lead)
 
 
-def offline(monitor: Monitor, memory: Memory) -> Context:
+def offline(monitor: Monitor, memory: Memory) -> Context[State]:
     """Return the monitor at work on a memory alone: no source, no routes."""
 
     def refuse(connection: str) -> NoReturn:
         raise DriftError(f"{monitor.name}: a replay asked for connection {connection}: please report this")
 
     quiet = monitor.model_copy(update={"alerts": monitor.alerts.model_copy(update={"routes": []})})
-    # To the stages a memory is a store: it answers whatever they ask for.
-    return Context(quiet, cast("Store", memory), refuse)
+    return Context.of(quiet, memory, refuse)
 
 
-def preload(context: Context, memory: Memory, windows: Sequence[Window]) -> None:
+def preload(context: Context[State], memory: Memory, windows: Sequence[Window]) -> None:
     """Read the counts and gates of windows and of their references, each once."""
     ordered = sorted({each for window in windows for each in (*context.needed(window), *context.remembered(window))})
     for start in range(0, len(ordered), _AT_ONCE):

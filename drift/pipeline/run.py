@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from drift import logs
 from drift.errors import DriftError, SourceError
-from drift.pipeline import evaluate, notify
+from drift.pipeline import evaluate, notify, prefetch
 from drift.pipeline import profile as profiling
 from drift.pipeline.context import Context, binning_key
 from drift.pipeline.fit import ensure_baseline, sparing, usable
-from drift.store.cache import Session
+from drift.store.cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from drift.profiles.segments import Segmentation
     from drift.sources.snapshot import Snapshot
     from drift.sources.validation_results import Outcome as Observed
-    from drift.store.store import Store
+    from drift.store.base import State
     from drift.windows import Window
 
 
@@ -47,7 +47,7 @@ class Plan:
 
 
 @logs.stage("plan")
-def plan(context: Context, window: Window, *, now: datetime, force: bool = False) -> Plan:
+def plan(context: Context[State], window: Window, *, now: datetime, force: bool = False) -> Plan:
     """Record the monitor's version and list the windows that were never gated: `window` and its references.
 
     Parameters
@@ -67,7 +67,7 @@ def plan(context: Context, window: Window, *, now: datetime, force: bool = False
 
 @logs.stage("validate")
 def validate(
-    context: Context, windows: Sequence[Window], current: Collection[Window], *, now: datetime
+    context: Context[State], windows: Sequence[Window], current: Collection[Window], *, now: datetime
 ) -> dict[Window, Gate]:
     """Pass windows through the Great Expectations gate, and store what was observed.
 
@@ -77,27 +77,27 @@ def validate(
     """
     decided: dict[Window, Gate] = {}
     for window in sorted(windows, key=lambda w: w not in current):
-        if window in context.empty and window not in current:
+        if window in context.source.empty and window not in current:
             continue
         with sparing(context, window, current):
-            snapshot = context.snapshot(window)
+            snapshot = context.source.snapshot(window)
             if window in current:
-                context.opened[window] = snapshot
+                context.source.opened[window] = snapshot
             if window in current or snapshot.count_rows():
                 decided[window] = _validate_one(context, window, snapshot, now=now)
             else:
-                context.empty.add(window)
+                context.source.empty.add(window)
     return decided
 
 
-def _validate_one(context: Context, window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
-    decision, outcomes = profiling.examine(context, snapshot)
+def _validate_one(context: Context[State], window: Window, snapshot: Snapshot, *, now: datetime) -> Gate:
+    decision, outcomes = profiling.examine(context.source, snapshot)
     _save_gate(context, window, decision, outcomes, now=now)
     return decision
 
 
 def _save_gate(
-    context: Context, window: Window, decision: Gate, outcomes: Sequence[Observed], *, now: datetime
+    context: Context[State], window: Window, decision: Gate, outcomes: Sequence[Observed], *, now: datetime
 ) -> None:
     context.store.save_gate(context.name, window, decision, outcomes, now)
     for outcome in outcomes:
@@ -105,7 +105,7 @@ def _save_gate(
             log.warning("%s %s: %s: %s", context.name, context.label(window), outcome.severity, outcome.message)
 
 
-def to_profile(context: Context, window: Window, *, force: bool = False) -> list[Window]:
+def to_profile(context: Context[State], window: Window, *, force: bool = False) -> list[Window]:
     """Return the windows that still have to be counted: of `window` and its references, those that passed the gate."""
     wanted = usable(context, context.needed(window), window)
     missing = uncounted(context, wanted)
@@ -114,7 +114,7 @@ def to_profile(context: Context, window: Window, *, force: bool = False) -> list
     ]
 
 
-def uncounted(context: Context, windows: Sequence[Window]) -> list[Window]:
+def uncounted(context: Context[State], windows: Sequence[Window]) -> list[Window]:
     """Return those windows that are not counted under the binnings in force; none where there are no binnings."""
     binnings = context.store.active_baseline(context.name)
     key, known = binning_key(binnings, context.segmentations()), context.store.heads(context.name, windows)
@@ -122,18 +122,17 @@ def uncounted(context: Context, windows: Sequence[Window]) -> list[Window]:
 
 
 @logs.stage("profile")
-def profile_window(context: Context, window: Window, *, now: datetime) -> Profile:
+def profile_window(context: Context[State], window: Window, *, now: datetime) -> Profile:
     """Read one window once, count it into cells, and store the counts."""
     binnings, by = context.store.active_baseline(context.name), context.segmentations()
-    snapshot = context.opened.pop(window) if window in context.opened else context.snapshot(window)
-    profile = profiling.count_window(context, window, binnings, snapshot, by)
+    profile = profiling.count_window(context.source, window, binnings, context.source.take(window), by)
     gate = context.store.gates(context.name, [window]).get(window.start, "not_validated")
     _save_profile(context, window, profile, binnings, by, gate=gate, now=now)
     return profile
 
 
 def _save_profile(
-    context: Context,
+    context: Context[State],
     window: Window,
     profile: Profile,
     binnings: Mapping[str, Binning],
@@ -158,7 +157,7 @@ class Outcome:
 
 
 def run_window(
-    context: Context,
+    context: Context[State],
     window: Window,
     *,
     clock: Callable[[], datetime],
@@ -173,15 +172,15 @@ def run_window(
     DriftError
         If a stage fails; the run is then recorded as failed, with the error.
     """
-    at_work = replace(context, store=cast("Store", Session(context.store, expected=context.remembered(window))))
-    return _run(at_work, window, clock=clock, force=force, page=page, url=url)
+    cache = Cache(context.store, expected=context.remembered(window))
+    return _run(replace(context, store=cache), window, clock=clock, force=force, page=page, url=url)
 
 
 def _run(
-    context: Context, window: Window, *, clock: Callable[[], datetime], force: bool, page: bool, url: str = ""
+    context: Context[State], window: Window, *, clock: Callable[[], datetime], force: bool, page: bool, url: str = ""
 ) -> Outcome:
     started = clock()
-    context.opened.clear()
+    context.source.opened.clear()
     context.store.save_run_started(context.name, window, context.monitor.config_hash, started, url=url)
     try:
         todo = plan(context, window, now=started, force=force)
@@ -207,7 +206,7 @@ def run_status(report: Report) -> str:
 
 
 def backfill(
-    context: Context,
+    context: Context[State],
     windows: Sequence[Window],
     *,
     clock: Callable[[], datetime],
@@ -234,15 +233,15 @@ def backfill(
     """
     reports: list[Report] = []
     failure: SourceError | None = None
-    session = Session(context.store)
-    context = replace(context, store=cast("Store", session))
+    cache = Cache(context.store)
+    context = replace(context, store=cache)
     prepare(context, windows, now=clock())
     ordered = sorted(windows)
     binnings, by = context.store.active_baseline(context.name), context.segmentations()
     tasks = _to_read(context, ordered, force=force) if jobs > 1 else []
-    with profiling.read_ahead(context, tasks, binnings, by, jobs=jobs) as ahead:
+    with prefetch.read_ahead(context.source, tasks, binnings, by, jobs=jobs) as ahead:
         for window in ordered:
-            session.begin(context.remembered(window))
+            cache.begin(context.remembered(window))
             try:
                 found = ahead.take(window) if ahead else None
                 stored = _store(context, window, found, binnings, by, now=clock())
@@ -258,17 +257,17 @@ def backfill(
     return reports
 
 
-def _to_read(context: Context, windows: Sequence[Window], *, force: bool) -> list[profiling.Task]:
+def _to_read(context: Context[State], windows: Sequence[Window], *, force: bool) -> list[prefetch.Task]:
     """Return what a backfill has to read of its own windows."""
     gates = {} if force else context.store.gates(context.name, windows)
     missing = windows if force else uncounted(context, windows)
-    return [profiling.Task(w, gates.get(w.start)) for w in missing if gates.get(w.start) != "rejected"]
+    return [prefetch.Task(w, gates.get(w.start)) for w in missing if gates.get(w.start) != "rejected"]
 
 
 def _store(
-    context: Context,
+    context: Context[State],
     window: Window,
-    found: profiling.Read | None,
+    found: prefetch.Read | None,
     binnings: Mapping[str, Binning],
     by: Sequence[Segmentation],
     *,
@@ -284,7 +283,7 @@ def _store(
     return True
 
 
-def prepare(context: Context, windows: Sequence[Window], *, now: datetime) -> None:
+def prepare(context: Context[State], windows: Sequence[Window], *, now: datetime) -> None:
     """Fit the first baseline before anything is counted: on the earliest whole reference that these windows have.
 
     A reference is whole where its oldest window holds rows. What is fitted on the first week of the data stands on
@@ -299,14 +298,14 @@ def prepare(context: Context, windows: Sequence[Window], *, now: datetime) -> No
         with sparing(context, window):
             validate(context, plan(context, window, now=now).to_validate, [window], now=now)
             oldest = context.reference_windows(window)[:1]
-            if usable(context, oldest) and context.snapshot(oldest[0]).count_rows():
+            if usable(context, oldest) and context.source.snapshot(oldest[0]).count_rows():
                 _fit_and_count(context, window, now=now)
     for window in reversed(ordered):
         if _fit_and_count(context, window, now=now):
             return
 
 
-def _fit_and_count(context: Context, window: Window, *, now: datetime) -> bool:
+def _fit_and_count(context: Context[State], window: Window, *, now: datetime) -> bool:
     fitted = ensure_baseline(context, window, now=now)
     for each in uncounted(context, usable(context, context.reference_windows(window))):
         profile_window(context, each, now=now)

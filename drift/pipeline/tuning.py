@@ -20,7 +20,8 @@ from drift.detection.verdicts import judge_again
 from drift.errors import DriftError
 from drift.pipeline.fault_injection import Recall, plant, plant_again, recall, remembered
 from drift.pipeline.notify import closing_of
-from drift.pipeline.replay import Call, Memory, Replay, call_to_dict, calls_of, lead_of, replay
+from drift.pipeline.replay import Call, Replay, call_to_dict, calls_of, lead_of, replay
+from drift.store.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Past
     from drift.pipeline.context import Context
     from drift.pipeline.fault_injection import Planted
+    from drift.store.base import State
     from drift.windows import Window
 
     Attempt = Callable[[Detection], "Trial"]
@@ -282,7 +284,7 @@ def with_floor(detection: Detection, warning: float, feature: str | None = None)
 
 
 def tune(
-    context: Context,
+    context: Context[State],
     windows: Sequence[Window],
     *,
     lead: int = 0,

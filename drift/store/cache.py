@@ -1,7 +1,7 @@
-"""A session: the results database as one run sees it, read once and handed from stage to stage.
+"""The cache of a run: what its stages read and wrote, read once and handed from stage to stage.
 
 Each stage asks the store for what it needs, so that it may run alone, on another machine, tomorrow. Where they run one
-after the other in one process most of these answers are the same: a session remembers them for the length of a run.
+after the other in one process most of these answers are the same: the cache remembers them for the length of a run.
 From run to run, as in a backfill, it keeps counts only, at most twice those of one run, and asks the store whether
 they are still the same before it uses them again: the store remains the truth.
 """
@@ -12,27 +12,82 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drift.store import rows
+from drift.store.base import StateReader
 from drift.store.profiles import Head
+from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from drift.alerts.alerts import Alert, AlertEvent
+    from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
+    from drift.detection.scores import Past
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
+    from drift.store.base import State
     from drift.store.rows import Row
-    from drift.store.store import Store
     from drift.windows import Window
 
 
 @dataclass
-class Session:
-    """What one monitor's runs read and wrote; to the stages it is a `Store`.
+class ReadThrough(StateReader):
+    """Reads the state of one monitor through, and remembers what does not change by itself.
 
-    Whatever it does not remember, it asks the store.
+    Parameters
+    ----------
+    store
+        Asked for whatever is not remembered.
+    """
+
+    store: StateReader
+    fitted: dict[str, Row] | None = None
+    binnings: dict[str, Binning] = field(default_factory=dict)
+    cuts: dict[str, Binning] | None = None
+    decisions: dict[Window, Gate | None] = field(default_factory=dict)
+
+    def baselines(self, monitor: str) -> dict[str, Row]:
+        """As the store's, asked once."""
+        if self.fitted is None:
+            self.fitted = self.store.baselines(monitor)
+        return self.fitted
+
+    def active_baseline(self, monitor: str) -> dict[str, Binning]:
+        """As the store's, asked again where other binnings are in force."""
+        in_force = {feature: row["fingerprint"] for feature, row in self.baselines(monitor).items()}
+        if in_force != {feature: binning.fingerprint for feature, binning in self.binnings.items()}:
+            self.binnings = self.store.active_baseline(monitor)
+        return self.binnings
+
+    def segmentations(self, monitor: str) -> dict[str, Binning]:
+        """As the store's, asked once."""
+        if self.cuts is None:
+            self.cuts = self.store.segmentations(monitor)
+        return self.cuts
+
+    def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
+        """As the store's, each window asked once."""
+        if new := [window for window in windows if window not in self.decisions]:
+            known = self.store.gates(monitor, new)
+            self.decisions |= {window: known.get(window.start) for window in new}
+        return {window.start: gate for window in windows if (gate := self.decisions[window]) is not None}
+
+    def validations(self, monitor: str, window: Window) -> list[Row]:
+        """As the store's; where validation found nothing amiss nobody needs them."""
+        amiss = self.gates(monitor, [window]).get(window.start) in {"warned", "rejected"}
+        return self.store.validations(monitor, window) if amiss else []
+
+    def load_report(self, monitor: str, window_start: datetime) -> Report | None:
+        """As the store's."""
+        return next(iter(self.load_reports(monitor, since=window_start, until=window_start)), None)
+
+
+@dataclass
+class Cache(ReadThrough):
+    """What one monitor's runs read and wrote, before the store.
 
     Parameters
     ----------
@@ -42,115 +97,86 @@ class Session:
         Windows that the run will ask about: what is known of them is asked for at once.
     """
 
-    store: Store
+    store: State
+    expected: Iterable[Window] = ()
     hashes: set[str] = field(default_factory=set)
-    fitted: dict[str, Row] | None = None
-    binnings: dict[str, Binning] = field(default_factory=dict)
-    cuts: dict[str, Binning] | None = None
-    decisions: dict[Window, Gate | None] = field(default_factory=dict)
     known_heads: dict[Window, Head | None] = field(default_factory=dict)
     profiles: dict[Window, tuple[str, Profile]] = field(default_factory=dict)
-    reports: dict[datetime, Report] = field(default_factory=dict)
-    expected: Iterable[Window] = ()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.store, name)
+    written: dict[datetime, Report] = field(default_factory=dict)
 
     def begin(self, windows: Iterable[Window] = ()) -> None:
         """Begin the next run, which will ask about these windows: forget all but the counts."""
         self.fitted, self.cuts = None, None
-        self.decisions, self.known_heads, self.reports = {}, {}, {}
+        self.decisions, self.known_heads, self.written = {}, {}, {}
         self.expected = windows
 
     # -- what is the same for all stages
 
     def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None:
-        """As `Store.save_monitor`, once for each configuration."""
+        """As the store's, once for each configuration."""
         if config_hash not in self.hashes:
             self.store.save_monitor(monitor, config_hash, config, now)
             self.hashes.add(config_hash)
 
-    def baselines(self, monitor: str) -> dict[str, Row]:
-        """As `Store.baselines`."""
-        if self.fitted is None:
-            self.fitted = self.store.baselines(monitor)
-        return self.fitted
-
     def active_baseline(self, monitor: str) -> dict[str, Binning]:
-        """As `Store.active_baseline`."""
-        in_force = {feature: row["fingerprint"] for feature, row in self.baselines(monitor).items()}
-        if in_force != {feature: binning.fingerprint for feature, binning in self.binnings.items()}:
-            self.binnings = self.store.active_baseline(monitor)
+        """As the store's; counts under other binnings are forgotten."""
+        before = self.binnings
+        if super().active_baseline(monitor) is not before:
             self.profiles = {}
         return self.binnings
-
-    def segmentations(self, monitor: str) -> dict[str, Binning]:
-        """As `Store.segmentations`."""
-        if self.cuts is None:
-            self.cuts = self.store.segmentations(monitor)
-        return self.cuts
 
     def save_baseline(
         self,
         monitor: str,
         binnings: Mapping[str, Binning],
         segmentations: Mapping[str, Binning] | None = None,
-        **options: Any,
+        **named: Any,
     ) -> dict[str, Binning]:
-        """As `Store.save_baseline`."""
+        """As the store's; what is in force is asked for again."""
         self.fitted, self.cuts = None, None
         if segmentations:
             self.profiles = {}
-        return self.store.save_baseline(monitor, binnings, segmentations, **options)
+        return self.store.save_baseline(monitor, binnings, segmentations, **named)
 
     # -- the gate and the counts
 
     def save_gate(
         self, monitor: str, window: Window, decision: Gate, outcomes: Sequence[Outcome], now: datetime
     ) -> None:
-        """As `Store.save_gate`."""
+        """As the store's."""
         self.store.save_gate(monitor, window, decision, outcomes, now)
         self.decisions[window] = decision
         if head := self.known_heads.get(window):
             self.known_heads[window] = head._replace(gate=decision)
 
     def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
-        """As `Store.gates`."""
-        # A counted window knows its decision.
+        """As the store's; a counted window knows what validation decided."""
         self.decisions |= {window: head.gate for window, head in self._heads(monitor, windows).items()}
-        if new := [window for window in windows if window not in self.decisions]:
-            known = self.store.gates(monitor, new)
-            self.decisions |= {window: known.get(window.start) for window in new}
-        return {window.start: gate for window in windows if (gate := self.decisions[window]) is not None}
-
-    def validations(self, monitor: str, window: Window) -> list[Row]:
-        """As `Store.validations`; where the gate found nothing amiss nobody needs them."""
-        amiss = self.gates(monitor, [window]).get(window.start) in {"warned", "rejected"}
-        return self.store.validations(monitor, window) if amiss else []
+        return super().gates(monitor, windows)
 
     def save_profile(
         self,
         monitor: str,
-        profile: Profile,
+        counted: Profile,
         segmentations: Sequence[Segmentation] = (),
         *,
         gate: Gate,
         binning_key: str,
         now: datetime,
     ) -> bool:
-        """As `Store.save_profile`."""
-        kept = self.store.save_profile(monitor, profile, segmentations, gate=gate, binning_key=binning_key, now=now)
-        window = profile.window
+        """As the store's."""
+        kept = self.store.save_profile(monitor, counted, segmentations, gate=gate, binning_key=binning_key, now=now)
+        window = counted.window
         if window is not None:
             self.known_heads.pop(window, None)
-            if kept and all(self.binnings.get(name) == each.binning for name, each in profile.histograms.items()):
-                digest = rows.digest(profile)
+            if kept and all(self.binnings.get(name) == each.binning for name, each in counted.histograms.items()):
+                digest = rows.digest(counted)
                 self.known_heads[window] = Head(window.start, window.end, gate, binning_key, digest)
-                self.profiles[window] = digest, profile
+                self.profiles[window] = digest, counted
         return kept
 
     def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
-        """As `Store.heads`."""
+        """As the store's."""
         return {head.window_start: head for head in self._heads(monitor, windows).values()}
 
     def load_profiles(
@@ -160,7 +186,7 @@ class Session:
         binnings: Mapping[str, Binning],
         segmentations: Sequence[Segmentation] = (),
     ) -> list[tuple[Profile, Gate]]:
-        """As `Store.load_profiles`; the segments are always those in force."""
+        """As the store's; the segments are always those in force."""
         if binnings is not self.binnings:
             return self.store.load_profiles(monitor, windows, binnings, segmentations)
         heads = self._heads(monitor, windows)
@@ -184,21 +210,63 @@ class Session:
 
     # -- verdicts and alerts
 
-    def save_report(self, monitor: str, report: Report) -> None:
-        """As `Store.save_report`."""
-        self.store.save_report(monitor, report)
-        if report.window is not None:
-            self.reports[report.window.start] = report
+    def save_report(self, monitor: str, found: Report) -> None:
+        """As the store's."""
+        self.store.save_report(monitor, found)
+        if found.window is not None:
+            self.written[found.window.start] = found
 
     def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
-        """As `Store.load_reports`: what this run has just written need not be read."""
+        """As the store's: what this run has just written need not be read."""
         starts = self.store.report_starts(monitor, since=since, until=until)
-        if all(start in self.reports for start in starts):
-            return [self.reports[start] for start in starts]
+        if all(start in self.written for start in starts):
+            return [self.written[start] for start in starts]
         return self.store.load_reports(monitor, since=since, until=until)
 
-    def save_alerts(self, alerts: Iterable[Any], events: Iterable[Any], notifications: Iterable[Any] = ()) -> None:
-        """As `Store.save_alerts`, where there is anything to save."""
-        changed, diary, owed = list(alerts), list(events), list(notifications)
-        if changed or diary or owed:
-            self.store.save_alerts(changed, diary, owed)
+    def save_alerts(
+        self, changed: Iterable[Alert], events: Iterable[AlertEvent], notifications: Iterable[Any] = ()
+    ) -> None:
+        """As the store's, where there is anything to save."""
+        found = list(changed), list(events), list(notifications)
+        if any(found):
+            self.store.save_alerts(*found)
+
+    # -- what nobody asks twice
+
+    def reports(self, monitor: str, limit: int | None = 100) -> list[Row]:
+        """As the store's."""
+        return self.store.reports(monitor, limit)
+
+    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
+        """As the store's."""
+        return self.store.report_starts(monitor, since=since, until=until)
+
+    def history(
+        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
+    ) -> dict[str, list[Past]]:
+        """As the store's."""
+        return self.store.history(monitor, features, before=before, limit=limit, segment=segment)
+
+    def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]:
+        """As the store's."""
+        return self.store.alerts(monitor, states)
+
+    def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
+        """As the store's."""
+        return self.store.alerts_in_play(monitor, since, keys)
+
+    def silences(self, monitor: str | None = None) -> list[Silence]:
+        """As the store's."""
+        return self.store.silences(monitor)
+
+    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
+        """As the store's."""
+        return self.store.run_results(monitor, since)
+
+    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = "") -> None:
+        """As the store's."""
+        self.store.save_run_started(monitor, window, config_hash, now, url=url)
+
+    def save_run_finished(self, monitor: str, window: Window, status: str, now: datetime, **named: str | None) -> None:
+        """As the store's."""
+        self.store.save_run_finished(monitor, window, status, now, **named)

@@ -146,11 +146,11 @@ def test_a_plain_fault_is_found_and_leaves_the_year_alone(year: Year) -> None:
     """Distances in kilometres are told on the first day by everyone; what was replayed stays as it was."""
     peers = Peers(year)
     first = places(year, 5, np.random.default_rng(1))[2]
-    reports, counts = list(year.memory.reports), dict(year.memory.counts)
+    reports, counts = list(year.memory.judged), dict(year.memory.counts)
     one = plant(year, peers, BY_NAME["unit change: all in km", "distance"], first, np.random.default_rng(1))
     assert one.told[0] >= {"Drift", "Evidently KL ≥ .1", "PSI ≥ .2"}
     assert not one.unplanted[0]
-    assert year.memory.reports == reports
+    assert year.memory.judged == reports
     assert year.memory.counts == counts
 
 

@@ -182,7 +182,7 @@ def test_stored_windows_are_scored_against_a_new_baseline(
     reports = backfill(context)
     old = kl(reports[-1], "delay")
     promote(context, LAST, LAST)
-    gone = Context(context.monitor, context.store, lambda _name: "sqlite:////nowhere/at/all.db")
+    gone = Context.of(context.monitor, context.store, lambda _name: "sqlite:////nowhere/at/all.db")
     done = baselines.rescore(gone, days(context, 0, LAST), now=clock())
     assert (len(done.reports), done.kept) == (
         LAST,
@@ -237,7 +237,7 @@ def test_too_few_windows_to_fit_on(context: Context) -> None:
 
 def used(context: Context, text: str) -> int:
     """Rows of the reference of the last day, where the day before it was rejected."""
-    changed = Context(parse_monitor(text), context.store, context.connect)
+    changed = Context.of(parse_monitor(text), context.store, context.source.connect)
     before, last = days(context, LAST - 1, LAST)
     context.store.save_gate("flights", before, "rejected", [], clock())
     return evaluate.evaluate_window(changed, last).n_reference

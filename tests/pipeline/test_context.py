@@ -80,7 +80,7 @@ def test_a_baseline_is_what_was_fitted_or_promoted_last(tmp_path: Path, warehous
 def test_the_time_column_is_no_feature(tmp_path: Path, warehouse: str) -> None:
     """What is watched is selected from the columns that are there."""
     context = opened(tmp_path, warehouse, features="{exclude: [late]}")
-    assert context.features(["day", "delay", "late"]) == ["delay"]
+    assert context.source.features(["day", "delay", "late"]) == ["delay"]
 
 
 def test_what_says_where_rows_lie_is_no_column_to_watch(tmp_path: Path) -> None:
@@ -89,14 +89,14 @@ def test_what_says_where_rows_lie_is_no_column_to_watch(tmp_path: Path) -> None:
     source = f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: day}}"
     for features, known in (("{}", False), ("{kinds: {date: categorical}}", True), ("{include: ['d*']}", False)):
         context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", "", monitor_text(source, features=features))
-        assert ("date" in context.columns(context.snapshot(day(context, 0)))) is known
+        assert ("date" in context.source.columns(context.source.snapshot(day(context, 0)))) is known
 
 
 def test_a_window_of_a_database_needs_its_url(tmp_path: Path) -> None:
     """The connection is resolved when the source is opened, and not before."""
     context = opened(tmp_path, f"sqlite:///{tmp_path / 'none.db'}")
     with pytest.raises(SourceError, match=r"none\.db"):
-        context.snapshot(day(context, 0))
+        context.source.snapshot(day(context, 0))
 
 
 def test_a_file_that_was_rewritten_is_opened_anew(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_a_file_that_was_rewritten_is_opened_anew(tmp_path: Path) -> None:
     write_parquet(frame, tmp_path / "lake")
     text = monitor_text(f"{{files: '{tmp_path}/lake/**/*.parquet', time_column: day}}")
     context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", "", text)
-    assert [context.snapshot(day(context, i)).count_rows() for i in (0, 1, 0)] == [100, 100, 100]
+    assert [context.source.snapshot(day(context, i)).count_rows() for i in (0, 1, 0)] == [100, 100, 100]
     write_parquet(frame[:30], tmp_path / "lake")
-    assert [context.snapshot(day(context, i)).count_rows() for i in (0, 1)] == [30, 100]
+    assert [context.source.snapshot(day(context, i)).count_rows() for i in (0, 1)] == [30, 100]
 
 
 def test_windows_without_rows_are_asked_for_once(tmp_path: Path, warehouse: str) -> None:
@@ -116,7 +116,7 @@ def test_windows_without_rows_are_asked_for_once(tmp_path: Path, warehouse: str)
     empty = [day(context, i) for i in (-2, -1)]
     for _ in range(2):
         assert run.validate(context, empty, [], now=clock()) == {}
-    assert context.empty == set(empty)
+    assert context.source.empty == set(empty)
 
 
 def test_a_set_of_binnings_has_a_name() -> None:

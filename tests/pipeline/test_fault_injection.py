@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.pipeline.fault_injection import FAULTS, WINDOWS, halved, nulls, plant, recall, shift, unseen
-from drift.pipeline.replay import Memory, lead_of, replay, windows_run
+from drift.pipeline.replay import lead_of, replay, windows_run
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
+from drift.store.memory import Memory
 from tests.pipeline.test_replay import context, no_source, stored
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ def test_faults_are_planted_where_it_was_quiet(context: Context) -> None:
     windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_of(context.monitor))
     memory = Memory(context.store)
     before = replay(context, memory, windows, lead=lead)
-    known = len(memory.reports)
+    known = len(memory.judged)
     planted = plant(before, memory, rng=np.random.default_rng(1), times=5)
     assert len(planted) == 5 * len(FAULTS)
-    assert len(memory.reports) == known
+    assert len(memory.judged) == known
     for one in planted:
         assert one.first >= lead
         assert len(one.verdicts) == len(one.past) == WINDOWS

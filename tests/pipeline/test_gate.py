@@ -66,7 +66,7 @@ def test_a_critical_window_stops(context: Context) -> None:
 def test_a_rejected_window_is_a_choice(context: Context) -> None:
     """What was never scored stops or passes as asked, and the expectation that failed is named."""
     strict = parse_monitor(monitor_text(SQL, expectations=EXPECTATIONS))
-    run(Context(strict, context.store, context.connect), 13)
+    run(Context.of(strict, context.store, context.source.connect), 13)
     found = decide(context)
     assert (found.cleared, found.status) == (False, "rejected")
     assert "its expectations rejected the window; " in found.reason
@@ -106,7 +106,7 @@ def test_a_failed_source_is_no_result(context: Context) -> None:
     def dead(_name: str) -> str:
         raise SourceUnreachable("warehouse: no route to host")
 
-    broken = type(context)(context.monitor, context.store, dead)
+    broken = context.of(context.monitor, context.store, dead)
     with pytest.raises(SourceUnreachable):
         run(broken, 12)
     assert decide(context).reason == "no result: warehouse: no route to host"

@@ -128,7 +128,7 @@ def fail(context: Context, day: int = LAST, **options: Any) -> None:
         raise SourceError("warehouse: no route to host")
 
     with pytest.raises(SourceError):
-        run(replace(context, connect=refuse), day, force=True, **options)
+        run(context.of(context.monitor, context.store, refuse), day, force=True, **options)
 
 
 def test_a_failed_run_is_an_alert_and_the_next_one_ends_it(context: Context) -> None:

@@ -15,7 +15,8 @@ from drift.config.overrides import with_settings
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
 from drift.pipeline.context import Context, binning_key
-from drift.pipeline.replay import CALLS, Memory, Replay, lead_of, replay, to_dict, windows_run
+from drift.pipeline.replay import CALLS, Replay, lead_of, replay, to_dict, windows_run
+from drift.store.memory import Memory
 from drift.store.store import Store
 from tests.pipeline.test_run import dump
 from tests.support.command import runner
@@ -68,7 +69,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def context(stored: Path) -> Context:
     """The monitor on these results; its source raises."""
     whole = open_context(f"sqlite:///{stored / 'drift.db'}", "")
-    return Context(whole.monitor, whole.store, no_source)
+    return Context.of(whole.monitor, whole.store, no_source)
 
 
 def replayed(context: Context, settings: dict[str, Any] | None = None, **which: Any) -> Replay:
@@ -163,7 +164,7 @@ def test_other_settings_say_what_a_run_under_them_would(
     monitor = with_settings(context.monitor, settings)
     with Store.open(f"sqlite:///{tmp_path / 'again.db'}", create=True) as empty:
         copy(context, empty)
-        again = Context(monitor, empty, no_source)
+        again = Context.of(monitor, empty, no_source)
         windows, _ = windows_run(context.store, monitor)
         ran = [evaluate.evaluate_window(again, window) for window in windows]
     found = replayed(context, settings)
@@ -251,7 +252,7 @@ def test_rejected_windows_are_replayed_as_such(tmp_path: Path) -> None:
     calendar = ran.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(14)]
     reports = run.backfill(ran, windows, clock=clock)
-    found = replayed(Context(ran.monitor, ran.store, no_source))
+    found = replayed(Context.of(ran.monitor, ran.store, no_source))
     assert said(found.reports) == said(ran.store.load_reports("flights", since=windows[0].start))
     assert found.statuses["rejected"] == 1
     (call,) = found.calls

@@ -15,7 +15,7 @@ from drift.config.overrides import with_settings
 from drift.errors import DriftError
 from drift.pipeline.context import Context
 from drift.pipeline.fault_injection import plant
-from drift.pipeline.replay import Memory, replay, windows_run
+from drift.pipeline.replay import replay, windows_run
 from drift.pipeline.tuning import (
     MUTED,
     Scored,
@@ -29,6 +29,7 @@ from drift.pipeline.tuning import (
     tune,
     with_floor,
 )
+from drift.store.memory import Memory
 from tests.pipeline.test_replay import context, no_source, replayed, stored
 from tests.pipeline.test_run import dump
 from tests.support.command import runner
@@ -67,7 +68,7 @@ def test_judging_again_is_a_replay(context: Context, settings: dict[str, Any]) -
     persistence, unless one window is enough.
     """
     plain = with_settings(context.monitor, {"detection.seasonal": False})
-    context = Context(plain, context.store, no_source)
+    context = Context.of(plain, context.store, no_source)
     windows, _ = windows_run(context.store, plain)
     memory = Memory(context.store)
     scored = Scored.of(replay(context, memory, windows), memory.past, [])
@@ -148,7 +149,7 @@ def test_what_is_proposed_can_be_pasted(context: Context) -> None:
     """The snippet under the monitor's own keys makes the proposed settings."""
     monitor = with_settings(context.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
     windows, lead = windows_run(context.store, monitor)
-    loud = Context(monitor, context.store, no_source)
+    loud = Context.of(monitor, context.store, no_source)
     found = tune(loud, windows, lead=lead, wished=2.0, rng=np.random.default_rng(5), times=3)
     assert found.current.a_month > 2 >= found.proposed.a_month
     pasted = yaml.safe_load(found.yaml)
@@ -163,7 +164,7 @@ def test_monitors_without_history_are_tuned(context: Context) -> None:
     monitor = with_settings(context.monitor, {"detection.history": 0})
     windows, lead = windows_run(context.store, monitor)
     found = tune(
-        Context(monitor, context.store, no_source),
+        Context.of(monitor, context.store, no_source),
         windows,
         lead=lead,
         wished=1.0,

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from drift.errors import BinningError
 from drift.pipeline import evaluate
 from drift.pipeline import run as runs
-from drift.pipeline.replay import Memory, replay
+from drift.pipeline.replay import replay
 from drift.profiles import counting, segments
 from drift.profiles.binning import BOOLEAN, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
+from drift.store.memory import Memory
 from drift.store.store import Store
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 

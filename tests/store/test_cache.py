@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drift.store.cache import Session
+from drift.store.cache import Cache
 from drift.store.store import Store
 from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
 
@@ -43,12 +43,12 @@ def counting(store: Store) -> Counting:
 
 
 @pytest.fixture
-def session(counting: Counting) -> Session:
+def session(counting: Counting) -> Cache:
     """A session on it."""
-    return Session(counting)  # type: ignore[arg-type]
+    return Cache(counting)
 
 
-def write(session: Session | Store, *days: int, seed: int = 0) -> None:
+def write(session: Cache | Store, *days: int, seed: int = 0) -> None:
     """Gate and count some days."""
     for i in days:
         session.save_gate("flights", nth(i), "accepted", [], NOW)
@@ -56,7 +56,7 @@ def write(session: Session | Store, *days: int, seed: int = 0) -> None:
         session.save_profile("flights", profile, gate="accepted", binning_key=KEY, now=NOW)
 
 
-def test_bins_in_force_are_read_once_a_run(session: Session, counting: Counting) -> None:
+def test_bins_in_force_are_read_once_a_run(session: Cache, counting: Counting) -> None:
     """However often they are asked for; another run asks again, and reads them only where they have changed."""
     for _ in range(3):
         assert session.active_baseline("flights") == BINNINGS
@@ -71,14 +71,14 @@ def test_bins_in_force_are_read_once_a_run(session: Session, counting: Counting)
     assert session.active_baseline("flights") == new
 
 
-def test_what_a_session_fits_is_in_force_at_once(session: Session) -> None:
+def test_what_a_session_fits_is_in_force_at_once(session: Cache) -> None:
     """The next stage sees it."""
     assert session.active_baseline("flights") == BINNINGS
     fit(session, {"late": numeric(1.0)})  # type: ignore[arg-type]
     assert "late" in session.active_baseline("flights")
 
 
-def test_a_session_tells_what_the_store_tells(session: Session, store: Store) -> None:
+def test_a_session_tells_what_the_store_tells(session: Cache, store: Store) -> None:
     """Of windows it wrote, of windows it read, and of windows there are none of."""
     binnings = session.active_baseline("flights")
     write(store, 0, 1)
@@ -94,7 +94,7 @@ def test_a_session_tells_what_the_store_tells(session: Session, store: Store) ->
         session.active_baseline("flights")
 
 
-def test_counts_are_read_once_from_run_to_run(session: Session, counting: Counting) -> None:
+def test_counts_are_read_once_from_run_to_run(session: Cache, counting: Counting) -> None:
     """A trailing reference moves by a window, and one window is read."""
     write(counting.store, *range(6))
     for last in range(3, 6):
@@ -109,7 +109,7 @@ def test_counts_are_read_once_from_run_to_run(session: Session, counting: Counti
     assert counting.asked["load_profiles"] == 3
 
 
-def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Session, counting: Counting) -> None:
+def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Cache, counting: Counting) -> None:
     """One question tells which of them are counted, and what the gate said of each."""
     write(session, 0, 1, 2)
     session.begin([nth(0), nth(1)])
@@ -123,7 +123,7 @@ def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Session,
     assert counting.asked["heads"] == 3
 
 
-def test_counts_that_somebody_else_replaced_are_read_again(session: Session, store: Store) -> None:
+def test_counts_that_somebody_else_replaced_are_read_again(session: Cache, store: Store) -> None:
     """The store remains the truth: its digest says that what is remembered is old."""
     binnings = session.active_baseline("flights")
     write(session, 0, 1)
@@ -136,7 +136,7 @@ def test_counts_that_somebody_else_replaced_are_read_again(session: Session, sto
     assert after == store.load_profiles("flights", [nth(0), nth(1)], BINNINGS)
 
 
-def test_the_memory_is_bounded(session: Session, counting: Counting) -> None:
+def test_the_memory_is_bounded(session: Cache, counting: Counting) -> None:
     """By what a run needs, however many runs there are."""
     write(counting.store, *range(20))
     for last in range(2, 20):
@@ -146,7 +146,7 @@ def test_the_memory_is_bounded(session: Session, counting: Counting) -> None:
         assert len(session.profiles) <= 6
 
 
-def test_other_bins_are_not_remembered(session: Session, store: Store) -> None:
+def test_other_bins_are_not_remembered(session: Cache, store: Store) -> None:
     """Counts under bins that are not in force come from the store."""
     session.active_baseline("flights")
     write(session, 0)
@@ -154,7 +154,7 @@ def test_other_bins_are_not_remembered(session: Session, store: Store) -> None:
     assert session.load_profiles("flights", [nth(0)], only) == store.load_profiles("flights", [nth(0)], only)
 
 
-def test_rows_that_were_counted_do_not_give_way_to_none(session: Session, store: Store) -> None:
+def test_rows_that_were_counted_do_not_give_way_to_none(session: Cache, store: Store) -> None:
     """What the store keeps is what the session tells."""
     binnings = session.active_baseline("flights")
     write(session, 0)
@@ -163,7 +163,7 @@ def test_rows_that_were_counted_do_not_give_way_to_none(session: Session, store:
     assert session.load_profiles("flights", [nth(0)], binnings) == store.load_profiles("flights", [nth(0)], BINNINGS)
 
 
-def test_the_run_s_own_report_is_not_read_back(session: Session, counting: Counting) -> None:
+def test_the_run_s_own_report_is_not_read_back(session: Cache, counting: Counting) -> None:
     """Later ones that are stored are."""
     report = judged(BINNINGS)
     session.save_report("flights", report)
@@ -175,14 +175,14 @@ def test_the_run_s_own_report_is_not_read_back(session: Session, counting: Count
     assert session.load_reports("flights", since=DAY.start, until=DAY.start) == [report]
 
 
-def test_a_configuration_is_recorded_once(session: Session, counting: Counting) -> None:
+def test_a_configuration_is_recorded_once(session: Cache, counting: Counting) -> None:
     """And another one too."""
     for key in ("one", "one", "two"):
         session.save_monitor("flights", key, {}, NOW)
     assert counting.asked["save_monitor"] == 2
 
 
-def test_nothing_to_say_of_alerts_is_nothing_to_write(session: Session, counting: Counting) -> None:
+def test_nothing_to_say_of_alerts_is_nothing_to_write(session: Cache, counting: Counting) -> None:
     """A quiet window costs no transaction."""
     session.save_alerts([], [])
     assert counting.asked["save_alerts"] == 0

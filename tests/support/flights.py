@@ -83,7 +83,7 @@ def open_context(results: str, warehouse: str, text: str | None = None) -> Conte
     """Open a monitor on a warehouse, its results database made on the way; closed after the test."""
     store = Store.open(results, create=True)
     OPENED.append(store)
-    return Context(parse_monitor(text or monitor_text(SQL)), store, lambda _name: warehouse)
+    return Context.of(parse_monitor(text or monitor_text(SQL)), store, lambda _name: warehouse)
 
 
 def days(context: Context, first: int, last: int) -> list[Window]:

@@ -52,7 +52,7 @@ def year(folder: Path) -> None:
         migrations.upgrade(f"sqlite:///{part}")
         with Store.open(f"sqlite:///{part}") as store:
             monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
-            context = Context(monitor, store, lambda _: os.environ["DRIFT_CONNECTION_WAREHOUSE"])
+            context = Context.of(monitor, store, lambda _: os.environ["DRIFT_CONNECTION_WAREHOUSE"])
             calendar = context.monitor.window.calendar
             windows = calendar.between(calendar.starting(demo.FIRST).start, calendar.starting(last).end)
             run = list(windows)

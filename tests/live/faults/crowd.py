@@ -61,7 +61,7 @@ def together(jobs: Sequence[Callable[[], None]]) -> tuple[list[str], list[float]
 def named(setting: work.Setting, name: str) -> Context:
     """Open the monitor under another name."""
     text = work.MONITOR.replace("name: flights", f"name: {name}")
-    return Context(parse_monitor(text), Store.open(setting.results), lambda _name: setting.source)
+    return Context.of(parse_monitor(text), Store.open(setting.results), lambda _name: setting.source)
 
 
 def run(setting: work.Setting, name: str, number: int) -> None:

@@ -79,7 +79,7 @@ def write_days(folder: Path) -> None:
 
 def run_days(results: str, text: str, days: list[int]) -> None:
     """Run days of a monitor."""
-    context = Context(parse_monitor(text), Store.open(results, create=True), lambda name: name)
+    context = Context.of(parse_monitor(text), Store.open(results, create=True), lambda name: name)
     with context.store:
         for number in days:
             run.run_window(context, work.day(context, number), clock=lambda: work.NOW)

@@ -57,7 +57,7 @@ def test_every_row_of_a_short_or_long_day_is_counted_once(tmp_path: Path, every:
     for one_by_one in (True, False):
         store = Store.open(f"sqlite:///{tmp_path / f'{one_by_one}.db'}", create=True)
         with store:
-            context = Context(parse_monitor(text), store, lambda _name: source)
+            context = Context.of(parse_monitor(text), store, lambda _name: source)
             calendar = context.monitor.window.calendar
             windows = list(calendar.between(change - around, change + around))
             # The bins are fitted on the same windows either way.

@@ -84,7 +84,7 @@ def write_source(path: Path) -> str:
 
 def opened(results: str, source: str, *, gated: bool = False) -> Context:
     """Open the monitor; whoever does closes its store."""
-    return Context(parse_monitor(MONITOR + GATE * gated), Store.open(results), lambda _name: source)
+    return Context.of(parse_monitor(MONITOR + GATE * gated), Store.open(results), lambda _name: source)
 
 
 def day(context: Context, number: int) -> Window:

@@ -242,10 +242,10 @@ def test_what_cannot_be_counted_inside_is_counted_here(tmp_path: Path, postgres_
         source = f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}"
         context = open_context(f"sqlite:///{tmp_path / engine}.db", postgres_url, monitor_text(source))
         window = context.monitor.window.calendar.starting(FIRST)
-        assert isinstance(context.warehouse([window], ["extra", "late"], lambda: 10**9), expected)
-        cut = replace(context, monitor=context.monitor.model_copy(update={"segments": ["extra"]}))
+        assert isinstance(context.source.warehouse([window], ["extra", "late"], lambda: 10**9), expected)
+        cut = replace(context.source, monitor=context.monitor.model_copy(update={"segments": ["extra"]}))
         assert isinstance(cut.warehouse([window], ["late"], lambda: 10**9), expected)
-        assert context.warehouse([window], ["late"], lambda: 10**9) is not None
+        assert context.source.warehouse([window], ["late"], lambda: 10**9) is not None
 
 
 # --- Spark ------------------------------------------------------------------------------------------------------------

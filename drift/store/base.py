@@ -1,0 +1,155 @@
+"""What the stages of a run ask of the state they work on, and what they write there.
+
+The store (`drift.store.store`), the cache of a run (`drift.store.cache`) and the memory of a replay
+(`drift.store.memory`) all answer to it. What each method does stands with the part of the store that owns the tables.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from drift.store.schema import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from drift.alerts.alerts import Alert, AlertEvent
+    from drift.alerts.silences import Silence
+    from drift.detection.reports import Gate, Report
+    from drift.detection.scores import Past
+    from drift.profiles.binning import Binning
+    from drift.profiles.histograms import Profile
+    from drift.profiles.segments import Segmentation
+    from drift.sources.validation_results import Outcome
+    from drift.store.profiles import Head
+    from drift.store.rows import Row
+    from drift.windows import Window
+
+
+class StateReader(Protocol):
+    """What is known of a monitor: its baselines, its windows, its reports and its alerts."""
+
+    def baselines(self, monitor: str) -> dict[str, Row]:
+        """As `drift.store.baselines.Baselines.baselines`."""
+
+    def active_baseline(self, monitor: str) -> dict[str, Binning]:
+        """As `drift.store.baselines.Baselines.active_baseline`."""
+
+    def segmentations(self, monitor: str) -> dict[str, Binning]:
+        """As `drift.store.baselines.Baselines.segmentations`."""
+
+    def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
+        """As `drift.store.profiles.Profiles.gates`."""
+
+    def validations(self, monitor: str, window: Window) -> list[Row]:
+        """As `drift.store.profiles.Profiles.validations`."""
+
+    def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
+        """As `drift.store.profiles.Profiles.heads`."""
+
+    def load_profiles(
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+    ) -> list[tuple[Profile, Gate]]:
+        """As `drift.store.profiles.Profiles.load_profiles`."""
+
+    def reports(self, monitor: str, limit: int | None = 100) -> list[Row]:
+        """As `drift.store.reports.Reports.reports`."""
+
+    def load_report(self, monitor: str, window_start: datetime) -> Report | None:
+        """As `drift.store.reports.Reports.load_report`."""
+
+    def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
+        """As `drift.store.reports.Reports.load_reports`."""
+
+    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
+        """As `drift.store.reports.Reports.report_starts`."""
+
+    def history(
+        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
+    ) -> dict[str, list[Past]]:
+        """As `drift.store.reports.Reports.history`."""
+
+    def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]:
+        """As `drift.store.alerts.Alerts.alerts`."""
+
+    def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
+        """As `drift.store.alerts.Alerts.alerts_in_play`."""
+
+    def silences(self, monitor: str | None = None) -> list[Silence]:
+        """As `drift.store.alerts.Alerts.silences`."""
+
+    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
+        """As `drift.store.runs.Runs.run_results`."""
+
+
+class StateWriter(Protocol):
+    """What the stages write, each in one transaction and by natural keys."""
+
+    def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None:
+        """As `drift.store.runs.Runs.save_monitor`."""
+
+    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = "") -> None:
+        """As `drift.store.runs.Runs.save_run_started`."""
+
+    def save_run_finished(
+        self,
+        monitor: str,
+        window: Window,
+        status: str,
+        now: datetime,
+        *,
+        reference: str | None = None,
+        error: str | None = None,
+    ) -> None:
+        """As `drift.store.runs.Runs.save_run_finished`."""
+
+    def save_gate(
+        self, monitor: str, window: Window, decision: Gate, outcomes: Sequence[Outcome], now: datetime
+    ) -> None:
+        """As `drift.store.profiles.Profiles.save_gate`."""
+
+    def save_baseline(  # noqa: PLR0913 - what an audit asks for, each by name
+        self,
+        monitor: str,
+        binnings: Mapping[str, Binning],
+        segmentations: Mapping[str, Binning] | None = None,
+        *,
+        types: Mapping[str, str],
+        fitted_from: datetime,
+        fitted_to: datetime,
+        n_rows: int,
+        now: datetime,
+        by: str,
+        reason: str,
+        new: bool = False,
+    ) -> dict[str, Binning]:
+        """As `drift.store.baselines.Baselines.save_baseline`."""
+
+    def save_profile(
+        self,
+        monitor: str,
+        counted: Profile,
+        segmentations: Sequence[Segmentation] = (),
+        *,
+        gate: Gate,
+        binning_key: str,
+        now: datetime,
+    ) -> bool:
+        """As `drift.store.profiles.Profiles.save_profile`."""
+
+    def save_report(self, monitor: str, found: Report) -> None:
+        """As `drift.store.reports.Reports.save_report`."""
+
+    def save_alerts(
+        self, changed: Iterable[Alert], events: Iterable[AlertEvent], notifications: Iterable[Any] = ()
+    ) -> None:
+        """As `drift.store.alerts.Alerts.save_alerts`."""
+
+
+class State(StateReader, StateWriter, Protocol):
+    """What a run works on."""
