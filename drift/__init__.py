@@ -7,7 +7,24 @@ KL divergence D(current‖reference) of every feature, in nats, with its samplin
     print(report)
     report["price"].status, report.explain("price")
 
-Everything heavier is loaded when it is first asked for.
+The house, a room for each stage. A room imports only from those above it (`make lint` proves it)::
+
+    errors, windows   words for failure and for time
+    text/             how numbers, dates, labels and log lines are written
+    config/           what a person writes, checked as a whole before anything runs
+    profiles/         rows become counts that add up
+    statistics/       the mathematics: arrays in, arrays out
+    sources/          one window of rows, wherever it lies, and whether it is fit to be counted
+    detection/        two sets of counts become a verdict, with its error and its reason
+    alerts/           verdicts become alerts, alerts become messages that arrive
+    store/            the results database; the only room that knows a table
+    pipeline/         the stages of a run, and the only place that knows their order
+    dashboard/        a browser's door
+    airflow/          a scheduler's door; the only room that imports Airflow
+    cli/              a shell's door
+
+Public are the names below, `drift.statistics`, `drift.airflow` and `drift.dashboard`; all else may change. What is heavy
+is loaded when it is first asked for.
 """
 
 from __future__ import annotations
