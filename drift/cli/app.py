@@ -57,7 +57,7 @@ app.add_typer(db_app, name="db")
 
 def main() -> None:
     """Run the command line; every expected failure is one line on stderr and exit code 2."""
-    from drift import logs
+    from drift.text import logs
 
     without_plugins()
     try:

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 
 from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError, DriftError
-from drift.logs import masked
 from drift.pipeline.context import SourceReader
 from drift.store import engine, migrations
 from drift.store.store import Store
+from drift.text.logs import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

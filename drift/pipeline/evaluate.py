@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from drift import logs
 from drift.config.reference import fixed_windows
 from drift.detection.assess import Subject, arrived, assess
 from drift.detection.findings import Finding, moved_findings, still_findings, volume_findings
@@ -15,6 +14,7 @@ from drift.errors import StoreError
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
 from drift.store.schema import WHOLE
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

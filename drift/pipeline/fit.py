@@ -7,12 +7,12 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from drift import logs
 from drift.errors import SourceError, SourceUnreachable
 from drift.pipeline import compare
 from drift.profiles import segments
 from drift.profiles.fitting import fit
 from drift.profiles.kinds import family
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -10,13 +10,13 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from drift import logs
 from drift.alerts import lifecycle, messages
 from drift.alerts.alerts import Transitions
 from drift.alerts.signals import Closing, Signal, run_signal, signals_of
 from drift.alerts.suppression import Suppression
 from drift.detection.reports import Report
 from drift.errors import StoreConflict, StoreError
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

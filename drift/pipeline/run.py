@@ -12,13 +12,13 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift import logs
 from drift.errors import DriftError, SourceError
 from drift.pipeline import evaluate, notify, prefetch
 from drift.pipeline import profile as profiling
 from drift.pipeline.context import Context, binning_key
 from drift.pipeline.fit import ensure_baseline, sparing, usable
 from drift.store.cache import Cache
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

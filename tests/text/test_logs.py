@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift import logs
 from drift.errors import ConfigError
 from drift.pipeline import run
+from drift.text import logs
 from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:

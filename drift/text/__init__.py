@@ -1,0 +1,1 @@
+"""Text: how numbers, dates, labels and log lines are written, in one style."""
