@@ -23,8 +23,8 @@ The house, a room for each stage. A room imports only from those above it (`make
     airflow/          a scheduler's door; the only room that imports Airflow
     cli/              a shell's door
 
-Public are the names below, `drift.statistics`, `drift.airflow` and `drift.dashboard`; all else may change. What is heavy
-is loaded when it is first asked for.
+Public are the names below, `drift.statistics`, `drift.airflow` and `drift.dashboard`; all else may change. Heavy
+modules are loaded when they are first asked for.
 """
 
 from __future__ import annotations
