@@ -13,7 +13,7 @@ import threading
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from drift.alerts import rendering
@@ -23,6 +23,8 @@ from drift.errors import MissingExtra, NotifyError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from drift.alerts.messages import Notification
+
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 LONGEST = 60.0
@@ -30,25 +32,6 @@ LONGEST = 60.0
 
 _LOADING = threading.Lock()
 """Apprise is imported, and reads a URL, in one thread at a time: the filters of warnings are everybody's."""
-
-
-class Due(Protocol):
-    """A notification that waits: what `deliver` reads of a row of the outbox."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def route(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def body(self) -> str: ...  # noqa: D102
-    @property
-    def payload(self) -> Mapping[str, Any]: ...  # noqa: D102
-    @property
-    def attempts(self) -> int:
-        """How often it was taken to be sent, this time included."""
-        ...
 
 
 def route_variable(name: str) -> str:
@@ -96,7 +79,7 @@ def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str |
     return url
 
 
-def send_to(url: str, due: Due, timeout: float) -> None:
+def send_to(url: str, due: Notification, timeout: float) -> None:
     """Send a notification to a URL: a line of a file (``file:``), or whatever Apprise knows.
 
     Raises
@@ -112,7 +95,7 @@ def send_to(url: str, due: Due, timeout: float) -> None:
         apprise_send(url, due, timeout)
 
 
-def _append(url: str, due: Due) -> None:
+def _append(url: str, due: Notification) -> None:
     """Add one line of JSON, the payload with its title and text, to a file; readers know repeated lines by ``id``."""
     parts = urlsplit(url)
     path = Path(unquote(("" if parts.netloc == "localhost" else parts.netloc) + parts.path))
@@ -125,7 +108,7 @@ def _append(url: str, due: Due) -> None:
         raise NotifyError(f"file: cannot be written: {error.strerror}") from None
 
 
-def apprise_send(url: str, due: Due, timeout: float) -> None:
+def apprise_send(url: str, due: Notification, timeout: float) -> None:
     """Send a notification through Apprise.
 
     It has `timeout` seconds, or as many as the URL asks for itself (Apprise's ``?cto=`` to connect and ``?rto=`` to

@@ -1,4 +1,4 @@
-"""Delivery: what the outbox owes goes out by a channel, is tried again when it fails, and is never lost in silence.
+"""Delivery: pending notifications go out by a channel, are tried again on failure, and are never lost silently.
 
 Each route has a worker and a circuit breaker of its own, so that one that hangs or is dead holds up no other.
 """
@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from drift.alerts.channels import LONGEST, send_to
 from drift.errors import DriftError, MissingExtra, NotifyError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from drift.alerts.channels import Due
+    from drift.alerts.messages import Notification
 
 log = logging.getLogger(__name__)
 
@@ -28,31 +28,37 @@ BUDGET = 30.0
 """Seconds in which a route may begin notifications, each time that some are delivered."""
 
 
-class Health(Protocol):
-    """How the channel of a route has done of late."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is due on a route, and how its channel has done of late: what a circuit breaker has to know.
 
-    @property
-    def route(self) -> str: ...  # noqa: D102
-    @property
-    def failures(self) -> int:
-        """Attempts that failed since the last one that succeeded."""
-        ...
+    Parameters
+    ----------
+    route
+    due
+        Notifications that are due.
+    failures
+        Attempts that failed since the last one that succeeded. Of a notification that was there before that only one
+        is counted, so that a message that the receiver dislikes does not stand for a dead channel.
+    tried_at
+        When the last of them was made; None where there is none.
+    """
 
-    @property
-    def tried_at(self) -> datetime | None:
-        """When the last of them was made."""
-        ...
+    route: str
+    due: int
+    failures: int = 0
+    tried_at: datetime | None = None
 
 
 class Outbox(Protocol):
     """The part of the store that `deliver` works on, from several threads."""
 
-    def waiting_routes(self, now: datetime) -> Iterable[Any]:
-        """Return the routes on which something is due (as `Health`)."""
+    def waiting_routes(self, now: datetime) -> Iterable[Waiting]:
+        """Return the routes on which something is due."""
         ...
 
-    def due_notifications(self, now: datetime, limit: int = ..., *, route: str | None = ...) -> Iterable[Any]:
-        """Take what is due on a route (as `Due`), so that no other sender gets it meanwhile."""
+    def due_notifications(self, now: datetime, limit: int = ..., *, route: str | None = ...) -> Iterable[Notification]:
+        """Take what is due on a route, so that no other sender gets it meanwhile."""
         ...
 
     def mark_sent(self, notification_id: str, now: datetime) -> None:
@@ -139,13 +145,12 @@ class Breaker:
     failures: int = 5
     pause: timedelta = timedelta(minutes=5)
 
-    def is_open(self, health: Health, now: datetime) -> bool:
+    def is_open(self, health: Waiting, now: datetime) -> bool:
         """Whether a route is to be left alone now.
 
         Examples
         --------
         >>> from datetime import UTC, datetime
-        >>> from drift.store.outbox import Waiting
         >>> now = datetime(2013, 2, 8, tzinfo=UTC)
         >>> [Breaker().is_open(Waiting("chat", 1, failures, now), now) for failures in (4, 5)]
         [False, True]
@@ -162,7 +167,7 @@ def deliver(
     now: datetime,
     resolve: Callable[[str], str],
     *,
-    send: Callable[[str, Due, float], None] | None = None,
+    send: Callable[[str, Notification, float], None] | None = None,
     limit: int = 50,
     timeout: float = 10.0,
     retry: Retry | None = None,
@@ -219,15 +224,15 @@ def deliver(
 
 
 def _attempt(
-    route: str, resolve: Callable[[str], str], send: Callable[[str, Due, float], None], timeout: float
-) -> Callable[[Due], None]:
+    route: str, resolve: Callable[[str], str], send: Callable[[str, Notification, float], None], timeout: float
+) -> Callable[[Notification], None]:
     """Return what sends a notification over a route, or says of each why that cannot be."""
     try:
         url = resolve(route)
     except Exception as error:  # noqa: BLE001 - one bad channel must not hold up the others
         problem = _problem(error)
 
-        def refuse(_due: Due) -> None:
+        def refuse(_due: Notification) -> None:
             raise NotifyError(problem)
 
         return refuse
@@ -239,9 +244,9 @@ class _Work:
     """One thread's: the notifications of one route, one after the other."""
 
     store: Outbox
-    health: Health
+    health: Waiting
     now: datetime
-    attempt: Callable[[Due], None]
+    attempt: Callable[[Notification], None]
     retry: Retry
     breaker: Breaker
     limit: int
@@ -265,7 +270,7 @@ class _Work:
         except BaseException as error:  # noqa: BLE001 - raised again where the thread is awaited
             self.broken = error
 
-    def _deliver(self, due: Due) -> bool:
+    def _deliver(self, due: Notification) -> bool:
         try:
             self.attempt(due)
         except MissingExtra:

@@ -52,6 +52,8 @@ class Notification:
     created_at
     not_before
         The end of the quiet hours it waits for; None where it does not wait.
+    attempts
+        How often it was taken to be sent.
     """
 
     id: str
@@ -63,11 +65,7 @@ class Notification:
     payload: Mapping[str, Any]
     created_at: datetime
     not_before: datetime | None = None
-
-    @property
-    def attempts(self) -> int:
-        """How often it was taken to be sent: never, as long as it is not in the outbox."""
-        return 0
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The outbox: notifications that are owed, from the transaction that changed an alert to the channel that took them.
+"""The outbox: pending notifications, from the transaction that changed an alert to the channel that took them.
 
 A notification is written in the transaction that changes its alert (a transactional outbox), so none is lost and none
 is sent for what never happened.
@@ -6,13 +6,15 @@ is sent for what never happened.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from drift.alerts import messages as payloads
+from drift.alerts.delivery import Waiting
+from drift.alerts.messages import Notification
 from drift.store.engine import Part, insert_missing, reads, rows_of, writes
 from drift.store.schema import notification
 
@@ -25,27 +27,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=10)
 """How long a sender may take before another one may try the same notification."""
 
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What is due on a route, and how its channel has done of late: what a circuit breaker has to know.
-
-    Parameters
-    ----------
-    route
-    due
-        Notifications that are due.
-    failures
-        Attempts that failed since the last one that succeeded. Of a notification that was there before that only one
-        is counted, so that a message that the receiver dislikes does not stand for a dead channel.
-    tried_at
-        When the last of them was made; None where there is none.
-    """
-
-    route: str
-    due: int
-    failures: int = 0
-    tried_at: datetime | None = None
+_FIELDS = [field.name for field in fields(Notification)]
 
 
 class Outbox(Part):
@@ -83,7 +65,7 @@ class Outbox(Part):
     @writes
     def due_notifications(
         self, connection: sa.Connection, now: datetime, limit: int = 50, *, route: str | None = None
-    ) -> list[sa.Row[Any]]:
+    ) -> list[Notification]:
         """Take the notifications that are due, of one route where it is named, oldest first.
 
         No other sender takes them for the time of a `LEASE`.
@@ -106,8 +88,11 @@ class Outbox(Part):
             .values(next_attempt_at=now + LEASE, attempts=notification.c.attempts + 1, tried_at=now)
             .returning(notification)
         )
-        found = connection.execute(statement).all() if taken else []
-        return sorted(found, key=lambda row: (row.created_at, row.id))
+        if not taken:
+            return []
+        rows = connection.execute(statement).mappings()
+        found = [Notification(**{name: row[name] for name in _FIELDS}) for row in rows]
+        return sorted(found, key=lambda one: (one.created_at, one.id))
 
     @writes
     def mark_sent(self, connection: sa.Connection, notification_id: str, now: datetime) -> None:
@@ -150,7 +135,7 @@ class Outbox(Part):
 
 
 def add_notifications(connection: sa.Connection, messages: Iterable[Any]) -> None:
-    """Write the notifications owed; those that are there already stay as they are."""
+    """Write notifications; those that are there already stay as they are."""
     insert_missing(connection, notification, [_owed(message) for message in messages])
 
 
@@ -165,7 +150,8 @@ def _owed(message: Any) -> dict[str, Any]:
 def _release(connection: sa.Connection, now: datetime) -> None:
     """Put the notifications whose quiet hours are over into one for each monitor and route.
 
-    What a later message has told already is left out: an alert that grew critical in the night was told at once.
+    What a later message says already is left out: of an alert that grew critical in the night people were notified
+    at once.
     """
     waited = (
         (notification.c.state == "pending")
@@ -183,8 +169,8 @@ def _release(connection: sa.Connection, now: datetime) -> None:
         later = sa.select(notification.c.payload).where(
             ours, notification.c.not_before.is_(None), notification.c.created_at >= since
         )
-        told = payloads.newest(connection.execute(later).scalars())
-        merged = payloads.merge([row["payload"] for row in rows], told, now=now)
+        sent = payloads.newest(connection.execute(later).scalars())
+        merged = payloads.merge([row["payload"] for row in rows], sent, now=now)
         if merged is not None and len(rows) == 1 and merged["alerts"] == rows[0]["payload"]["alerts"]:
             continue
         _replace(connection, rows, merged, now)

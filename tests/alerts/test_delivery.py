@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.alerts.channels import Due, resolve_route, send_to
-from drift.alerts.delivery import Breaker, Delivered, Retry, deliver
+from drift.alerts.channels import resolve_route, send_to
+from drift.alerts.delivery import Breaker, Delivered, Retry, Waiting, deliver
 from drift.alerts.messages import Notification
 from drift.errors import MissingExtra, NotifyError
-from drift.store.outbox import LEASE, Waiting
+from drift.store.outbox import LEASE
 from tests.support.notification_samples import NOW, PAYLOAD, SECRET, Row
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def test_a_hanging_channel_holds_up_no_other(hook: Hook) -> None:
     done: list[str] = []
     arrived = threading.Event()
 
-    def send(url: str, due: Due, timeout: float) -> None:
+    def send(url: str, due: Notification, timeout: float) -> None:
         if due.route == "file":
             done.append(due.id)
             arrived.set()
@@ -342,7 +342,7 @@ def test_a_message_that_a_receiver_dislikes_stops_no_other() -> None:
     """One failure between successes is no row of failures."""
     outbox = Outbox(*(Row(id=f"n{i}") for i in range(8)))
 
-    def send(_url: str, due: Due, _timeout: float) -> None:
+    def send(_url: str, due: Notification, _timeout: float) -> None:
         if int(due.id[1:]) % 2:
             raise NotifyError("no")
 
@@ -373,7 +373,7 @@ def test_pauses_grow_to_a_limit(attempt: int, key: str) -> None:
 def test_a_sender_can_be_given() -> None:
     """`send` is a parameter: what it raises as Drift's own error is kept in its words."""
 
-    def send(_url: str, due: Due, _timeout: float) -> None:
+    def send(_url: str, due: Notification, _timeout: float) -> None:
         raise NotifyError(f"no room for {due.id}")
 
     outbox = Outbox(Row())

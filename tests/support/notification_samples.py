@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from drift.alerts.messages import Notification
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 SECRET = "s3cr3t-t0ken"
@@ -23,13 +28,15 @@ PAYLOAD: dict[str, Any] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Row:
-    """A notification that waits."""
+@dataclass(frozen=True, slots=True)
+class Row(Notification):
+    """A notification that is pending."""
 
     id: str = "n1"
+    monitor: str = "flights"
+    window_start: datetime | None = None
     route: str = "chat"
     title: str = "flights 2013-02-08: CRITICAL dep<b>"
     body: str = "1 of 10 features\n\nCRITICAL dep<b>\n  KL 1.28 nats"
-    payload: dict[str, Any] = field(default_factory=lambda: dict(PAYLOAD))
-    attempts: int = 0
+    payload: Mapping[str, Any] = field(default_factory=lambda: dict(PAYLOAD))
+    created_at: datetime = NOW
