@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -115,6 +116,32 @@ def test_the_changelog_begins_with_this_version() -> None:
     """The version has one home, and the changelog's newest entry is about it."""
     entries = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert entries[0] == drift.__version__
+
+
+# --- the rooms
+
+
+def test_the_house_is_drawn_as_it_stands() -> None:
+    """`ls drift` is the architecture: at most twelve rooms and five files, and the docstring draws all of them."""
+    inside = {path for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    rooms = {path.name for path in inside if path.is_dir()}
+    assert len(rooms) <= 12
+    assert len(inside) - len(rooms) <= 5
+    assert set(re.findall(r"^    (\w+)/ ", str(drift.__doc__), re.MULTILINE)) == rooms
+
+
+def test_a_contributor_is_sent_to_what_exists() -> None:
+    """Every file and folder that CONTRIBUTING.md names is there."""
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*|[\w-]+\.(?:py|md|toml|yaml))`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_public_names_are_at_hand() -> None:
+    """Each name that a package offers can be had from it."""
+    for package in ("drift", "drift.statistics", "drift.dashboard"):
+        module = importlib.import_module(package)
+        assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
 # --- the locks
