@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from drift.airflow.runs import clock, due, from_keys, open_context, watched_windows
 from drift.errors import DriftError
 from drift.pipeline import freshness
+from drift.text.formatting import when
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class WaitForData(BaseOperator):
         deadline = self.wait.deadline(due(context))
         lacking = look(self.monitor, windows, self.wait)
         if lacking and clock() < deadline and self.wait.deferrable:
-            log.info("waiting until %s: %s", f"{deadline:%Y-%m-%d %H:%M UTC}", "; ".join(lacking.values()))
+            log.info("waiting until %s: %s", when(deadline), "; ".join(lacking.values()))
             self.defer(
                 trigger=DataTrigger(
                     monitor=self.monitor.canonical,
@@ -58,7 +59,7 @@ class WaitForData(BaseOperator):
                 method_name="resume",
             )
         while lacking and clock() < deadline:
-            log.info("waiting until %s: %s", f"{deadline:%Y-%m-%d %H:%M UTC}", "; ".join(lacking.values()))
+            log.info("waiting until %s: %s", when(deadline), "; ".join(lacking.values()))
             time.sleep(pause(self.wait, deadline))
             lacking = look(self.monitor, windows, self.wait)
         self._end(lacking, deadline)

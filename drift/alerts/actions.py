@@ -12,6 +12,7 @@ from drift.alerts.alerts import Alert, AlertEvent, Transition
 from drift.alerts.silences import check_until
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
+from drift.text.formatting import when
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +74,7 @@ def act(
                 raise DriftError(f"alert {alert.id} ({alert.key}): a snooze needs an end")
             check_until(until, now)
             after = replace(_acknowledged(after), snoozed_at=now, snoozed_by=who, snoozed_until=until)
-            reason = f"until {until:%Y-%m-%d %H:%M %Z}: {comment or reason}"
+            reason = f"until {when(until)}: {comment or reason}"
             comment = ""
         case "unsnooze":
             if not alert.snoozed(now):

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 from drift.alerts.rendering import title, to_text
 from drift.detection.scores import SEVERITY_RANK
+from drift.text.formatting import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -215,7 +216,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "id": _name(f"{report.monitor}\0{report.window}\0{route.to}\0{changes}"),
-        "created_at": _iso(now),
+        "created_at": iso(now),
         "route": route.to,
         "urgency": urgency,
         "notify_type": route.notify_type(urgency),
@@ -292,7 +293,7 @@ def _entry(notice: Notice, settings: Alerts, links: Links) -> dict[str, Any]:
         "state": alert.state,
         "severity": alert.severity,
         "reason": event.reason,
-        "since": _iso(alert.opened_window),
+        "since": iso(alert.opened_window),
         "windows": alert.windows,
         "link": links.page("alert", id=alert.id),
     }
@@ -350,7 +351,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], sent: Mapping[str, int], *, now
     return {
         **last,
         "id": _name("\n".join(content["id"] for content in payloads)),
-        "created_at": _iso(now),
+        "created_at": iso(now),
         "urgency": urgency,
         "notify_type": types.get(urgency, last["notify_type"]),
         "alerts": ranked,
@@ -376,7 +377,7 @@ def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: Noti
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
         "id": _name(f"test\0{monitor}\0{route}\0{now.isoformat()}"),
-        "created_at": _iso(now),
+        "created_at": iso(now),
         "route": route,
         "urgency": "test",
         "notify_type": notify_type,
@@ -397,7 +398,3 @@ def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: Noti
 
 def _name(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _iso(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

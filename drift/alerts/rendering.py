@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from drift.config.alerts import is_web_address
+from drift.text.formatting import figure, percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,9 +69,9 @@ def title(content: Mapping[str, Any]) -> str:
     first, more = content["alerts"][0], len(content["alerts"]) - 1
     word = first["severity"].upper() if first["state"] != "resolved" else "RESOLVED"
     kl = (_figures_of(content, first) or {}).get("kl")
-    figure = f" KL {kl:.3g} nats" if kl is not None and first["state"] != "resolved" else ""
+    size = f" KL {figure(kl)} nats" if kl is not None and first["state"] != "resolved" else ""
     rest = f" (+{more} more)" if more else ""
-    return f"{_when(content)}: {word} {_name(first)}{figure}{rest}"
+    return f"{_when(content)}: {word} {_name(first)}{size}{rest}"
 
 
 def _when(content: Mapping[str, Any]) -> str:
@@ -121,8 +122,8 @@ def _overall(content: Mapping[str, Any]) -> list[str]:
         return ["The window was rejected by its expectations: it was not scored, and no window is compared with it."]
     scores = (
         f"{content['n_drifting']} of {content['n_scored']} scored features drift "
-        f"({content['share_drifting']:.0%}), {content['total_kl']:.3g} nats in all; "
-        f"{content['n_current']:,} rows compared with {content['n_reference']:,} of the reference "
+        f"({percent(content['share_drifting'])}), {figure(content['total_kl'])} nats in all; "
+        f"{thousands(content['n_current'])} rows compared with {thousands(content['n_reference'])} of the reference "
         f"({plain(content['reference'])}). KL is D(current‖reference), in nats."
     )
     warned = content["gate"] == "warned"
@@ -135,9 +136,9 @@ def _figures(entry: Mapping[str, Any]) -> str:
         return f"no score, {entry['status'].replace('_', ' ')}"
     interval = entry["interval"]
     return (
-        f"KL {entry['kl']:.3g} nats, corrected {max(entry['kl_corrected'], 0):.3g} "
-        f"(95 % {interval['low']:.3g} … {interval['high']:.3g}), "
-        f"threshold {limits}, {entry['n_current']:,} rows compared with {entry['n_reference']:,}"
+        f"KL {figure(entry['kl'])} nats, corrected {figure(max(entry['kl_corrected'], 0))} "
+        f"(95 % {figure(interval['low'])} … {figure(interval['high'])}), "
+        f"threshold {limits}, {thousands(entry['n_current'])} rows compared with {thousands(entry['n_reference'])}"
     )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from drift.text.formatting import percent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -193,7 +195,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
     if scored:
         names = ", ".join(v.feature for v in drifting[:3]) + (", …" if len(drifting) > 3 else "")
         share = f"{len(drifting)} of {scored} scored features drift"
-        many = f"{share} ({len(drifting) / scored:.0%}): {names}"
+        many = f"{share} ({percent(len(drifting) / scored)}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
         table = _at_once(window, f"table{at}", "table", None, *said)
         found.append(replace(table, segment=report.segment))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from drift.config.features import matches
 from drift.errors import DriftError
+from drift.text.formatting import when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,9 +120,7 @@ def silenced_by(silences: Iterable[Silence], alert: Alert, now: datetime) -> str
         key=lambda each: each.until,
         default=None,
     )
-    return (
-        f"{found.features} by {found.created_by} until {found.until:%Y-%m-%d %H:%M %Z}: {found.reason}" if found else ""
-    )
+    return f"{found.features} by {found.created_by} until {when(found.until)}: {found.reason}" if found else ""
 
 
 def check_until(until: datetime, now: datetime) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from drift.alerts import silences
 from drift.detection.scores import SEVERITY_RANK
+from drift.text.formatting import day, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +105,7 @@ def suppressed_by(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
 
 def snooze(alert: Alert) -> str:
     """Say by whom and until when an alert is snoozed."""
-    until = f"{alert.snoozed_until:%Y-%m-%d %H:%M %Z}" if alert.snoozed_until else "an unknown time"
+    until = when(alert.snoozed_until) if alert.snoozed_until else "an unknown time"
     return f"snoozed: until {until} by {alert.snoozed_by}"
 
 
@@ -149,7 +150,7 @@ def _cooling(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
         return ""
     if last.notified_at is None or SEVERITY_RANK[alert.severity] > SEVERITY_RANK[last.worst]:
         return ""
-    return f"cooldown: the last alert of this ended {over:%Y-%m-%d}, at most {moment.policy.cooldown} windows before"
+    return f"cooldown: the last alert of this ended {day(over)}, at most {moment.policy.cooldown} windows before"
 
 
 def _worse(alert: Alert, before: Sequence[Alert]) -> bool:
@@ -183,7 +184,7 @@ def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, st
     if alert.snoozed_until and notified_at < alert.snoozed_until:
         return "notified", f"the snooze by {alert.snoozed_by} is over; {still}"
     if alert.state == "open" and alert.severity == "critical" and alert.notified_at and _due(notified_at, moment):
-        return "repeated", f"nobody has acknowledged it since {notified_at:%Y-%m-%d %H:%M} UTC; {still}"
+        return "repeated", f"nobody has acknowledged it since {when(notified_at)}; {still}"
     return None
 
 
@@ -195,4 +196,4 @@ def _due(notified_at: datetime, moment: Moment) -> bool:
 def _ended(alert: Alert) -> str:
     if alert.withdrawn:
         return "its windows were evaluated again and no longer ask for it"
-    return f"over since {alert.resolved_window:%Y-%m-%d}" if alert.resolved_window else "over"
+    return f"over since {day(alert.resolved_window)}" if alert.resolved_window else "over"

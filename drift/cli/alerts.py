@@ -26,6 +26,7 @@ from drift.cli.options import (
     route,
 )
 from drift.errors import DriftError, NotifyError
+from drift.text.formatting import when
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -187,7 +188,7 @@ def _act(
     found = _one_alert(store, prefix)
     end = _end(_calendar(store, found.monitor), until, span) if action == "snooze" else None
     changed = actions.act(store, found, action, by=by, comment=comment, now=now(), until=end)
-    snoozed = f", snoozed until {end:%Y-%m-%d %H:%M %Z}" if end else ""
+    snoozed = f", snoozed until {when(end)}" if end else ""
     print(f"{changed.key} ({changed.monitor}): {changed.state}{snoozed}")
 
 
@@ -226,7 +227,7 @@ def alerts_silence(
     store = open_store(database)
     end = _end(_calendar(store, monitor), until, span)
     silence = actions.silence_features(store, monitor, features, reason=reason, until=end, by=by, now=now())
-    print(f"{silence.id}: {features} of {monitor} silenced until {end:%Y-%m-%d %H:%M %Z}")
+    print(f"{silence.id}: {features} of {monitor} silenced until {when(end)}")
 
 
 @alerts_app.command("unsilence")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from drift.errors import ConfigError, DriftError
+from drift.text.formatting import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,7 +184,7 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print JSON; times in UTC."""
 
     def plain(thing: object) -> str:
-        return thing.isoformat().replace("+00:00", "Z") if isinstance(thing, datetime) else str(thing)
+        return iso(thing) if isinstance(thing, datetime) else str(thing)
 
     print(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
 

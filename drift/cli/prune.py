@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from drift.cli.options import DATABASE, Database, Json, now, open_store, print_json
+from drift.text.formatting import day, when
 
 
 def prune(
@@ -25,9 +26,9 @@ def prune(
         kept = [asdict(each) for each in pruned.kept]
         print_json({"before": pruned.before, "dry_run": dry_run, "rows": pruned.rows, "kept": kept})
         return
-    print(f"windows that start before {pruned.before:%Y-%m-%d %H:%M} UTC" + ", if it were for real:" * dry_run)
+    print(f"windows that start before {when(pruned.before)}" + ", if it were for real:" * dry_run)
     width = max(map(len, pruned.rows))
     for table, rows in pruned.rows.items():
         print(f"  {table:<{width}} {rows:>10,} rows {'would go' if dry_run else 'gone'}")
     for each in pruned.kept:
-        print(f"  kept of {each.monitor}: from {each.start:%Y-%m-%d} on, for {each.why}")
+        print(f"  kept of {each.monitor}: from {day(each.start)} on, for {each.why}")

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drift.detection.scores import STATUS_ORDER
+from drift.text.formatting import day, percent, thousands, when
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def segment_table(report: Report) -> None:
             one.segment,
             v.feature,
             f"{v.score.kl:.4f}" if v.score else "-",
-            f"{one.n_current:,}",
+            thousands(one.n_current),
             status(v.status),
             v.reason,
         )
@@ -142,7 +143,7 @@ def _window_row(context: Context, row: Mapping[str, Any]) -> Sequence[str | Text
     figures = ("-", "-", "-")
     if row["kl"] is not None:
         interval = f"{max(row['kl_corrected'], 0):.4f} ({row['ci_low']:.4f} … {row['ci_high']:.4f})"
-        figures = (f"{row['kl']:.4f}", interval, f"{row['n_current']:,}")
+        figures = (f"{row['kl']:.4f}", interval, thousands(row["n_current"]))
     return _label(context, row), *figures, status(row["status"]), row["reason"]
 
 
@@ -191,7 +192,15 @@ def explanation(report: Report, feature: str) -> None:
     print_table(["", *figures], [[side, *words.values()] for side, words in sides.items()], right=figures)
     widest = max(float(score.contributions.max()), 1e-12)
     rows = [
-        (cell, f"{before:,}", f"{now:,}", f"{was:.2%}", f"{share:.2%}", f"{part:.4f}", "█" * round(24 * part / widest))
+        (
+            cell,
+            thousands(before),
+            thousands(now),
+            percent(was, 2),
+            percent(share, 2),
+            f"{part:.4f}",
+            "█" * round(24 * part / widest),
+        )
         for (cell, before, now, was, share), part in zip(evidence.cells(), score.contributions.tolist(), strict=True)
         if before or now
     ]
@@ -209,10 +218,10 @@ def baseline_table(context: Context, rows: Sequence[Mapping[str, Any]]) -> None:
             row["feature"],
             str(row["version"]),
             str(binning_from_dict(row["spec"]).n_cells),
-            f"{row['fitted_from'].astimezone(zone):%Y-%m-%d} … {row['fitted_to'].astimezone(zone):%Y-%m-%d}",
-            f"{row['n_rows']:,}",
+            f"{day(row['fitted_from'], zone)} … {day(row['fitted_to'], zone)}",
+            thousands(row["n_rows"]),
             row["created_by"],
-            f"{row['created_at'].astimezone(zone):%Y-%m-%d %H:%M}",
+            when(row["created_at"], zone),
             row["reason"],
         )
         for row in rows
@@ -230,8 +239,8 @@ def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
             alert.key,
             status(alert.state) + Text(" (snoozed)" if alert.snoozed(now) else ""),
             status(alert.severity),
-            f"{alert.opened_window:%Y-%m-%d %H:%MZ}",
-            f"{alert.last_window:%Y-%m-%d %H:%MZ}",
+            when(alert.opened_window),
+            when(alert.last_window),
             alert.reason,
         )
         for alert in alerts
@@ -244,9 +253,9 @@ def alert_timeline(alert: Alert, events: Iterable[AlertEvent]) -> None:
     out = console()
     out.print(Text.assemble(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity)))
     for event in events:
-        when = f"{event.window_start or event.at:%Y-%m-%d %H:%MZ}"
+        at = when(event.window_start or event.at)
         quietly = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""
-        out.print(Text(f"  {when}  {event.transition}: {event.reason} ({event.actor}){quietly}"))
+        out.print(Text(f"  {at}  {event.transition}: {event.reason} ({event.actor}){quietly}"))
 
 
 def silences_table(silences: Iterable[Silence], now: datetime) -> None:
@@ -254,12 +263,11 @@ def silences_table(silences: Iterable[Silence], now: datetime) -> None:
 
     def ended(one: Silence) -> str:
         if one.ended_at:
-            return f"{one.ended_at:%Y-%m-%d %H:%MZ} by {one.ended_by}: {one.ended_reason}"
+            return f"{when(one.ended_at)} by {one.ended_by}: {one.ended_reason}"
         return "" if one.active(now) else "by itself"
 
     rows = [
-        (one.id, one.monitor, one.features, f"{one.until:%Y-%m-%d %H:%MZ}", one.created_by, one.reason, ended(one))
-        for one in silences
+        (one.id, one.monitor, one.features, when(one.until), one.created_by, one.reason, ended(one)) for one in silences
     ]
     print_table(("id", "monitor", "features", "until", "by", "why", "ended"), rows)
 
@@ -274,7 +282,7 @@ def notifications_table(rows: Iterable[Mapping[str, Any]]) -> None:
             row["title"],
             {"dead": "given up"}.get(row["state"], row["state"]),
             str(row["attempts"]),
-            f"{row['created_at']:%Y-%m-%d %H:%MZ}",
+            when(row["created_at"]),
             row["last_error"] or "",
         )
         for row in rows
@@ -349,7 +357,7 @@ def proposal_tables(proposal: Proposal) -> None:
 
 
 def _recall(recall: Recall) -> str:
-    return f"{recall.at_once / recall.planted:.0%} / {recall.in_time / recall.planted:.0%}"
+    return f"{percent(recall.at_once / recall.planted)} / {percent(recall.in_time / recall.planted)}"
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from drift.config.source import IDENTIFIER, SECRET
 from drift.config.time_intervals import Hours
 from drift.config.validation import Model, Text, refuse, refuse_value, split_message
 from drift.errors import WindowError
+from drift.text.formatting import when
 from drift.windows import Span, load_timezone
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ class Alerts(Model):
         if not ends:
             return ""
         end, reason = max(ends)
-        return f"until {end.astimezone(zone):%Y-%m-%d %H:%M %Z}: {reason}"
+        return f"until {when(end, zone)}: {reason}"
 
     def owner_of(self, feature: str | None) -> str | None:
         """Return the team that owns a feature; None where nobody is named."""

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from drift.dashboard.formatting import iso, place_of
+from drift.dashboard.formatting import place_of
 from drift.dashboard.parameters import Maybe, Moment, Opened, instant, known_monitor
 from drift.store import engine
 from drift.store import schema as tables
 from drift.store.schema import Cells, Finite, Instant
 from drift.store.store import Store
+from drift.text.formatting import iso
 
 router = APIRouter()
 

@@ -6,7 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from drift.dashboard.events import MARKS
-from drift.dashboard.formatting import STATUSES, clipped, count, iso, link, nats, percent, shown
+from drift.dashboard.formatting import STATUSES, clipped, link, shown
+from drift.text.formatting import iso, nats, percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -216,7 +217,7 @@ def _points(
                 f"KL {nats(row['kl'])} nats, corrected {nats(row['kl_corrected'])}",
                 f"95 % {nats(row['ci_low'])} … {nats(row['ci_high'])}",
                 f"thresholds {row['warning']:g} / {row['critical']:g}",
-                f"n {count(row['n_current'])} against {count(row['n_reference'])}",
+                f"n {thousands(row['n_current'])} against {thousands(row['n_reference'])}",
                 *([f"from the baseline {nats(row['kl_fixed'])}"] if row.get("kl_fixed") is not None else []),
             ]
         where = link(
@@ -292,7 +293,7 @@ def _quality(line: Sequence[Mapping[str, Any]], place: Place) -> list[dict[str, 
             "x": x,
             "y": [row.get("n_current") for row in scored],
             "text": [
-                f"{label}<br>{count(row.get('n_current'))} rows" for label, row in zip(labels, scored, strict=True)
+                f"{label}<br>{thousands(row.get('n_current'))} rows" for label, row in zip(labels, scored, strict=True)
             ],
             "textposition": "none",
             "yaxis": "y3",
@@ -316,7 +317,7 @@ def histogram(evidence: Evidence, score: Score | None) -> Figure:
             "x": x,
             "y": [cells[i][share] for i in kept],
             "text": [
-                f"{cell}<br>{name}: {percent(cells[i][share])}, {count(int(cells[i][rows]))} rows"
+                f"{cell}<br>{name}: {percent(cells[i][share])}, {thousands(int(cells[i][rows]))} rows"
                 for cell, i in zip(names, kept, strict=True)
             ],
             "textposition": "none",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from drift.errors import WindowError
+from drift.text.formatting import when
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
@@ -73,84 +74,6 @@ def clipped(text: str, length: int = 40) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def nats(value: float | None) -> str:
-    """Return a divergence with four decimals, without its unit.
-
-    Examples
-    --------
-    >>> nats(1.28443), nats(0.00001), nats(-0.001), nats(None)
-    ('1.2844', '< 0.0001', '-0.0010', '–')
-    """
-    if value is None:
-        return "–"
-    return "< 0.0001" if 0 < value < 0.00005 else f"{value:.4f}"
-
-
-def percent(share: float | None) -> str:
-    """Return a share in percent.
-
-    Examples
-    --------
-    >>> percent(0.5), percent(0.0123), percent(0.00001), percent(None)
-    ('50 %', '1.2 %', '< 0.1 %', '–')
-    """
-    if share is None:
-        return "–"
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
-
-
-def count(value: int | None) -> str:
-    """Return a number of rows, its thousands apart.
-
-    Examples
-    --------
-    >>> count(25631), count(None)
-    ('25,631', '–')
-    """
-    return "–" if value is None else f"{value:,}"
-
-
-def number(value: float | None) -> str:
-    """Return a number of the data, four digits of it.
-
-    Examples
-    --------
-    >>> number(1234.567), number(None)
-    ('1235', '–')
-    """
-    return "–" if value is None else f"{value:.4g}"
-
-
-def probability(value: float | None) -> str:
-    """Return a p-value.
-
-    Examples
-    --------
-    >>> probability(0.25), probability(1e-30)
-    ('0.25', '< 0.0001')
-    """
-    if value is None:
-        return "–"
-    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
-
-
-def duration(start: datetime | None, end: datetime | None) -> str:
-    """Return how long something took.
-
-    Examples
-    --------
-    >>> at = datetime(2013, 2, 9, tzinfo=UTC)
-    >>> duration(at, at.replace(second=3)), duration(at, at.replace(minute=2)), duration(at, None)
-    ('3.0 s', '2.0 min', '–')
-    """
-    if start is None or end is None:
-        return "–"
-    seconds = max(0.0, (end - start).total_seconds())
-    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
-
-
 def web_address(url: object) -> str:
     """Return a stored address where it can be a link and nothing else; else empty.
 
@@ -163,28 +86,6 @@ def web_address(url: object) -> str:
     return text if text.startswith(("https://", "http://")) else ""
 
 
-def spoken(kind: str) -> str:
-    """Return a word of ours without its underscores.
-
-    Examples
-    --------
-    >>> spoken("missing_column")
-    'missing column'
-    """
-    return kind.replace("_", " ")
-
-
-def many(n: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> many(1, "window"), many(1200, "window")
-    ('1 window', '1,200 windows')
-    """
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def link(page: str, /, **parameters: object) -> str:
     """Return a link relative to the dashboard's root; parameters that are None are left out.
 
@@ -195,17 +96,6 @@ def link(page: str, /, **parameters: object) -> str:
     """
     given = {name: value for name, value in parameters.items() if value is not None}
     return f"{page}?{urlencode(given, quote_via=quote, safe='')}" if given else page
-
-
-def iso(instant: datetime) -> str:
-    """Return an instant as links carry it.
-
-    Examples
-    --------
-    >>> iso(datetime(2013, 2, 8, 5, tzinfo=UTC))
-    '2013-02-08T05:00:00Z'
-    """
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +149,7 @@ class Place:
         """
         if instant is None:
             return "–"
-        local = instant.astimezone(self.calendar.zone)
-        return f"{local:%Y-%m-%d %H:%M} {local:%Z}"
+        return when(instant, self.calendar.zone)
 
     def local(self, instant: datetime) -> str:
         """Return the wall-clock time, as a chart's axis takes it."""

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
 from drift.dashboard import alert_queries, events, figures, formatting, queries
-from drift.dashboard.formatting import Place, iso, link, nats, place_of
+from drift.dashboard.formatting import Place, link, place_of
 from drift.dashboard.parameters import LIVE, Moment, Name, Opened, Page, Segment, Windows, instant, known_monitor
 from drift.dashboard.rendering import base, render
+from drift.text.formatting import iso, nats, thousands
 
 router = APIRouter(include_in_schema=False)
 
@@ -160,7 +161,7 @@ def said_of(score: Any) -> str:
     return (
         f"KL {nats(score.kl)} nats, D(current‖reference), "
         f"95 % {nats(score.ci_low)} … {nats(score.ci_high)}; {limits}; "
-        f"n {score.n_current:,} against {score.n_reference:,}"
+        f"n {thousands(score.n_current)} against {thousands(score.n_reference)}"
     )
 
 

@@ -13,10 +13,10 @@ from markupsafe import Markup
 from drift.dashboard.cells import cells
 from drift.dashboard.templating import environment
 from drift.detection.scores import STATUS_ORDER
+from drift.text.formatting import when
 from drift.windows import load_timezone
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from drift.detection.reports import Report
@@ -63,11 +63,7 @@ def _status(verdict: Verdict) -> str:
 def _window(report: Report, zone: ZoneInfo) -> str:
     if report.window is None:
         return ""
-
-    def local(instant: datetime) -> str:
-        return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
-
-    return f"{local(report.window.start)} … {local(report.window.end)}"
+    return f"{when(report.window.start, zone)} … {when(report.window.end, zone)}"
 
 
 def _section(report: Report, verdict: Verdict, anchor: str) -> dict[str, Any]:

@@ -9,14 +9,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import drift
 from drift.dashboard import formatting
+from drift.text import formatting as text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FILTERS = (
-    *("shown", "clipped", "nats", "percent", "count", "number", "probability", "duration", "iso"),
-    *("spoken", "many"),
-)
+_NUMBERS = ("nats", "percent", "thousands", "number", "probability", "duration", "iso", "spoken", "many")
 
 
 @cache
@@ -35,7 +33,8 @@ def environment(asset: Callable[[str], str] | None = None) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {name: getattr(formatting, name) for name in _FILTERS}
+    env.filters |= {name: getattr(text, name) for name in _NUMBERS}
+    env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped}
     env.globals |= {"statuses": formatting.STATUSES, "link": formatting.link, "version": drift.__version__}
     if asset is not None:
         env.globals["asset"] = asset

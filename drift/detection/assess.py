@@ -13,6 +13,7 @@ from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
 from drift.profiles.refinement import refined
+from drift.text.formatting import thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -217,7 +218,7 @@ def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]
         return dict.fromkeys(subject.features, ("insufficient_data", f"no rows in the {side}"))
     sides = (
         (reference, "labels have not arrived in the reference", "the reference has no such column"),
-        (current, f"labels have not arrived (0 of {current.n_rows:,})", "column missing"),
+        (current, f"labels have not arrived (0 of {thousands(current.n_rows)})", "column missing"),
     )
     found: dict[str, tuple[Status, str]] = {}
     for feature in subject.features:

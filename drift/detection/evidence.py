@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from drift.detection.descriptive import describe, in_words
 from drift.detection.wasserstein import wasserstein
 from drift.profiles.binning import NumericBinning
+from drift.text.formatting import figure, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,13 +105,7 @@ def _owed(owed: Mapping[str, float], kl: float) -> str | None:
         return None
     ranked = sorted(large, key=lambda name: (name in _MOVED, -large[name]))
     first, *others = [f"{large[name]:.2g} are {(_OWED | _MOVED)[name]}" for name in ranked]
-    return f"of {kl:.3g} nats {', '.join([first, *(part.replace(' are ', ' ', 1) for part in others)])}"
-
-
-def _percent(share: float) -> str:
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * share:.1f} %" if 0 < share < 0.1 else f"{100 * share:.0f} %"
+    return f"of {figure(kl)} nats {', '.join([first, *(part.replace(' are ', ' ', 1) for part in others)])}"
 
 
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
@@ -139,7 +134,7 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
         verb = "rose" if after_share > before_share else "fell"
         label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
         lines.append(
-            f"{label} {verb} from {_percent(before_share)} to {_percent(after_share)}: "
-            f"{part:.2g} of {score.kl:.3g} nats"
+            f"{label} {verb} from {percent(before_share)} to {percent(after_share)}: "
+            f"{part:.2g} of {figure(score.kl)} nats"
         )
     return lines

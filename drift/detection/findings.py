@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.kinds import same_family
+from drift.text.formatting import percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -148,7 +149,7 @@ def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequen
     rows, missing = int(total.sum()), int(total[-1])
     if now.n_missing == now.n:
         ordinary = any(h.n_missing == h.n for h in histograms) or _likely(missing / rows, now.n)
-        words = f"column {feature}: no value in any row, where {missing / rows:.1%} are missing in the baseline"
+        words = f"column {feature}: no value in any row, where {percent(missing / rows, 1)} are missing in the baseline"
         return None if ordinary else Finding("all_null", words, feature)
     value = constant(now, summary)
     if value is None or any(constant(p.histograms[feature], p.summaries.get(feature)) for p in before):
@@ -173,7 +174,7 @@ def _variety(feature: str, before: Sequence[Profile]) -> str:
         if binning.rare is None:
             return "thousands"
         counts = sum((p.histograms[feature].counts for p in before[1:]), before[0].histograms[feature].counts)
-        return f"{int((counts[: len(binning.levels)] > 0).sum()) + len(binning.rare):,}"
+        return thousands(int((counts[: len(binning.levels)] > 0).sum()) + len(binning.rare))
     lows = [s.low for p in before if (s := p.summaries.get(feature)) and s.low is not None]
     highs = [s.high for p in before if (s := p.summaries.get(feature)) and s.high is not None]
     return f"{binning.format(min(lows))} … {binning.format(max(highs))}" if lows and highs else "others"
@@ -205,13 +206,14 @@ def volume_findings(current: int, usual: float, baseline: Iterable[int] = (), *,
     >>> print(*volume_findings(400, 410, [1000, 1100], label="2013-01-01 … 01-28"))
     row count 400 against 1,050 in a window of the baseline of 2013-01-01 … 01-28: the reference has adapted
     """
+    now = f"row count {thousands(current)} against"
     if _odd(current, usual):
-        return [Finding("row_count", f"row count {current:,} against {usual:,.0f} in a reference window")]
+        return [Finding("row_count", f"{now} {thousands(round(usual))} in a reference window")]
     rows = list(baseline)
     once = sum(rows) / len(rows) if rows else 0.0
     if once and _odd(current, once):
         when = f"in a window of the baseline{label and f' of {label}'}"
-        return [Finding("adapted", f"row count {current:,} against {once:,.0f} {when}: the reference has adapted")]
+        return [Finding("adapted", f"{now} {thousands(round(once))} {when}: the reference has adapted")]
     return []
 
 

@@ -10,6 +10,7 @@ from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Severity, Status, Verdict
+from drift.text.formatting import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,7 @@ class Report:
             "schema": "drift.report",
             "schema_version": SCHEMA_VERSION,
             "monitor": self.monitor,
-            "window": None if self.window is None else {"start": _iso(self.window.start), "end": _iso(self.window.end)},
+            "window": None if self.window is None else {"start": iso(self.window.start), "end": iso(self.window.end)},
             "reference": self.reference,
             "direction": "current||reference",
             "unit": "nats",
@@ -275,7 +276,3 @@ class Report:
 
 def _worst_first(verdict: Verdict) -> tuple[int, float]:
     return STATUS_ORDER[verdict.status], -(verdict.score.kl if verdict.score else 0.0)
-
-
-def _iso(instant: Any) -> str:
-    return str(instant.isoformat()).replace("+00:00", "Z")

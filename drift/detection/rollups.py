@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drift.detection.scores import STATUS_ORDER
+from drift.text.formatting import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,6 +133,6 @@ def _why(verdicts: Sequence[Verdict], status: Status, n_scored: int, share: floa
     if n_scored <= 1:
         return f"{name}{more} {verb} {adjective}"
     drifting = sum(v.drifting for v in verdicts)
-    part = f"{weighted_share:.0%} of the weight" if weighted else f"{share:.0%}"
+    part = f"{percent(weighted_share)} of the weight" if weighted else percent(share)
     features = "features drifts" if drifting == 1 else "features drift"
-    return f"{name}{more} {verb} {adjective}; {drifting} of {n_scored} {features} ({part.replace('%', ' %')})"
+    return f"{name}{more} {verb} {adjective}; {drifting} of {n_scored} {features} ({part})"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from drift.config.features import Features
 from drift.detection.history import MIN_HISTORY, OWN_HISTORY
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, UNEXPLAINED, Past, Score, Severity, Status, Verdict
+from drift.text.formatting import figure, percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -173,11 +174,11 @@ class _Case:
         side, rows = (
             ("window", score.n_current) if score.n_current <= score.n_reference else ("reference", score.n_reference)
         )
-        few = f"{rows:,} rows in the {side}, min_rows is {self.detection.min_rows:,}"
+        few = f"{thousands(rows)} rows in the {side}, min_rows is {thousands(self.detection.min_rows)}"
         if self.kl < self.effect.warning:
             return few
         significant = "significant" if score.q <= self.detection.fdr else "not significant"
-        return f"{few}: corrected KL {self.kl:.3g}, large but {significant} (p {_small(score.p)})"
+        return f"{few}: corrected KL {figure(self.kl)}, large but {significant} (p {_small(score.p)})"
 
     def severity(self) -> tuple[Severity, str]:
         """Return what one window says by itself, and why."""
@@ -185,19 +186,19 @@ class _Case:
         level = self.level(kl)
         significant = score.q <= self.detection.fdr
         if level == "none" and not (significant and self.strays()):
-            below = f"corrected KL {kl:.3g} < warning {self.effect.warning:g}"
+            below = f"corrected KL {figure(kl)} < warning {self.effect.warning:g}"
             if significant:
                 return "none", f"significant (q {q}) but below the effect floor: {below}"
             return "none", f"{below}, not significant (q {q})"
         limit = self.effect.critical if level == "critical" else self.effect.warning
-        large = f"corrected KL {kl:.3g} ≥ {level} {limit:g}" if level != "none" else f"corrected KL {kl:.3g}"
+        large = f"corrected KL {figure(kl)} ≥ {level} {limit:g}" if level != "none" else f"corrected KL {figure(kl)}"
         if not significant:
             rows = min(score.n_current, score.n_reference)
-            return "none", f"{large} but not significant: q {q} with {rows:,} rows"
+            return "none", f"{large} but not significant: q {q} with {thousands(rows)} rows"
         found = self.unusual(level)
         if found is None:
             z = f"z {score.z:.1f} < {self.detection.z:g}"
-            return "none", f"within its own history ({z}): corrected KL {kl:.3g} is usual here"
+            return "none", f"within its own history ({z}): corrected KL {figure(kl)} is usual here"
         severity, beyond = found
         return severity, f"{large}, q {q}{beyond}"
 
@@ -215,7 +216,7 @@ class _Case:
         if lasted != "none":
             return lasted, f", {score.z_lasting:.0f} {beyond} over the last {self.detection.persistence.of} windows"
         if cell and self.strays():
-            moved = f"{cell.cell} {cell.usual:.1%} → {cell.share:.1%} ({cell.kl:.2g} nats by itself)"
+            moved = f"{cell.cell} {percent(cell.usual, 1)} → {percent(cell.share, 1)} ({cell.kl:.2g} nats by itself)"
             # How large the whole divergence is says nothing of the cell: a restless feature is large every day.
             return self.level(cell.kl), f"; {moved}, {max(cell.z, self.cell_lasting):.0f} {beyond}"
         return None

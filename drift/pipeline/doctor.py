@@ -22,6 +22,7 @@ from drift.errors import ConfigError, DriftError
 from drift.pipeline.context import SourceReader
 from drift.store import engine, migrations
 from drift.store.store import Store
+from drift.text.formatting import when
 from drift.text.logs import masked
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ def _running(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
     if not ended:
         yield Check(name, "warn", f"the newest run failed: {masked(newest['error'])}", fix)
     elif late and monitor.watches(due):
-        ended_at = f"{newest['window_end']:%Y-%m-%d %H:%M} UTC"
+        ended_at = when(newest["window_end"])
         yield Check(name, "warn", f"it is late: its newest window ended {ended_at}", f"is its schedule paused? {fix}")
     else:
         yield Check(name, "ok", f"the newest is {newest['status']}")

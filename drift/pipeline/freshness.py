@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.errors import ConfigError, SourceError
+from drift.text.formatting import thousands, when
 from drift.windows import Span
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _missing(context: Context[State], window: Window, wait: Wait) -> str:
     rows = context.source.snapshot(window).count_rows() if wait.rows else 0
     if rows >= wait.rows:
         return ""
-    return f"{rows or 'no'} rows of {wait.rows:,}" if wait.rows > 1 else "no rows"
+    return f"{rows or 'no'} rows of {thousands(wait.rows)}" if wait.rows > 1 else "no rows"
 
 
 def _exists(path: str) -> bool:
@@ -143,7 +144,7 @@ def no_data(context: Context[State], lacking: dict[Window, str], deadline: datet
     """Say what did not come in time: the error that the run is stored with."""
     until = deadline.astimezone(context.monitor.window.calendar.zone)
     what = "; ".join(f"{context.label(window)}: {why}" for window, why in lacking.items())
-    return f"no data by {until:%Y-%m-%d %H:%M %Z}: {what}"
+    return f"no data by {when(until)}: {what}"
 
 
 def give_up(context: Context[State], lacking: dict[Window, str], deadline: datetime, *, now: datetime) -> str:

@@ -12,6 +12,7 @@ from drift.alerts.signals import Signal, signals_of
 from drift.config.reference import WindowSpec
 from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError
+from drift.text.formatting import when
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -142,9 +143,9 @@ def _missing(
     if run is None or window is None:
         return "the window was never run" if window else "the monitor was never run"
     if max_age is not None and now - window.end > max_age:
-        return f"the newest window ended {window.end:%Y-%m-%d %H:%M} UTC, too long ago"
+        return f"the newest window ended {when(window.end)}, too long ago"
     if run["status"] == "running":
-        return f"the window is being run since {run['started_at']:%Y-%m-%d %H:%M} UTC"
+        return f"the window is being run since {when(run['started_at'])}"
     if run["error"] or report is None:
         return str(run["error"] or "the window was not scored")
     if report.gate != "rejected" and not any(verdict.score for verdict in report.verdicts):

@@ -16,6 +16,7 @@ from drift.errors import DriftError, StoreError
 from drift.pipeline import evaluate, notify, run
 from drift.pipeline.context import Context
 from drift.store.memory import window_of
+from drift.text.formatting import iso
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Replay:
 def call_to_dict(call: Call) -> dict[str, Any]:
     """Return a page as plain JSON."""
     return {
-        "window": call.window.isoformat().replace("+00:00", "Z"),
+        "window": iso(call.window),
         "label": call.label,
         "key": call.key,
         "feature": call.feature,
@@ -299,8 +300,8 @@ def to_dict(in_force: Replay, asked_for: Replay | None) -> dict[str, Any]:
         "schema": "drift.replay",
         "schema_version": SCHEMA_VERSION,
         "monitor": in_force.monitor.name,
-        "from": windows[0].start.isoformat().replace("+00:00", "Z"),
-        "to": windows[-1].end.isoformat().replace("+00:00", "Z"),
+        "from": iso(windows[0].start),
+        "to": iso(windows[-1].end),
         "windows": len(windows),
         "months": in_force.months,
         "in_force": in_force.to_dict(),

@@ -57,7 +57,7 @@ def test_an_empty_column_is_told() -> None:
     """With the share that was missing before."""
     (finding,) = still_findings(numbers([], missing=300), {"x": [SPREAD]}, min_rows=100)
     assert (finding.kind, finding.column) == ("all_null", "x")
-    assert str(finding) == "column x: no value in any row, where 2.0% are missing in the baseline"
+    assert str(finding) == "column x: no value in any row, where 2.0 % are missing in the baseline"
 
 
 def test_what_was_always_so_is_no_news() -> None:

@@ -213,7 +213,7 @@ def test_one_cell_can_be_unusual(cell: CellShift | None, severity: str, status: 
     """Where the feature as a whole is usual, a cell that is not is as severe as what it moved, and has to last."""
     found = verdict(a_score(z=0.5), Detection(), history(*CALM), cell)
     assert (found.severity, found.status) == (severity, status)
-    assert ("missing 0.9% → 5.9% (" in found.reason) == (severity != "none")
+    assert ("missing 0.9 % → 5.9 % (" in found.reason) == (severity != "none")
     insignificant = verdict(a_score(z=0.5, q=0.5), Detection(), history(*CALM), cell)
     assert (insignificant.severity, insignificant.status) == ("none", "ok")
 
@@ -223,7 +223,7 @@ def test_a_cell_is_told_when_the_reference_has_followed_it() -> None:
     absorbed = a_score(kl_corrected=0.006, z=0.5)
     found = verdict(absorbed, Detection(), history(*CALM), replace(NULLS, lasting=8.0))
     assert found.status == "warning"
-    assert found.reason.startswith("corrected KL 0.006, q < 1e-6; missing 0.9% → 5.9% (0.07 nats by itself), 11 robust")
+    assert found.reason.startswith("corrected KL 0.006, q < 1e-6; missing 0.9 % → 5.9 % (0.07 nats by itself), 11 ")
 
 
 @pytest.mark.parametrize(

@@ -321,7 +321,7 @@ def test_frozen_and_empty_columns_stay_in_sight(stepped: Context) -> None:
         found = {(finding.column, finding.kind): finding.message for finding in report.findings if finding.column}
         frozen = found["carrier", "frozen"]
         assert frozen == "column carrier: one value ('AA') in every row, where the baseline had 3"
-        assert found["late", "all_null"] == "column late: no value in any row, where 0.0% are missing in the baseline"
+        assert found["late", "all_null"] == "column late: no value in any row, where 0.0 % are missing in the baseline"
         # What the trailing reference has adapted to is still far from where it was.
         assert (("delay", "moved") in found) == (number > STEP)
 

@@ -76,7 +76,7 @@ def test_a_cell_is_told_where_the_feature_as_a_whole_is_usual(opened: Open) -> N
     report = backfill(opened(frame, reference="{trailing: 28d}"), 39)[-1]
     verdict = report["delay"]
     assert (verdict.status, verdict.severity) == ("critical", "critical")
-    assert "missing 0.0% → 4.0% (0.14 nats by itself)" in verdict.reason
+    assert "missing 0.0 % → 4.0 % (0.14 nats by itself)" in verdict.reason
     assert verdict.score is not None
     assert verdict.explanation.cell is not None
     assert verdict.score.z is not None
