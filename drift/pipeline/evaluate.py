@@ -122,12 +122,6 @@ class Gathered:
     critical: Mapping[str, set[tuple[str, datetime]]]
     parts: Sequence[Recorded]
 
-    def lacking(self, least: int) -> str | None:
-        """Say what the main reference lacks; None where it has as many windows with rows as it needs."""
-        found, wanted = len(self.parts[0].main), len(next(iter(self.wanted.values())))
-        few = f"the reference has {found} of {wanted} windows with rows; it needs {least}"
-        return few if found < least else None
-
 
 # -- gather: what the store holds -------------------------------------------------------------------------------------
 
@@ -255,12 +249,13 @@ def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
 
 def findings(context: Context[State], stored: Gathered, assessed: Assessment) -> list[Finding]:
     """Return what is found in the whole window beside its scores, so that no reference that adapts hides it."""
-    whole = stored.parts[0]
-    lacking = stored.lacking(context.monitor.reference_min_windows)
-    if lacking and context.monitor.reference.fixed == "baseline" and not stored.baselines:
-        lacking = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
-    if lacking:
-        found = [Finding("no_reference", lacking)]
+    whole, least = stored.parts[0], context.monitor.reference_min_windows
+    if len(whole.main) < least:
+        wanted = len(next(iter(stored.wanted.values())))
+        few = f"the reference has {len(whole.main)} of {wanted} windows with rows; it needs {least}"
+        if context.monitor.reference.fixed == "baseline" and not stored.baselines:
+            few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
+        found = [Finding("no_reference", few)]
     elif not whole.current.n_rows:
         found = [Finding("no_rows", "the window holds no rows")]
     else:
