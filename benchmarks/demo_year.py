@@ -22,8 +22,8 @@ from drift.pipeline.context import Context
 from drift.store.store import Store
 
 HEAD = (
-    "# The demo's year: a diary\n\nWhat the demo's monitor, with the settings it ships with, would have told in 2013, "
-    "had each day been run at six the next morning, and had nobody ever answered. Printed by "
+    "# The demo's year: a timeline\n\nWhat the demo's monitor, with the settings it ships with, would have sent in 2013, "
+    "had each day been run at six the next morning, and had nobody ever acted. Printed by "
     "`python -m benchmarks.demo_year` from what the alerts stored, as `drift alerts timeline flights` prints any "
     "monitor's, and not edited. What happened in the world stands beside it in "
     "[alerts](alerts.md#a-year-with-the-settings-it-ships-with).\n"
@@ -34,7 +34,7 @@ MORNING = timedelta(hours=6)
 
 
 def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
-    """Run the demo's monitor from day to day, in `folder`, and return its diary."""
+    """Run the demo's monitor from day to day, in `folder`, and return its timeline."""
     demo.unpack(folder)
     monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
     calendar = monitor.window.calendar
@@ -52,7 +52,7 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
 
 
 def main() -> None:
-    """Live the year and print its diary."""
+    """Live the year and print its timeline."""
     print(HEAD)
     if len(sys.argv) > 1:
         print(live(Path(sys.argv[1])))
