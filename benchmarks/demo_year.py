@@ -22,8 +22,8 @@ from drift.pipeline.context import Context
 from drift.store.store import Store
 
 HEAD = (
-    "# The demo's year: a timeline\n\nWhat the demo's monitor, with the settings it ships with, would have sent in 2013, "
-    "had each day been run at six the next morning, and had nobody ever acted. Printed by "
+    "# The demo's year: a timeline\n\nWhat the demo's monitor, with the settings it ships with, would have sent in "
+    "2013, had each day been run at six the next morning, and had nobody ever acted. Printed by "
     "`python -m benchmarks.demo_year` from what the alerts stored, as `drift alerts timeline flights` prints any "
     "monitor's, and not edited. What happened in the world stands beside it in "
     "[alerts](alerts.md#a-year-with-the-settings-it-ships-with).\n"
