@@ -76,7 +76,7 @@ class Window:
         try:
             start, end = (datetime.fromisoformat(part) for part in key.split("/"))
         except ValueError as error:
-            raise WindowError(f"{key!r} is no window: write START/END in ISO 8601") from error
+            raise WindowError(f"{key!r} is not a window: write START/END in ISO 8601") from error
         return cls(start, end)
 
     def __contains__(self, instant: datetime) -> bool:
@@ -110,7 +110,7 @@ class Span:
         """
         match = _SPAN.match(str(text))
         if not match or int(match[1]) == 0:
-            raise WindowError(f"{text!r} is no span of time: write a number and a unit, such as 15m, 1h, 1d, 4w")
+            raise WindowError(f"{text!r} is not a span of time: write a number and a unit, such as 15m, 1h, 1d, 4w")
         amount = int(match[1])
         match match[2]:
             case "w":
@@ -148,7 +148,7 @@ def load_timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise WindowError(f"{name!r} is no time zone: use an IANA name such as Europe/Berlin or UTC") from error
+        raise WindowError(f"{name!r} is not a time zone: use an IANA name such as Europe/Berlin or UTC") from error
 
 
 @dataclass(frozen=True, slots=True)

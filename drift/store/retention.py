@@ -67,7 +67,7 @@ def cutoff(keep: str, now: datetime) -> datetime:
     Raises
     ------
     WindowError
-        If `keep` is no span of time.
+        If `keep` is not a span of time.
     DriftError
         If it is less than a day: nobody means that.
 

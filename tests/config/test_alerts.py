@@ -58,7 +58,7 @@ def test_the_file_says_the_same_when_it_is_read_again() -> None:
 @pytest.mark.parametrize(
     ("alerts", "words"),
     [
-        (" {repeat: daily}", "alerts.repeat: 'daily' is no span of time; fix: write 4h, 1d, or never"),
+        (" {repeat: daily}", "alerts.repeat: 'daily' is not a span of time; fix: write 4h, 1d, or never"),
         (" {dashboard: 'javascript:x'}", "alerts.dashboard: is no web address, or holds a password; fix: write https"),
         (" {maintenance: [{reason: x}]}", "maintenance[0]: says no time; fix: give from and to, or weekly"),
         (" {maintenance: [{weekly: sat, from: 2013-01-01, reason: x}]}", "says no time"),

@@ -159,7 +159,7 @@ def test_a_fixed_reference_counts_its_windows(every: str, first: int, many: int)
             {"trailing": "28d", "previous": 1},
             "reference.previous: trailing is given already; fix: keep exactly one",
         ),
-        ("1d", {"trailing": "28"}, "reference.trailing: '28' is no span of time; fix: write a number and a unit"),
+        ("1d", {"trailing": "28"}, "reference.trailing: '28' is not a span of time; fix: write a number and a unit"),
         ("1d", {"trailing": 28}, "reference.trailing: should be text, not a number"),
         ("1d", {"trailing": "12h"}, "reference.trailing: is shorter than one window of 1d; fix: write 1d or more"),
         ("1d", {"trailing": "48h"}, "reference.trailing: counts hours where windows are days; fix: write days"),
@@ -221,10 +221,10 @@ def test_boundaries_are_those_of_the_monitors_time_zone() -> None:
     [
         ({"every": "5h"}, "window.every: windows of 5h do not divide a day; fix: use 15m, 30m"),
         ({"every": "400d"}, "window.every: windows of 400d are longer than 366d; fix: write 15m, 1h, 6h, 1d or 7d"),
-        ({"every": "0d"}, "window.every: '0d' is no span of time"),
+        ({"every": "0d"}, "window.every: '0d' is not a span of time"),
         ({"every": 1}, "window.every: should be text, not a number"),
-        ({"every": "1d", "timezone": "EST5"}, "window.timezone: 'EST5' is no time zone; fix: use an IANA name"),
-        ({"every": "1d", "timezone": "../etc"}, "window.timezone: '../etc' is no time zone"),
+        ({"every": "1d", "timezone": "EST5"}, "window.timezone: 'EST5' is not a time zone; fix: use an IANA name"),
+        ({"every": "1d", "timezone": "../etc"}, "window.timezone: '../etc' is not a time zone"),
         ({"timezone": "UTC"}, "window.every: is missing; fix: add every: 1d"),
     ],
 )

@@ -56,7 +56,7 @@ def test_valid_sources(keys: dict[str, str]) -> None:
             'engine: "spark" is not known; fix: allowed: auto, local',
         ),
         ({"files": ""}, "files: is empty"),
-        ({"files": "f", "timezone": "Mars"}, "timezone: 'Mars' is no time zone; fix: use an IANA name"),
+        ({"files": "f", "timezone": "Mars"}, "timezone: 'Mars' is not a time zone; fix: use an IANA name"),
         ({"files": "f", "time_column": 5}, "time_column: should be text, not a number; fix: put it in quotes"),
     ],
 )

@@ -169,7 +169,7 @@ def test_suggestions() -> None:
 def test_time_zones() -> None:
     """A name is given back; a wrong one is refused with what to use."""
     assert known_timezone("Europe/Berlin") == "Europe/Berlin"
-    with pytest.raises(ValueError, match="'Mars' is no time zone; fix: use an IANA name"):
+    with pytest.raises(ValueError, match="'Mars' is not a time zone; fix: use an IANA name"):
         known_timezone("Mars")
 
 

@@ -87,7 +87,7 @@ def test_a_wait_is_checked() -> None:
     for wrong in ({"rows": 0}, {"every": timedelta(0)}, {"on_timeout": "hang"}):
         with pytest.raises(ConfigError, match="wait: "):
             Wait(**wrong)
-    with pytest.raises(WindowError, match="is no span"):
+    with pytest.raises(WindowError, match="is not a span"):
         Wait("soon")
     wait = Wait("6h", every="10m", rows=0, file="s3://lake/date=%Y-%m-%d")
     again = Wait.from_dict(wait.to_dict())
