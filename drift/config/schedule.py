@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,23 +11,13 @@ if TYPE_CHECKING:
 
 PRESETS = ("@hourly", "@daily", "@weekly", "@monthly")
 
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"), start=1
-    )
+_FIELDS = {
+    "minute": "0-59",
+    "hour": "0-23",
+    "day of month": "1-31",
+    "month": "1-12",
+    "day of week": "0-7",
 }
-_WEEKDAYS = {name: number for number, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"))}
-_FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
-    ("minute", 0, 59, {}),
-    ("hour", 0, 23, {}),
-    ("day of month", 1, 31, {}),
-    ("month", 1, 12, _MONTHS),
-    ("day of week", 0, 7, _WEEKDAYS),
-)
-_VALUE = "[0-9]{1,2}|[A-Za-z]{3}"
-_PART = re.compile(rf"(?:(?P<all>\*)|(?P<low>{_VALUE})(?:-(?P<high>{_VALUE}))?)(?:/(?P<step>[0-9]{{1,3}}))?")
-_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def wrong_with(schedule: str) -> str | None:
@@ -47,43 +37,22 @@ def wrong_with(schedule: str) -> str | None:
     fields = schedule.split()
     if len(fields) != len(_FIELDS):
         return f"a schedule has 5 fields, not {len(fields)}"
-    chosen = []
-    for text, (name, lowest, highest, names) in zip(fields, _FIELDS, strict=True):
-        values = _values(text, lowest, highest, names)
-        if values is None:
-            return f'the {name} "{text}" is not within {lowest}-{highest}'
-        chosen.append(values)
-    days, months = chosen[2:4]
-    # Cron joins day of month and day of week by "or", so that any day of the week saves the date.
-    if fields[4].startswith("*") and all(min(days) > _LONGEST[month - 1] for month in months):
-        return "there is no such day in these months"
-    return None
+    for at, (name, limits) in enumerate(_FIELDS.items()):
+        alone = ["*"] * len(_FIELDS)
+        alone[at] = fields[at]
+        if not _is_cron(alone):
+            return f'the {name} "{fields[at]}" is not within {limits}'
+    return None if _is_cron(fields) else "there is no such day in these months"
 
 
-def _values(text: str, lowest: int, highest: int, names: dict[str, int]) -> set[int] | None:
-    chosen: set[int] = set()
-    for part in text.split(","):
-        match = _PART.fullmatch(part)
-        if not match:
-            return None
-        low, high = lowest, highest
-        if not match["all"]:
-            bounds = [_number(match["low"], names), _number(match["high"] or match["low"], names)]
-            # `5/15` is `5-59/15` to every cron that knows it.
-            if match["step"] and not match["high"]:
-                bounds[1] = highest
-            if bounds[0] is None or bounds[1] is None:
-                return None
-            low, high = bounds[0], bounds[1]
-        step = int(match["step"] or 1)
-        if not lowest <= low <= high <= highest or step == 0:
-            return None
-        chosen.update(range(low, high + 1, step))
-    return chosen
+def _is_cron(fields: list[str]) -> bool:
+    from cronsim import CronSim, CronSimError
 
-
-def _number(text: str, names: dict[str, int]) -> int | None:
-    return names.get(text.upper(), int(text) if text.isascii() and text.isdigit() else None)
+    try:
+        CronSim(" ".join(fields), datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError:
+        return False
+    return True
 
 
 def for_windows(span: Span) -> str:
