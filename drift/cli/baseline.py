@@ -22,7 +22,6 @@ from drift.cli.options import (
     window_of,
     windows_between,
 )
-from drift.cli.starting import import_special_functions
 
 baseline_app = typer.Typer(
     help="Show, fit and promote the frozen bins and the windows they were fitted on.", no_args_is_help=True
@@ -102,7 +101,6 @@ def baseline_rescore(
     database: Database = DATABASE,
 ) -> None:
     """Score stored windows again with the references now in force, and list those that could not be scored."""
-    import_special_functions()
     from drift.pipeline import baselines
 
     context = open_context(monitor, folder, database)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from drift.cli.options import Fail, Html, Json, exit_on, show, write_html
-from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,6 @@ def compare(
     Needs no configuration and no database. Example:
     [bold]drift compare train.parquet today.parquet --fail-on critical[/]
     """
-    import_special_functions()
     from drift.config.detection import Detection, Effect, Persistence
     from drift.config.features import Features
     from drift.config.validation import parse_options

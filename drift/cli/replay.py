@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_context, print_json
-from drift.cli.starting import import_special_functions
 
 if TYPE_CHECKING:
     from drift.pipeline.context import Context
@@ -38,7 +37,6 @@ def replay(
     """Show which pages other settings would have sent. Reads only stored windows and writes nothing."""
     from dataclasses import replace
 
-    import_special_functions()
     from drift.cli.tables import replay_tables
     from drift.config.monitor import load_monitor
     from drift.config.overrides import adopt, read_settings, with_settings

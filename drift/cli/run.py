@@ -30,7 +30,6 @@ from drift.cli.options import (
     windows_between,
     write_html,
 )
-from drift.cli.starting import import_special_functions
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
@@ -53,7 +52,6 @@ def run(
     database: Database = DATABASE,
 ) -> None:
     """Run a monitor for one window: validate, count, score, alert, notify."""
-    import_special_functions()
     from drift.pipeline import run as runs
 
     context = open_context(monitor, folder, database)
@@ -93,7 +91,6 @@ def backfill(
     database: Database = DATABASE,
 ) -> None:
     """Run a monitor for every window from one date to another, oldest first."""
-    import_special_functions()
     from drift.cli.tables import progress as progress_bar
     from drift.pipeline import run as runs
 

@@ -8,7 +8,6 @@ import typer
 
 from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, open_context, print_json
 from drift.cli.replay import Last, Since, Until, stored_windows
-from drift.cli.starting import import_special_functions
 
 
 def tune(
@@ -28,7 +27,6 @@ def tune(
     """Propose settings for a wished number of pages a month, and say what they would have caught and missed."""
     import numpy as np
 
-    import_special_functions()
     from drift.cli.tables import proposal_tables
     from drift.pipeline import tuning
 
