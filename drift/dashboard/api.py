@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from drift.dashboard import alert_queries, events, exports, feature_page, feature_queries, figures, queries
+from drift.dashboard import alert_queries, events, exports, feature_queries, feature_view, figures, queries
 from drift.dashboard.api_models import (
     AlertOut,
     Alerts,
@@ -217,14 +217,14 @@ def compare(
     window: Moment = None,
     segment: Segment = "",
 ) -> ComparisonOut:
-    """Hold one window of a feature (the newest by default) against any other reference, from stored counts."""
+    """Compare one window of a feature (the newest by default) with any other reference, from stored counts."""
     place = _place(store, monitor)
     at = instant(place, window)
     if at is None:
         newest = store.scores(monitor, feature=feature, segment=segment, windows=1)
         at = newest[-1]["window_start"] if newest else None
     found = feature_queries.detail(store, monitor, feature, at, segment) if at is not None else None
-    compared = feature_page.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
+    compared = feature_view.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
     if at is None or found is None or compared is None:
         raise HTTPException(404, "nothing was stored of this feature in this window")
     numbers = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "psi", "js", "n_reference", "n_current")
@@ -267,7 +267,7 @@ def history_figure(
     """The chart of a feature over time, as a Plotly figure."""
     place = _place(store, monitor)
     at = instant(place, window)
-    rows, seen = feature_page.course(store, monitor, feature, windows, at, place, segment)
+    rows, seen = feature_view.course(store, monitor, feature, windows, at, place, segment)
     happened = events.events(seen, events.fits(store, monitor), place)
     figure = figures.history(rows, seen, place, happened, chosen=at, log=scale == "log")
     return JSONResponse(figure)
@@ -281,7 +281,7 @@ def histogram_figure(
     place = _place(store, monitor)
     at = instant(place, window)
     found = feature_queries.detail(store, monitor, feature, at, segment) if at is not None else None
-    compared = feature_page.compare(store, monitor, feature, found, place, against) if found else None
+    compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
     shown = compared or found
     if found is None or shown is None or shown.evidence is None:
         raise HTTPException(404, "no counts are stored of this feature in this window")

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
-from starlette._utils import get_route_path
 
 from drift.dashboard import assets
 from drift.dashboard.access import Reader
@@ -16,7 +15,9 @@ from drift.dashboard.templating import environment
 
 def local_path(request: Request) -> str:
     """Return the path below the dashboard's root."""
-    return get_route_path(request.scope)
+    path: str = request.scope["path"]
+    below = path.removeprefix(request.scope.get("root_path", ""))
+    return below if below[:1] in {"", "/"} else path
 
 
 def base(request: Request) -> str:
