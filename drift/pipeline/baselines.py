@@ -30,7 +30,7 @@ def fit(context: Context[State], window: Window, *, now: datetime, by: str, reas
 
     Parameters
     ----------
-    watch, window, now
+    context, window, now
     by, reason
         Who and why, for the record.
 
@@ -84,7 +84,7 @@ def promote(context: Context[State], windows: Sequence[Window], *, now: datetime
 
     Parameters
     ----------
-    watch
+    context
     windows
         Consecutive, oldest first.
     now
@@ -143,7 +143,7 @@ def rescore(context: Context[State], windows: Sequence[Window], *, now: datetime
 
     Parameters
     ----------
-    watch, windows, now
+    context, windows, now
     """
     reports, kept = [], {}
     for window in sorted(windows):

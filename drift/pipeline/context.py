@@ -1,4 +1,4 @@
-"""A monitor at work: what it watches, where results go, and which windows it is held against."""
+"""What a run needs: the monitor, the state it works on and a reader of rows; and which windows it is compared with."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Context(Generic[S_co]):
         newest = max(self.baselines().values(), key=lambda each: each.version, default=None)
         return fixed_windows(calendar, window, newest.start, newest.end) if newest else []
 
-    def held_against(self, window: Window) -> dict[str, list[Window]]:
+    def compared_with(self, window: Window) -> dict[str, list[Window]]:
         """Return the windows of every reference of `window` by the reference's name, the main one first."""
         reference, calendar = self.monitor.reference, self.monitor.window.calendar
         found = {str(reference): self.reference_windows(window)}
@@ -164,10 +164,10 @@ class Context(Generic[S_co]):
 
     def needed(self, window: Window) -> list[Window]:
         """Return the windows of all its references and `window` itself, oldest first."""
-        return sorted({window, *(each for windows in self.held_against(window).values() for each in windows)})
+        return sorted({window, *(each for windows in self.compared_with(window).values() for each in windows)})
 
     def remembered(self, window: Window) -> list[Window]:
-        """Return the windows before `window` whose counts, where they are stored, tell what is usual; oldest first."""
+        """Return the windows before `window` whose stored counts are its own history; oldest first."""
         detection = self.monitor.detection
         return self.monitor.window.calendar.before(window, detection.remembered if detection.history else 0)
 

@@ -39,7 +39,7 @@ LITTLE, SCARCE = 1 << 30, 100 << 20
 """Bytes on a disk below which there is a warning, and a failure."""
 
 LATE = 3
-"""Windows after whose end a monitor that has not run is told to be late."""
+"""A monitor that has not run for this many windows is late."""
 
 AIRFLOW = "AIRFLOW__API__BASE_URL"
 _SECONDS = 5

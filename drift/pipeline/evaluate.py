@@ -129,7 +129,7 @@ class Gathered:
 def gather(context: Context[State], window: Window, gate: Gate) -> Gathered:
     """Read what the store holds that the window is judged by."""
     monitor, store = context.monitor, context.store
-    wanted, baselines, before = context.held_against(window), context.baselines(), context.remembered(window)
+    wanted, baselines, before = context.compared_with(window), context.baselines(), context.remembered(window)
     binnings, segmentations = store.active_baseline(context.name), context.segmentations()
     calendar = monitor.window.calendar
     fixed = {each: fixed_windows(calendar, window, each.start, each.end) for each in set(baselines.values())}
@@ -183,10 +183,10 @@ def gather(context: Context[State], window: Window, gate: Gate) -> Gathered:
 
 
 def _critical(
-    context: Context[State], held_against: Mapping[str, Sequence[Window]], window: Window
+    context: Context[State], compared_with: Mapping[str, Sequence[Window]], window: Window
 ) -> dict[str, set[tuple[str, datetime]]]:
     """Return by segment which features were critical when, where the monitor keeps these out of its references."""
-    starts = [w.start for windows in held_against.values() for w in windows]
+    starts = [w.start for windows in compared_with.values() for w in windows]
     if "critical" not in context.monitor.reference.exclude or context.monitor.reference.fixed or not starts:
         return {}
     found: dict[str, set[tuple[str, datetime]]] = {}

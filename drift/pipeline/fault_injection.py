@@ -264,11 +264,11 @@ def recall(planted: Iterable[Planted], past: Sequence[Mapping[str, Past]], detec
     """
     found = {fault: [0, 0, 0] for fault in FAULTS}
     for one in planted:
-        told = [verdict.drifting for verdict in _verdicts(one, past[: one.first], detection)]
+        found_in = [verdict.drifting for verdict in _verdicts(one, past[: one.first], detection)]
         counts = found[one.fault]
         counts[0] += 1
-        counts[1] += told[0]
-        counts[2] += any(told)
+        counts[1] += found_in[0]
+        counts[2] += any(found_in)
     return {fault: Recall(*counts) for fault, counts in found.items() if counts[0]}
 
 

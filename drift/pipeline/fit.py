@@ -38,7 +38,7 @@ def sparing(context: Context[State], window: Window, current: Collection[Window]
 
     Parameters
     ----------
-    watch
+    context
     window
         What is read.
     current
@@ -59,7 +59,7 @@ def usable(context: Context[State], windows: Sequence[Window], current: Window |
 
     Parameters
     ----------
-    watch, windows
+    context, windows
     current
         The window that is to be judged; rejected, it never is.
     """
@@ -76,7 +76,7 @@ def ensure_baseline(context: Context[State], window: Window, *, now: datetime, b
 
     Parameters
     ----------
-    watch, window, now
+    context, window, now
     by
         Who asks, for the record.
     """
@@ -100,7 +100,7 @@ def fit_bins(
 
     Parameters
     ----------
-    watch, windows, now
+    context, windows, now
     by, reason
         Who asks and why, for the record.
     new

@@ -42,7 +42,7 @@ class Wait:
         A file or folder that has to be there besides: a marker, a partition. ``%Y-%m-%d`` and the other codes of
         `strftime` stand for the local start of the window: ``s3://lake/flights/date=%Y-%m-%d/_SUCCESS``.
     on_timeout
-        ``fail`` the run, so that somebody is told, or ``skip`` it; the run says `no data by …` either way.
+        ``fail`` the run, so that somebody is notified, or ``skip`` it; the run says `no data by …` either way.
     deferrable
         Wait in Airflow's triggerer, which takes no worker's place; False waits in the task.
 
@@ -148,7 +148,7 @@ def no_data(context: Context[State], lacking: dict[Window, str], deadline: datet
 
 
 def give_up(context: Context[State], lacking: dict[Window, str], deadline: datetime, *, now: datetime) -> str:
-    """Record that the data did not come in time, and return what is to be told."""
+    """Record that the data did not come in time, and return the error in words."""
     error, monitor = no_data(context, lacking, deadline), context.monitor
     context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
     for window in lacking:

@@ -1,4 +1,4 @@
-"""Replay: what settings would have told of the windows that are stored, from stored counts alone.
+"""Replay: which pages settings would have sent for the stored windows, from stored counts alone.
 
 The stages that score a window and advance its alerts are the very ones a run uses. They work on a `Memory` in place of
 the results database, so nothing is written, and what they look back at (earlier scores, alerts) is what the replay has
@@ -36,7 +36,7 @@ MONTH = timedelta(days=30)
 """What a month is when pages are counted."""
 
 CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "flapping", "notified"})
-"""The transitions that count as a page: something began or grew worse. An all-clear is told too, but wakes nobody."""
+"""The transitions that count as a page: something began or grew worse. An all-clear is sent too, but wakes nobody."""
 
 
 # -- the replay -------------------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "fl
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A page: something that began or grew worse, as someone would have been told.
+    """A page: something that began or grew worse, as somebody would have been notified.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Replay:
     lead: int = 0
 
     def settled(self) -> Replay:
-        """Return the replay from the first window on that has a history to be held against, if half of it is left.
+        """Return the replay from the first window on that has a history to be compared with, if half of it is left.
 
         What pages before says more of the missing history than of any setting.
         """
@@ -226,7 +226,7 @@ def replay(context: Context[State], memory: Memory, windows: Sequence[Window], *
 
     Parameters
     ----------
-    watch
+    context
         The monitor; its store and its source are left alone.
     memory
         Of the same results database; read through, and filled with what is found.

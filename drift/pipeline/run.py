@@ -52,7 +52,7 @@ def plan(context: Context[State], window: Window, *, now: datetime, force: bool 
 
     Parameters
     ----------
-    watch, window
+    context, window
     now
         Time of the run, aware.
     force
@@ -221,7 +221,7 @@ def backfill(
 
     Parameters
     ----------
-    watch, windows, clock
+    context, windows, clock
     force
         Read windows again although they are stored.
     page

@@ -166,8 +166,8 @@ class Proposal:
 
 
 def _only(these: Iterable[Call], those: Iterable[Call]) -> list[Call]:
-    told = {(call.window, call.key) for call in those}
-    return [call for call in these if (call.window, call.key) not in told]
+    known = {(call.window, call.key) for call in those}
+    return [call for call in these if (call.window, call.key) not in known]
 
 
 def _trial_to_dict(trial: Trial) -> dict[str, Any]:
@@ -254,8 +254,8 @@ def try_out(scored: Scored, detection: Detection) -> Trial:
     replay = scored.replay
     reports, past = rejudge(scored, detection)
     monitor = replay.monitor.model_copy(update={"detection": detection})
-    told = [call for call in calls(monitor, reports, replay.lead) if call.about_data]
-    return Trial(detection, told, replay.a_month(len(told)), recall(scored.planted, past, detection))
+    about_data = [call for call in calls(monitor, reports, replay.lead) if call.about_data]
+    return Trial(detection, about_data, replay.a_month(len(about_data)), recall(scored.planted, past, detection))
 
 
 # -- the search -------------------------------------------------------------------------------------------------------
@@ -296,11 +296,11 @@ def tune(
 
     Parameters
     ----------
-    watch
+    context
         Its source is never opened, and nothing is written.
     windows, lead
         As for `drift.pipeline.replay.replay`; `lead_needed` says how many windows should lead. Where there are none
-        before, those that have no history to be held against lead instead.
+        before, those that have no history to be compared with lead instead.
     wished
         Pages a month that tell of drift.
     rng
@@ -338,8 +338,8 @@ def tune(
 
 
 def _trial(found: Replay, recalls: Mapping[str, Recall]) -> Trial:
-    told = [call for call in found.calls if call.about_data]
-    return Trial(found.monitor.detection, told, found.a_month(len(told)), recalls)
+    about_data = [call for call in found.calls if call.about_data]
+    return Trial(found.monitor.detection, about_data, found.a_month(len(about_data)), recalls)
 
 
 def lead_needed(monitor: Monitor) -> int:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Alerts(Part):
-    """The part of the store that knows alerts, their diaries and silences."""
+    """The part of the store that knows alerts, their timelines and silences."""
 
     __slots__ = ()
 

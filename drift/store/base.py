@@ -30,23 +30,17 @@ if TYPE_CHECKING:
 class StateReader(Protocol):
     """What is known of a monitor: its baselines, its windows, its reports and its alerts."""
 
-    def baselines(self, monitor: str) -> dict[str, Row]:
-        """As `drift.store.baselines.Baselines.baselines`."""
+    def baselines(self, monitor: str) -> dict[str, Row]: ...
 
-    def active_baseline(self, monitor: str) -> dict[str, Binning]:
-        """As `drift.store.baselines.Baselines.active_baseline`."""
+    def active_baseline(self, monitor: str) -> dict[str, Binning]: ...
 
-    def segmentations(self, monitor: str) -> dict[str, Binning]:
-        """As `drift.store.baselines.Baselines.segmentations`."""
+    def segmentations(self, monitor: str) -> dict[str, Binning]: ...
 
-    def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]:
-        """As `drift.store.profiles.Profiles.gates`."""
+    def gates(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Gate]: ...
 
-    def validations(self, monitor: str, window: Window) -> list[Row]:
-        """As `drift.store.profiles.Profiles.validations`."""
+    def validations(self, monitor: str, window: Window) -> list[Row]: ...
 
-    def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
-        """As `drift.store.profiles.Profiles.heads`."""
+    def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]: ...
 
     def load_profiles(
         self,
@@ -54,47 +48,39 @@ class StateReader(Protocol):
         windows: Sequence[Window],
         binnings: Mapping[str, Binning],
         segmentations: Sequence[Segmentation] = (),
-    ) -> list[tuple[Profile, Gate]]:
-        """As `drift.store.profiles.Profiles.load_profiles`."""
+    ) -> list[tuple[Profile, Gate]]: ...
 
-    def reports(self, monitor: str, limit: int | None = 100) -> list[Row]:
-        """As `drift.store.reports.Reports.reports`."""
+    def reports(self, monitor: str, limit: int | None = 100) -> list[Row]: ...
 
-    def load_report(self, monitor: str, window_start: datetime) -> Report | None:
-        """As `drift.store.reports.Reports.load_report`."""
+    def load_report(self, monitor: str, window_start: datetime) -> Report | None: ...
 
-    def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
-        """As `drift.store.reports.Reports.load_reports`."""
+    def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]: ...
 
-    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
-        """As `drift.store.reports.Reports.report_starts`."""
+    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]: ...
 
     def history(
         self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
-    ) -> dict[str, list[Past]]:
-        """As `drift.store.reports.Reports.history`."""
+    ) -> dict[str, list[Past]]: ...
 
-    def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]:
-        """As `drift.store.alerts.Alerts.alerts`."""
+    def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]: ...
 
-    def alerts_in_play(self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()) -> list[Alert]:
-        """As `drift.store.alerts.Alerts.alerts_in_play`."""
+    def alerts_in_play(
+        self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()
+    ) -> list[Alert]: ...
 
-    def silences(self, monitor: str | None = None) -> list[Silence]:
-        """As `drift.store.alerts.Alerts.silences`."""
+    def silences(self, monitor: str | None = None) -> list[Silence]: ...
 
-    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
-        """As `drift.store.runs.Runs.run_results`."""
+    def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]: ...
 
 
 class StateWriter(Protocol):
     """What the stages write, each in one transaction and by natural keys."""
 
-    def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None:
-        """As `drift.store.runs.Runs.save_monitor`."""
+    def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None: ...
 
-    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = "") -> None:
-        """As `drift.store.runs.Runs.save_run_started`."""
+    def save_run_started(
+        self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = ""
+    ) -> None: ...
 
     def save_run_finished(
         self,
@@ -105,13 +91,11 @@ class StateWriter(Protocol):
         *,
         reference: str | None = None,
         error: str | None = None,
-    ) -> None:
-        """As `drift.store.runs.Runs.save_run_finished`."""
+    ) -> None: ...
 
     def save_gate(
         self, monitor: str, window: Window, decision: Gate, outcomes: Sequence[Outcome], now: datetime
-    ) -> None:
-        """As `drift.store.profiles.Profiles.save_gate`."""
+    ) -> None: ...
 
     def save_baseline(  # noqa: PLR0913 - what an audit asks for, each by name
         self,
@@ -127,8 +111,7 @@ class StateWriter(Protocol):
         by: str,
         reason: str,
         new: bool = False,
-    ) -> dict[str, Binning]:
-        """As `drift.store.baselines.Baselines.save_baseline`."""
+    ) -> dict[str, Binning]: ...
 
     def save_profile(
         self,
@@ -139,16 +122,13 @@ class StateWriter(Protocol):
         gate: Gate,
         binning_key: str,
         now: datetime,
-    ) -> bool:
-        """As `drift.store.profiles.Profiles.save_profile`."""
+    ) -> bool: ...
 
-    def save_report(self, monitor: str, found: Report) -> None:
-        """As `drift.store.reports.Reports.save_report`."""
+    def save_report(self, monitor: str, found: Report) -> None: ...
 
     def save_alerts(
         self, changed: Iterable[Alert], events: Iterable[AlertEvent], notifications: Iterable[Any] = ()
-    ) -> None:
-        """As `drift.store.alerts.Alerts.save_alerts`."""
+    ) -> None: ...
 
 
 class State(StateReader, StateWriter, Protocol):

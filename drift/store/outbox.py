@@ -136,10 +136,10 @@ class Outbox(Part):
 
 def add_notifications(connection: sa.Connection, messages: Iterable[Any]) -> None:
     """Write notifications; those that are there already stay as they are."""
-    insert_missing(connection, notification, [_owed(message) for message in messages])
+    insert_missing(connection, notification, [_pending(message) for message in messages])
 
 
-def _owed(message: Any) -> dict[str, Any]:
+def _pending(message: Any) -> dict[str, Any]:
     given = asdict(message) if is_dataclass(message) and not isinstance(message, type) else dict(message)
     due = given["not_before"] or given["created_at"]
     fresh = {"state": "pending", "attempts": 0, "next_attempt_at": due, "last_error": None, "sent_at": None}

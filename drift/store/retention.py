@@ -1,8 +1,8 @@
 """Retention: what may be forgotten, and what is still needed however old it is.
 
-Needed are the windows that a reference of the next run stands on, those that tell what is usual, and those since a live
-alert was opened. The store keeps besides, whatever it is asked: baselines, the counts they stand for, binnings,
-configurations, live alerts and notifications that are owed.
+Needed are the windows that a reference of the next run stands on, those of each feature's own history, and those since
+a live alert was opened. The store keeps besides, whatever it is asked: baselines, the counts they stand for, binnings,
+configurations, live alerts and pending notifications.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def needed(monitor: Monitor, newest: Window, live: Iterable[Alert] = ()) -> list
     >>> monitor = parse_monitor(f"name: n\nwindow: {{every: 1d}}\nreference: {{same_weekday: 60}}\n{source}")
     >>> newest = monitor.window.calendar.starting(datetime(2024, 6, 1, tzinfo=UTC))
     >>> [(str(kept.start.date()), kept.why) for kept in needed(monitor, newest)]
-    [('2023-04-08', 'same weekday of 60 weeks'), ('2024-04-04', 'what is usual')]
+    [('2023-04-08', 'same weekday of 60 weeks'), ('2024-04-04', 'own history of each feature')]
     """
     calendar, reference, detection = monitor.window.calendar, monitor.reference, monitor.detection
     runs = [newest, calendar.next(newest)]
@@ -117,7 +117,7 @@ def needed(monitor: Monitor, newest: Window, live: Iterable[Alert] = ()) -> list
             found.append(Kept(monitor.name, min(windows).start, last, str(each)))
     before = calendar.before(newest, detection.remembered)
     if before:
-        found.append(Kept(monitor.name, before[0].start, newest.end, "what is usual"))
+        found.append(Kept(monitor.name, before[0].start, newest.end, "own history of each feature"))
     opened = min((alert.opened_window for alert in live), default=None)
     if opened is not None:
         found.append(Kept(monitor.name, opened, newest.end, "alerts that are not resolved"))

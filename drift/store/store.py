@@ -111,7 +111,7 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
         """Delete what is known of windows that start before an instant; return how many rows went, by table.
 
         Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force stand
-        for, alerts that are not resolved and notifications that are still owed.
+        for, alerts that are not resolved and notifications that are still pending.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
         dry_run
             Take it all back at the end: the numbers are what would go.
         """
-        alert, owed = schema.alert, schema.notification
+        alert, notification = schema.alert, schema.notification
         gone = {}
         spans = {True: baseline_spans(connection) | {*keep}, False: {*keep}}
         # What hangs on these by a foreign key is counted by itself, so it goes first.
@@ -132,8 +132,8 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
         events = schema.alert_event
         gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(ended))).rowcount
         gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ended))).rowcount
-        done = (owed.c.state != "pending") & (owed.c.created_at < before)
-        gone["notification"] = connection.execute(sa.delete(owed).where(done)).rowcount
+        done = (notification.c.state != "pending") & (notification.c.created_at < before)
+        gone["notification"] = connection.execute(sa.delete(notification).where(done)).rowcount
         if dry_run:
             connection.rollback()
         return gone

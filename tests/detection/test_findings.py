@@ -92,7 +92,7 @@ def test_too_few_rows_and_no_past_say_nothing() -> None:
         (400, 400, [], []),
     ],
 )
-def test_rows_are_held_against_both(rows: int, usual: float, baseline: list[int], kinds: list[str]) -> None:
+def test_rows_are_compared_with_both(rows: int, usual: float, baseline: list[int], kinds: list[str]) -> None:
     """The reference first; what only the baseline shows has been adapted to."""
     assert [finding.kind for finding in volume_findings(rows, usual, baseline)] == kinds
 

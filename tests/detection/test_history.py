@@ -147,7 +147,7 @@ def test_the_statistic_is_comparable_between_sizes(n: int, m: int) -> None:
 
 @examples(40)
 @given(st.lists(st.lists(st.integers(0, 300), min_size=6, max_size=6).filter(any), min_size=2, max_size=6))
-def test_each_window_is_held_against_the_rest(counts: list[list[int]]) -> None:
+def test_each_window_is_compared_with_the_rest(counts: list[list[int]]) -> None:
     """What stands in is the score that the window would have had against all the others."""
     days = profiles([carriers(*c) for c in counts])
     found = history.leave_one_out(days, ["x"])["x"]

@@ -129,7 +129,7 @@ def test_a_segment_is_compared_with_its_own_baseline() -> None:
     assert from_baseline(days, ewr, "origin = EWR") == {}
 
 
-def test_a_companion_is_held_against_what_came_out_of_nowhere_too() -> None:
+def test_a_companion_is_compared_with_what_came_out_of_nowhere_too() -> None:
     """One value in thirty rows, in a bin like others: no reference excuses it unrefined, and the baseline sees it."""
     rng = np.random.default_rng(0)
     binning = fit_numeric(rng.normal(size=20_000), expected_rows=1000)

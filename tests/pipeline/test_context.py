@@ -45,15 +45,15 @@ def test_a_trailing_reference_ends_where_the_window_starts(tmp_path: Path, wareh
     context = opened(tmp_path, warehouse)
     window = day(context, 30)
     assert context.reference_windows(window) == [day(context, i) for i in range(23, 30)]
-    main, *companions = context.held_against(window)
+    main, *companions = context.compared_with(window)
     assert main == str(context.monitor.reference)
-    assert [len(context.held_against(window)[name]) for name in companions] == [8]
+    assert [len(context.compared_with(window)[name]) for name in companions] == [8]
 
 
 def test_without_seasons_there_is_no_companion(tmp_path: Path, warehouse: str) -> None:
     """Who asks for one reference gets one."""
     context = opened(tmp_path, warehouse, detection="{seasonal: false}")
-    assert list(context.held_against(day(context, 30))) == [str(context.monitor.reference)]
+    assert list(context.compared_with(day(context, 30))) == [str(context.monitor.reference)]
 
 
 def test_what_a_run_needs_is_in_order_and_without_repeats(tmp_path: Path, warehouse: str) -> None:

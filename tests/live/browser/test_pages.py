@@ -77,7 +77,7 @@ def test_from_the_overview_to_the_evidence(page: Any, year: str) -> None:
     assert page.locator("ul.words li").count() >= 2
 
 
-def test_a_window_is_held_against_another_reference(page: Any, year: str) -> None:
+def test_a_window_is_compared_with_another_reference(page: Any, year: str) -> None:
     """The form puts the other reference's numbers beside the report's."""
     settled(page, year + STORM)
     page.get_by_label("Hold this window against").select_option("baseline")
