@@ -110,10 +110,11 @@ def hidden(url: sa.URL | str) -> str:
 
 def is_there(url: sa.URL) -> bool:
     """Say whether there can be a database: False only for a SQLite file that does not exist."""
-    return url.get_backend_name() != "sqlite" or _is_uri(url) or Path(str(url.database)).exists()
+    return url.get_backend_name() != "sqlite" or is_uri(url) or Path(str(url.database)).exists()
 
 
-def _is_uri(url: sa.URL) -> bool:
+def is_uri(url: sa.URL) -> bool:
+    """Say whether SQLite reads the file's name as a URI, which only it can open."""
     return str(url.database).startswith("file:")
 
 

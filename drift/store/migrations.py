@@ -240,11 +240,10 @@ def _engine(url: sa.URL) -> Iterator[sa.Engine]:
 
 
 def _make_folder(url: sa.URL) -> None:
-    path = Path(str(url.database))
-    if str(path).startswith("file:"):
+    if database.is_uri(url):
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"results database {database.hidden(url)}: its folder cannot be created: {error}") from error
 
