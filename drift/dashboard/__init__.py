@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drift.dashboard.parties import Proxy
+from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError, MissingExtra
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.datastructures import MutableHeaders
 
-from drift.dashboard.parties import Proxy
+from drift.dashboard.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

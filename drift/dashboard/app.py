@@ -15,28 +15,16 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 import drift
-from drift.dashboard import (
-    access,
-    alert_pages,
-    answering,
-    api,
-    assets,
-    docs_page,
-    feature_page,
-    metrics,
-    monitor_page,
-    overview_page,
-    queries,
-    rendering,
-    run_page,
-)
-from drift.dashboard.parties import Proxy
+from drift.dashboard import access, assets, queries, rendering
+from drift.dashboard.api import metrics, routes
+from drift.dashboard.pages import actions, alerts, docs, feature, monitor, overview, runs
+from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError
 from drift.store.store import Store
 
 log = logging.getLogger(__name__)
 
-_PAGES = (overview_page, monitor_page, feature_page, alert_pages, answering, run_page, docs_page)
+_PAGES = (overview, monitor, feature, alerts, actions, runs, docs)
 
 
 def create_app(
@@ -73,7 +61,7 @@ def create_app(
     guards = [Depends(guard)]
     for page in _PAGES:
         app.include_router(page.router, dependencies=guards)
-    app.include_router(api.router, dependencies=guards)
+    app.include_router(routes.router, dependencies=guards)
     app.include_router(metrics.router, dependencies=guards)
     app.include_router(assets.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)

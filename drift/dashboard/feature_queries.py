@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from drift.dashboard.against import Against
+    from drift.dashboard.references import Against
     from drift.detection.reports import Report
     from drift.detection.scores import Score
     from drift.profiles.histograms import Summary

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from drift.dashboard import against as others
 from drift.dashboard import feature_queries, formatting, queries
-from drift.dashboard.cells import cells
+from drift.dashboard import references as others
+from drift.dashboard.cell_table import cells
 from drift.dashboard.feature_queries import Comparison, Detail
 from drift.dashboard.formatting import Place
 from drift.errors import WindowError

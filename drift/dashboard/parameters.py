@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import AfterValidator
 
-from drift.dashboard.against import SYNTAX
 from drift.dashboard.formatting import Place
+from drift.dashboard.references import SYNTAX
 from drift.store.store import Store
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from drift.dashboard.app import create_app
-from drift.dashboard.parties import Proxy
+from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError
 from drift.store.store import Store
 

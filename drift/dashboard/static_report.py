@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from drift.dashboard.cells import cells
+from drift.dashboard.cell_table import cells
 from drift.dashboard.templating import environment
 from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import when
@@ -86,7 +86,7 @@ def bars(found: list[dict[str, Any]]) -> dict[str, Any]:
     Parameters
     ----------
     found
-        Of `drift.dashboard.cells.cells`.
+        Of `drift.dashboard.cell_table.cells`.
 
     Returns
     -------

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from drift import dashboard
 from drift.cli.app import app
-from drift.dashboard import against, events, queries
-from drift.dashboard.exports import cell
+from drift.dashboard import events, queries, references
+from drift.dashboard.api.exports import cell
 from drift.dashboard.formatting import place_of
-from drift.dashboard.overview_page import late_windows
+from drift.dashboard.pages.overview import late_windows
 from drift.detection.scoring import measure
 from drift.store.store import Store
 from drift.windows import Calendar
@@ -92,11 +92,11 @@ def test_choices_follow_the_windows() -> None:
         calendar = Calendar(every, "America/New_York")
         current = calendar.containing(NOW)
         row = {"fitted_from": current.start - timedelta(days=30), "fitted_to": current.start, "version": 1}
-        for text, words in against.choices(calendar, baseline=True):
-            found = against.parse(text, calendar, current, row)
+        for text, words in references.choices(calendar, baseline=True):
+            found = references.parse(text, calendar, current, row)
             assert found is not None
             assert current not in found.windows
-            assert 1 <= len(found.windows) <= against.MOST or text == "baseline"
+            assert 1 <= len(found.windows) <= references.MOST or text == "baseline"
             assert words
 
 

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from drift.alerts.alerts import Alert
 from drift.alerts.messages import trial
 from drift.cli.app import app
-from drift.dashboard import create_app, metrics
+from drift.dashboard import create_app
+from drift.dashboard.api import metrics
 from drift.pipeline import run as runs
 from drift.store import migrations
 from drift.store.store import Store

@@ -6,8 +6,8 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import against as others
 from drift.dashboard import alert_queries, events, feature_queries, feature_view, figures, formatting, queries
+from drift.dashboard import references as others
 from drift.dashboard.formatting import place_of
 from drift.dashboard.parameters import ALL, AgainstText, Moment, Name, Opened, Segment, Windows, instant, known_monitor
 from drift.dashboard.rendering import render

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from drift.dashboard import alert_queries, events, exports, feature_queries, feature_view, figures, queries
-from drift.dashboard.api_models import (
+from drift.dashboard import alert_queries, events, feature_queries, feature_view, figures, queries
+from drift.dashboard.api import exports
+from drift.dashboard.api.models import (
     AlertOut,
     Alerts,
     AlertWithDiary,
@@ -25,7 +26,7 @@ from drift.dashboard.api_models import (
     ScoreOut,
     Scores,
 )
-from drift.dashboard.cells import cells
+from drift.dashboard.cell_table import cells
 from drift.dashboard.formatting import Place, place_of, web_address
 from drift.dashboard.parameters import (
     AgainstText,

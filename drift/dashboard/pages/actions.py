@@ -15,8 +15,8 @@ from fastapi.responses import RedirectResponse
 
 from drift.alerts.actions import Action
 from drift.dashboard import access, alert_queries
-from drift.dashboard.alert_pages import places_of
 from drift.dashboard.formatting import Place, link, place_of
+from drift.dashboard.pages.alerts import places_of
 from drift.dashboard.parameters import Opened
 from drift.errors import DriftError, StoreConflict, StoreError
 from drift.pipeline import actions

@@ -1,0 +1,1 @@
+"""The JSON API, the exports and the metrics: what programs read."""
