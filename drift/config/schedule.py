@@ -40,7 +40,8 @@ def wrong_with(schedule: str) -> str | None:
     for at, (name, limits) in enumerate(_FIELDS.items()):
         alone = ["*"] * len(_FIELDS)
         alone[at] = fields[at]
-        if not _is_cron(alone):
+        # What cronsim reads beyond cron (5L, LW, MON#2) Airflow writes otherwise, or refuses when it parses the DAG.
+        if (name.startswith("day") and set("L#") & set(fields[at].upper())) or not _is_cron(alone):
             return f'the {name} "{fields[at]}" is not within {limits}'
     return None if _is_cron(fields) else "there is no such day in these months"
 

@@ -48,6 +48,10 @@ def test_valid_schedules(schedule: str) -> None:
         ("9-3 * * * *", 'the minute "9-3" is not within 0-59'),
         ("1,,2 * * * *", 'the minute "1,,2" is not within 0-59'),
         ("-5 * * * *", 'the minute "-5" is not within 0-59'),
+        ("0 0 L * *", 'the day of month "L" is not within 1-31'),
+        ("0 0 lw * *", 'the day of month "lw" is not within 1-31'),
+        ("0 0 * * 5L", 'the day of week "5L" is not within 0-7'),
+        ("0 0 * * MON#2", 'the day of week "MON#2" is not within 0-7'),
         ("0 0 31 2,4 *", "there is no such day in these months"),
     ],
 )
