@@ -286,13 +286,13 @@ class _File:
 
 
 class Opened(TypedDict, total=False):
-    """What was found and opened for a window: for the next one only what has changed is looked up again."""
+    """What was found and opened for a window: for the next one only what has changed is looked up again.
+
+    Files by their path, size, time of change and format.
+    """
 
     listing: Listing
     files: dict[tuple[Any, ...], _File]
-
-
-"""Files by their path, size and time of change."""
 
 
 def _open(

@@ -88,9 +88,9 @@ def open_sql(
     MissingExtra
         If PostgreSQL's driver is not installed.
     """
-    engine = _engine(url)
-    relation = _relation(engine, table, schema, query)
-    with _session(engine, relation.origin) as connection:
+    engine = engine_of(url)
+    relation = relation_of(engine, table, schema, query)
+    with session(engine, relation.origin) as connection:
         types = declared_types(connection, relation, table, schema)
         if chosen and chosen.column not in types:
             raise missing_column(chosen.column, types, relation.origin)
@@ -103,7 +103,7 @@ def open_sql(
 
     def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
         if not columns:
-            with _session(engine, relation.origin) as connection:
+            with session(engine, relation.origin) as connection:
                 n_rows = connection.execute(relation.select(sa.func.count(), where=where)).scalar_one()
             yield pa.RecordBatch.from_arrays([pa.nulls(n_rows)], names=["row"]).select([])
             return
@@ -118,7 +118,7 @@ def open_sql(
             if batches is not None:
                 yield from batches
                 return
-        with _session(engine, relation.origin) as connection:
+        with session(engine, relation.origin) as connection:
             streamed = connection.execution_options(yield_per=rows)
             with streamed.execute(relation.select(*selected, where=where)) as result:
                 for part in result.partitions():
@@ -130,7 +130,8 @@ def open_sql(
     return arrow_schema, relation.origin, read
 
 
-def _engine(url: str) -> sa.Engine:
+def engine_of(url: str) -> sa.Engine:
+    """Return the engine of a URL, read-only where the URL's database can be told so, without a pool."""
     try:
         parsed = sa.make_url(url)
     except (exc.ArgumentError, ValueError):
@@ -163,7 +164,8 @@ def _engine(url: str) -> sa.Engine:
         raise SourceError(f"{parsed.drivername}://: {_safe(error, parsed)}") from None
 
 
-def _relation(engine: sa.Engine, table: str | None, schema: str | None, query: str | None) -> Relation:
+def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query: str | None) -> Relation:
+    """Return a table, or one SELECT or WITH statement, as what can be selected from."""
     shown = engine.url.set(query={}).render_as_string(hide_password=True)
     if query is None:
         name = f"{schema}.{table}" if schema else str(table)
@@ -178,7 +180,7 @@ def _relation(engine: sa.Engine, table: str | None, schema: str | None, query: s
 
 
 @contextmanager
-def _session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
+def session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
     """Open a read-only connection, and turn what the database raises into our own errors."""
     try:
         connection = engine.connect()

@@ -158,8 +158,8 @@ def test_only_one_select_is_accepted(database_url: str, query: str, says: str) -
 def test_the_session_is_read_only(database_url: str) -> None:
     """Should a statement get through, the database refuses to write."""
     fill(database_url, "CREATE TABLE t (day date)")
-    engine = sql._engine(database_url)
-    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql._session(engine, "here") as connection:
+    engine = sql.engine_of(database_url)
+    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql.session(engine, "here") as connection:
         connection.exec_driver_sql("DROP TABLE t")
 
 
@@ -199,8 +199,8 @@ def test_an_index_on_text_times_is_used(tmp_path: Path) -> None:
         "CREATE INDEX by_day ON t (day)",
         "INSERT INTO t VALUES ('2013-02-08T05:00:00Z', 1)",
     )
-    engine = sql._engine(url)
-    relation = sql._relation(engine, "t", None, None)
+    engine = sql.engine_of(url)
+    relation = sql.relation_of(engine, "t", None, None)
     with engine.connect() as connection:
         chosen = WindowFilter("day", DAY, UTC_DAYS)
         where = sql._where(connection, relation, {"day": pa.string()}, chosen)

@@ -201,12 +201,12 @@ def open_database(url: str, *, table: str | None, schema: str | None, query: str
 
 def _open_postgres(url: str, table: str | None, schema: str | None, query: str | None) -> Database:
     arrow_schema, origin, _ = sql_source.open_sql(url, table=table, schema=schema, query=query)
-    engine = sql_source._engine(url)  # noqa: SLF001 - one way to a database, and one way to explain its errors
-    relation = sql_source._relation(engine, table, schema, query)  # noqa: SLF001
+    engine = sql_source.engine_of(url)
+    relation = sql_source.relation_of(engine, table, schema, query)
 
     @contextmanager
     def session() -> Iterator[Run]:
-        with sql_source._session(engine, origin) as connection:  # noqa: SLF001
+        with sql_source.session(engine, origin) as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
             # The order of a scan decides what is sampled.
             connection.exec_driver_sql("SET LOCAL synchronize_seqscans = off")
@@ -218,7 +218,7 @@ def _open_postgres(url: str, table: str | None, schema: str | None, query: str |
 
             yield run
 
-    with sql_source._session(engine, origin) as connection:  # noqa: SLF001
+    with sql_source.session(engine, origin) as connection:
         described: Any = connection.execute(relation.select(sa.text("*")).limit(0)).cursor.description
         unusual = {each[1] for each in described} - _POSTGRES_TEXT
         kinds = sa.text("SELECT oid, typname, typcategory FROM pg_type WHERE oid = ANY(:oids)")
