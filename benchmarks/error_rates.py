@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Score
     from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
-    from drift.store.base import StateReader
+    from drift.store.base import State, StateReader
 
     Floats = NDArray[np.float64]
     Sampler = Callable[[np.random.Generator, int], Floats]
@@ -537,7 +537,9 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
     return tally
 
 
-def _stream(counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]) -> tuple[Context, list[Window]]:
+def _stream(
+    counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]
+) -> tuple[Context[State], list[Window]]:
     """Return a monitor with default settings on days that are counted and nowhere stored."""
     monitor = parse_monitor("name: stream\nwindow: {every: 1d}\nsource: {files: none.csv, time_column: t}")
     memory = Memory(cast("StateReader", None))
@@ -545,7 +547,8 @@ def _stream(counted: Callable[[int, Window], Profile], binnings: Sequence[Binnin
     start = datetime(2024, 1, 1, tzinfo=UTC)
     windows = list(monitor.window.calendar.between(start, start + timedelta(days=WARM + WATCHED)))
     memory.binnings |= {str(i): binning for i, binning in enumerate(binnings)}
-    memory.fitted |= {f: {"version": 1, "fitted_from": start, "fitted_to": windows[28].start} for f in memory.binnings}
+    span = {"version": 1, "fitted_from": start, "fitted_to": windows[28].start}
+    memory.fitted = {f: {**span, "fingerprint": binning.fingerprint} for f, binning in memory.binnings.items()}
     # Days before the first are known to hold nothing: nothing is left to be asked of a database.
     asked = {each for window in windows for each in (*context.needed(window), *context.remembered(window))}
     memory.decisions |= {window: "accepted" if window in windows else None for window in asked}

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from drift.pipeline.replay import Replay
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
-    from drift.store.base import StateReader
+    from drift.store.base import State, StateReader
     from drift.windows import Window
 
     Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ ACCEPTED: Gate = "accepted"
 class Year:
     """A year of rows, its counts, and what the monitor told of it as it was."""
 
-    context: Context
+    context: Context[State]
     memory: Memory
     rows: Mapping[Window, pa.Table]
     binnings: Mapping[str, Binning]
@@ -107,9 +107,8 @@ def load() -> Year:
     windows = list(rows)
     first, binnings = _fitted(context, rows)
     memory.binnings |= binnings
-    memory.fitted |= {
-        feature: {"version": 1, "fitted_from": first[0].start, "fitted_to": first[-1].end} for feature in binnings
-    }
+    span = {"version": 1, "fitted_from": first[0].start, "fitted_to": first[-1].end}
+    memory.fitted = {feature: {**span, "fingerprint": binning.fingerprint} for feature, binning in binnings.items()}
     # Days before the first are known to hold nothing: nothing is left to be asked of a database.
     asked = {each for window in windows for each in (*context.needed(window), *context.remembered(window))}
     memory.counts |= dict.fromkeys(asked)
@@ -136,7 +135,7 @@ def _by_day(table: pa.Table, monitor: Monitor) -> dict[Window, pa.Table]:
     }
 
 
-def _fitted(context: Context, rows: Mapping[Window, pa.Table]) -> tuple[list[Window], dict[str, Binning]]:
+def _fitted(context: Context[State], rows: Mapping[Window, pa.Table]) -> tuple[list[Window], dict[str, Binning]]:
     """Fit the bins on the earliest reference of which the oldest day has rows, as `monitoring.prepare` does."""
     monitor = context.monitor
     whole = next(found for window in rows if (found := context.reference_windows(window))[0] in rows)
