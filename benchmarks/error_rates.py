@@ -19,7 +19,8 @@ import numpy as np
 from scipy.special import kolmogorov, ndtr
 from scipy.stats import spearmanr
 
-from drift.config.monitor import Detection, parse_monitor
+from drift.config.detection import Detection
+from drift.config.monitor import parse_monitor
 from drift.detection.assess import Subject, assess
 from drift.detection.scores import Past
 from drift.detection.scoring import measure

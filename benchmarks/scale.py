@@ -183,7 +183,7 @@ def judged(features: int) -> Report:
     """Return a report of so many features, as a monitor would have made it."""
     import numpy as np
 
-    from drift.config.monitor import Detection
+    from drift.config.detection import Detection
     from drift.detection.assess import Subject, assess
     from drift.detection.reports import Report
     from drift.profiles.binning import NumericBinning

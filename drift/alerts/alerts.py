@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from drift.config.alert_policy import Kind, Policy
+    from drift.config.alerts import AlertKind, Policy
 
 State = Literal["open", "acknowledged", "resolved"]
 Transition = Literal[
@@ -96,7 +96,7 @@ class Alert:
     id: str
     monitor: str
     key: str
-    kind: Kind
+    kind: AlertKind
     feature: str | None
     state: State
     severity: Severity

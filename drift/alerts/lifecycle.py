@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from drift.alerts import suppression as rules
 from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
 from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Moment, Suppression, flaps, is_news
-from drift.config.alert_policy import Policy
+from drift.config.alerts import Policy
 from drift.detection.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:

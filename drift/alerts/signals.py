@@ -15,7 +15,7 @@ from drift.text.formatting import percent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drift.config.alert_policy import Kind
+    from drift.config.alerts import AlertKind
     from drift.detection.findings import FindingKind
     from drift.detection.reports import Report
     from drift.detection.scores import Severity, Status, Verdict
@@ -68,7 +68,7 @@ class Signal:
 
     window: Window
     key: str
-    kind: Kind
+    kind: AlertKind
     feature: str | None
     severity: Severity
     status: Status
@@ -225,7 +225,7 @@ def _inhibited(one: Signal) -> Signal:
     return replace(one, status="ok", reason=f"inhibited by the alert of the whole window: {one.reason}")
 
 
-def _at_once(window: Window, key: str, kind: Kind, feature: str | None, severity: Severity, reason: str) -> Signal:
+def _at_once(window: Window, key: str, kind: AlertKind, feature: str | None, severity: Severity, reason: str) -> Signal:
     """Return a signal that does not wait for persistence: what is bad fires at once."""
     return Signal(window, key, kind, feature, severity, "ok" if severity == "none" else severity, reason)
 

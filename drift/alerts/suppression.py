@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert, Transition
     from drift.alerts.silences import Silence
-    from drift.config.alert_policy import Policy
+    from drift.config.alerts import Policy
 
 BACKFILL = "backfill: it notifies nobody"
 LATE = "late: newer windows were known already"

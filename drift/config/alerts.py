@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from drift.config import time_intervals
-from drift.config.alert_policy import Kind, Policy
 from drift.config.features import matches, most_specific
 from drift.config.problems import shorten
 from drift.config.source import IDENTIFIER, SECRET
 from drift.config.time_intervals import Hours
 from drift.config.validation import Model, Text, refuse, refuse_value, split_message
-from drift.errors import WindowError
+from drift.errors import DriftError, WindowError
 from drift.text.formatting import when
 from drift.windows import Span, load_timezone
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+AlertKind = Literal["drift", "table", "data_quality", "missing_data", "schema", "run"]
+"""What an alert is about: a feature, the whole table, failed expectations and odd numbers of rows, no rows at all,
+columns, or a run that failed."""
 
 Level = Literal["critical", "warning"]
 Urgency = Literal["critical", "warning", "resolved"]
@@ -31,6 +35,39 @@ NOTIFY_TYPES: dict[str, NotifyType] = {"critical": "failure", "warning": "warnin
 """What a channel is told of an urgency, in Apprise's words."""
 
 NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How alerts behave.
+
+    Parameters
+    ----------
+    close_after
+        Quiet windows in a row that resolve an alert, at least 1.
+    close_below
+        A window is quiet only where a feature is below this share of what opens an alert: of the warning floor, and of
+        how far beyond its own history it has to be. In (0, 1]; at 1 whatever does not open an alert is quiet.
+    repeat
+        After this time a critical alert that nobody acknowledged is notified again; None for never.
+    cooldown
+        Windows after the end of an alert in which the next one of its key is not notified, unless it is worse.
+    openings, within
+        More than `openings` openings of a key `within` this number of windows are flapping; with 0 nothing is.
+    """
+
+    close_after: int = 2
+    close_below: float = 0.5
+    repeat: timedelta | None = timedelta(days=1)
+    cooldown: int = 0
+    openings: int = 3
+    within: int = 28
+
+    def __post_init__(self) -> None:
+        if self.close_after < 1:
+            raise DriftError(f"close_after is {self.close_after}: an alert needs at least 1 quiet window to close")
+        if not 0 < self.close_below <= 1:
+            raise DriftError(f"close_below is {self.close_below:g}: it is a share of what opens an alert, up to 1")
 
 
 def _read_hours(value: Any) -> Any:
@@ -67,7 +104,7 @@ class Route(Model):
     )
     severity: list[Level] | None = Field(None, description="Only these severities.")
     features: list[Text] | None = Field(None, description="Only features with these names or patterns.")
-    kinds: list[Kind] | None = Field(None, description="Only alerts of these kinds.")
+    kinds: list[AlertKind] | None = Field(None, description="Only alerts of these kinds.")
     team: Text | None = Field(None, description="Only features that this team owns (alerts.owners).")
     quiet_hours: list[WeeklyHours] = Field(
         [],
@@ -261,7 +298,7 @@ class Alerts(Model):
         """Return the team that owns a feature; None where nobody is named."""
         return None if feature is None else most_specific(feature, self.owners)
 
-    def concerns(self, route: Route, feature: str | None, kind: Kind, severity: str) -> bool:
+    def concerns(self, route: Route, feature: str | None, kind: AlertKind, severity: str) -> bool:
         """Whether a route asks for an alert; what concerns every feature is no feature's alone.
 
         Examples

@@ -20,7 +20,7 @@ from drift.config.validation import Model, Refusal, Text, refuse_value
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Kind = Literal["numeric", "categorical", "boolean", "datetime"]
+FeatureKind = Literal["numeric", "categorical", "boolean", "datetime"]
 Role = Literal["input", "prediction", "label"]
 
 _MAX_BINS = 1000
@@ -86,7 +86,9 @@ class Features(Model):
 
     include: list[Text] = Field(["*"], min_length=1, description="Columns to watch, by name or pattern.")
     exclude: list[Text] = Field([], description="Columns not to watch; goes before include.")
-    kinds: dict[str, Kind] = Field({}, description="Kind of a feature where its type says another, by name or pattern.")
+    kinds: dict[str, FeatureKind] = Field(
+        {}, description="Kind of a feature where its type says another, by name or pattern."
+    )
     bins: dict[str, _Bins] = Field(
         {}, description="Number of quantile bins, or the edges themselves, by name or pattern."
     )
@@ -121,7 +123,7 @@ class Features(Model):
         names = {*self.include, *self.kinds, *self.bins, *self.roles, *self.weights, *self.hashed}
         return frozenset(name for name in names if not set("*?[") & set(name))
 
-    def kind_for(self, feature: str) -> Kind | None:
+    def kind_for(self, feature: str) -> FeatureKind | None:
         """Return the kind that was set for a feature, or None."""
         return most_specific(feature, self.kinds)
 

@@ -17,10 +17,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from drift.config import schedule as cron_schedule
 from drift.config import yaml_document
-from drift.config.alerts import Alerts, Route
-from drift.config.detection import Detection, Effect, EffectOverride, Persistence
+from drift.config.alerts import Alerts
+from drift.config.detection import Detection
 from drift.config.expectations import Expectation, canonical
-from drift.config.features import Features, Kind, matches, most_specific
+from drift.config.features import Features
 from drift.config.problems import shorten
 from drift.config.reference import Reference, WindowSpec, default_reference, with_min_windows
 from drift.config.source import Source
@@ -30,28 +30,6 @@ from drift.errors import ConfigError
 if TYPE_CHECKING:
     from drift.config.yaml_document import Document
     from drift.windows import Window
-
-__all__ = [
-    "Alerts",
-    "Detection",
-    "Effect",
-    "EffectOverride",
-    "Expectation",
-    "Features",
-    "Kind",
-    "Monitor",
-    "Persistence",
-    "Reference",
-    "Route",
-    "Source",
-    "WindowSpec",
-    "json_schema",
-    "load_monitor",
-    "load_monitors",
-    "matches",
-    "most_specific",
-    "parse_monitor",
-]
 
 
 def _check_segment(value: Any) -> Any:

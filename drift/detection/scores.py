@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from drift.config.features import Role
-    from drift.profiles.kinds import Kind
+    from drift.config.features import FeatureKind, Role
     from drift.statistics.divergence import Smoothing
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
@@ -66,7 +65,7 @@ class Score:
     """
 
     feature: str
-    kind: Kind
+    kind: FeatureKind
     kl: float
     kl_reverse: float
     psi: float

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drift.errors import BinningError
-from drift.profiles.kinds import Kind, Scale, to_labels, to_numbers
+from drift.profiles.kinds import Scale, to_labels, to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
+
+    from drift.config.features import FeatureKind
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class NumericBinning:
         return hash(self.fingerprint)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FeatureKind:
         """The kind of feature these cells are for."""
         return "numeric" if self.scale in {"number", "integer"} else "datetime"
 
@@ -342,7 +344,7 @@ class CategoricalBinning:
         object.__setattr__(self, "_index", index)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> FeatureKind:
         """The kind of feature these cells are for."""
         return "boolean" if self.boolean else "categorical"
 

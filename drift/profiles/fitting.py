@@ -13,7 +13,7 @@ import numpy as np
 
 from drift.errors import BinningError
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
-from drift.profiles.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers, type_text
+from drift.profiles.kinds import Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers, type_text
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
+
+    from drift.config.features import FeatureKind
 
 TIE_SHARE = 0.02
 """A value holding this share of the reference has a cell of its own."""
@@ -130,7 +132,7 @@ def _after(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
 
 
 def fit_categorical(
-    counts: Mapping[str, int], *, levels: int = 50, salt: str = "", kind: Kind = "categorical"
+    counts: Mapping[str, int], *, levels: int = 50, salt: str = "", kind: FeatureKind = "categorical"
 ) -> CategoricalBinning:
     """Fit a categorical binning on a reference's label counts.
 
@@ -172,7 +174,7 @@ def fit_categorical(
 class FitOptions:
     """What a person may set for the fit of one feature: kind, bins or edges, levels, a salt for hashed labels."""
 
-    kind: Kind | None = None
+    kind: FeatureKind | None = None
     bins: int | Sequence[float] | None = None
     levels: int = 50
     salt: str = ""
@@ -205,7 +207,7 @@ class Numbers:
 class Labels:
     """How often each label occurs in a stream."""
 
-    kind: Kind
+    kind: FeatureKind
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, array: pa.Array[Any]) -> None:

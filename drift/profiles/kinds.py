@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-Kind = Literal["numeric", "categorical", "boolean", "datetime"]
+    from drift.config.features import FeatureKind
+
 Scale = Literal["number", "integer", "date", "timestamp", "time"]
 
 
-def infer_kind(arrow_type: pa.DataType) -> Kind | None:
+def infer_kind(arrow_type: pa.DataType) -> FeatureKind | None:
     """Return the kind an Arrow type stands for, or None where it has none (nested and binary types, all nulls).
 
     Examples
@@ -164,7 +165,7 @@ def is_comparable(type_text: str) -> bool:
     return not re.match(r"(large_|fixed_size_)?(list|binary)|struct|map|.*union|extension", type_text)
 
 
-def compatible(kind: Kind, arrow_type: pa.DataType) -> bool:
+def compatible(kind: FeatureKind, arrow_type: pa.DataType) -> bool:
     """Say whether a column of this type can be counted as `kind`.
 
     A numeric column that becomes text is another column; one that becomes all null is the same column, missing.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from drift.config.monitor import Source
+    from drift.config.source import Source
     from drift.sources.files import Opened
     from drift.windows import Calendar, Window
 

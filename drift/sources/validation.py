@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation as GxExpectation
 
-    from drift.config.monitor import Expectation
+    from drift.config.expectations import Expectation
 
 __all__ = ["Outcome", "check_expectations", "columns_needed", "decide", "validate"]
 

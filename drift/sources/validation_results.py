@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from great_expectations.core import ExpectationValidationResult
 
-    from drift.config.monitor import Expectation
+    from drift.config.expectations import Expectation
 
 _MAX_OBSERVED = 2_000
 _MAX_WORDS = 160

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.alerts.alerts import NEWS, NOTIFIED, Alert, alert_id, closes_after, fold
-from drift.config.alert_policy import Policy
+from drift.config.alerts import Policy
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 
 WORDS = st.lists(st.sampled_from(list(SAYINGS)), min_size=1, max_size=12)

@@ -15,7 +15,7 @@ from drift.alerts.alerts import Transitions
 from drift.alerts.lifecycle import advance
 from drift.alerts.silences import new_silence
 from drift.alerts.suppression import Suppression
-from drift.config.alert_policy import Policy
+from drift.config.alerts import Policy
 from drift.detection.scores import SEVERITY_RANK
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, check_laws, day, say
 from tests.support.laws import examples

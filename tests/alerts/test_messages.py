@@ -18,9 +18,7 @@ from drift.alerts.lifecycle import advance
 from drift.alerts.messages import Links, Notification, merge, newest, notifications
 from drift.alerts.rendering import MOST_SHOWN, title, to_html, to_text
 from drift.alerts.signals import run_signal, signals_of
-from drift.config.alert_policy import Policy
-from drift.config.alerts import Alerts
-from drift.config.monitor import Route
+from drift.config.alerts import Alerts, Policy, Route
 from drift.detection.evidence import Evidence
 from drift.detection.findings import Finding
 from drift.detection.reports import Report

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from drift.alerts.suppression import BACKFILL, LATE, Suppression
-from drift.config.alert_policy import Policy
+from drift.config.alerts import Policy
 from tests.support.alert_samples import Record, check_laws, say
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from drift.config.alert_policy import Policy
-from drift.config.alerts import Alerts, Maintenance, Route, is_web_address
+from drift.config.alerts import Alerts, Maintenance, Policy, Route, is_web_address
 from drift.config.monitor import Monitor, parse_monitor
-from drift.errors import ConfigError
+from drift.errors import ConfigError, DriftError
 
 NEW_YORK = ZoneInfo("America/New_York")
 EVERYTHING = """
@@ -139,3 +138,16 @@ def test_everything_that_a_route_asks_for_must_hold(route: dict[str, Any], expec
 def test_a_web_address(url: str, expected: bool) -> None:  # noqa: FBT001
     """What a reader may click on."""
     assert is_web_address(url) == expected
+
+
+def test_an_alert_needs_a_quiet_window_to_close() -> None:
+    """With none it would be over before it began."""
+    with pytest.raises(DriftError, match="at least 1"):
+        Policy(close_after=0)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1, -1.0])
+def test_the_share_that_closes_is_a_share(share: float) -> None:
+    """Above what opens an alert it could close and open at once."""
+    with pytest.raises(DriftError, match="a share"):
+        Policy(close_below=share)

@@ -17,16 +17,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from drift.config import yaml_document
-from drift.config.monitor import (
-    Effect,
-    Monitor,
-    Route,
-    json_schema,
-    load_monitor,
-    load_monitors,
-    monitor_files,
-    parse_monitor,
-)
+from drift.config.alerts import Route
+from drift.config.detection import Effect
+from drift.config.monitor import Monitor, json_schema, load_monitor, load_monitors, monitor_files, parse_monitor
 from drift.config.validation import parse_options
 from drift.errors import ConfigError
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.monitor import Monitor, Reference, Source, WindowSpec
-from drift.config.reference import MAX_WINDOWS, describe_span
+from drift.config.monitor import Monitor
+from drift.config.reference import MAX_WINDOWS, Reference, WindowSpec, describe_span
+from drift.config.source import Source
 from drift.config.validation import parse_options
 from drift.errors import ConfigError, WindowError
 from drift.windows import Calendar

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from drift import dashboard
-from drift.config.monitor import Detection
+from drift.config.detection import Detection
 from drift.dashboard import figures, server
 from drift.dashboard.access import COOKIE
 from drift.errors import DriftError, StoreError

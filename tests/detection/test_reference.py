@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.monitor import Detection
+from drift.config.detection import Detection
 from drift.detection.reference import compose, from_baseline, least_drifted, merge
 from drift.detection.scoring import corrected
 from drift.profiles.binning import CategoricalBinning

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.monitor import Detection, EffectOverride, Persistence
+from drift.config.detection import Detection, EffectOverride, Persistence
 from drift.detection.scores import CellShift, Explanation, Past, Score
 from drift.detection.scoring import measure
 from drift.detection.verdicts import FAST_KL, FAST_MARGIN, VAST, judge, judge_again

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from drift.config.monitor import Detection, Effect, Features, Persistence
+from drift.config.detection import Detection, Effect, Persistence
+from drift.config.features import Features
 from drift.errors import SourceError
 from drift.pipeline.compare import compare, fit_options
 from drift.profiles.fitting import SAMPLE

@@ -34,7 +34,7 @@ from drift.statistics.divergence import kl_corrected, kl_divergence, smooth
 from tests.support.laws import examples
 
 if TYPE_CHECKING:
-    from drift.profiles.kinds import Kind
+    from drift.config.features import FeatureKind
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -412,7 +412,7 @@ def test_the_first_batches_may_be_all_null() -> None:
 
 @pytest.mark.parametrize("kind", [None, "numeric", "categorical", "boolean", "datetime"])
 @pytest.mark.parametrize("name", COLUMNS)
-def test_what_can_be_fitted_can_be_counted(name: str, kind: Kind | None) -> None:
+def test_what_can_be_fitted_can_be_counted(name: str, kind: FeatureKind | None) -> None:
     """Under any kind a person may set, the reference's own rows count without a problem, or the fit says why not."""
     batch = pa.record_batch({"x": COLUMNS[name]})
     binnings, problems = fit([batch], {"x": FitOptions(kind=kind)})
@@ -464,7 +464,9 @@ def test_one_outlier_does_not_mask_a_shift() -> None:
         ([1], pa.nulls(1), None, None),
     ],
 )
-def test_a_type_that_changes_within_the_reference(first: Any, second: Any, kind: Kind | None, why: str | None) -> None:
+def test_a_type_that_changes_within_the_reference(
+    first: Any, second: Any, kind: FeatureKind | None, why: str | None
+) -> None:
     """What the sketch can take is taken, and the rest is a problem of that feature in words."""
     batches = [pa.record_batch({"x": pa.array(values), "y": pa.array([1])}) for values in (first, second)]
     binnings, problems = fit(batches, {"x": FitOptions(kind=kind), "y": FitOptions()})

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError
-from drift.profiles.kinds import Kind, Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
+from drift.profiles.kinds import Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers
 from tests.support.laws import examples
+
+if TYPE_CHECKING:
+    from drift.config.features import FeatureKind
 
 law = examples(100)
 
@@ -73,7 +76,7 @@ def ids(value: object) -> str | None:
         (NONE, None, "number"),
     ],
 )
-def test_every_arrow_type_has_its_kind(types: list[pa.DataType], kind: Kind | None, scale: Scale) -> None:
+def test_every_arrow_type_has_its_kind(types: list[pa.DataType], kind: FeatureKind | None, scale: Scale) -> None:
     """The table at the head of the module holds, for plain and for dictionary-encoded columns."""
     for arrow_type in types:
         assert infer_kind(arrow_type) == kind, arrow_type
@@ -246,7 +249,7 @@ def test_text_that_is_no_number_raises_in_words() -> None:
         ("datetime", pa.string(), False),
     ],
 )
-def test_compatible(kind: Kind, arrow_type: pa.DataType, answer: bool) -> None:  # noqa: FBT001
+def test_compatible(kind: FeatureKind, arrow_type: pa.DataType, answer: bool) -> None:  # noqa: FBT001
     """A column may change its width, not its nature."""
     assert compatible(kind, arrow_type) is answer
 

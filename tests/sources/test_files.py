@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift.config.monitor import Source
+from drift.config.source import Source
 from drift.errors import SourceError, SourceMissing, SourceUnreachable
 from drift.sources import file_listing
 from drift.sources import files as file_source

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from drift.config.monitor import Source
+from drift.config.source import Source
 from drift.errors import SourceError, SourceMissing
 from drift.sources.snapshot import Snapshot, open_snapshot, open_table
 from drift.windows import Calendar, Window

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 import sqlalchemy as sa
 
-from drift.config.monitor import Source
+from drift.config.source import Source
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
 from drift.sources import sql, sql_types
 from drift.sources.snapshot import Snapshot, open_snapshot

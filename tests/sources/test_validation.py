@@ -22,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.config.monitor import Expectation
+from drift.config.expectations import Expectation
 from drift.errors import MissingExtra, ValidationError
 from drift.sources import validation, validation_results
 from drift.sources.validation import Outcome, check_expectations, columns_needed, decide, validate

@@ -9,7 +9,7 @@ from typing import Literal
 import pandas as pd
 import pytest
 
-from drift.config.monitor import Expectation
+from drift.config.expectations import Expectation
 from drift.sources.validation_results import Outcome, decide, did_you_mean, from_exception, text_of
 
 

@@ -13,7 +13,7 @@ import pytest
 from drift.alerts import lifecycle
 from drift.alerts.actions import act
 from drift.alerts.silences import expire, new_silence
-from drift.config.alert_policy import Policy
+from drift.config.alerts import Policy
 from drift.errors import StoreConflict, StoreError
 from drift.store.store import Store
 from drift.windows import Window

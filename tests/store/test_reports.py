@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from drift.config.monitor import Detection
+from drift.config.detection import Detection
 from drift.detection.assess import Subject, assess
 from drift.detection.reports import Report
 from drift.errors import StoreError

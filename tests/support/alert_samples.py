@@ -21,7 +21,7 @@ from drift.windows import Calendar, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from drift.config.alert_policy import Policy
+    from drift.config.alerts import Policy
     from drift.detection.findings import Finding
     from drift.detection.reports import Gate
     from drift.detection.scores import Severity, Status
