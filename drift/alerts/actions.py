@@ -30,29 +30,11 @@ _TRANSITIONS: dict[Action, Transition] = {
 def act(
     alert: Alert, action: Action, *, by: str, now: datetime, comment: str = "", until: datetime | None = None
 ) -> tuple[Alert, AlertEvent]:
-    """Acknowledge, snooze or resolve an alert by hand.
+    """Acknowledge, snooze or resolve a live alert by hand; return it afterwards, and the event for its timeline.
 
-    Parameters
-    ----------
-    alert
-        Open or acknowledged.
-    action
-        ``acknowledge``: somebody is on it, so it is not repeated; an escalation still pages. ``snooze``: nobody is
-        notified of it until then, unless it becomes worse; if it is still open then, people are notified of that.
-        ``unsnooze`` takes that back. ``resolve``: it is over; the next window that drifts opens a new one.
-    by
-        Name recorded in the timeline.
-    now
-        Aware.
-    comment
-        Reason recorded in the timeline.
-    until
-        The end of a snooze, aware.
-
-    Returns
-    -------
-    Alert, AlertEvent
-        The alert afterwards and the event for its timeline.
+    ``acknowledge``: somebody is on it, so it is not repeated; an escalation still pages. ``snooze``: nobody is notified
+    of it until then, unless it becomes worse; if it is still open then, people are notified of that. ``unsnooze`` takes
+    that back. ``resolve``: it is over; the next window that drifts opens a new one.
 
     Raises
     ------

@@ -52,45 +52,20 @@ NOTIFIED: frozenset[Transition] = NEWS | {"flapping", "repeated", "notified"}
 class Alert:
     """Something that a person should know, from the window that opened it to its end.
 
-    Parameters
-    ----------
-    id
-        Sixteen hexadecimal digits made of monitor, key and opening window: the same alert on every machine.
-    monitor, key, kind, feature, segment
-        As in `drift.alerts.signals.Signal`.
-    state
-    severity
-        Of the newest window that was not quiet.
-    worst
-        The highest severity it ever had.
-    reason
-        Why, of the newest window that was not quiet; never empty.
-    opened_window, last_window
-        Starts of the window that opened it and of the newest one that counted for it.
-    opened_at, last_seen_at
-        When these were evaluated.
-    windows
-        How many windows asked for it.
-    quiet
-        How many quiet windows there were since.
-    acknowledged_at, acknowledged_by
-    snoozed_at, snoozed_by, snoozed_until
-        Who wants no notification of it until when; the last is None once somebody, or an escalation, ended that.
-    resolved_at
-    resolved_window
-        Start of the window after which it was resolved. None also for an alert that was withdrawn: its windows were
-        evaluated again and no longer ask for it.
-    resolved_by
-        Who resolved it by hand; None where quiet windows did.
-    told
-        What people believe: the severity that they were last notified of; ``none`` before that, and after they were
-        notified of its end. News is where this differs from the present state.
-    notified_at
-        When they were last notified.
-    suppressed_by
-        Why they were not notified of the present state: ``backfill: it notifies nobody``; empty where they were.
-    events
-        Length of its timeline.
+    `id` is sixteen hexadecimal digits made of monitor, key and opening window: the same alert on every machine.
+    `severity` and `reason` (never empty) are those of the newest window that was not quiet; `worst` is the highest
+    severity it ever had. `opened_window` and `last_window` are the starts of the window that opened it and of the
+    newest one that counted for it, `opened_at` and `last_seen_at` when these were evaluated. `windows` asked for it;
+    since then `quiet` ones did not.
+
+    `snoozed_until` is None once somebody, or an escalation, ended the snooze. `resolved_window` is the start of the
+    window after which it was resolved; None also for an alert that was withdrawn. `resolved_by` is who resolved it by
+    hand; None where quiet windows did.
+
+    `notified` is what people believe: the severity that they were last notified of; ``none`` before that, and after
+    they were notified of its end. News is where this differs from the present state. `suppressed_by` says why they were
+    not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
+    timeline.
     """
 
     id: str
@@ -141,23 +116,9 @@ class Alert:
 class AlertEvent:
     """One line in the timeline of an alert.
 
-    Parameters
-    ----------
-    alert_id
-    seq
-        1, 2, 3, … within the alert.
-    at
-        When it was found.
-    window_start
-        The window that made it happen; None for a person.
-    transition
-    reason
-        Never empty.
-    actor
-        ``drift``, or who did it.
-    suppressed_by
-        Why nobody was notified of it, though such a transition is news: ``maintenance: until 06:00: reload``. Empty
-        where people were, and where it is not news.
+    `seq` is 1, 2, 3, … within the alert; `window_start` is the window that made it happen, None for a person. `reason`
+    is never empty. `suppressed_by` says why nobody was notified of it, though such a transition is news: ``maintenance:
+    until 06:00: reload``. It is empty where people were, and where it is not news.
     """
 
     alert_id: str
@@ -174,11 +135,7 @@ class AlertEvent:
 class Notice:
     """An event that people are to be notified of, with the alert as it is after it.
 
-    Parameters
-    ----------
-    alert, event
-    severity
-        What decides who is notified: how bad it is, or for an end how bad people believe it to be.
+    `severity` decides who is notified: how bad it is, or for an end how bad people believe it to be.
     """
 
     alert: Alert
@@ -188,17 +145,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """What was found: to be written in one transaction.
-
-    Parameters
-    ----------
-    alerts
-        Every alert that is new or changed, as it is now.
-    events
-        What to add to the timelines, in order.
-    notices
-        The events that people are to be notified of.
-    """
+    """The alerts that are new or changed, the events of their timelines, in order: to be written in one transaction."""
 
     alerts: tuple[Alert, ...] = ()
     events: tuple[AlertEvent, ...] = ()
@@ -260,17 +207,8 @@ def fold(
     """Return the alerts of one key, oldest first: its windows in order, and people's actions among them.
 
     An action is anchored in time by the alert it was taken on: an acknowledgement and a snooze belong to whichever
-    alert now spans that one's opening, a resolution by hand stands right after the window it was given at.
-
-    Parameters
-    ----------
-    seen
-        The signals of the key, in any order.
-    known
-        Every alert of the key, for the actions people took on them.
-    seed
-        The alert that stands before the first window, if one does.
-    monitor, policy
+    alert now spans that one's opening, a resolution by hand stands right after the window it was given at. `known` are
+    all alerts of the key, for these actions; `seed` is the alert that stands before the first window, if one does.
     """
     ended = {a.resolved_window: a for a in known if a.resolved_by is not None and a.resolved_window is not None}
     steps: list[tuple[datetime, int, Signal | Alert]] = [(o.window.start, 0, o) for o in seen]

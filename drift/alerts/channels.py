@@ -46,21 +46,9 @@ def route_variable(name: str) -> str:
 
 
 def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str | None] = lambda _name: None) -> str:
-    """Return the Apprise URL that a route's name stands for.
+    """Return the Apprise URL that a route's name stands for, by the environment or else by `lookup`.
 
-    Parameters
-    ----------
-    to
-        As in the monitor: a name, or a URL that needs no secret (``file:…``, or ``json://`` on this machine).
-    env
-        The environment, such as ``os.environ``.
-    lookup
-        Where else names are known: gives the URL, or None.
-
-    Raises
-    ------
-    NotifyError
-        If nobody knows the name; the message says which variable to set.
+    A URL that needs no secret (``file:…``, or ``json://`` on this machine) stands for itself.
 
     Examples
     --------
@@ -82,12 +70,7 @@ def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str |
 def send_to(url: str, due: Notification, timeout: float) -> None:
     """Send a notification to a URL: a line of a file (``file:``), or whatever Apprise knows.
 
-    Raises
-    ------
-    NotifyError
-        If the channel did not take it. No part of the URL but its scheme is repeated.
-    MissingExtra
-        If Apprise is not installed.
+    A channel that does not take it raises `NotifyError`, which repeats no part of the URL but its scheme.
     """
     if url.startswith("file:"):
         _append(url, due)
@@ -117,13 +100,6 @@ def apprise_send(url: str, due: Notification, timeout: float) -> None:
     Mail gets HTML, everything else plain text. A ``json://`` webhook also gets the payload as the field ``drift``, and
     both the id as the header ``Idempotency-Key``. Redirects are not followed: a redirected POST would be taken for
     delivered and lost.
-
-    Raises
-    ------
-    NotifyError
-        If the channel did not take it.
-    MissingExtra
-        If Apprise is not installed.
     """
     # What Apprise logs `drift.alerts.delivery.deliver` reports already, and it may quote the URL.
     logging.getLogger("apprise").propagate = False

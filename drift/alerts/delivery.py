@@ -30,18 +30,11 @@ BUDGET = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is due on a route, and how its channel has done of late: what a circuit breaker has to know.
+    """How many notifications are due on a route, and how its channel has done of late: for the circuit breaker.
 
-    Parameters
-    ----------
-    route
-    due
-        Notifications that are due.
-    failures
-        Attempts that failed since the last one that succeeded. Of a notification that was there before that only one
-        is counted, so that a message that the receiver dislikes does not stand for a dead channel.
-    tried_at
-        When the last of them was made; None where there is none.
+    `failures` are the attempts that failed since the last one that succeeded, the last of them at `tried_at`. Of a
+    notification that was there before that only one is counted, so that a message that the receiver dislikes does not
+    stand for a dead channel.
     """
 
     route: str
@@ -72,17 +65,9 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How a delivery went.
+    """How a delivery went: how many were sent, postponed to be tried again, or failed for the last time (`dead`).
 
-    Parameters
-    ----------
-    sent
-    postponed
-        Failed, and to be tried again.
-    dead
-        Failed for the last time: kept in the outbox with the error.
-    held
-        Names of the routes that failed so often in a row that what is due on them waits for a while.
+    `held` are the routes that failed so often in a row that what is due on them waits for a while.
     """
 
     sent: int = 0
@@ -97,16 +82,9 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and how long a notification is tried.
+    """How often a notification is tried, and the pauses: the first doubles with each failure, up to the longest.
 
-    Parameters
-    ----------
-    attempts
-        In all; 12 with the other defaults last about six hours.
-    first
-        Pause after the first failure; it doubles with each.
-    longest
-        The longest pause.
+    The defaults last about six hours.
     """
 
     attempts: int = 12
@@ -132,31 +110,16 @@ class Retry:
 class Breaker:
     """When a route is left alone: a circuit breaker, whose state is that of the outbox and of no process.
 
-    After so many failures in a row it is open: what is due waits, and no attempt of it is used up. When the pause is
-    over it is half open: one notification is tried. If that arrives the rest follows, else the pause begins again.
-
-    Parameters
-    ----------
-    failures
-        In a row, of whatever notifications of the route.
-    pause
+    After so many failures in a row, of whatever notifications, it is open: what is due waits, and no attempt of it is
+    used up. When the pause is over it is half open: one notification is tried. If that arrives the rest follows, else
+    the pause begins again.
     """
 
     failures: int = 5
     pause: timedelta = timedelta(minutes=5)
 
     def is_open(self, health: Waiting, now: datetime) -> bool:
-        """Whether a route is to be left alone now.
-
-        Examples
-        --------
-        >>> from datetime import UTC, datetime
-        >>> now = datetime(2013, 2, 8, tzinfo=UTC)
-        >>> [Breaker().is_open(Waiting("chat", 1, failures, now), now) for failures in (4, 5)]
-        [False, True]
-        >>> Breaker().is_open(Waiting("chat", 1, 5, now), now + timedelta(minutes=5))
-        False
-        """
+        """Whether a route is to be left alone now."""
         if health.failures < self.failures or health.tried_at is None:
             return False
         return now < health.tried_at + self.pause
@@ -176,24 +139,11 @@ def deliver(
     """Send the notifications that are due, each at most once, and write down what came of each.
 
     A notification is marked sent only after its channel took it: if the process dies in between, it is sent again, with
-    the same idempotency key. Each route has a thread of its own, so none waits for another.
+    the same idempotency key. Each route has a thread of its own, so none waits for another, and sends at most `limit`.
 
-    Parameters
-    ----------
-    store
-    now
-        Aware.
-    resolve
-        Gives the URL of a route; called by the thread that calls this.
-    send
-        Sends one notification to a URL within a time limit in seconds, or raises; by default `send_to`.
-    limit
-        How many of a route at most.
-    timeout
-        Seconds for each, where the route's URL does not say otherwise. After `BUDGET` seconds a route begins no other
-        notification, and what it does not finish within `LONGEST` more is left behind, to be due again when its lease
-        is over.
-    retry, breaker
+    `resolve` gives the URL of a route, and is called by the thread that calls this. `send` has `timeout` seconds for
+    each notification, where the route's URL does not say otherwise. After `BUDGET` seconds a route begins no other, and
+    what it does not finish within `LONGEST` more is left behind, to be due again when its lease is over.
 
     Raises
     ------

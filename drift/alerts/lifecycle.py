@@ -29,13 +29,6 @@ def history_start(alerts: Iterable[Alert], window: Window) -> datetime:
     """Return from where `advance` needs earlier and later reports to put `window` in its place.
 
     For a window newer than everything known that is its own start: no history is needed.
-
-    Parameters
-    ----------
-    alerts
-        Of the monitor.
-    window
-        About to be advanced by.
     """
     start = window.start
     known = list(alerts)
@@ -55,34 +48,15 @@ def advance(
     page: bool = True,
     suppression: Suppression | None = None,
 ) -> Transitions:
-    """Bring the alerts of a monitor up to date with what one or more windows say.
+    """Bring all alerts of a monitor up to date with what one or more windows say.
 
-    Windows are taken in the order of time. Opening obeys the status that detection gave (persistence included); a
-    window that says nothing (too few rows, not comparable, an error, no row at all) neither opens nor closes.
+    Windows are taken in the order of time; one already known replaces what it said before. Opening obeys the status
+    that detection gave (persistence included); a window that says nothing (too few rows, not comparable, an error, no
+    row at all) neither opens nor closes.
 
-    Parameters
-    ----------
-    alerts
-        All alerts known of this monitor.
-    signals
-        Of the new windows, as from `drift.alerts.signals`; those of a window already known replace its earlier ones.
-    monitor
-        Its name.
-    now
-        Time of the evaluation, aware.
-    policy
-        How alerts behave.
-    history
-        The signals of the other windows since `history_start`. Needed for a window that is repeated or late; without it
-        such a window changes nothing that is already known. A window newer than all others needs none.
-    page
-        Whether to notify anybody: a backfill does not, and neither does a window older than others already known.
-    suppression
-        What suppresses notifications now.
-
-    Returns
-    -------
-    Transitions
+    `history` are the signals of the other windows since `history_start`, needed for a window that is repeated or late;
+    without it such a window changes nothing that is already known. `page` is false where nobody is to be notified: a
+    backfill notifies nobody, and neither does a window older than others already known.
 
     Examples
     --------
@@ -122,14 +96,7 @@ def remind(
 ) -> Transitions:
     """Find what people have to be notified of by the clock alone: what is no longer suppressed, or not acknowledged.
 
-    Parameters
-    ----------
-    alerts
-        All alerts known of this monitor.
-    monitor, now
-    every
-        Length of its windows.
-    policy, suppression
+    `alerts` are all that are known of the monitor, `every` is the length of its windows.
     """
     book = _Book(monitor, policy or Policy(), suppression or Suppression(), now, {}, {a.id: a for a in alerts})
     book.notify_pending(Moment(now, now - every, every, book.policy, book.suppression), None)

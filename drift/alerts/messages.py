@@ -38,23 +38,9 @@ Urgency = Literal["critical", "warning", "resolved", "test"]
 class Notification:
     """A message to a route: a row of the outbox.
 
-    Parameters
-    ----------
-    id
-        Idempotency key: the same transitions of the same window for the same route are the same message.
-    monitor
-    window_start
-    route
-        Name of the route, as in the monitor.
-    title, body
-        Plain text.
-    payload
-        Plain JSON, ``drift.alert``.
-    created_at
-    not_before
-        The end of the quiet hours it waits for; None where it does not wait.
-    attempts
-        How often it was taken to be sent.
+    `id` is its idempotency key: the same transitions of the same window for the same route are the same message.
+    `title` and `body` are plain text, `payload` is plain JSON (``drift.alert``). `not_before` is the end of the quiet
+    hours it waits for, None where it does not wait; `attempts` is how often it was taken to be sent.
     """
 
     id: str
@@ -71,15 +57,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where a reader of a message sees more.
-
-    Parameters
-    ----------
-    dashboard
-        Address of the dashboard's root, or empty.
-    run
-        Address of the run's log, or empty.
-    """
+    """Where a reader sees more: the dashboard's root and the run's log, each an address or empty."""
 
     dashboard: str = ""
     run: str = ""
@@ -108,34 +86,12 @@ def notifications(
     label: str = "",
     links: Links | None = None,
 ) -> list[Notification]:
-    """Write at most one notification a route, with everything that this run has for it.
+    """Write at most one notification a route, with everything that this run has for it; none without notices.
 
-    Parameters
-    ----------
-    report
-        Of the window that was run.
-    transitions
-        What was found; only its notices are sent.
-    settings
-        The monitor's: who is notified of what. A route with severities is notified of an alert that has one of them
-        now, and of the end of one that people believe to have one; a route with features or a team is notified of
-        those, and of what concerns every feature. In its quiet hours only a message with something critical goes out
-        at once.
-    now
-        Aware.
-    zone
-        Of the monitor, for quiet hours.
-    failures
-        Messages of the expectations that failed.
-    label
-        The window as its readers name it; by default the report's label.
-    links
-        Where to see more.
-
-    Returns
-    -------
-    list of Notification
-        None for a route without notices.
+    A route with severities is notified of an alert that has one of them now, and of the end of one that people believe
+    to have one; a route with features or a team is notified of those, and of what concerns every feature. In its quiet
+    hours (in `zone`) only a message with something critical goes out at once. `failures` are the messages of the
+    expectations that failed; `label` names the window, if not as the report does.
     """
     found = []
     for routes in _by_name(settings.routes).values():
@@ -319,19 +275,8 @@ def newest(payloads: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 def merge(payloads: Sequence[Mapping[str, Any]], sent: Mapping[str, int], *, now: datetime) -> dict[str, Any] | None:
     """Put the payloads of several runs, oldest first, into one: of each alert the newest event that was not sent yet.
 
-    Parameters
-    ----------
-    payloads
-        Of one monitor and route, at least one.
-    sent
-        From `newest`, of the messages that went out meanwhile.
-    now
-        Aware.
-
-    Returns
-    -------
-    dict or None
-        None where everything has been sent.
+    They are of one monitor and route. `sent` is from `newest`, of the messages that went out meanwhile; None where
+    these said everything.
     """
     alerts: dict[str, Mapping[str, Any]] = {}
     features: dict[str, Any] = {}

@@ -59,10 +59,7 @@ def plain(text: object, *, limit: int = 300) -> str:
 def title(content: Mapping[str, Any]) -> str:
     """Return the one line that says what happened, how bad it is and where.
 
-    Returns
-    -------
-    str
-        Such as ``flights 2013-02-08: CRITICAL dep_delay KL 1.28 nats (+2 more)``.
+    Such as ``flights 2013-02-08: CRITICAL dep_delay KL 1.28 nats (+2 more)``.
     """
     if content["urgency"] == "test":
         return f"{_when(content)}: TEST of route {plain(content['route'], limit=80)}"

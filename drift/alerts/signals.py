@@ -40,30 +40,15 @@ SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 class Signal:
     """What one window says of one key.
 
-    Parameters
-    ----------
-    window
-    key
-        Such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``, ``volume``,
-        ``schema:carrier``, ``run``.
-    kind
-    feature
-        The feature or column; None where the whole window is meant.
-    severity
-        Of this window alone, before persistence.
-    status
-        Persistence included: ``warning`` and ``critical`` open an alert.
-    reason
-        Why; never empty.
-    summary
-        What moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
-    standing
-        What stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline of
-        2013-01-01 … 01-28``.
-    lingering
-        Why the window, which would open no alert, is not quiet either; empty where it is.
-    segment
-        The segment it is about; empty for the whole window.
+    `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``, ``volume``,
+    ``schema:carrier``, ``run``; `feature` is the feature or column, None where the whole window is meant; `segment` is
+    empty for the whole window. `severity` is that of this window alone, before persistence; `status` includes it:
+    ``warning`` and ``critical`` open an alert.
+
+    `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
+    `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
+    of 2013-01-01 … 01-28``. `lingering` is why the window, which would open no alert, is not quiet either; empty where
+    it is.
     """
 
     window: Window
@@ -104,15 +89,9 @@ class Signal:
 class Closing:
     """When a feature counts as back to normal: hysteresis, so that what hovers about a threshold is one alert.
 
-    Parameters
-    ----------
-    below
-        Share of what opens an alert, in (0, 1]: of the warning floor, and of the robust standard deviations beyond its
-        own history.
-    fdr
-        A difference that is not significant at this false-discovery rate does not count.
-    z
-        Robust standard deviations at which a window is unusual.
+    `below` is a share, in (0, 1], of what opens an alert: of the warning floor, and of the `z` robust standard
+    deviations beyond its own history at which a window is unusual. A difference that is not significant at the
+    false-discovery rate `fdr` does not count.
     """
 
     below: float
@@ -138,27 +117,15 @@ def signals_of(
     adapted: Mapping[str, str] | None = None,
     closing: Closing | None = None,
 ) -> list[Signal]:
-    """Turn a report into a signal for each key.
+    """Turn a report into a signal for each key; a comparison of two tables (no window) gives none.
 
-    One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one
-    for their number (``volume``), one for the schema and one more for each column that changed. Where at least five
+    One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one for
+    their number (``volume``), one for the schema and one more for each column that changed. Where at least five
     features and more than 20 % of the scored ones drift, they are replaced by one for the ``table``. The same again for
     each segment (``drift:<feature>@<segment>``); an alert of the whole window inhibits those of its segments.
 
-    Parameters
-    ----------
-    report
-        Of a window; a comparison of two tables (no window) gives no signals.
-    failures
-        Messages of the expectations that failed, where there are any.
-    adapted
-        By key, what stays though the window is quiet, where only the reference has moved.
-    closing
-        When a feature is back to normal; without it whatever does not drift is.
-
-    Returns
-    -------
-    list of Signal
+    `failures` are the messages of the expectations that failed. `adapted` says, by key, what stays though the window is
+    quiet, where only the reference has moved. Without `closing` whatever does not drift is back to normal.
     """
     window = report.window
     if window is None:

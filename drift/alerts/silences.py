@@ -21,21 +21,9 @@ if TYPE_CHECKING:
 class Silence:
     """While it lasts nobody is notified of the alerts it covers; it ends by itself, or when somebody ends it.
 
-    Parameters
-    ----------
-    id
-        Twelve hexadecimal digits.
-    monitor
-    features
-        Name or pattern of the features, in all segments or in one (``dep_delay@origin=JFK``); an alert of no feature
-        goes by its key: ``table``, ``gate``, ``rows``, ``volume``, ``run``.
-    reason
-        Why; never empty.
-    created_at, created_by
-    until
-        When it ends by itself.
-    ended_at, ended_by, ended_reason
-        Who ended it before that.
+    `features` is the name or pattern of features, in all segments or in one (``dep_delay@origin=JFK``); an alert of no
+    feature goes by its key: ``table``, ``gate``, ``rows``, ``volume``, ``run``. It ends by itself at `until`;
+    `ended_at`, `ended_by` and `ended_reason` say who ended it before that.
     """
 
     id: str
@@ -61,21 +49,7 @@ class Silence:
 
 
 def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by: str, now: datetime) -> Silence:
-    """Silence features of a monitor.
-
-    Parameters
-    ----------
-    monitor
-    features
-        Name or pattern, such as ``dep_delay`` or ``*_delay``.
-    reason
-        Why.
-    until
-        Aware, after `now`.
-    by
-        Name recorded in the audit log.
-    now
-        Aware.
+    """Silence features of a monitor, by name or pattern: ``dep_delay``, ``*_delay``.
 
     Raises
     ------
@@ -100,13 +74,7 @@ def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by
 
 
 def expire(silence: Silence, *, by: str, now: datetime, comment: str = "") -> Silence:
-    """End a silence before its time.
-
-    Raises
-    ------
-    DriftError
-        If it is already over.
-    """
+    """End a silence before its time; one that is already over is an error."""
     if silence.ended_at is not None or silence.until <= now:
         raise DriftError(f"silence {silence.id} ({silence.features} of {silence.monitor}) is already over")
     who = by.strip() or "unknown"
@@ -124,13 +92,7 @@ def silenced_by(silences: Iterable[Silence], alert: Alert, now: datetime) -> str
 
 
 def check_until(until: datetime, now: datetime) -> None:
-    """Refuse an end that is not in the future.
-
-    Raises
-    ------
-    DriftError
-        If it has no time zone, or is past.
-    """
+    """Refuse an end that has no time zone, or is not in the future."""
     if until.tzinfo is None:
         raise DriftError(f"{until} has no time zone: give an aware time")
     if until <= now:

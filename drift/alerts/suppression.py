@@ -34,15 +34,7 @@ EARLY = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What suppresses the notifications of a monitor's alerts at one moment.
-
-    Parameters
-    ----------
-    maintenance
-        Until when there is maintenance, and why; empty outside of any.
-    silences
-        Those in force.
-    """
+    """What suppresses notifications at one moment: maintenance (until when and why, or empty) and silences."""
 
     maintenance: str = ""
     silences: Sequence[Silence] = ()
@@ -52,15 +44,7 @@ class Suppression:
 class Moment:
     """When people are about to be notified, and by which rules.
 
-    Parameters
-    ----------
-    now
-        The clock's time, aware.
-    window
-        Start of the newest window.
-    every
-        Length of a window.
-    policy, suppression
+    `window` is the start of the newest window, `every` the length of one.
     """
 
     now: datetime
@@ -80,17 +64,8 @@ def is_news(alert: Alert) -> bool:
 def suppressed_by(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
     """Say what suppresses the notification of an alert at a moment; empty where nothing does.
 
-    Parameters
-    ----------
-    alert
-    others
-        The other alerts of its key.
-    moment
-
-    Returns
-    -------
-    str
-        A name, a colon and the particulars: ``silenced``, ``maintenance``, ``snoozed``, ``flapping``, ``cooldown``.
+    That is a name, a colon and the particulars: ``silenced``, ``maintenance``, ``snoozed``, ``flapping``, ``cooldown``.
+    `others` are the other alerts of its key.
     """
     if by := silences.silenced_by(moment.suppression.silences, alert, moment.now):
         return f"silenced: {by}"
@@ -163,12 +138,8 @@ def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, st
     That is news that was suppressed, the end of a snooze, and a critical alert that nobody has acknowledged for long
     enough. An alert that has begun to be quiet waits for its end.
 
-    Parameters
-    ----------
-    alert, moment
-    live
-        Whether `moment` is that of a run of the newest window, and not merely of the clock: only such a window, by
-        asking for the alert itself, brings up what a backfill or a late window left without a notification.
+    `live` is whether `moment` is that of a run of the newest window, and not merely of the clock: only such a window,
+    by asking for the alert itself, brings up what a backfill or a late window left without a notification.
     """
     if alert.live and alert.quiet:
         return None

@@ -28,20 +28,9 @@ _SPECIAL = re.compile(r"([\\`*\[|]|<(?! ))")
 def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Calendar) -> str:
     """Write what happened: a paragraph for each time that people were notified, were not notified, or acted.
 
-    Parameters
-    ----------
-    alerts
-        Those that the events are of.
-    events
-        In any order. What is not news (one more window, one quiet window, a lower severity) is left out.
-    calendar
-        The monitor's: it names the windows, and times are shown in its zone.
-
-    Returns
-    -------
-    str
-        Markdown: a heading a month, which says how many messages were pages (something opened, grew worse, or went on
-        unacknowledged) and how many were about ends alone; empty where nothing happened.
+    In Markdown, under a heading a month, which says how many messages were pages (something opened, grew worse, or went
+    on unacknowledged) and how many were about ends alone; empty where nothing happened. What is not news (one more
+    window, one quiet window, a lower severity) is left out. Windows and times are as in the monitor's `calendar`.
 
     Examples
     --------
