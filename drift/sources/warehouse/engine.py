@@ -186,9 +186,8 @@ class Warehouse:
         SourceError
             If the database refuses, or rows changed while they were counted.
         """
-        schema = {name: str(column.arrow) for name, column in self.columns.items()}
         names = [name for by in segmentations for name in by.names]
-        empty = count([], binnings, window=window, schema=schema)
+        empty = count([], binnings, window=window, schema=self._schema)
         cut = self._cut(segmentations)
         with self.database.session() as run:
             rows = self._rows_by_segment(run, cut) if cut else {0: self.count_rows(run)}
@@ -199,12 +198,8 @@ class Warehouse:
                 return replace(empty, segments=dict.fromkeys(names, empty))
             parts = {_WHOLE: everything} | {place: range(place, place + 1) for place in rows if cut}
             rows[_WHOLE] = n_rows
-            # Types are judged where they always are.
-            present = self.arrow_schema.empty_table().select([name for name in binnings if name in self.columns])
-            batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in present.columns], present.column_names)
-            blank = count([batch], binnings, window=window, schema=schema)
-            problems = {**blank.problems, **{name: why for name, why in self.refused.items() if name in binnings}}
-            good = {name: binnings[name] for name in blank.histograms if name not in problems}
+            blank = self._blank(binnings, window)
+            good = {name: binnings[name] for name in blank.histograms if name not in blank.problems}
             histograms: dict[int, dict[str, Histogram]] = {part: {} for part in parts}
             summaries: dict[int, dict[str, Summary]] = {part: {} for part in parts}
             for name, part, histogram, summary in self._counted(run, good, cut, parts):
@@ -223,11 +218,22 @@ class Warehouse:
                 n_rows=rows[part],
                 histograms={name: histograms[part][name] for name in good},
                 summaries=summaries[part],
-                problems=problems,
             )
             for part in parts
         }
         return replace(found[_WHOLE], segments={name: found.get(place, empty) for place, name in enumerate(names)})
+
+    def _blank(self, binnings: Mapping[str, Binning], window: Window | None) -> Profile:
+        """Return the profile of no rows, with the problems of types, which are judged where they always are."""
+        present = self.arrow_schema.empty_table().select([name for name in binnings if name in self.columns])
+        batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in present.columns], present.column_names)
+        blank = count([batch], binnings, window=window, schema=self._schema)
+        refused = {name: why for name, why in self.refused.items() if name in binnings}
+        return replace(blank, problems={**blank.problems, **refused})
+
+    @property
+    def _schema(self) -> dict[str, str]:
+        return {name: str(column.arrow) for name, column in self.columns.items()}
 
     def _cut(self, segmentations: Sequence[Segmentation]) -> dict[str, Any]:
         kinds = self.cut_kinds({name for by in segmentations for name in by.columns})
