@@ -203,22 +203,22 @@ def judged(features: int) -> Report:
 
 def questions(results: Store, windows: Sequence[Window], features: int) -> dict[str, Callable[[], object]]:
     """Return what runs and the dashboard ask of the store, by what it is."""
-    from drift.dashboard import queries
+    from drift.store.reads import windows as window_reads
 
     names = [f"feature {i:04}" for i in range(features)]
     since, last = windows[-min(90, len(windows))].start, windows[-1].start
 
     def order(limit: int) -> list[str]:
-        queries._ordered.cache_clear()  # noqa: SLF001 - what the first reader after a run waits for
-        moments = queries.timelines(results, "bench", windows=90)["bench"]
-        return queries.features(results, "bench", queries.Wanted(), moments, limit=limit)[0]
+        window_reads._ordered.cache_clear()  # noqa: SLF001 - what the first reader after a run waits for
+        moments = window_reads.timelines(results, "bench", windows=90)["bench"]
+        return window_reads.features(results, "bench", window_reads.Wanted(), moments, limit=limit)[0]
 
     def heatmap(shown: Sequence[str]) -> object:
-        return queries.cells(results, "bench", shown, since=since, until=last)
+        return window_reads.cells(results, "bench", shown, since=since, until=last)
 
     return {
         "one feature's year": lambda: results.scores("bench", feature=names[0], windows=len(windows)),
-        "a year's timeline": lambda: queries.timelines(results, "bench", windows=len(windows)),
+        "a year's timeline": lambda: window_reads.timelines(results, "bench", windows=len(windows)),
         f"heatmap of {features:,} features × 90 days": lambda: heatmap(names),
         f"{features:,} features in order of 90 days": lambda: order(features),
         "a page of the heatmap: order, and 50 features × 90 days": lambda: heatmap(order(50)),

@@ -15,11 +15,12 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 import drift
-from drift.dashboard import access, assets, queries, rendering
+from drift.dashboard import access, assets, rendering
 from drift.dashboard.api import metrics, routes
 from drift.dashboard.pages import actions, alerts, docs, feature, monitor, overview, runs
 from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError
+from drift.store.reads import windows
 from drift.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def create_app(
 
 def _health(request: Request) -> Response:
     try:
-        queries.newest_window(request.app.state.open_store())
+        windows.newest_window(request.app.state.open_store())
     except DriftError:
         # Why is in the log, not in an answer that anybody may read.
         log.exception("the results database does not answer")

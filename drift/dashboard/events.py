@@ -5,20 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import sqlalchemy as sa
-
 from drift.config.reference import describe_span
 from drift.dashboard.formatting import STATUSES, clipped
-from drift.store import engine, schema
-from drift.store.schema import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from drift.dashboard.formatting import Place
-    from drift.dashboard.queries import Moment
-    from drift.store.store import Store
+    from drift.store.reads.baselines import Fit
+    from drift.store.reads.windows import WindowState
 
 Kind = Literal["failed", "rejected", "baseline", "config", "news"]
 
@@ -41,35 +37,7 @@ class Event:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A version of a monitor's baseline, of however many features."""
-
-    version: int
-    at: datetime
-    by: str
-    reason: str
-    start: datetime
-    end: datetime
-    features: int
-
-
-def fits(store: Store, monitor: str) -> list[Fit]:
-    """Return the versions of a monitor's baseline after the first, oldest first."""
-    table = schema.baseline
-    about = (table.c.version, table.c.created_at, table.c.created_by, table.c.reason)
-    columns = (*about, table.c.fitted_from, table.c.fitted_to)
-    query = (
-        sa.select(*columns, sa.func.count())
-        .where(table.c.monitor == monitor, table.c.segment == WHOLE, table.c.version > 1)
-        .group_by(*columns)
-        .order_by(table.c.created_at)
-    )
-    with engine.reading(store.engine) as connection:
-        return [Fit(*row) for row in connection.execute(query)]
-
-
-def events(moments: Sequence[Moment], baselines: Sequence[Fit], place: Place) -> list[Event]:
+def events(moments: Sequence[WindowState], baselines: Sequence[Fit], place: Place) -> list[Event]:
     """Return what happened in some consecutive windows of a monitor, oldest first.
 
     A new baseline, like a new configuration, stands at the first window that ran with it.

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fastapi import HTTPException
 
-from drift.dashboard import feature_queries, formatting, queries
-from drift.dashboard import references as others
+from drift.dashboard import formatting, references
 from drift.dashboard.cell_table import cells
-from drift.dashboard.feature_queries import Comparison, Detail
 from drift.dashboard.formatting import Place
+from drift.dashboard.references import Against
+from drift.detection.evidence import Evidence, explain
+from drift.detection.scores import Explanation, Score, Verdict
+from drift.detection.scoring import measure
 from drift.errors import WindowError
+from drift.profiles.histograms import Histogram, Summary
+from drift.profiles.refinement import refined
+from drift.store.reads import features as reads
+from drift.store.reads import windows as window_reads
+from drift.store.reads.features import Detail, Side
 from drift.store.store import Store
 
 
 def course(
     store: Store, monitor: str, feature: str, windows: int, at: datetime | None, place: Place, segment: str = ""
-) -> tuple[list[dict[str, Any]], list[queries.Moment]]:
+) -> tuple[list[dict[str, Any]], list[window_reads.WindowState]]:
     """Return the scores of a feature and the windows they are of: the newest ones, or those around an older one.
 
     Raises
@@ -34,8 +43,31 @@ def course(
         rows = store.scores(monitor, feature=feature, segment=segment, windows=windows, until=until) or rows
     if not rows:
         raise HTTPException(404, "this monitor has no score of such a feature")
-    moments = queries.timelines(store, monitor, windows=windows, until=until, segment=segment).get(monitor, [])
+    moments = window_reads.timelines(store, monitor, windows=windows, until=until, segment=segment).get(monitor, [])
     return rows, [moment for moment in moments if moment.start >= rows[0]["window_start"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The same window, compared with other windows than its report was.
+
+    Parameters
+    ----------
+    against
+    windows
+        How many of its windows are stored, were not rejected, and are counted into the same bins.
+    score
+        None where there is nothing to compare: `evidence` is None then, too.
+    evidence
+    words
+        Which cells moved; or why there is nothing to compare.
+    """
+
+    against: Against
+    windows: int
+    score: Score | None
+    evidence: Evidence | None
+    words: Sequence[str]
 
 
 def compare(
@@ -50,20 +82,45 @@ def compare(
     """
     if not text or found.report.window is None:
         return None
-    baseline = feature_queries.baseline(store, monitor, feature) if text == "baseline" else None
+    baseline = reads.baseline(store, monitor, feature) if text == "baseline" else None
     try:
-        wanted = others.parse(text, place.calendar, found.report.window, baseline)
+        wanted = references.parse(text, place.calendar, found.report.window, baseline)
     except WindowError as error:
         raise HTTPException(422, f"against: {error}") from error
     if wanted is None:
-        known = "this feature has no baseline" if text == "baseline" else f"write {others.SYNTAX}"
-        raise HTTPException(422, f"against: {known}; at most {others.MOST} windows")
-    return feature_queries.compare(store, monitor, feature, found, wanted)
+        known = "this feature has no baseline" if text == "baseline" else f"write {references.SYNTAX}"
+        raise HTTPException(422, f"against: {known}; at most {references.MOST} windows")
+    return _compared(found, wanted, reads.counts(store, monitor, found, wanted.windows))
+
+
+def _compared(found: Detail, against: Against, counts: Mapping[datetime, Side]) -> Comparison:
+    """Compare from stored counts alone: no source is read."""
+
+    def nothing(why: str, windows: int = 0) -> Comparison:
+        return Comparison(against, windows, None, None, [why])
+
+    window, feature = found.report.window, found.verdict.feature
+    if found.fingerprint is None or window is None:
+        return nothing("the counts of this window are not stored")
+    others = [side for start, side in counts.items() if start != window.start and side[0].n]
+    if not others or window.start not in counts:
+        return nothing("none of these windows is stored and counted into the same bins")
+    current, after = counts[window.start]
+    pair = refined(Histogram.total([histogram for histogram, _ in others]), current)
+    smoothing = found.verdict.score.smoothing if found.verdict.score else "pooled"
+    score = measure({feature: pair}, smoothing=smoothing).get(feature)
+    if score is None:
+        return nothing("one of the two sides holds no rows", len(others))
+    known = [summary for _, summary in others if summary is not None]
+    evidence = Evidence(*pair, Summary.total(known) if len(known) == len(others) else None, after)
+    moved = Explanation(wasserstein=evidence.wasserstein)
+    verdict = Verdict(feature, "ok", "none", "compared on the fly", 0.0, 0.0, score, explanation=moved)
+    return Comparison(against, len(others), score, evidence, explain(verdict, evidence, most=5))
 
 
 def run_url(store: Store, monitor: str, at: Any) -> str:
     """Return where the log of a window's run is; empty where that is not known."""
-    moments = queries.timelines(store, monitor, windows=1, at=at).get(monitor, [])
+    moments = window_reads.timelines(store, monitor, windows=1, at=at).get(monitor, [])
     return formatting.web_address(moments[0].run.get("url")) if moments else ""
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from drift.dashboard.events import Event
     from drift.dashboard.formatting import Place
-    from drift.dashboard.queries import Moment
     from drift.detection.evidence import Evidence
     from drift.detection.scores import Score
+    from drift.store.reads.windows import WindowState
 
     Figure = dict[str, Any]
 
@@ -65,14 +65,14 @@ def status_of(status: str, severity: str) -> str:
     return "pending" if status == "ok" and severity != "none" else status
 
 
-def gap_of(moment: Moment) -> str:
+def gap_of(moment: WindowState) -> str:
     """Return why a window holds no score of a feature that others hold."""
     return moment.status if moment.status in {"rejected", "failed", "running"} else "absent"
 
 
 def history(
     rows: Sequence[Mapping[str, Any]],
-    moments: Iterable[Moment],
+    moments: Iterable[WindowState],
     place: Place,
     events: Iterable[Event] = (),
     *,
@@ -202,7 +202,7 @@ def _band(rows: Sequence[Mapping[str, Any]], place: Place, floor: float) -> dict
 
 
 def _points(
-    rows: Sequence[Mapping[str, Any]], gaps: Iterable[Moment], place: Place, floor: float
+    rows: Sequence[Mapping[str, Any]], gaps: Iterable[WindowState], place: Place, floor: float
 ) -> list[dict[str, Any]]:
     """Return a trace of marks for each status; windows without a score stand on the axis."""
     marks: dict[str, list[tuple[str, float, str, str]]] = {}

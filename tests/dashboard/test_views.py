@@ -17,11 +17,13 @@ from typer.testing import CliRunner
 
 from drift import dashboard
 from drift.cli.app import app
-from drift.dashboard import events, queries, references
+from drift.dashboard import events, references
 from drift.dashboard.api.exports import cell
 from drift.dashboard.formatting import place_of
 from drift.dashboard.pages.overview import late_windows
 from drift.detection.scoring import measure
+from drift.store.reads import windows as window_reads
+from drift.store.reads.baselines import fits
 from drift.store.store import Store
 from drift.windows import Calendar
 from tests.support.dashboard_samples import AFTER, HOSTILE, MONITOR, NOW, NUMBERS, ODD, day, fill, report, save, url
@@ -118,8 +120,8 @@ def test_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp_path:
                 who: dict[str, Any] = {"now": at + timedelta(minutes=1), "by": HOSTILE, "reason": f"why {HOSTILE}"}
                 end = day(2 + number).start
                 store.save_baseline(MONITOR, {"x": NUMBERS}, **span, fitted_to=end, **who, new=True)
-        moments = queries.timelines(store, MONITOR, windows=30)[MONITOR]
-        found = events.events(moments, events.fits(store, MONITOR), place_of(store.monitors()[0]["config"]))
+        moments = window_reads.timelines(store, MONITOR, windows=30)[MONITOR]
+        found = events.events(moments, fits(store, MONITOR), place_of(store.monitors()[0]["config"]))
         assert [(event.kind, event.start) for event in found] == [("baseline", day(2).start), ("config", day(3).start)]
         assert "2013-02-01 … 02-03, by " in found[0].words
         client = TestClient(dashboard.create_app(store))
@@ -139,7 +141,7 @@ def test_late_is_more_than_one_window_behind() -> None:
     """One window that has not run yet is no delay; nor is anything after a schedule's end."""
     config = {"window": {"every": "1d", "timezone": "America/New_York"}}
     place = place_of(config)
-    last = queries.Moment(MONITOR, day(0).start, day(0).end, "ok")
+    last = window_reads.WindowState(MONITOR, day(0).start, day(0).end, "ok")
     assert [late_windows(config, place, last, day(n).start) for n in (1, 2, 3, 9)] == [0, 0, 2, 8]
     assert late_windows({**config, "end": "2013-02-02"}, place, last, NOW) == 0
     assert late_windows(config, place, None, NOW) == 0

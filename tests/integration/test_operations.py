@@ -62,8 +62,8 @@ def scraped(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
 
 
 def of(**labels: str) -> tuple[tuple[str, str], ...]:
-    """Labels as `scraped` returns them."""
-    return tuple(labels.items())
+    """Labels as `scraped` returns them; their order says nothing, and prometheus-client writes them by name."""
+    return tuple(sorted(labels.items()))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from drift.dashboard import alert_queries, events, feature_queries, feature_view, figures, queries
+from drift.dashboard import events, feature_view, figures
 from drift.dashboard.api import exports
 from drift.dashboard.api.models import (
     AlertOut,
@@ -41,6 +41,10 @@ from drift.dashboard.parameters import (
     known_monitor,
     states_of,
 )
+from drift.store.reads import alerts as alert_reads
+from drift.store.reads import features as feature_reads
+from drift.store.reads import windows as window_reads
+from drift.store.reads.baselines import fits
 from drift.store.store import Store
 
 router = APIRouter()
@@ -66,7 +70,7 @@ def _place(store: Store, monitor: str) -> Place:
 @v1.get("/monitors")
 def monitors(store: Opened) -> list[MonitorOut]:
     """Every monitor that ever ran, and how it stands."""
-    timelines, alerts = queries.timelines(store, windows=1), alert_queries.counts(store)
+    timelines, alerts = window_reads.timelines(store, windows=1), alert_reads.counts(store)
     found = []
     for row in store.monitors():
         name = row["monitor"]
@@ -127,13 +131,13 @@ def report(store: Opened, monitor: Name, window: Moment = None) -> dict[str, Any
 def runs(store: Opened, monitor: Name, windows: Windows = 30, until: Moment = None) -> Runs:
     """Runs and the heads of their reports, newest window first; earlier ones by `until`."""
     before = instant(_place(store, monitor), until)
-    moments = queries.timelines(store, monitor, windows=windows, until=before).get(monitor, [])
+    moments = window_reads.timelines(store, monitor, windows=windows, until=before).get(monitor, [])
     first = moments[0].start if moments else None
-    more = first is not None and queries.timelines(store, monitor, windows=1, until=first)
+    more = first is not None and window_reads.timelines(store, monitor, windows=1, until=first)
     return Runs(monitor=monitor, runs=[_run(moment) for moment in moments[::-1]], earlier=first if more else None)
 
 
-def _run(moment: queries.Moment) -> RunOut:
+def _run(moment: window_reads.WindowState) -> RunOut:
     report, run = moment.report, moment.run
     heads = ("gate", "reference", "n_reference", "n_current", "n_scored", "n_drifting", "total_kl")
     times = ("config_hash", "started_at", "finished_at", "error")
@@ -155,7 +159,7 @@ def validations(store: Opened, monitor: Name, window: Moment = None) -> list[Out
     from drift.windows import Window
 
     at = instant(_place(store, monitor), window)
-    found = queries.timelines(store, monitor, windows=1, at=at).get(monitor, [])
+    found = window_reads.timelines(store, monitor, windows=1, at=at).get(monitor, [])
     if not found:
         raise HTTPException(404, "nothing was stored of this window")
     rows = store.validations(monitor, Window(found[0].start, found[0].end))
@@ -173,16 +177,14 @@ def alerts(
 ) -> Alerts:
     """Alerts, the newest opening first; `live` is open or acknowledged."""
     states = states_of(state)
-    found, total = alert_queries.page(
-        store, monitor=monitor, feature=feature, states=states, limit=limit, offset=offset
-    )
+    found, total = alert_reads.page(store, monitor=monitor, feature=feature, states=states, limit=limit, offset=offset)
     return Alerts(total=total, alerts=[AlertOut(**asdict(alert)) for alert in found])
 
 
 @v1.get("/alert")
 def alert(store: Opened, id: Name) -> AlertWithDiary:  # noqa: A002 - the name readers type
     """One alert, with its diary."""
-    found = alert_queries.one(store, id)
+    found = alert_reads.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert")
     diary = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
@@ -194,8 +196,8 @@ def features(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     store: Opened,
     monitor: Name,
     windows: Windows = 30,
-    order: queries.Order = "worst",
-    having: queries.Having = "any",
+    order: window_reads.Order = "worst",
+    having: window_reads.Having = "any",
     q: Annotated[Name, Query(description="Part of a name, whatever its case.")] = "",
     limit: Limit = 100,
     offset: Offset = 0,
@@ -203,9 +205,9 @@ def features(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
 ) -> Features:
     """The features of a monitor in its newest windows, worst first, by newest drift or by name."""
     known_monitor(store, monitor)
-    moments = queries.timelines(store, monitor, windows=windows, segment=segment).get(monitor, [])
-    wanted = queries.Wanted(order, q, having, segment)
-    names, total = queries.features(store, monitor, wanted, moments, limit=limit, offset=offset)
+    moments = window_reads.timelines(store, monitor, windows=windows, segment=segment).get(monitor, [])
+    wanted = window_reads.Wanted(order, q, having, segment)
+    names, total = window_reads.features(store, monitor, wanted, moments, limit=limit, offset=offset)
     return Features(monitor=monitor, total=total, features=names)
 
 
@@ -224,7 +226,7 @@ def compare(
     if at is None:
         newest = store.scores(monitor, feature=feature, segment=segment, windows=1)
         at = newest[-1]["window_start"] if newest else None
-    found = feature_queries.detail(store, monitor, feature, at, segment) if at is not None else None
+    found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
     compared = feature_view.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
     if at is None or found is None or compared is None:
         raise HTTPException(404, "nothing was stored of this feature in this window")
@@ -269,7 +271,7 @@ def history_figure(
     place = _place(store, monitor)
     at = instant(place, window)
     rows, seen = feature_view.course(store, monitor, feature, windows, at, place, segment)
-    happened = events.events(seen, events.fits(store, monitor), place)
+    happened = events.events(seen, fits(store, monitor), place)
     figure = figures.history(rows, seen, place, happened, chosen=at, log=scale == "log")
     return JSONResponse(figure)
 
@@ -281,7 +283,7 @@ def histogram_figure(
     """The chart of a feature's cells in one window, reference beside current, as a Plotly figure."""
     place = _place(store, monitor)
     at = instant(place, window)
-    found = feature_queries.detail(store, monitor, feature, at, segment) if at is not None else None
+    found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
     compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
     shown = compared or found
     if found is None or shown is None or shown.evidence is None:

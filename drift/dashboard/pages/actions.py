@@ -14,12 +14,13 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import RedirectResponse
 
 from drift.alerts.actions import Action
-from drift.dashboard import access, alert_queries
+from drift.dashboard import access
 from drift.dashboard.formatting import Place, link, place_of
 from drift.dashboard.pages.alerts import places_of
 from drift.dashboard.parameters import Opened
 from drift.errors import DriftError, StoreConflict, StoreError
 from drift.pipeline import actions
+from drift.store.reads import alerts
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +35,7 @@ Answerer = Annotated[access.Reader, Depends(access.may_answer)]
 @router.post("/alert")
 def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
     """Acknowledge, snooze or resolve an alert."""
-    found = alert_queries.one(store, fields.get("id", ""))
+    found = alerts.one(store, fields.get("id", ""))
     if found is None:
         raise HTTPException(404, "there is no such alert; it may have been pruned")
     action = next((each for each in ANSWERS if each == fields.get("action")), None)

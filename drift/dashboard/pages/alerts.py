@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from drift.dashboard import alert_queries
 from drift.dashboard.formatting import Place, place_of
 from drift.dashboard.parameters import Maybe, Name, Opened, Page, State, states_of
 from drift.dashboard.rendering import render
 from drift.pipeline import actions
+from drift.store.reads import alerts as alert_reads
 from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)
@@ -33,7 +33,7 @@ def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State 
     """Alerts: those that wait for somebody first."""
     places, now = places_of(store), datetime.now(UTC)
     states = states_of(state)
-    found, total = alert_queries.page(
+    found, total = alert_reads.page(
         store, monitor=monitor or None, states=states, limit=A_PAGE, offset=(page - 1) * A_PAGE
     )
     silences = actions.silences(store, monitor or None, now=now)
@@ -56,7 +56,7 @@ def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State 
 @router.get("/alert")
 def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 - the name readers type
     """One alert and its diary."""
-    found = alert_queries.one(store, id)
+    found = alert_reads.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert; it may have been pruned")
     place, now = places_of(store).get(found.monitor, place_of({})), datetime.now(UTC)

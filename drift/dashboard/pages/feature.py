@@ -6,11 +6,14 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import alert_queries, events, feature_queries, feature_view, figures, formatting, queries
+from drift.dashboard import events, feature_view, figures, formatting
 from drift.dashboard import references as others
 from drift.dashboard.formatting import place_of
 from drift.dashboard.parameters import ALL, AgainstText, Moment, Name, Opened, Segment, Windows, instant, known_monitor
 from drift.dashboard.rendering import render
+from drift.store.reads import alerts, features
+from drift.store.reads import windows as window_reads
+from drift.store.reads.baselines import fits
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,13 +39,13 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     rows, moments = feature_view.course(store, monitor, feature, windows, at, place, segment)
     if at is None:
         at = next((row["window_start"] for row in rows[::-1] if row["kl"] is not None), rows[-1]["window_start"])
-    found = feature_queries.detail(store, monitor, feature, at, segment)
+    found = features.detail(store, monitor, feature, at, segment)
     compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
     statuses = [figures.status_of(row["status"], row["severity"]) for row in rows]
     told = {row["window_start"] for row in rows}
     seen = {*statuses, *(figures.gap_of(m) for m in moments if m.start not in told)}
-    has_baseline = feature_queries.baseline(store, monitor, feature) is not None
-    happened = events.events(moments, events.fits(store, monitor), place)
+    has_baseline = features.baseline(store, monitor, feature) is not None
+    happened = events.events(moments, fits(store, monitor), place)
     return render(
         request,
         "feature.html",
@@ -52,7 +55,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         place=place,
         rows=[{"row": row, "status": status} for row, status in zip(rows[::-1], statuses[::-1], strict=True)],
         segment=segment,
-        segments=queries.segments(store, monitor),
+        segments=window_reads.segments(store, monitor),
         newest=store.scores(monitor, feature=feature, segment=segment, windows=1)[-1],
         status_of=figures.status_of,
         shown_statuses=[status for status in formatting.STATUSES if status in seen],
@@ -67,5 +70,5 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         run_url=feature_view.run_url(store, monitor, at),
         windows=windows,
         scale=scale,
-        alerts=alert_queries.page(store, monitor=monitor, feature=feature, states=ALL, limit=4)[0],
+        alerts=alerts.page(store, monitor=monitor, feature=feature, states=ALL, limit=4)[0],
     )

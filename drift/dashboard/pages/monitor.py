@@ -11,10 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from drift.dashboard import alert_queries, events, figures, formatting, queries
+from drift.dashboard import events, figures, formatting
 from drift.dashboard.formatting import Place, link, place_of
 from drift.dashboard.parameters import LIVE, Moment, Name, Opened, Page, Segment, Windows, instant, known_monitor
 from drift.dashboard.rendering import base, render
+from drift.store.reads import alerts
+from drift.store.reads import windows as window_reads
+from drift.store.reads.baselines import fits
 from drift.text.formatting import iso, nats, thousands
 
 router = APIRouter(include_in_schema=False)
@@ -29,8 +32,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     store: Opened,
     name: Name,
     windows: Windows = 30,
-    order: queries.Order = "worst",
-    having: queries.Having = "any",
+    order: window_reads.Order = "worst",
+    having: window_reads.Having = "any",
     q: Annotated[Name, Query()] = "",
     page: Page = 1,
     until: Moment = None,
@@ -39,19 +42,19 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     """A monitor's heatmap: features down, windows across."""
     version = known_monitor(store, name)
     place = place_of(version["config"])
-    moments = queries.timelines(store, name, windows=windows, until=instant(place, until), segment=segment).get(
+    moments = window_reads.timelines(store, name, windows=windows, until=instant(place, until), segment=segment).get(
         name, []
     )
     size = max(15, min(50, CELLS_A_PAGE // windows))
     total = 0
     grid: list[dict[str, Any]] = []
     if moments:
-        wanted = queries.Wanted(order, q, having, segment)
-        names, total = queries.features(store, name, wanted, moments, limit=size, offset=(page - 1) * size)
-        found = queries.cells(store, name, names, since=moments[0].start, until=moments[-1].start, segment=segment)
+        wanted = window_reads.Wanted(order, q, having, segment)
+        names, total = window_reads.features(store, name, wanted, moments, limit=size, offset=(page - 1) * size)
+        found = window_reads.cells(store, name, names, since=moments[0].start, until=moments[-1].start, segment=segment)
         columns = _columns(base(request), name, moments, place)
         grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
-    happened = events.events(moments, events.fits(store, name), place)
+    happened = events.events(moments, fits(store, name), place)
     return render(
         request,
         "monitor.html",
@@ -72,12 +75,14 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         q=q,
         until=until,
         segment=segment,
-        segments=queries.segments(store, name),
-        alerts=alert_queries.page(store, monitor=name, states=LIVE, limit=20)[0],
+        segments=window_reads.segments(store, name),
+        alerts=alerts.page(store, monitor=name, states=LIVE, limit=20)[0],
     )
 
 
-def _heads(moments: Sequence[queries.Moment], happened: Sequence[events.Event], place: Place) -> list[dict[str, Any]]:
+def _heads(
+    moments: Sequence[window_reads.WindowState], happened: Sequence[events.Event], place: Place
+) -> list[dict[str, Any]]:
     told: dict[datetime, list[events.Event]] = {}
     for event in happened:
         told.setdefault(event.start, []).append(event)
@@ -101,13 +106,13 @@ def _heads(moments: Sequence[queries.Moment], happened: Sequence[events.Event], 
 class _Column:
     """A window of the heatmap, with what every cell in it repeats; all of it safe to stand in a page."""
 
-    moment: queries.Moment
+    moment: window_reads.WindowState
     label: str
     at: str
     run: str
 
 
-def _columns(root: str, monitor: str, moments: Sequence[queries.Moment], place: Place) -> list[_Column]:
+def _columns(root: str, monitor: str, moments: Sequence[window_reads.WindowState], place: Place) -> list[_Column]:
     return [
         _Column(
             moment,

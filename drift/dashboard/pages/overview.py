@@ -11,11 +11,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import alert_queries, queries
 from drift.dashboard.formatting import Place, place_of
 from drift.dashboard.parameters import Opened
 from drift.dashboard.rendering import render
 from drift.errors import ConfigError
+from drift.store.reads import alerts as alert_reads
+from drift.store.reads import windows
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,12 +34,12 @@ class Line:
     name: str
     description: str
     place: Place
-    moments: Sequence[queries.Moment]
+    moments: Sequence[windows.WindowState]
     alerts: Mapping[str, int]
     late: int
 
     @property
-    def last(self) -> queries.Moment | None:
+    def last(self) -> windows.WindowState | None:
         """The newest window, where there is one."""
         return self.moments[-1] if self.moments else None
 
@@ -57,8 +58,8 @@ class Line:
 @router.get("/")
 def overview(request: Request, store: Opened) -> Response:
     """Every monitor: how it stands, what is open, and its last thirty windows."""
-    timelines = queries.timelines(store, windows=WINDOWS)
-    open_alerts = alert_queries.counts(store)
+    timelines = windows.timelines(store, windows=WINDOWS)
+    open_alerts = alert_reads.counts(store)
     now = datetime.now(UTC)
     lines = []
     for version in store.monitors():
@@ -79,7 +80,7 @@ def overview(request: Request, store: Opened) -> Response:
     )
 
 
-def late_windows(config: Mapping[str, Any], place: Place, last: queries.Moment | None, now: datetime) -> int:
+def late_windows(config: Mapping[str, Any], place: Place, last: windows.WindowState | None, now: datetime) -> int:
     """Return how many whole windows have passed unseen since the newest that was run; a single one is no delay.
 
     Where the monitor's schedule has an end, nothing after it is late.

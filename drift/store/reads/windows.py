@@ -1,4 +1,4 @@
-"""What the pages ask of the results database beyond what `Store` answers; aggregated there, so pages stay small."""
+"""The windows of monitors, and the scores of their features, aggregated in the database, so that pages stay small."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _CELL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class WindowState:
     """One window of a monitor: its run, and the head of its report, where there are any.
 
     Parameters
@@ -98,7 +98,7 @@ def timelines(
     until: datetime | None = None,
     at: datetime | None = None,
     segment: str = WHOLE,
-) -> dict[str, list[Moment]]:
+) -> dict[str, list[WindowState]]:
     """Return the newest windows of each monitor, oldest first.
 
     Parameters
@@ -119,11 +119,11 @@ def timelines(
     with engine.reading(store.engine) as connection:
         reports = _newest(connection, schema.report, _REPORT, *asked)
         runs = _newest(connection, schema.run, _RUN, *asked)
-    found: dict[str, list[Moment]] = {}
+    found: dict[str, list[WindowState]] = {}
     for name, start in sorted({*reports, *runs}):
         report, run = reports.get((name, start), {}), runs.get((name, start), {})
         end = (report or run)["window_end"]
-        found.setdefault(name, []).append(Moment(name, start, end, status_of(report, run), report, run))
+        found.setdefault(name, []).append(WindowState(name, start, end, status_of(report, run), report, run))
     return {name: moments[-windows:] for name, moments in found.items()}
 
 
@@ -192,7 +192,7 @@ def segments(store: Store, monitor: str) -> list[str]:
 
 
 def features(
-    store: Store, monitor: str, wanted: Wanted, moments: Sequence[Moment], *, limit: int, offset: int = 0
+    store: Store, monitor: str, wanted: Wanted, moments: Sequence[WindowState], *, limit: int, offset: int = 0
 ) -> tuple[list[str], int]:
     """Return one page of a monitor's features, in the order asked for, and how many there are.
 

@@ -1,4 +1,4 @@
-"""One feature in one window: its verdict with its evidence, and the same counts held against any other windows.
+"""One feature in one window: its verdict with its evidence, and the same counts compared with any other windows.
 
 A whole report of a thousand features takes longer to read than one page may; this reads the rows of one.
 """
@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.detection.evidence import Evidence, explain
-from drift.detection.scores import Explanation, Verdict
-from drift.detection.scoring import measure
-from drift.profiles.histograms import Histogram
-from drift.profiles.refinement import refined, under
+from drift.profiles.histograms import Histogram, Summary
+from drift.profiles.refinement import under
 from drift.store import engine, schema
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings
@@ -24,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from drift.dashboard.references import Against
     from drift.detection.reports import Report
-    from drift.detection.scores import Score
-    from drift.profiles.histograms import Summary
+    from drift.detection.scores import Verdict
     from drift.store.store import Store
+    from drift.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,40 +94,21 @@ def _evidence(connection: sa.Connection, row: sa.RowMapping) -> Evidence | None:
     return Evidence(Histogram(one, row["reference_counts"]), current, *summaries)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The same window, held against other windows than its report was.
+Side = tuple[Histogram, Summary | None]
+"""One window's counts of a feature, and the summary of its numbers."""
 
-    Parameters
-    ----------
-    against
-    windows
-        How many of its windows are stored, passed the gate and are counted into the same bins.
-    score
-        None where there is nothing to compare: `evidence` is None then, too.
-    evidence
-    words
-        Which cells moved; or why there is nothing to compare.
+
+def counts(store: Store, monitor: str, found: Detail, windows: Sequence[Window]) -> dict[datetime, Side]:
+    """Return the stored counts of a feature in some windows, by their start, in the bins of the window that was found.
+
+    Windows that their expectations rejected are left out, unless it is that window itself.
     """
-
-    against: Against
-    windows: int
-    score: Score | None
-    evidence: Evidence | None
-    words: Sequence[str]
-
-
-def compare(store: Store, monitor: str, feature: str, found: Detail, against: Against) -> Comparison:
-    """Hold a window of a feature against any other windows, from stored counts: no source is read.
-
-    What is rejected by its expectations is no reference here either.
-    """
-    window = found.report.window
+    window, feature = found.report.window, found.verdict.feature
     if found.fingerprint is None or window is None:
-        return Comparison(against, 0, None, None, ["the counts of this window are not stored"])
+        return {}
     table, profile = schema.histogram, schema.profile
     same = [table.c[name] == profile.c[name] for name in ("monitor", "segment", "window_start")]
-    wanted = {w.start: w.end for w in [*against.windows, window]}
+    wanted = {w.start: w.end for w in [*windows, window]}
     query = (
         sa.select(profile.c.window_start, profile.c.window_end, profile.c.gate)
         .add_columns(table.c.counts, table.c.summary, table.c.atoms)
@@ -147,34 +125,14 @@ def compare(store: Store, monitor: str, feature: str, found: Detail, against: Ag
     with engine.reading(store.engine) as connection:
         rows = [row for row in connection.execute(query) if wanted[row.window_start] == row.window_end]
         binning = load_binnings(connection, {found.fingerprint})[found.fingerprint]
-    sides: dict[bool, list[tuple[Histogram, Summary | None]]] = {True: [], False: []}
-    for row in rows:
-        mine = row.window_start == window.start
-        if mine or row.gate != "rejected":
-            counted = to_rows.histogram_from(binning, row.counts, row.atoms)
-            sides[mine].append((counted, to_rows.summary_from_dict(row.summary)))
-    others = [(histogram, summary) for histogram, summary in sides[False] if histogram.n]
-    if not others or not sides[True]:
-        return Comparison(against, 0, None, None, ["none of these windows is stored and counted into the same bins"])
-    current, after = sides[True][0]
-    pair = refined(Histogram.total([histogram for histogram, _ in others]), current)
-    smoothing = found.verdict.score.smoothing if found.verdict.score else "pooled"
-    score = measure({feature: pair}, smoothing=smoothing).get(feature)
-    if score is None:
-        return Comparison(against, len(others), None, None, ["one of the two sides holds no rows"])
-    evidence = Evidence(*pair, _added([summary for _, summary in others]), after)
-    moved = Explanation(wasserstein=evidence.wasserstein)
-    verdict = Verdict(feature, "ok", "none", "compared on the fly", 0.0, 0.0, score, explanation=moved)
-    return Comparison(against, len(others), score, evidence, explain(verdict, evidence, most=5))
-
-
-def _added(summaries: Sequence[Summary | None]) -> Summary | None:
-    total: Summary | None = None
-    for summary in summaries:
-        if summary is None:
-            return None
-        total = summary if total is None else total + summary
-    return total
+    return {
+        row.window_start: (
+            to_rows.histogram_from(binning, row.counts, row.atoms),
+            to_rows.summary_from_dict(row.summary),
+        )
+        for row in rows
+        if row.gate != "rejected" or row.window_start == window.start
+    }
 
 
 def baseline(store: Store, monitor: str, feature: str) -> dict[str, Any] | None:

@@ -1,0 +1,67 @@
+"""Stored tables, row by row and streamed, so that a year is no memory."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from drift.store import engine, schema
+from drift.store.schema import Cells, Finite, Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from drift.store.store import Store
+
+Table = Literal["scores", "runs", "alerts", "validations"]
+Query = sa.Select[Any]
+
+_AT_ONCE = 5000
+_LEFT_OUT = {"segment", "counted_as", "timings", "events", "reference_summary"}
+_TABLES: dict[Table, tuple[sa.Table, str]] = {
+    "scores": (schema.score, "window_start"),
+    "runs": (schema.run, "window_start"),
+    "alerts": (schema.alert, "opened_window"),
+    "validations": (schema.validation, "window_start"),
+}
+
+
+def query(table: Table, monitor: str | None, since: datetime | None, until: datetime | None) -> Query:
+    """Return the rows of a table between two starts of windows, oldest first; `until` itself is left out."""
+    source, key = _TABLES[table]
+    columns = [c for c in source.c if c.name not in _LEFT_OUT and not isinstance(c.type, Cells)]
+    asked = sa.select(*columns)
+    if "segment" in source.c:
+        asked = asked.where(source.c.segment == schema.WHOLE)
+    if monitor:
+        asked = asked.where(source.c.monitor == monitor)
+    if since is not None:
+        asked = asked.where(source.c[key] >= since)
+    if until is not None:
+        asked = asked.where(source.c[key] < until)
+    return asked.order_by(source.c[key], *source.primary_key.columns)
+
+
+def batches(store: Store, asked: Query) -> Iterator[Sequence[sa.Row[Any]]]:
+    """Yield the rows in batches."""
+    with engine.reading(store.engine) as connection:
+        rows = connection.execution_options(yield_per=_AT_ONCE).execute(asked)
+        yield from rows.partitions(_AT_ONCE)
+
+
+def arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
+    """Return the Arrow type of a column."""
+    import pyarrow as pa
+
+    if isinstance(kind, Instant):
+        return pa.timestamp("us", UTC.tzname(None))
+    if isinstance(kind, Finite):
+        return pa.float64()
+    if isinstance(kind, sa.Boolean):
+        return pa.bool_()
+    return pa.int64() if isinstance(kind, sa.Integer) else pa.string()
