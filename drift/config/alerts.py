@@ -112,7 +112,7 @@ class Route(Model):
         examples=[["22:00-07:00", "sat,sun"]],
     )
     notify_types: dict[Urgency, NotifyType] = Field(
-        {}, description="What the channel is told of an urgency: info, success, warning or failure."
+        {}, description="Type of the notification for each urgency: info, success, warning or failure."
     )
 
     @field_validator("to")
@@ -191,7 +191,7 @@ class Maintenance(Model):
     weekly: WeeklyHours | None = Field(
         None, description="Or hours of every week, local time.", examples=["sat 02:00-06:00"]
     )
-    reason: Text = Field(description="Why; it stands in the diary of every alert that is not told.")
+    reason: Text = Field(description="Why; recorded in the timeline of every alert that it suppresses.")
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:
@@ -222,21 +222,26 @@ class Alerts(Model):
     close: Close = Field(default_factory=Close, description="When an alert ends by itself.")
     repeat: Text = Field(
         "1d",
-        description="A critical alert that nobody acknowledged is told again after so long; or `never`.",
+        description="A critical alert that nobody acknowledged is repeated after this time; or `never`.",
         examples=["1d", "4h", NEVER],
     )
     cooldown: int = Field(
-        0, ge=0, le=1000, description="Windows after an end in which the next alert of its kind is told only if worse."
+        0,
+        ge=0,
+        le=1000,
+        description="Windows after an alert in which the next one of its key notifies only if it is worse.",
     )
-    flapping: Flapping = Field(default_factory=Flapping, description="What comes and goes too often to be told.")
-    maintenance: list[Maintenance] = Field([], description="Times in which nobody is told.")
+    flapping: Flapping = Field(
+        default_factory=Flapping, description="What comes and goes too often to notify each time."
+    )
+    maintenance: list[Maintenance] = Field([], description="Times in which nobody is notified.")
     owners: dict[str, Text] = Field(
         {}, description="Team that owns a feature, by name or pattern; the most specific pattern wins."
     )
     dashboard: Text | None = Field(
         None, description="Where the dashboard is, for links; by default DRIFT_DASHBOARD_URL of the environment."
     )
-    routes: list[Route] = Field([], description="Who is told of which alerts; nobody by default.")
+    routes: list[Route] = Field([], description="Who is notified of which alerts; nobody by default.")
 
     @field_validator("repeat")
     @classmethod

@@ -66,9 +66,7 @@ class Detection(Model):
     persistence: Persistence = Field(
         default_factory=Persistence, description="How often a feature must have drifted of late."
     )
-    history: int = Field(
-        56, ge=0, le=1000, description="Earlier windows whose scores tell what is usual for a feature."
-    )
+    history: int = Field(56, ge=0, le=1000, description="Earlier windows whose scores are a feature's own history.")
     z: float = Field(
         4.0, gt=0, le=1000, description="Robust standard deviations beyond its own history at which it is unusual."
     )

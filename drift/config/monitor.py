@@ -70,7 +70,7 @@ class Monitor(Model):
     window: WindowSpec = Field(description="How time is cut.")
     reference: Reference = Field(
         default_factory=lambda data: default_reference(data["window"]) if "window" in data else Reference(previous=1),
-        description="What a window is held against; by default the 28 days before it (7 days for windows below a day).",
+        description="What a window is compared with; by default the 28 days before it (7 for windows below a day).",
     )
     features: Features = Field(default_factory=Features, description="Which columns are watched, and as what.")
     segments: list[Annotated[Text | list[Text], BeforeValidator(_check_segment)]] = Field(
@@ -89,7 +89,7 @@ class Monitor(Model):
     )
     expectations: list[Expectation] = Field([], description="What every window must satisfy before it is compared.")
     detection: Detection = Field(default_factory=Detection, description="When a difference is drift.")
-    alerts: Alerts = Field(default_factory=Alerts, description="Who is told.")
+    alerts: Alerts = Field(default_factory=Alerts, description="Who is notified.")
     schedule: Text | None = Field(
         None,
         description="Five cron fields or @hourly, @daily, @weekly, @monthly; by default whenever a window ends.",

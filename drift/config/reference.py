@@ -1,4 +1,4 @@
-"""How a monitor cuts time, and which windows the current one is held against."""
+"""How a monitor cuts time, and which windows the current one is compared with."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _read_date(value: Any) -> date | None:
 
 
 class Reference(Model):
-    """What the current window is held against; exactly one of the four kinds."""
+    """What the current window is compared with; exactly one of the four kinds."""
 
     model_config = ConfigDict(
         json_schema_extra={"oneOf": [{"required": [k]} for k in ("trailing", "fixed", "previous", "same_weekday")]}

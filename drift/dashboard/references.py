@@ -1,4 +1,4 @@
-"""Other references: which windows a reader asks to hold a window against, as an address carries it."""
+"""Other references: which windows a reader asks to compare a window with, as an address carries it."""
 
 from __future__ import annotations
 

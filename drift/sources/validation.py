@@ -74,7 +74,7 @@ _NOT_ARGUMENTS = {
 
 
 def validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Outcome]:
-    """Hold one window against its expectations.
+    """Validate one window by its expectations.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def test_another_reference_is_scored_from_stored_counts(client: TestClient, stor
     assert found["n_reference"] == 3 * AFTER.sum()
     assert sum(row["contribution"] for row in found["cells"]) == pytest.approx(found["kl"])
     page = html.unescape(client.get(url("feature", **asked)).text)
-    assert "Held against the 3 windows before: 3 of 3 windows stored" in re.sub("</?strong>", "", page)
+    assert "Compared with the 3 windows before: 3 of 3 windows stored" in re.sub("</?strong>", "", page)
 
 
 def test_a_reference_that_is_not_stored_is_said_so(client: TestClient) -> None:

@@ -55,7 +55,7 @@ class ScoreOut(BaseModel):
         description="Bias-corrected divergence from the fixed baseline, which adapts to nothing."
     )
     wasserstein: float | None = Field(description="Distance in the feature's own unit.")
-    reference: str | None = Field(description="Which reference this score was held against.")
+    reference: str | None = Field(description="Which reference this score was compared with.")
     role: str
     weight: float
 
@@ -188,7 +188,7 @@ class CellOut(BaseModel):
 
 
 class ComparisonOut(BaseModel):
-    """One window of a feature held against other windows than its report was, from stored counts."""
+    """One window of a feature compared with other windows than its report was, from stored counts."""
 
     monitor: str
     feature: str

@@ -1,4 +1,4 @@
-"""The page of one feature: its course, and one window of it cell by cell, held against any reference."""
+"""The page of one feature: its course, and one window of it cell by cell, compared with any reference."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def places(segmentations: Sequence[Segmentation], keys: Mapping[str, Any], kinds
         first += len(by.names)
         rest = ibis.literal(first - 1, "int32")
         row = _joined([keys[name] for name in by.columns])
-        # The text of a row is made once, and held against the others.
+        # The text of a row is made once, and compared with the others.
         found.append(row.cases(*cases, else_=rest).cast("int32") if cases else rest)
     return found
 

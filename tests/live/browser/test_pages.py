@@ -80,7 +80,7 @@ def test_from_the_overview_to_the_evidence(page: Any, year: str) -> None:
 def test_a_window_is_compared_with_another_reference(page: Any, year: str) -> None:
     """The form puts the other reference's numbers beside the report's."""
     settled(page, year + STORM)
-    page.get_by_label("Hold this window against").select_option("baseline")
+    page.get_by_label("Compare this window with").select_option("baseline")
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url(re.compile("against=baseline"))
     assert page.get_by_role("region", name="Measures").locator("tbody tr").count() == 2
