@@ -12,8 +12,9 @@ from drift.detection.scores import Past, Score
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning
 from drift.statistics import divergence
+from drift.statistics.false_discovery import benjamini_hochberg
 from drift.statistics.selection_bias import as_tested, expected_unseen
-from drift.statistics.significance import benjamini_hochberg, confidence_interval, p_values
+from drift.statistics.significance import confidence_interval, p_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

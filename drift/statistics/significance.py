@@ -1,12 +1,7 @@
-r"""How surely two windows differ: p-values, confidence intervals, false discoveries.
+r"""How surely two windows differ: p-values and confidence intervals.
 
 Counts come as two arrays of shape ``(n_features, n_cells)``, reference and current; the last column is the missing
 cell.
-
-References
-----------
-.. [1] Benjamini, Y. & Hochberg, Y. (1995). Controlling the false discovery rate. *J. R. Statist.
-   Soc. B* 57(1), 289-300.
 """
 
 from __future__ import annotations
@@ -63,27 +58,6 @@ def p_values(
     p = np.ones(len(x))
     p[taken] = combine(looks[:, taken])
     return np.clip(p, SMALLEST_P, 1.0)
-
-
-def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """Return for each p-value the smallest false-discovery rate at which it would be called [1]_.
-
-    Calling every feature with ``q ≤ rate`` keeps the expected share of false calls among the called at or below `rate`,
-    for independent and for positively dependent features.
-
-    Examples
-    --------
-    >>> benjamini_hochberg([0.01, 0.04, 0.03, 0.5]).round(4).tolist()
-    [0.04, 0.0533, 0.0533, 0.5]
-    """
-    values = np.asarray(p, np.float64)
-    n = len(values)
-    order = np.argsort(values, kind="stable")
-    # The factor is at least 1 in floating point too, so that no q is below its p.
-    steps = values[order] * (n / np.arange(1, n + 1))
-    q = np.empty(n)
-    q[order] = np.minimum.accumulate(steps[::-1])[::-1]
-    return np.minimum(q, 1.0)
 
 
 def confidence_interval(
