@@ -88,10 +88,7 @@ def _failed(spec: Monitor, context: Mapping[str, Any], on_alert: Sequence[Callab
         return
     run_context, url = open_context(spec), log_url(context)
     for window in windows:
-        known = [
-            error for each, error in run_context.store.run_results(run_context.name, window.start) if each == window
-        ]
-        error = known[0] if known else None
+        error = dict(run_context.store.run_results(run_context.name, window.start)).get(window)
         if not error:
             # Killed, or failed by something other than Drift.
             failed = (

@@ -21,20 +21,9 @@ _WILD = "*?["
 def dataset(source: Source, url: str | None = None, *, folder: str = "") -> dict[str, str]:
     """Return the namespace and name of a source's data.
 
-    Parameters
-    ----------
-    source
-    url
-        The database's URL, where it is known; only its host, port and database are used. Without it the namespace is
-        ``drift://`` and the connection's id.
-    folder
-        What relative paths of files are relative to.
-
-    Returns
-    -------
-    dict
-        ``namespace`` and ``name``. A query's name is that of its connection's database: which tables it reads only the
-        database knows.
+    Of the database's URL, where it is known, only host, port and database are used; without it the namespace is
+    ``drift://`` and the connection's id. A query's name is that of its connection's database: which tables it reads
+    only the database knows. Relative paths of files are relative to `folder`.
 
     Examples
     --------
@@ -51,7 +40,7 @@ def dataset(source: Source, url: str | None = None, *, folder: str = "") -> dict
     """
     if source.files_ is not None:
         return _files(source.files or "", folder)
-    table = ".".join(part for part in (source.schema_, source.table) if part)
+    table = ".".join(filter(None, (source.schema_, source.table)))
     if url is None:
         return {"namespace": f"drift://{source.connection}", "name": table or "query"}
     parts = urlsplit(url)
@@ -60,26 +49,20 @@ def dataset(source: Source, url: str | None = None, *, folder: str = "") -> dict
     database = parts.path.removeprefix("/")
     if scheme in {"sqlite", "duckdb"}:
         # The standard names none for them: they are files.
-        return {"namespace": "file", "name": ".".join(part for part in (_absolute(database, folder), table) if part)}
+        return _named("file", _absolute(database, folder), table)
     if scheme == "bigquery":
-        return {"namespace": "bigquery", "name": ".".join(p for p in (parts.netloc, database, table) if p)}
+        return _named("bigquery", parts.netloc, database, table)
+    host = parts.hostname or "localhost"
     if scheme == "snowflake":
-        return {
-            "namespace": f"snowflake://{_host(url)}",
-            "name": ".".join(p for p in (*database.split("/"), table) if p),
-        }
+        return _named(f"snowflake://{host}", *database.split("/"), table)
     if table and not source.schema_ and scheme in _SCHEMAS:
         table = f"{_SCHEMAS[scheme]}.{table}"
     port = parts.port or _PORTS.get(scheme)
-    authority = f"{_host(url)}:{port}" if port else _host(url)
-    return {
-        "namespace": f"{scheme}://{authority}",
-        "name": ".".join(p for p in (database.replace("/", "."), table) if p),
-    }
+    return _named(f"{scheme}://{host}:{port}" if port else f"{scheme}://{host}", database.replace("/", "."), table)
 
 
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or "localhost"
+def _named(namespace: str, *parts: str) -> dict[str, str]:
+    return {"namespace": namespace, "name": ".".join(filter(None, parts))}
 
 
 def _files(files: str, folder: str) -> dict[str, str]:

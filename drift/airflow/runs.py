@@ -44,11 +44,6 @@ def run_windows(calendar: Calendar, start: datetime | None, end: datetime) -> li
 def asked_windows(calendar: Calendar, text: str) -> list[Window]:
     """Return the windows that a person, or the extra of an asset event, means: a local date or time, or START/END.
 
-    Raises
-    ------
-    WindowError
-        If it is neither.
-
     Examples
     --------
     >>> [w.key for w in asked_windows(Calendar("1d"), "2013-02-08")]
@@ -103,10 +98,7 @@ def _named_by_events(calendar: Calendar, context: Mapping[str, Any]) -> list[Win
 def watched_windows(monitor: Monitor, context: Mapping[str, Any]) -> list[Window]:
     """Return the windows a run of a monitor is for; one by hand is run whatever days the monitor watches.
 
-    Raises
-    ------
-    AirflowSkipException
-        If all of them lie outside the monitor's days.
+    It is skipped if all of them lie outside the monitor's days.
     """
     calendar = monitor.window.calendar
     windows = windows_of(calendar, context)

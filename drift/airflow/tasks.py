@@ -40,16 +40,7 @@ def monitor_asset(monitor: str) -> Asset:
 
 
 def outcome(report: Report, run_context: Context, status: str, *, notified: int = 0) -> dict[str, Any]:
-    """Return what an asset event says of a window, as plain JSON.
-
-    Parameters
-    ----------
-    report, run_context
-    status
-        The word the run is stored under.
-    notified
-        How many alerts people were notified of by this run.
-    """
+    """Return what an asset event says of a window, as plain JSON; people were notified of `notified` alerts."""
     live = run_context.store.alerts(report.monitor, ["open", "acknowledged"])
     return {
         "monitor": report.monitor,

@@ -28,15 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class WaitForData(BaseOperator):
-    """Succeeds once the data of the run's windows are there; gives up with ``no data by …``.
-
-    Parameters
-    ----------
-    monitor
-    wait
-    **arguments
-        Whatever a task takes.
-    """
+    """Succeeds once the data of the run's windows are there; gives up with ``no data by …``."""
 
     def __init__(self, *, monitor: Monitor, wait: Wait, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -80,18 +72,9 @@ class WaitForData(BaseOperator):
 class DataTrigger(BaseTrigger):
     """Looks for the data of some windows, again and again, until they are there or the time is up.
 
-    Its event is the deadline and what is lacking still, by the window's key: nothing where all has come.
-
-    Parameters
-    ----------
-    monitor
-        The monitor's `canonical` text; it holds no secret.
-    windows
-        Keys.
-    wait
-        `Wait.to_dict`.
-    deadline
-        In ISO 8601.
+    Its event is the deadline and what is lacking still, by the window's key: nothing where all has come. Its arguments
+    are texts: the monitor's `canonical` one, which holds no secret, the windows' keys, `Wait.to_dict`, and the deadline
+    in ISO 8601.
     """
 
     def __init__(self, monitor: str, windows: list[str], wait: dict[str, Any], deadline: str) -> None:

@@ -188,8 +188,8 @@ class _Book:
             pairs.append((gone, ended))
         for alert in after:
             old, known = self.alerts.get(alert.id), beliefs.get(alert.id)
-            same = old is not None and not old.withdrawn
-            seen_at = old.last_seen_at if old and same and old.last_window == alert.last_window else self.now
+            same = old is not None and not old.withdrawn and old.last_window == alert.last_window
+            seen_at = old.last_seen_at if old and same else self.now
             new = replace(
                 alert,
                 events=old.events if old else 0,
@@ -231,9 +231,8 @@ class _Book:
             elif why := suppressed_by or rules.suppressed_by(alert, others, moment):
                 alert = replace(self._line(alert, moment.window, transition, reason, why), suppressed_by=why)
             elif transition in {"opened", "reopened"} and (words := flaps(alert, others, moment)):
-                alert = self._line(
-                    alert, moment.window, transition, reason, "flapping: people are notified of that instead"
-                )
+                instead = "flapping: people are notified of that instead"
+                alert = self._line(alert, moment.window, transition, reason, instead)
                 alert = self._notify(alert, moment.window, "flapping", f"{words}; {reason}")
             else:
                 alert = self._notify(alert, moment.window, transition, reason)

@@ -94,7 +94,10 @@ def notifications(
     expectations that failed; `label` names the window, if not as the report does.
     """
     found = []
-    for routes in _by_name(settings.routes).values():
+    by_name: dict[str, list[Route]] = {}
+    for route in settings.routes:
+        by_name.setdefault(route.to, []).append(route)
+    for routes in by_name.values():
         notices: dict[tuple[str, int], Notice] = {}
         holds: list[datetime | None] = []
         first: Route | None = None
@@ -116,13 +119,6 @@ def notifications(
         )  # fmt: skip
         start = report.window.start if report.window else None
         found.append(message(content, report.monitor, start, now, not_before=until))
-    return found
-
-
-def _by_name(routes: Iterable[Route]) -> dict[str, list[Route]]:
-    found: dict[str, list[Route]] = {}
-    for route in routes:
-        found.setdefault(route.to, []).append(route)
     return found
 
 
@@ -310,14 +306,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], sent: Mapping[str, int], *, now
 
 
 def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: NotifyType = "info") -> Notification:
-    """Return a test message, to try a route out.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> trial("flights", "ops-chat", by="ada", now=datetime(2013, 2, 8, tzinfo=UTC)).title
-    'flights: TEST of route ops-chat'
-    """
+    """Return a test message, to try a route out."""
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,

@@ -212,28 +212,15 @@ def _rows(report: Report, window: Window) -> list[Signal]:
 
 def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:
     why = f": {'; '.join(failures)}" if failures else ""
-    match report.gate:
-        case "rejected":
-            return "critical", f"rejected by its expectations{why}"
-        case "warned":
-            return "warning", f"an expectation failed{why}"
-        case "accepted":
-            return "none", "accepted"
-        case _:
-            return "none", "not validated"
+    if report.gate == "rejected":
+        return "critical", f"rejected by its expectations{why}"
+    if report.gate == "warned":
+        return "warning", f"an expectation failed{why}"
+    return "none", "accepted" if report.gate == "accepted" else "not validated"
 
 
 def run_signal(window: Window, error: str | None) -> Signal:
-    """Return the signal of a run: it failed with an error, or it succeeded.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> from drift.windows import Calendar
-    >>> day = Calendar("1d").starting(datetime(2013, 2, 8, tzinfo=UTC))
-    >>> run_signal(day, "warehouse: no route to host").words
-    'run failed: warehouse: no route to host'
-    """
+    """Return the signal of a run: it failed with an error, or it succeeded."""
     if error is None:
         return _at_once(window, "run", "run", None, "none", "the run succeeded")
     return _at_once(window, "run", "run", None, "critical", f"run failed: {error}")

@@ -55,14 +55,6 @@ def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by
     ------
     DriftError
         If the reason is missing, or the end is not in the future.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> day = datetime(2013, 2, 8, tzinfo=UTC)
-    >>> one = new_silence("flights", "*_delay", reason="snow", until=day.replace(day=12), by="ada", now=day)
-    >>> one.active(day), one.active(one.until), expire(one, by="bob", now=day.replace(day=9)).ended_by
-    (True, False, 'bob')
     """
     if not features.strip() or not reason.strip():
         raise DriftError(f"silenced_by features of {monitor} takes their name or a pattern, and a reason")

@@ -105,13 +105,12 @@ def _flapping(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
     if not alert.live:
         return f"flapping: {words}"
     before = [a for a in earlier if a.opened_window < alert.opened_window]
-    if not before or _worse(alert, before):
+    if not before or SEVERITY_RANK[alert.severity] > max(SEVERITY_RANK[a.worst] for a in before):
         return ""
     last = before[-1]
     known = last.notified_at is not None or last.suppressed_by.startswith("flapping")
-    if known and _openings(last.opened_window, before, moment) > moment.policy.openings:
-        return f"flapping: {words}"
-    return ""
+    again = known and _openings(last.opened_window, before, moment) > moment.policy.openings
+    return f"flapping: {words}" if again else ""
 
 
 def _cooling(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
@@ -126,10 +125,6 @@ def _cooling(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
     if last.notified_at is None or SEVERITY_RANK[alert.severity] > SEVERITY_RANK[last.worst]:
         return ""
     return f"cooldown: the last alert of this ended {day(over)}, at most {moment.policy.cooldown} windows before"
-
-
-def _worse(alert: Alert, before: Sequence[Alert]) -> bool:
-    return SEVERITY_RANK[alert.severity] > max(SEVERITY_RANK[a.worst] for a in before)
 
 
 def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, str] | None:

@@ -31,19 +31,6 @@ def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Ca
     In Markdown, under a heading a month, which says how many messages were pages (something opened, grew worse, or went
     on unacknowledged) and how many were about ends alone; empty where nothing happened. What is not news (one more
     window, one quiet window, a lower severity) is left out. Windows and times are as in the monitor's `calendar`.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> from drift.alerts.lifecycle import advance
-    >>> from drift.alerts.signals import Signal
-    >>> from drift.windows import Calendar
-    >>> calendar = Calendar("1d", "America/New_York")
-    >>> day = calendar.starting(datetime(2013, 2, 8))
-    >>> bad = Signal(day, "drift:dep_delay", "drift", "dep_delay", "critical", "critical", "KL 1.28 nats")
-    >>> done = advance([], [bad], monitor="flights", now=datetime(2013, 2, 9, 11, tzinfo=UTC))
-    >>> print(timeline(done.alerts, done.events, calendar).splitlines()[-1])
-    - opened **dep_delay**: KL 1.28 nats.
     """
     known = {alert.id: alert for alert in alerts}
     shown = sorted(

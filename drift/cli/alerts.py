@@ -16,6 +16,7 @@ from drift.cli.options import (
     Folder,
     Json,
     Reason,
+    connection,
     find_monitor,
     moment,
     monitors_of,
@@ -42,7 +43,6 @@ alerts_app = typer.Typer(help="List alerts and act on them.", no_args_is_help=Fa
 
 AlertId = Annotated[str, typer.Argument(metavar="ALERT", help="Id of the alert, or the start of it.")]
 Name = Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor.")]
-Comment = Annotated[str, typer.Option(help="Reason recorded in the audit log.")]
 Everything = Annotated[bool, typer.Option("--all", help="Include those that are over.")]
 ByMonitor = Annotated[str | None, typer.Option("--monitor", help="Only those of this monitor.")]
 Until = Annotated[
@@ -148,27 +148,27 @@ def _whole(prefix: str, ids: Iterable[str], what: str, listing: str) -> str:
 
 
 @alerts_app.command("ack")
-def alerts_ack(alert: AlertId, by: By, comment: Comment = "", database: Database = DATABASE) -> None:
+def alerts_ack(alert: AlertId, by: By, comment: Reason = "", database: Database = DATABASE) -> None:
     """Acknowledge an alert: it is not repeated, unless it becomes worse."""
     _act(database, alert, "acknowledge", by, comment)
 
 
 @alerts_app.command("snooze")
 def alerts_snooze(
-    alert: AlertId, by: By, until: Until = None, span: For = None, comment: Comment = "", database: Database = DATABASE
+    alert: AlertId, by: By, until: Until = None, span: For = None, comment: Reason = "", database: Database = DATABASE
 ) -> None:
     """Send no notification of an alert for a time, unless it becomes worse."""
     _act(database, alert, "snooze", by, comment, until, span)
 
 
 @alerts_app.command("unsnooze")
-def alerts_unsnooze(alert: AlertId, by: By, comment: Comment = "", database: Database = DATABASE) -> None:
+def alerts_unsnooze(alert: AlertId, by: By, comment: Reason = "", database: Database = DATABASE) -> None:
     """End a snooze before its time."""
     _act(database, alert, "unsnooze", by, comment)
 
 
 @alerts_app.command("resolve")
-def alerts_resolve(alert: AlertId, by: By, comment: Comment = "", database: Database = DATABASE) -> None:
+def alerts_resolve(alert: AlertId, by: By, comment: Reason = "", database: Database = DATABASE) -> None:
     """Resolve an alert by hand. The next window that drifts opens a new one."""
     _act(database, alert, "resolve", by, comment)
 
@@ -234,7 +234,7 @@ def alerts_silence(
 def alerts_unsilence(
     silence: Annotated[str, typer.Argument(metavar="SILENCE", help="Id of the silence, or the start of it.")],
     by: By,
-    comment: Comment = "",
+    comment: Reason = "",
     database: Database = DATABASE,
 ) -> None:
     """End a silence before its time. Notifications of alerts that are still open follow."""
@@ -312,17 +312,13 @@ def alerts_deliver(as_json: Json = False, folder: Folder = MONITORS, database: D
 
 def _remind(store: Store, folder: Path) -> None:
     """Write the notifications that nothing suppresses any more, of every monitor; a broken one hinders no other."""
-    import os
-
-    from drift.config.connections import resolve_url
     from drift.pipeline import notify
     from drift.pipeline.context import Context
 
     monitors, problems = monitors_of(folder)
     for monitor in monitors:
-        context = Context.of(monitor, store, lambda connection: resolve_url(connection, os.environ))
         try:
-            notify.remind(context, now=now())
+            notify.remind(Context.of(monitor, store, connection), now=now())
         except DriftError as error:
             problems.append(f"{monitor.name}: {error}")
     for problem in problems:

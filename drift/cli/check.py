@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.options import (
-    Json,
-    print_error,
-    print_json,
-)
+from drift.cli.options import Json, print_error, print_json
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:

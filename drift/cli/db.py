@@ -17,7 +17,7 @@ def db_upgrade(database: Database = DATABASE) -> None:
     from drift.store import migrations
 
     migrations.upgrade(database)
-    print(f"{_safe(database)} is at revision {migrations.current(database)}")
+    _print_revision(database)
 
 
 @db_app.command("downgrade")
@@ -28,7 +28,7 @@ def db_downgrade(
     from drift.store import migrations
 
     migrations.downgrade(database, revision)
-    print(f"{_safe(database)} is at revision {migrations.current(database)}")
+    _print_revision(database)
 
 
 @db_app.command("current")
@@ -50,10 +50,11 @@ def db_check(database: Database = DATABASE) -> None:
         print_error(difference)
     if found:
         raise typer.Exit(1)
-    print(f"{_safe(database)} is at revision {migrations.current(database)}, and its tables are as they should be")
+    _print_revision(database, ", and its tables are as they should be")
 
 
-def _safe(url: str) -> str:
+def _print_revision(url: str, more: str = "") -> None:
+    from drift.store import migrations
     from drift.store.engine import hidden
 
-    return hidden(url)
+    print(f"{hidden(url)} is at revision {migrations.current(url)}{more}")

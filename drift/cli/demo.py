@@ -15,25 +15,28 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from drift.cli.options import now, open_context
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from rich.console import Console
 
-    from drift.pipeline.context import Context
+    from drift.detection.reports import Report
 
 MONITOR = "flights"
 FIRST, LAST, BLIZZARD = date(2013, 1, 1), date(2013, 2, 7), date(2013, 2, 8)
 ROUTE = "ops"
 PACKAGE = Path(__file__).resolve().parents[1]
+AIRFLOW = (sys.executable, "-m", "airflow")
 
 
 def demo(
@@ -42,8 +45,10 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of Airflow, with --airflow.")] = 8080,
 ) -> None:
     """Run the whole job on a year of real flights: find the blizzard, open the alert, send the notification."""
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
     if airflow:
-        raise typer.Exit(run_airflow(folder, port=port))
+        raise typer.Exit(run_airflow(folder, port))
     run_demo(folder)
 
 
@@ -59,25 +64,31 @@ def run_demo(folder: Path) -> None:
     """Run the demo in `folder` and print what it found."""
     from rich.console import Console
 
+    from drift.cli.tables import progress
+    from drift.pipeline import evaluate
+    from drift.pipeline import run as runs
+    from drift.store import migrations
+
     out = Console(width=None if sys.stdout.isatty() else 160)
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     with _step(out, "unpack the flights of 2013 into a warehouse (SQLite) and a Parquet folder"):
         unpack(folder)
     with _step(out, "migrate the results database"):
-        from drift.store import migrations
-
         migrations.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
         os.environ |= environment(folder, url)
-        context = _context(folder)
-        _backfill(context)
+        context = open_context(str(resource("dags") / "monitors" / f"{MONITOR}.yaml"), folder, database(folder))
+        calendar = context.monitor.window.calendar
+        windows = list(calendar.between(calendar.starting(FIRST).start, calendar.starting(LAST).end))
+        with progress(len(windows), f"backfill {FIRST} … {LAST}") as advance:
+            runs.backfill(context, windows, clock=now, progress=lambda window, _: advance(context.label(window)))
+        blizzard = calendar.starting(BLIZZARD)
         with _step(
             out,
             f"run the Airflow DAG for {BLIZZARD} (Airflow {_airflow_version()}; log: {_shown(folder / 'airflow.log')})",
         ):
-            _run_dag(folder)
-        _show(out, context, folder)
+            # A manual run's logical date is where its interval ends: New York's midnight after the first day.
+            _run_dag(folder, blizzard.end)
+        _show(out, evaluate.recall(context, blizzard), folder)
 
 
 def database(folder: Path) -> str:
@@ -168,28 +179,6 @@ def _fill(path: Path, table: Any) -> None:
     engine.dispose()
 
 
-def _context(folder: Path) -> Context:
-    from drift.config.connections import resolve_url
-    from drift.config.monitor import load_monitor
-    from drift.pipeline.context import Context
-    from drift.store.store import Store
-
-    monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
-    return Context.of(monitor, Store.open(database(folder)), lambda name: resolve_url(name, os.environ))
-
-
-def _backfill(context: Context) -> None:
-    from drift.cli.tables import progress
-    from drift.pipeline import run as runs
-
-    calendar = context.monitor.window.calendar
-    windows = list(calendar.between(calendar.starting(FIRST).start, calendar.starting(LAST).end))
-    with progress(len(windows), f"backfill {FIRST} … {LAST}") as advance:
-        runs.backfill(
-            context, windows, clock=lambda: datetime.now(UTC), progress=lambda window, _: advance(context.label(window))
-        )
-
-
 def _airflow_version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -199,19 +188,12 @@ def _airflow_version() -> str:
         raise DriftError("the demo needs Airflow: pip install 'driftmeter[all]', or make demo") from error
 
 
-def _airflow_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "airflow", *arguments]
-
-
-def _run_dag(folder: Path) -> None:
+def _run_dag(folder: Path, end: datetime) -> None:
     log = folder / "airflow.log"
-    calendar = _calendar()
-    # A manual run's logical date is where its interval ends: New York's midnight after the blizzard's first day.
-    end = calendar.starting(BLIZZARD).end
     with log.open("w") as stream:
         for command in (["db", "migrate"], ["dags", "test", MONITOR, end.isoformat()]):
             done = subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
-                _airflow_command(*command),
+                [*AIRFLOW, *command],
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -222,17 +204,9 @@ def _run_dag(folder: Path) -> None:
                 raise DriftError(f"airflow {' '.join(command)} failed; the end of {log}:\n{tail}")
 
 
-def _calendar() -> Any:
-    from drift.config.monitor import load_monitor
-
-    return load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml").window.calendar
-
-
-def _show(out: Console, context: Context, folder: Path) -> None:
+def _show(out: Console, report: Report, folder: Path) -> None:
     from drift.cli.tables import report_table
-    from drift.pipeline import evaluate
 
-    report = evaluate.recall(context, context.monitor.window.calendar.starting(BLIZZARD))
     out.print()
     report_table(report)
     letters = sorted((folder / "inbox").glob("*.json"))
@@ -307,21 +281,13 @@ def receiver(inbox: Path) -> Iterator[str]:
         thread.join()
 
 
-def run_airflow(folder: Path, *, port: int = 8080) -> int:
-    """Run Airflow standalone with the demo's monitors until interrupted; leaves no process behind.
-
-    Returns
-    -------
-    int
-        An exit code.
-    """
+def run_airflow(folder: Path, port: int) -> int:
+    """Run Airflow standalone with the demo's monitors until interrupted, leave no process; return an exit code."""
     from rich.console import Console
 
     from drift.store import migrations
 
     out = Console(stderr=True)
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     unpack(folder)
     migrations.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
@@ -335,7 +301,7 @@ def run_airflow(folder: Path, *, port: int = 8080) -> int:
             "  airflow backfill create --dag-id flights --from-date 2013-02-01 --to-date 2013-02-14", highlight=False
         )
         # In a session of its own: stopping only the parent would orphan the scheduler and the api-server.
-        process = subprocess.Popen(_airflow_command("standalone"), env=env, start_new_session=True)  # noqa: S603
+        process = subprocess.Popen([*AIRFLOW, "standalone"], env=env, start_new_session=True)  # noqa: S603
         stopping = threading.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: stopping.set())

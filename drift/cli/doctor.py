@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, now, print_json, route
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, connection, now, print_json, route
 
 
 def doctor(
@@ -19,7 +19,6 @@ def doctor(
 ) -> None:
     """Check everything an installation needs, and say what to do. Exits with 1 if a check fails."""
     from drift.cli.tables import check_line
-    from drift.config.connections import resolve_url
     from drift.pipeline import doctor as examination
 
     checks = []
@@ -27,7 +26,7 @@ def doctor(
         database,
         folder,
         env=os.environ,
-        connect=lambda name: resolve_url(name, os.environ),
+        connect=connection,
         resolve=route,
         now=now,
         airflow=airflow,

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from drift.cli.options import DATABASE, Database, Day, FailOn, Json, moment, now, open_store, print_json
+from drift.cli.options import DATABASE, Database, Day, FailOn, Json, MonitorName, moment, now, open_store, print_json
 
 Choice = Literal["block", "pass"]
 
 
 def gate(
-    monitor: Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or path of its file.")],
+    monitor: MonitorName,
     severity: Annotated[FailOn, typer.Option(help="Stop at this severity and above.")] = "critical",
     day: Day = None,
     no_result: Annotated[Choice, typer.Option(help="What to do where the window has no result yet.")] = "block",

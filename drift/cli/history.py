@@ -6,16 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import (
-    DATABASE,
-    MONITORS,
-    Database,
-    Folder,
-    Json,
-    MonitorName,
-    open_context,
-    print_json,
-)
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, open_context, print_json
 
 
 def history(

@@ -79,9 +79,15 @@ def open_store(database: str) -> Store:
     return Store.open(database)
 
 
+def connection(name: str) -> str:
+    """Return the URL of a connection, by the environment."""
+    from drift.config.connections import resolve_url
+
+    return resolve_url(name, os.environ)
+
+
 def open_context(name: str, folder: Path, database: str) -> Context:
     """Open a monitor, by its name or the path of its file, on the results database."""
-    from drift.config.connections import resolve_url
     from drift.config.monitor import load_monitor
     from drift.pipeline.context import Context
 
@@ -92,7 +98,7 @@ def open_context(name: str, folder: Path, database: str) -> Context:
         if not folder.is_dir():
             raise DriftError(f"{folder} is not a folder: name the monitor's file, or its folder with --monitors")
         monitor = find_monitor(name, folder)
-    return Context.of(monitor, open_store(database), lambda connection: resolve_url(connection, os.environ))
+    return Context.of(monitor, open_store(database), connection)
 
 
 def monitors_of(folder: Path) -> tuple[list[Monitor], list[str]]:

@@ -50,10 +50,9 @@ def replay(
     windows, lead = stored_windows(context, last, start, end, lead)
     memory = Memory(context.store)
     in_force = replays.replay(context, memory, windows, lead=lead)
-    changed = settings or config
-    asked_for = (
-        replays.replay(replace(context, monitor=asked), memory.afresh(), windows, lead=lead) if changed else None
-    )
+    asked_for = None
+    if settings or config:
+        asked_for = replays.replay(replace(context, monitor=asked), memory.afresh(), windows, lead=lead)
     if as_json:
         print_json(replays.to_dict(in_force, asked_for))
     else:

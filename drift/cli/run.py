@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,10 +109,7 @@ def backfill(
         reports = runs.backfill(context, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
     if page:
         _deliver(context)
-    counts: dict[str, int] = {}
-    for report in reports:
-        status = runs.run_status(report)
-        counts[status] = counts.get(status, 0) + 1
+    counts = Counter(map(runs.run_status, reports))
     if as_json:
         print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": failed})
     else:
