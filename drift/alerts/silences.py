@@ -57,7 +57,7 @@ def new_silence(monitor: str, features: str, *, reason: str, until: datetime, by
         If the reason is missing, or the end is not in the future.
     """
     if not features.strip() or not reason.strip():
-        raise DriftError(f"silenced_by features of {monitor} takes their name or a pattern, and a reason")
+        raise DriftError(f"silencing features of {monitor} takes their name or a pattern, and a reason")
     check_until(until, now)
     who = by.strip() or "unknown"
     text = f"{monitor}\0{features}\0{who}\0{now.isoformat()}\0{until.isoformat()}\0{reason}"
