@@ -223,7 +223,8 @@ def test_a_cell_is_told_when_the_reference_has_followed_it() -> None:
     absorbed = a_score(kl_corrected=0.006, z=0.5)
     found = verdict(absorbed, Detection(), history(*CALM), replace(NULLS, lasting=8.0))
     assert found.status == "warning"
-    assert found.reason.startswith("corrected KL 0.006, q < 1e-6; missing 0.9 % → 5.9 % (0.07 nats by itself), 11 ")
+    moved = "missing 0.9 % → 5.9 % (0.07 nats by itself), 11 robust"
+    assert found.reason.startswith(f"corrected KL 0.006, q < 1e-6; {moved}")
 
 
 @pytest.mark.parametrize(
