@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drift.detection.reports import Report
-from drift.pipeline import fit, prefetch, run
+from drift.pipeline import prefetch, run
 from drift.pipeline import profile as profiling
 from drift.windows import Window
-from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
+from tests.pipeline.test_profile import DAYS, binnings, context, warehouse, windows
+from tests.support.flights import FIRST, clock, monitor_text, open_context, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,37 +23,7 @@ if TYPE_CHECKING:
     from drift.pipeline.context import Context
     from drift.profiles.binning import Binning
 
-DAYS = 16
-GATE = "[{expect_table_row_count_to_be_between: {min_value: 50}, severity: reject}]"
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path) -> str:
-    """Days of 100 rows; of the last one, 25."""
-    frame = rows(DAYS, 100)
-    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
-    write_sql(frame[:-75], url)
-    return url
-
-
-@pytest.fixture
-def context(tmp_path: Path, warehouse: str) -> Context:
-    """A monitor with bins, and a gate that rejects the last day."""
-    return open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse, monitor_text(SQL, expectations=GATE))
-
-
-@pytest.fixture
-def windows(context: Context) -> list[Window]:
-    """All days."""
-    calendar = context.monitor.window.calendar
-    return [calendar.starting(FIRST + timedelta(days=i)) for i in range(DAYS)]
-
-
-@pytest.fixture
-def binnings(context: Context, windows: list[Window]) -> dict[str, Binning]:
-    """Bins fitted on the first days."""
-    run.validate(context, windows[:4], windows[:4], now=clock())
-    return fit.fit_bins(context, windows[:4], now=clock(), by="ada", reason="a test")
+__all__ = ["binnings", "context", "warehouse", "windows"]
 
 
 def begin(ahead: prefetch.Ahead) -> None:
