@@ -14,7 +14,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -44,11 +44,6 @@ class NumericBinning:
     apart : float64, shape (a,)
         Values with a cell of their own behind that of the rest of their bin; strictly increasing, inside the edges.
 
-    Raises
-    ------
-    BinningError
-        If the edges are not finite and strictly increasing, or a value to set apart is in no bin.
-
     Examples
     --------
     >>> binning = NumericBinning([0, 10, 20])
@@ -63,6 +58,8 @@ class NumericBinning:
     edges: NDArray[np.float64]
     scale: Scale = "number"
     apart: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    ordered: ClassVar[bool] = True
+    """Numbers have an order: location and scale mean something."""
 
     def __post_init__(self) -> None:
         edges, apart = (_increasing(name, getattr(self, name)) for name in ("edges", "apart"))
@@ -81,11 +78,6 @@ class NumericBinning:
     def kind(self) -> FeatureKind:
         """The kind of feature these cells are for."""
         return "numeric" if self.scale in {"number", "integer"} else "datetime"
-
-    @property
-    def ordered(self) -> bool:
-        """Numbers have an order: location and scale mean something."""
-        return True
 
     @property
     def n_cells(self) -> int:
@@ -116,8 +108,7 @@ class NumericBinning:
 
     def _bin_name(self, low: float, high: float) -> str:
         if self.scale in {"integer", "date"}:
-            last = np.ceil(high) - 1
-            first = np.ceil(low)
+            first, last = np.ceil(low), np.ceil(high) - 1
             return f"= {self.format(first)}" if last <= first else f"{self.format(first)} … {self.format(last)}"
         if high == np.nextafter(low, np.inf):
             return f"= {self.format(low)}"
@@ -167,17 +158,7 @@ class NumericBinning:
             return f"{value:.6g}"
 
     def count(self, values: ArrayLike) -> NDArray[np.int64]:
-        """Count values into cells; NaN is missing.
-
-        Parameters
-        ----------
-        values : array_like, shape (n,)
-
-        Returns
-        -------
-        counts : int64, shape (n_cells,)
-            They sum to n.
-        """
+        """Count n values into cells, NaN as missing: int64, shape (n_cells,); they sum to n."""
         flat = np.asarray(values, np.float64).ravel()
         counts = np.zeros(self.n_cells, np.int64)
         for start in range(0, len(flat), CHUNK):
@@ -214,18 +195,7 @@ class NumericBinning:
         return self.set_apart(whole, rows) if len(self.apart) else whole
 
     def set_apart(self, counts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Move rows of the values that are set apart from the cells of `whole` to their own.
-
-        Parameters
-        ----------
-        counts : int64, shape (whole.n_cells,)
-        rows : int64, shape (a,)
-            Of a bin no more than it holds are moved.
-
-        Returns
-        -------
-        counts : int64, shape (n_cells,)
-            They sum to what they summed to.
+        """Move `rows` of each value set apart from the cells of `whole` to its own, no more than its bin holds.
 
         Examples
         --------
@@ -314,11 +284,6 @@ class CategoricalBinning:
         What the fit knows of the labels it did not see. None where it saw every label often enough to know them all,
         and where nothing was fitted.
 
-    Raises
-    ------
-    BinningError
-        If a level stands twice.
-
     Examples
     --------
     >>> binning = CategoricalBinning(("JFK", "EWR"), rare=("LGA",))
@@ -333,6 +298,7 @@ class CategoricalBinning:
     salt: str = ""
     boolean: bool = field(default=False, repr=False)
     vocabulary: Vocabulary | None = field(default=None, repr=False)
+    ordered: ClassVar[bool] = False
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -347,11 +313,6 @@ class CategoricalBinning:
     def kind(self) -> FeatureKind:
         """The kind of feature these cells are for."""
         return "boolean" if self.boolean else "categorical"
-
-    @property
-    def ordered(self) -> bool:
-        """Categories have no order."""
-        return False
 
     @property
     def n_cells(self) -> int:
@@ -380,7 +341,7 @@ class CategoricalBinning:
         """Count labels, each with its number of rows, into cells."""
         cells = np.zeros(self.n_cells, np.int64)
         unknown = len(self.levels) + (self.rare is not None)
-        named = map(self._hash, labels) if self.salt else labels
+        named = [hash_label(label, self.salt) for label in labels] if self.salt else labels
         if self.boolean:
             named = [_BITS.get(label, label) for label in named]
         get = self._index.get
@@ -389,26 +350,17 @@ class CategoricalBinning:
         cells[-1] += n_missing
         return cells
 
-    def _hash(self, label: str) -> str:
-        return hash_label(label, self.salt)
-
     def count_arrow(self, array: pa.Array[Any]) -> NDArray[np.int64]:
         """Count an Arrow array into cells; nulls (and NaN) are missing."""
         return self.count_labels(*to_labels(array))
 
     def to_dict(self) -> dict[str, Any]:
         """The binning as plain JSON."""
-        spec: dict[str, Any] = {
-            "kind": "categorical",
-            "levels": list(self.levels),
-            "rare": None if self.rare is None else list(self.rare),
-            "salt": self.salt,
-        }
-        if self.boolean:
-            spec["boolean"] = True
-        if self.vocabulary:
-            spec["vocabulary"] = asdict(self.vocabulary)
-        return spec
+        rare = None if self.rare is None else list(self.rare)
+        boolean = {"boolean": True} if self.boolean else {}
+        vocabulary = {"vocabulary": asdict(self.vocabulary)} if self.vocabulary else {}
+        levels = list(self.levels)
+        return {"kind": "categorical", "levels": levels, "rare": rare, "salt": self.salt, **boolean, **vocabulary}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -440,19 +392,12 @@ def _fingerprint(spec: Mapping[str, Any]) -> str:
 
 def hash_label(label: str, salt: str) -> str:
     """Return a label's salted hash, twelve hexadecimal digits behind a ``#``."""
-    return (
-        "#" + hashlib.blake2b(label.encode("utf-8", "surrogatepass"), key=salt.encode()[:64], digest_size=6).hexdigest()
-    )
+    text = label.encode("utf-8", "surrogatepass")
+    return f"#{hashlib.blake2b(text, key=salt.encode()[:64], digest_size=6).hexdigest()}"
 
 
 def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
-    """Read back what `to_dict` wrote.
-
-    Raises
-    ------
-    BinningError
-        If the specification is not one of ours.
-    """
+    """Read back what `to_dict` wrote; a `BinningError` if it is not one of ours."""
     match spec:
         case {"kind": "numeric", "scale": scale, "edges": edges}:
             try:

@@ -38,21 +38,9 @@ def count(
 ) -> Profile:
     """Count a stream of rows into cells, in one pass and bounded memory.
 
-    Parameters
-    ----------
-    batches
-        The rows; they may lack columns or change types, which is recorded, not raised.
-    binnings
-        The frozen binning of every feature to count.
-    window
-        The window they stand for.
-    schema
-        Arrow types of the source as text, of all that may be features; by default those of the batches.
-
-    Returns
-    -------
-    Profile
-        Its histograms each sum to the rows read; a feature that could not be counted is in `problems` instead.
+    Batches may lack columns or change types, which is recorded, not raised: each histogram sums to the rows read, and a
+    feature that could not be counted is in `problems` instead. `schema` has the Arrow types of the source as text, of
+    all that may be features; by default those of the batches.
 
     Examples
     --------
@@ -74,17 +62,8 @@ class Tally:
     One for each segment counts many segments in one pass over their rows. Batches may be small: what is too little to
     be worth counting is copied, and counted with what comes next.
 
-    Parameters
-    ----------
-    binnings
-        The frozen binning of every feature to count.
-    window
-        The window the rows stand for.
-    schema
-        Arrow types of the source as text, of all that may be features; by default those of the batches.
-    held
-        So many numbers of each column are kept in memory, as the sample that tells which values recur. Of a whole
-        window as many as for a fit; less where there are many segments.
+    So many numbers of each column are `held` in memory, as the sample that tells which values recur: of a whole window
+    as many as for a fit, less where there are many segments.
 
     Examples
     --------
@@ -129,10 +108,9 @@ class Tally:
                 continue
             try:
                 column.add_arrow(batch.column(index))
+                self._counted[name] += batch.num_rows
             except BinningError as error:
                 self._problems[name] = str(error)
-                continue
-            self._counted[name] += batch.num_rows
 
     def _learn(self, schema: pa.Schema) -> None:
         self._known, self._layout = schema, []
@@ -307,32 +285,13 @@ def tally_of(binning: Binning, held: int = SAMPLE) -> Numbers | Labels:
     return Numbers(binning, held) if isinstance(binning, NumericBinning) else Labels(binning)
 
 
-def _same_clock(binning: Binning, arrow_type: pa.DataType) -> bool:
-    """Say whether dates are still dates and timestamps timestamps: their numbers count days or seconds."""
+def check_type(binning: Binning, arrow_type: pa.DataType, types: str = "") -> None:
+    """Refuse a column whose type cannot be counted under a binning; `types` names all it has, where several."""
     import pyarrow.types as t
 
-    return (
-        not isinstance(binning, NumericBinning)
-        or binning.kind != "datetime"
-        or t.is_null(arrow_type)
-        or binning.scale == infer_scale(arrow_type)
-    )
-
-
-def check_type(binning: Binning, arrow_type: pa.DataType, types: str = "") -> None:
-    """Refuse a column whose type cannot be counted under a binning.
-
-    Parameters
-    ----------
-    binning
-    arrow_type
-    types
-        All the types that the column has, in words, where it has several.
-
-    Raises
-    ------
-    BinningError
-    """
-    if not compatible(binning.kind, arrow_type) or not _same_clock(binning, arrow_type):
+    # Dates count days and timestamps seconds: neither may become the other.
+    clock = binning.scale if isinstance(binning, NumericBinning) and binning.kind == "datetime" else None
+    same_clock = clock is None or t.is_null(arrow_type) or clock == infer_scale(arrow_type)
+    if not compatible(binning.kind, arrow_type) or not same_clock:
         found = type_text(arrow_type)
         raise BinningError(f"type changed: {binning.kind} in the reference, {types if found in types else found} now")

@@ -78,8 +78,6 @@ def fit_numeric(
         Rows the reference has, where `values` is a sample of them.
     bins
         Number of quantile bins instead of `bin_count`, or the edges themselves.
-    scale
-        How the numbers are to be shown.
 
     Examples
     --------
@@ -88,16 +86,20 @@ def fit_numeric(
     >>> fit_numeric([3.0] * 10).cells
     ('below 3', '= 3', '3 and above', 'missing')
     """
-    if bins is not None and not isinstance(bins, int):
-        return NumericBinning(np.asarray(bins, np.float64), scale)
     flat = np.asarray(values, np.float64).ravel()
     ordered = np.sort(flat[np.isfinite(flat)])
     return _fit_ordered(ordered, expected_rows, n_rows, bins, scale)
 
 
 def _fit_ordered(
-    ordered: NDArray[np.float64], expected_rows: int | None, n_rows: int | None, bins: int | None, scale: Scale
+    ordered: NDArray[np.float64],
+    expected_rows: int | None,
+    n_rows: int | None,
+    bins: int | Sequence[float] | None,
+    scale: Scale,
 ) -> NumericBinning:
+    if bins is not None and not isinstance(bins, int):
+        return NumericBinning(np.asarray(bins, np.float64), scale)
     n = len(ordered)
     if n == 0:
         return NumericBinning(np.empty(0), scale)
@@ -134,18 +136,10 @@ def _after(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
 def fit_categorical(
     counts: Mapping[str, int], *, levels: int = 50, salt: str = "", kind: FeatureKind = "categorical"
 ) -> CategoricalBinning:
-    """Fit a categorical binning on a reference's label counts.
+    """Fit a categorical binning on a reference's rows of each label.
 
-    Parameters
-    ----------
-    counts
-        Rows of each label.
-    levels
-        How many labels get a cell of their own: the most frequent, ties broken by name.
-    salt
-        Store labels only as salted hashes.
-    kind
-        A ``boolean`` always has both its levels.
+    The most frequent `levels` get a cell of their own, ties broken by name; a ``boolean`` always has both its levels.
+    With a salt, labels are stored only as salted hashes.
 
     Examples
     --------
@@ -198,8 +192,6 @@ class Numbers:
 
     def fitted(self, options: FitOptions, expected_rows: int | None) -> NumericBinning:
         """Return the binning; nothing can be added any more."""
-        if options.bins is not None and not isinstance(options.bins, int):
-            return fit_numeric([], bins=options.bins, scale=self.scale)
         return _fit_ordered(self.sample.ordered, expected_rows, self.sample.n, options.bins, self.scale)
 
 
@@ -222,13 +214,7 @@ class Labels:
 
 
 def sketch(arrow_type: pa.DataType, options: FitOptions) -> Numbers | Labels:
-    """Return an empty sketch for a column of this type.
-
-    Raises
-    ------
-    BinningError
-        If such a column cannot be compared, or not as the kind that was asked for.
-    """
+    """Return an empty sketch for a column of this type; refuse one that does not compare, or not as asked."""
     kind = options.kind or infer_kind(arrow_type)
     if kind is None:
         raise BinningError(f"type {type_text(arrow_type)} cannot be compared: exclude the feature")
@@ -241,16 +227,7 @@ def sketch(arrow_type: pa.DataType, options: FitOptions) -> Numbers | Labels:
 def check_later(sketched: Numbers | Labels, first: pa.DataType, later: pa.DataType) -> None:
     """Refuse a column of the reference whose type changed on the way to one that its sketch cannot take.
 
-    Parameters
-    ----------
-    sketched
-        Of the rows so far; it learns that not all its numbers are whole.
-    first, later
-        The type that it began with, and another.
-
-    Raises
-    ------
-    BinningError
+    A sketch of whole numbers learns that not all of them are.
     """
     same_clock = infer_kind(first) != "datetime" or infer_scale(first) == infer_scale(later)
     kind = sketched.kind if isinstance(sketched, Labels) else infer_kind(first) or "numeric"
@@ -269,23 +246,9 @@ def fit(
     *,
     expected_rows: int | None = None,
 ) -> tuple[dict[str, Binning], dict[str, str]]:
-    """Fit a binning for each feature in one pass over a reference.
+    """Fit a binning for each feature in one pass over a reference, for windows of `expected_rows`.
 
-    Parameters
-    ----------
-    batches
-        The reference, as a stream.
-    features
-        Name of each feature to fit, with its options.
-    expected_rows
-        Rows a current window is expected to have.
-
-    Returns
-    -------
-    binnings : dict
-        One for every feature that could be fitted.
-    problems : dict
-        Why each of the others could not, in words. One bad feature never sinks the rest.
+    The features that could not be fitted come second, with why, in words: one bad feature never sinks the rest.
 
     Examples
     --------

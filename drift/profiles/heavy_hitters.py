@@ -70,14 +70,9 @@ class Atoms:
 
     @classmethod
     def of(cls, ordered: Floats, wanted: Callable[[Floats], NDArray[np.bool_]]) -> Atoms:
-        """Find the values that recur in sorted numbers.
+        """Find the values that recur in sorted numbers without NaN.
 
-        Parameters
-        ----------
-        ordered : float64, shape (n,)
-            Sorted, without NaN.
-        wanted
-            Says which values are worth keeping; the bound is of these alone.
+        Those that are not `wanted` are not worth keeping, and the bound is not of them.
 
         Examples
         --------
@@ -120,14 +115,7 @@ class Atoms:
         return cls(values[first], typical + rows, bound + most, typical, bound)
 
     def pruned(self, kept: int = KEPT) -> Atoms:
-        """Return the values with the most rows alone; the bound takes up what is left out.
-
-        Examples
-        --------
-        >>> few = Atoms([1, 2, 3], [5, 9, 5], [5, 9, 5], 0, 1).pruned(2)
-        >>> few.values.tolist(), few.bound
-        ([1.0, 2.0], 5)
-        """
+        """Return the values with the most rows alone; the bound takes up what is left out."""
         if len(self.values) <= kept:
             return self
         ranked = np.argsort(-self.rows, kind="stable")
@@ -230,11 +218,6 @@ def _expected(rows: int, distinct: int) -> int:
 
     If `rows` fall on places that are all as likely, λ on each in the mean, those hit at all have μ = λ / (1 - e^-λ) in
     the mean; solved for λ and rounded. Numbers of a continuum never meet: μ = 1, and none is expected.
-
-    Examples
-    --------
-    >>> _expected(1000, 1000), _expected(1000, 632), _expected(5000, 1000)
-    (0, 1, 5)
     """
     if distinct <= 0 or rows < 1.27 * distinct:
         return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from drift.profiles.binning import NumericBinning
 from drift.profiles.heavy_hitters import Atoms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from drift.profiles.binning import Binning
     from drift.windows import Window
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -32,17 +34,11 @@ class Histogram:
 
     Parameters
     ----------
-    binning
     counts : int64, shape (n_cells,)
         Not negative.
     atoms
         The values that recur in bins with other values; None where nobody looked for them, and for categories. None
         with anything else makes None.
-
-    Raises
-    ------
-    BinningError
-        If the counts do not fit the binning.
 
     Examples
     --------
@@ -78,10 +74,7 @@ class Histogram:
     def total(cls, parts: Sequence[Histogram]) -> Histogram:
         """Return the histogram of all rows together: as ``+``, and faster than adding one after the other.
 
-        Raises
-        ------
-        BinningMismatch
-            If they do not share their binning.
+        Histograms of different binnings are a `BinningMismatch`.
         """
         first, *others = parts
         if not others:
@@ -253,11 +246,12 @@ class Summary:
 class Profile:
     """One window of rows, counted: all that is ever stored of it.
 
+    Profiles add up, but for a feature that was counted under different binnings (`BinningMismatch`).
+
     Parameters
     ----------
     window
         None for a table that has no time.
-    n_rows
     histograms : dict
         One for each feature that could be counted; each sums to `n_rows`.
     summaries : dict
@@ -268,11 +262,6 @@ class Profile:
         Why each of the other features could not be counted, in words.
     segments : dict
         The same of each segment, by its name; see `drift.profiles.segments`.
-
-    Raises
-    ------
-    BinningMismatch
-        By ``+``, where a feature was counted under different binnings.
     """
 
     window: Window | None
@@ -289,24 +278,23 @@ class Profile:
     @classmethod
     def total(cls, parts: Sequence[Profile]) -> Profile:
         """Return the profile of all rows together: as ``+``, and faster than adding one after the other."""
-        counted: dict[str, list[Histogram]] = {}
-        summed: dict[str, list[Summary]] = {}
-        schema: dict[str, str] = {}
-        problems: dict[str, str] = {}
-        segments: dict[str, list[Profile]] = {}
-        for part in parts:
-            for name, segment in part.segments.items():
-                segments.setdefault(name, []).append(segment)
-            for name, histogram in part.histograms.items():
-                counted.setdefault(name, []).append(histogram)
-            for name, summary in part.summaries.items():
-                summed.setdefault(name, []).append(summary)
-            schema |= part.schema
-            problems |= part.problems
-        histograms = {name: Histogram.total(each) for name, each in counted.items()}
-        summaries = {name: Summary.total(each) for name, each in summed.items()}
-        together = {name: cls.total(each) for name, each in segments.items()}
-        return cls(None, sum(part.n_rows for part in parts), histograms, summaries, schema, problems, together)
+        return cls(
+            None,
+            sum(part.n_rows for part in parts),
+            {name: Histogram.total(each) for name, each in _gathered(part.histograms for part in parts).items()},
+            {name: Summary.total(each) for name, each in _gathered(part.summaries for part in parts).items()},
+            {name: kind for part in parts for name, kind in part.schema.items()},
+            {name: problem for part in parts for name, problem in part.problems.items()},
+            {name: cls.total(each) for name, each in _gathered(part.segments for part in parts).items()},
+        )
 
     def __add__(self, other: Profile) -> Profile:
         return Profile.total((self, other))
+
+
+def _gathered(parts: Iterable[Mapping[str, _T]]) -> dict[str, list[_T]]:
+    found: dict[str, list[_T]] = {}
+    for part in parts:
+        for name, each in part.items():
+            found.setdefault(name, []).append(each)
+    return found

@@ -36,14 +36,7 @@ Scale = Literal["number", "integer", "date", "timestamp", "time"]
 
 
 def infer_kind(arrow_type: pa.DataType) -> FeatureKind | None:
-    """Return the kind an Arrow type stands for, or None where it has none (nested and binary types, all nulls).
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> infer_kind(pa.int16()), infer_kind(pa.bool_()), infer_kind(pa.list_(pa.int8()))
-    ('numeric', 'boolean', None)
-    """
+    """Return the kind an Arrow type stands for, or None where it has none (nested and binary types, all nulls)."""
     import pyarrow.types as t
 
     if t.is_dictionary(arrow_type):
@@ -93,13 +86,9 @@ def type_text(arrow_type: pa.DataType) -> str:
 
 
 def mixed(name: str, types: str) -> pa.Field[Any]:
-    """Return the field of a column whose rows have types with nothing in common: batches of it come as they are.
+    """Return the field of a column whose rows have types with nothing in common, which `types` names in words.
 
-    Parameters
-    ----------
-    name
-    types
-        What they are, in words.
+    Batches of it come as they are.
     """
     import pyarrow as pa
 
@@ -186,21 +175,7 @@ def compatible(kind: FeatureKind, arrow_type: pa.DataType) -> bool:
 def to_numbers(array: pa.Array[Any]) -> tuple[NDArray[np.float64], int]:
     """Return the values that are present as float64, and how many are missing (nulls; NaN are left in).
 
-    Parameters
-    ----------
-    array
-        An Arrow array of a numeric, boolean or datetime kind.
-
-    Returns
-    -------
-    values : ndarray of float64, shape (n_present,)
-        Read-only where the buffer is Arrow's own.
-    n_null : int
-
-    Raises
-    ------
-    BinningError
-        If the values are no numbers.
+    The values are read-only where the buffer is Arrow's own; what cannot be read as numbers is a `BinningError`.
     """
     import pyarrow as pa
     import pyarrow.types as t
@@ -281,10 +256,7 @@ _EXACT, _EXACT_POWER = 1 << 53, 22
 def to_labels(array: pa.Array[Any]) -> tuple[list[str], NDArray[np.int64], int]:
     """Return the distinct labels, how often each occurs, and how many rows are missing.
 
-    Raises
-    ------
-    BinningError
-        If the values have no text form (lists, structs, binary).
+    Values without a text form (lists, structs, binary) are a `BinningError`.
 
     Examples
     --------
@@ -308,11 +280,6 @@ def to_labels(array: pa.Array[Any]) -> tuple[list[str], NDArray[np.int64], int]:
 
 def to_codes(array: pa.Array[Any]) -> tuple[list[str | None], NDArray[np.intp]]:
     """Return labels, None for missing, and which of them each row has; a label may stand there twice.
-
-    Raises
-    ------
-    BinningError
-        As from `to_labels`.
 
     Examples
     --------

@@ -47,15 +47,9 @@ SMALL = 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that can be read a column at a time.
+    """A table that can be read a column at a time, with its columns' Arrow types as text.
 
-    Parameters
-    ----------
-    n_rows
-    schema
-        Column → Arrow type as text.
-    columns
-        Opens it, for one thread: yields what streams one column in chunks.
+    `columns` opens it, for one thread: it yields what streams one column in chunks.
     """
 
     n_rows: int
@@ -68,18 +62,7 @@ def profiles(
 ) -> tuple[Profile, Profile, dict[str, str]]:
     """Fit a binning for each feature on one table, and count both tables under it.
 
-    Parameters
-    ----------
-    before, after
-    features
-        Columns of `before`, with their options.
-
-    Returns
-    -------
-    reference, current : Profile
-        As `drift.profiles.counting.count` makes them under what `drift.profiles.fitting.fit` fits.
-    problems : dict
-        Why no binning could be fitted to each of the other features.
+    Last comes why no binning could be fitted to each of the other features.
 
     Examples
     --------
@@ -91,7 +74,8 @@ def profiles(
     >>> profiles(table, table, {"x": FitOptions()})[1].histograms["x"].n_missing
     1
     """
-    found: dict[str, _Column] = {}
+    # Of the current table perhaps only why the column could not be counted.
+    found: dict[str, tuple[_Side, _Side | str]] = {}
     names, lock = iter(features), Lock()
 
     def work() -> None:
@@ -114,9 +98,8 @@ def profiles(
     with ThreadPoolExecutor(threads, thread_name_prefix="drift-columns") as pool:
         for done in [pool.submit(work) for _ in range(threads)]:
             done.result()
-    columns = {name: found[name] for name in features if name in found}
-    reference = {name: column.reference for name, column in columns.items()}
-    current = {name: column.current for name, column in columns.items()}
+    reference = {name: found[name][0] for name in features if name in found}
+    current = {name: found[name][1] for name in features if name in found}
     unfit = {name: problems[name] for name in features if name in problems}
     return _profile(before, reference), _profile(after, current), unfit
 
@@ -140,17 +123,9 @@ def _cores() -> int:
 _Side = tuple[Histogram, "Summary | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of both tables, counted; of the current one perhaps only why it could not be."""
-
-    reference: _Side
-    current: _Side | str
-
-
 def _column(
     name: str, options: FitOptions, old: Stream, new: Stream | None, n_before: int, n_after: int, types: str
-) -> _Column:
+) -> tuple[_Side, _Side | str]:
     import pyarrow.types as t
 
     sketched = first = None
@@ -186,7 +161,7 @@ def _column(
         for values, n_null in held or map(to_numbers, old(name)):
             numbers.add(values, n_null)
         reference = numbers.histogram(), numbers.summary
-    return _Column(reference, _counted(name, binning, new, types) if new else "column missing")
+    return reference, _counted(name, binning, new, types) if new else "column missing"
 
 
 def _counted(name: str, binning: Binning, new: Stream, types: str) -> _Side | str:

@@ -47,15 +47,8 @@ MOST = 8
 def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histogram]:
     """Set values apart that are new, or gone, in a bin that shows little of it.
 
-    Parameters
-    ----------
-    reference, current
-        Under one binning; histograms that do not compare are left as they are.
-
-    Returns
-    -------
-    reference, current
-        Under one binning again, the rows of each as many as before. The atoms are spent: there are none in the result.
+    Both sides keep their rows and share one binning again, without atoms: they are spent. Histograms that do not
+    compare are left as they are.
 
     Examples
     --------
@@ -88,10 +81,7 @@ def refined_pairs(
 def under(binning: Binning, histogram: Histogram) -> Histogram:
     """Return a histogram as it was refined once: under a binning that sets values of its own bins apart.
 
-    Raises
-    ------
-    BinningMismatch
-        If the binning has other bins.
+    A binning with other bins is a `BinningMismatch`.
     """
     if binning.fingerprint == histogram.binning.fingerprint:
         return Histogram(binning, histogram.counts)

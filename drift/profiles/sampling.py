@@ -40,10 +40,6 @@ _PAIRS = 2 * np.arange(_PERIOD) + _SECOND
 class Sample:
     """A systematic sample of at most `limit` of the numbers added so far, in their order.
 
-    Parameters
-    ----------
-    limit
-
     Examples
     --------
     >>> whole, cut = Sample(100), Sample(100)

@@ -87,6 +87,8 @@ class Segmentation:
 
     def split(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Cut rows into segments, each in the order of the rows; segments without rows are left out."""
+        import pyarrow as pa
+
         names, codes = _codes(batch, self.columns)
         rest = len(self.watched)
         places = np.array([self._places.get(name, rest) for name in names], np.intp)[codes]
@@ -95,7 +97,7 @@ class Segmentation:
             if batch.num_rows:
                 yield self.names[int(counts.argmax())], batch
             return
-        ordered = batch.take(_indices(np.argsort(places, kind="stable")))
+        ordered = batch.take(pa.array(np.argsort(places, kind="stable"), pa.int64()))
         start = 0
         for name, rows in zip(self.names, counts.tolist(), strict=True):
             if rows:
@@ -186,32 +188,13 @@ def _codes(batch: pa.RecordBatch, columns: Sequence[str]) -> tuple[list[str], ND
     return [name_of(columns, labels) for labels in found], codes
 
 
-def _indices(places: NDArray[np.intp]) -> pa.Array[pa.Int64Scalar]:
-    import pyarrow as pa
-
-    return pa.array(places, pa.int64())
-
-
 def fit(
     batches: Iterable[pa.RecordBatch], columns: Sequence[str], *, most: int, least: float = 0
 ) -> tuple[Segmentation, dict[str, int]]:
-    """Find the segments of a reference that are watched by themselves.
+    """Find the segments of a reference that are watched by themselves, and the rows of every one, however small.
 
-    Parameters
-    ----------
-    batches
-        The reference, as a stream.
-    columns
-    most
-        How many: those with the most rows, ties broken by name.
-    least
-        Segments with fewer rows are never watched by themselves; nor is the only one there is, which is the whole.
-
-    Returns
-    -------
-    segmentation : Segmentation
-    rows : dict
-        Of every segment found, however small.
+    They are the `most` with the most rows, ties broken by name. One with fewer than `least` rows is never watched by
+    itself; nor is the only one there is, which is the whole.
 
     Examples
     --------
@@ -251,21 +234,7 @@ def count(
 ) -> Profile:
     """Count a stream of rows into cells, as a whole and by segment, in one pass.
 
-    Parameters
-    ----------
-    batches
-        The rows, with the columns that segments are cut by.
-    binnings
-        The frozen binning of every feature; the same for all segments.
-    segmentations
-        A row is in one segment of each.
-    window, schema
-        As for `drift.profiles.counting.count`.
-
-    Returns
-    -------
-    Profile
-        As from `drift.profiles.counting.count`, with one more for each segment: those of one segmentation add up to it.
+    As `drift.profiles.counting.count`, with one more profile for each segment: those of one segmentation add up to it.
 
     Examples
     --------
