@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SPAN = re.compile(r"^\s*(\d{1,6})\s*(m|h|d|w)\s*$")
+_UNITS: dict[str, tuple[int, Literal["m", "d"]]] = {"m": (1, "m"), "h": (60, "m"), "d": (1, "d"), "w": (7, "d")}
 _MONDAY = date(1970, 1, 5)
 _MINUTES_A_DAY = 24 * 60
 _MAX_DAYS = 366
@@ -30,15 +31,8 @@ _MAX_DAYS = 366
 class Window:
     """A half-open span of time ``[start, end)``, held in UTC.
 
-    Parameters
-    ----------
-    start, end
-        Aware datetimes, ``start < end``; any time zone, kept as UTC.
-
-    Raises
-    ------
-    WindowError
-        If a bound is naive, or `end` is not after `start`.
+    Both ends are aware datetimes of any time zone, kept as UTC; a naive one, or an end not after the start, is a
+    `WindowError`.
 
     Examples
     --------
@@ -66,13 +60,7 @@ class Window:
 
     @classmethod
     def from_key(cls, key: str) -> Window:
-        """Read back what `key` wrote.
-
-        Raises
-        ------
-        WindowError
-            If `key` is not two ISO 8601 instants with a slash between them.
-        """
+        """Read back what `key` wrote."""
         try:
             start, end = (datetime.fromisoformat(part) for part in key.split("/"))
         except ValueError as error:
@@ -101,26 +89,12 @@ class Span:
 
     @classmethod
     def parse(cls, text: str) -> Span:
-        """Read a span.
-
-        Raises
-        ------
-        WindowError
-            If `text` is not a whole number of ``m``, ``h``, ``d`` or ``w``, or is zero.
-        """
+        """Read a whole number of ``m``, ``h``, ``d`` or ``w``, above zero."""
         match = _SPAN.match(str(text))
         if not match or int(match[1]) == 0:
             raise WindowError(f"{text!r} is not a span of time: write a number and a unit, such as 15m, 1h, 1d, 4w")
-        amount = int(match[1])
-        match match[2]:
-            case "w":
-                return cls(7 * amount, "d")
-            case "h":
-                return cls(60 * amount, "m")
-            case "d":
-                return cls(amount, "d")
-            case _:
-                return cls(amount, "m")
+        times, unit = _UNITS[match[2]]
+        return cls(times * int(match[1]), unit)
 
     @property
     def nominal(self) -> timedelta:
@@ -138,13 +112,7 @@ def _iso(instant: datetime) -> str:
 
 
 def load_timezone(name: str) -> ZoneInfo:
-    """Return the IANA time zone `name`.
-
-    Raises
-    ------
-    WindowError
-        If there is no such zone.
-    """
+    """Return the IANA time zone `name`."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -162,11 +130,6 @@ class Calendar:
         minutes that divide a day (``1h``, ``6h``, ``15m``).
     timezone
         IANA name of the zone whose midnights cut the days.
-
-    Raises
-    ------
-    WindowError
-        If the span cannot tile the calendar, or the zone does not exist.
 
     Examples
     --------
@@ -254,9 +217,8 @@ class Calendar:
         if span.unit == "d":
             start = self.midnight(local.date() - timedelta(days=span.amount))
             if window.start != self.midnight(local.date()):
-                start = (
-                    (local.replace(tzinfo=None) - timedelta(days=span.amount)).replace(tzinfo=self.zone).astimezone(UTC)
-                )
+                wall = local.replace(tzinfo=None) - timedelta(days=span.amount)
+                start = wall.replace(tzinfo=self.zone).astimezone(UTC)
         else:
             start = window.start - span.nominal
         return list(self.between(start, window.start))

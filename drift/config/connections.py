@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FILE_VARIABLE = "DRIFT_CONNECTIONS"
-_DEFAULT_FILE = "connections.yaml"
 _LARGEST = 1 << 20
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -38,24 +37,10 @@ def variable_of(connection_name: str) -> str:
 def resolve_url(connection_name: str, env: Mapping[str, str], file: str | Path | None = None) -> str:
     """Return the database URL that a connection's name stands for.
 
-    The environment goes before the file. ``${VAR}`` in a URL is replaced as it stands, so a password with ``@``,
-    ``/``, ``:`` or ``%`` in it has to be percent-encoded in its variable.
-
-    Parameters
-    ----------
-    connection_name
-        As in the monitor's ``source.connection``.
-    env
-        The environment, such as ``os.environ``.
-    file
-        The YAML file of connections; None is what ``DRIFT_CONNECTIONS`` names, else ``connections.yaml`` here.
-
-    Raises
-    ------
-    SourceMissing
-        If neither knows the name, or a ``${VAR}`` is not set; the message says which variable to set.
-    ConfigError
-        If the file is no YAML mapping of names to URLs. URLs are never shown: they may hold passwords.
+    The environment goes before the file: `file`, else what ``DRIFT_CONNECTIONS`` names, else ``connections.yaml`` here.
+    ``${VAR}`` in a URL is replaced as it stands, so a password with ``@``, ``/``, ``:`` or ``%`` in it has to be
+    percent-encoded in its variable. Messages never show a URL: it may hold a password. A name or variable that is not
+    known is a `SourceMissing`, whose message says which variable to set; a file that is not YAML a `ConfigError`.
 
     Examples
     --------
@@ -65,8 +50,8 @@ def resolve_url(connection_name: str, env: Mapping[str, str], file: str | Path |
     variable = variable_of(connection_name)
     if env.get(variable):
         return _expand(env[variable], env, f"the environment variable {variable}")
-    path = Path(file or env.get(FILE_VARIABLE) or _DEFAULT_FILE)
-    asked_for = bool(file or env.get(FILE_VARIABLE))
+    asked_for = file or env.get(FILE_VARIABLE)
+    path = Path(asked_for or "connections.yaml")
     urls = _read(path) if asked_for or path.exists() else {}
     if connection_name in urls:
         return _expand(urls[connection_name], env, f"{path}, key {connection_name}")

@@ -19,10 +19,7 @@ _NAME = r"^expect_[a-z0-9]+(_[a-z0-9]+)*$"
 def canonical(data: Any) -> str:
     """Return plain JSON values as one line of JSON that is the same for equal values.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If JSON has no form for a value, such as a date or a NaN.
+    A `TypeError` or `ValueError` where JSON has no form for a value, such as a date or a NaN.
 
     Examples
     --------

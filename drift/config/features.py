@@ -42,11 +42,6 @@ def most_specific(name: str, choices: Mapping[str, _V]) -> _V | None:
     """Return what is chosen for `name`: under its exact name, else under the pattern with the most fixed characters.
 
     The order in which the patterns are written has no part in it, since JSON keeps none.
-
-    Examples
-    --------
-    >>> most_specific("dep_delay", {"*": 1, "*_delay": 2, "dep_time": 3})
-    2
     """
     if name in choices:
         return choices[name]
@@ -128,33 +123,15 @@ class Features(Model):
         return most_specific(feature, self.kinds)
 
     def bins_for(self, feature: str) -> int | list[float] | None:
-        """Return the number of bins or the edges that were set for a feature, or None.
-
-        Examples
-        --------
-        >>> Features(bins={"*_delay": 20, "dep_delay": [0.0, 15.0]}).bins_for("dep_delay")
-        [0.0, 15.0]
-        """
+        """Return the number of bins or the edges that were set for a feature, or None."""
         return most_specific(feature, self.bins)
 
     def role_for(self, feature: str) -> Role:
-        """Return what a feature is to the model.
-
-        Examples
-        --------
-        >>> Features(roles={"late": "label"}).role_for("late"), Features().role_for("dep_delay")
-        ('label', 'input')
-        """
+        """Return what a feature is to the model."""
         return most_specific(feature, self.roles) or "input"
 
     def weight_for(self, feature: str) -> float:
-        """Return a feature's importance beside the others'.
-
-        Examples
-        --------
-        >>> Features(weights={"*": 0.0, "dep_delay": 0.4}).weight_for("dep_delay"), Features().weight_for("dest")
-        (0.4, 1.0)
-        """
+        """Return a feature's importance beside the others'."""
         found = most_specific(feature, self.weights)
         return 1.0 if found is None else found
 

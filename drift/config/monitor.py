@@ -215,18 +215,9 @@ class Monitor(Model):
 
 
 def parse_monitor(text: str, origin: str = "<string>") -> Monitor:
-    r"""Read a monitor from YAML (or JSON) text.
+    r"""Read a monitor from YAML (or JSON) text, which messages call `origin`.
 
-    Parameters
-    ----------
-    text
-    origin
-        What to call the text in messages.
-
-    Raises
-    ------
-    ConfigError
-        Every problem at once, in the order of the file.
+    Every problem at once, in the order of the file, is one `ConfigError`.
 
     Examples
     --------
@@ -238,10 +229,7 @@ def parse_monitor(text: str, origin: str = "<string>") -> Monitor:
     drift.errors.ConfigError: n.yaml:1: name: is missing; fix: add name: flights
     n.yaml:1: ...
     """
-    monitor, problems = check(Monitor, yaml_document.read(text), os.environ)
-    if monitor is None or problems:
-        raise ConfigError([problem.at(origin) for problem in problems])
-    return monitor
+    return _valid(yaml_document.read(text), origin)
 
 
 def load_monitor(path: str | Path) -> Monitor:
@@ -252,20 +240,18 @@ def load_monitor(path: str | Path) -> Monitor:
     ConfigError
         Every problem at once, in the order of the file; also if the file cannot be read.
     """
-    monitor, problems = check(Monitor, _read(Path(path)), os.environ)
+    return _valid(_read(Path(path)), str(path))
+
+
+def _valid(document: Document, origin: str) -> Monitor:
+    monitor, problems = check(Monitor, document, os.environ)
     if monitor is None or problems:
-        raise ConfigError([problem.at(str(path)) for problem in problems])
+        raise ConfigError([problem.at(origin) for problem in problems])
     return monitor
 
 
 def monitor_files(folder: str | Path) -> list[Path]:
-    """Return every ``*.yaml`` and ``*.yml`` of a folder, in the order of their names; hidden files are left out.
-
-    Raises
-    ------
-    ConfigError
-        If the folder cannot be read.
-    """
+    """Return every ``*.yaml`` and ``*.yml`` of a folder, in the order of their names; hidden files are left out."""
     try:
         return sorted(
             path
@@ -282,10 +268,7 @@ def monitor_files(folder: str | Path) -> list[Path]:
 def load_monitors(folder: str | Path) -> list[Monitor]:
     """Read every monitor file of a folder (`monitor_files`).
 
-    Raises
-    ------
-    ConfigError
-        Every problem of every file at once, also where two monitors have one name.
+    Every problem of every file at once is one `ConfigError`, also where two monitors have one name.
     """
     monitors: list[Monitor] = []
     lines: list[str] = []

@@ -11,28 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from drift.config import yaml_document
 from drift.config.monitor import parse_monitor
-from drift.config.reference import with_min_windows
+from drift.config.reference import KINDS, with_min_windows
 from drift.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from drift.config.monitor import Monitor
-    from drift.config.validation import Model
-
-KINDS = ("trailing", "fixed", "previous", "same_weekday")
-"""The kinds of a reference, of which a monitor has exactly one."""
 
 _REPLAYABLE = ("detection", "reference")
 
 
 def read_settings(texts: Iterable[str]) -> dict[str, Any]:
     """Read settings as they are written at the terminal, values as in a monitor file.
-
-    Raises
-    ------
-    ConfigError
-        If one is not ``KEY=VALUE``.
 
     Examples
     --------
@@ -54,19 +45,10 @@ def read_settings(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def with_settings(monitor: Monitor, settings: Mapping[str, Any]) -> Monitor:
-    r"""Return the monitor with some of its settings changed, checked as a whole.
+    r"""Return the monitor with some of its settings changed, by dotted key, and checked as a whole.
 
-    Parameters
-    ----------
-    monitor
-    settings
-        New values by dotted key below `detection` and `reference`. A new kind of reference takes the place of the old;
-        a default of `min_windows` follows it.
-
-    Raises
-    ------
-    ConfigError
-        If a key does not exist, a value makes no sense, or a key decides what is read and counted.
+    A new kind of reference takes the place of the old; a default of `min_windows` follows it. A key outside `detection`
+    and `reference` decides what is read and counted: it is a `ConfigError`.
 
     Examples
     --------
@@ -111,10 +93,7 @@ def _path(key: str) -> list[str]:
 def adopt(monitor: Monitor, other: Monitor) -> Monitor:
     """Return `monitor` with the detection and the reference of another file.
 
-    Raises
-    ------
-    ConfigError
-        If the other one cuts time differently: counts of days say nothing of hours.
+    A `ConfigError` if the other one cuts time differently: counts of days say nothing of hours.
     """
     if other.window != monitor.window:
         theirs, mine = (f"{spec.every} ({spec.timezone})" for spec in (other.window, monitor.window))
@@ -131,13 +110,12 @@ def changes(before: Monitor, after: Monitor) -> dict[str, Any]:
     >>> changes(monitor, with_settings(monitor, {"detection.persistence.at_least": 3}))
     {'detection': {'persistence': {'at_least': 3}}}
     """
-    found = {name: _changed(getattr(before, name), getattr(after, name)) for name in _REPLAYABLE}
-    return {name: changed for name, changed in found.items() if changed}
-
-
-def _changed(before: Model, after: Model) -> dict[str, Any]:
-    old, new = (side.model_dump(mode="json", exclude_none=True) for side in (before, after))
-    return _differing(old, new)
+    found: dict[str, Any] = {}
+    for name in _REPLAYABLE:
+        old, new = (getattr(side, name).model_dump(mode="json", exclude_none=True) for side in (before, after))
+        if changed := _differing(old, new):
+            found[name] = changed
+    return found
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,9 @@ SEASON_WEEKS = 8
 MIN_SEASON = 4
 """Fewer windows of the same weekday than this are no companion: their own noise would come back every week."""
 
+KINDS = ("trailing", "fixed", "previous", "same_weekday")
+"""The kinds of a reference, of which a monitor has exactly one."""
+
 _MAX_FIXED_WINDOWS = 10_000
 
 Fixed = tuple[datetime | date, datetime | date]
@@ -88,9 +91,7 @@ def _read_date(value: Any) -> date | None:
 class Reference(Model):
     """What the current window is compared with; exactly one of the four kinds."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [k]} for k in ("trailing", "fixed", "previous", "same_weekday")]}
-    )
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]})
 
     trailing: Text | None = Field(None, description="The span just before the current window.", examples=["28d"])
     fixed: Annotated[Fixed | Literal["baseline"], BeforeValidator(_read_bounds)] | None = Field(
@@ -128,8 +129,7 @@ class Reference(Model):
         return self
 
     def _kinds(self) -> list[str]:
-        kinds = ("trailing", "fixed", "previous", "same_weekday")
-        return [kind for kind in kinds if getattr(self, kind) is not None]
+        return [kind for kind in KINDS if getattr(self, kind) is not None]
 
     def __str__(self) -> str:
         if self.trailing:
@@ -163,15 +163,7 @@ class Reference(Model):
         return fixed_windows(calendar, current, *self._span(calendar))
 
     def seasonal_companion(self, calendar: Calendar) -> Reference | None:
-        """Return the reference that is offered beside a trailing one of windows of a day or less: the same weekday.
-
-        Examples
-        --------
-        >>> str(Reference(trailing="28d").seasonal_companion(Calendar("1d")))
-        'same weekday of 8 weeks'
-        >>> Reference(trailing="28d").seasonal_companion(Calendar("7d")) is None
-        True
-        """
+        """Return the reference that is offered beside a trailing one of windows of a day or less: the same weekday."""
         daily = calendar.span.nominal <= timedelta(days=1)
         return Reference(same_weekday=SEASON_WEEKS) if self.trailing and daily else None
 
@@ -211,9 +203,8 @@ class Reference(Model):
     def _fixed_refusals(self, calendar: Calendar) -> list[Refusal]:
         start, end = self._span(calendar)
         if start >= end:
-            return [
-                (("fixed",), "ends before it starts, or at once", "write the earlier date first; the end is exclusive")
-            ]
+            fix = "write the earlier date first; the end is exclusive"
+            return [(("fixed",), "ends before it starts, or at once", fix)]
         found: list[Refusal] = []
         for i, (bound, name) in enumerate(((start, "start"), (end, "end"))):
             window = calendar.containing(bound)
@@ -234,14 +225,7 @@ def fixed_windows(calendar: Calendar, current: Window, start: datetime, end: dat
 
 
 def describe_span(calendar: Calendar, start: datetime, end: datetime) -> str:
-    """Name a span by its first and last local day; by their times too where it does not begin and end with days.
-
-    Examples
-    --------
-    >>> calendar = Calendar("1d", "America/New_York")
-    >>> describe_span(calendar, calendar.midnight(date(2013, 1, 1)), calendar.midnight(date(2013, 1, 29)))
-    '2013-01-01 … 01-28'
-    """
+    """Name a span by its first and last local day; by their times too where it does not begin and end with days."""
     first, last = _local(start, calendar), _local(end, calendar)
     if "T" in first or "T" in last:
         return f"{first} … {last}"

@@ -108,14 +108,9 @@ class Source(Model):
 
     @property
     def files(self) -> str | None:
-        """`files_` with its ``${DRIFT_…}`` variables filled in from the environment.
+        """`files_` with its ``${DRIFT_…}`` variables filled in from the environment; a `ConfigError` if one is not set.
 
         The monitor itself keeps what was written, so that its hash is the same on every machine.
-
-        Raises
-        ------
-        ConfigError
-            If a variable is not set.
 
         Examples
         --------

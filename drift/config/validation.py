@@ -66,18 +66,7 @@ _BOUNDS = {
 
 
 def refuse(*refusals: Refusal) -> None:
-    """Raise everything that a check found; do nothing if it found nothing.
-
-    Parameters
-    ----------
-    refusals
-        Path below the value that is checked, what is wrong, what to do.
-
-    Raises
-    ------
-    pydantic.ValidationError
-        With one error for each of `refusals`.
-    """
+    """Raise everything that a check found, each with its path below the value; do nothing if it found nothing."""
     if refusals:
         details = [
             InitErrorDetails(
@@ -96,25 +85,13 @@ def refuse_value(what: str, fix: str) -> NoReturn:
 
 
 def split_message(error: Exception) -> tuple[str, str]:
-    """Split the message of an error into what is wrong and what to do.
-
-    Examples
-    --------
-    >>> split_message(ValueError("'1y' is no span: write 1d"))
-    ("'1y' is no span", 'write 1d')
-    """
+    """Split the message of an error into what is wrong and what to do."""
     what, _, fix = str(error).rpartition(": ")
     return (what, fix) if what else (fix, "choose another value")
 
 
 def suggest(word: str, allowed: Iterable[str]) -> str:
-    """Say what a misspelt word was probably meant to be, and what is allowed.
-
-    Examples
-    --------
-    >>> suggest("exlude", ["include", "exclude", "kinds"])
-    'did you mean exclude? allowed: exclude, include, kinds'
-    """
+    """Say what a misspelt word was probably meant to be, and what is allowed."""
     known = sorted(allowed)
     close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f"{f'did you mean {close[0]}? ' if close else ''}allowed: {', '.join(known)}"
@@ -214,12 +191,7 @@ def check(model: type[_M], document: Document, env: Mapping[str, str]) -> tuple[
 
 
 def parse_options(build: Callable[[], _T]) -> _T:
-    """Return what `build` makes of options that were not read from a file.
-
-    Raises
-    ------
-    ConfigError
-        Every problem at once.
+    """Return what `build` makes of options not read from a file; every problem at once is one `ConfigError`.
 
     Examples
     --------

@@ -42,16 +42,9 @@ _LARGEST = 2**63 - 1
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with a file; sorting problems puts them in the order of the file.
+    """One thing wrong with a file, and what to do; sorting problems puts them in the order of the file.
 
-    Parameters
-    ----------
-    line, column
-        Where, counted from 1.
-    path
-        The keys that lead there; empty for the file itself.
-    what, fix
-        What is wrong, and what to do.
+    Line and column count from 1; the path is empty for the file itself.
 
     Examples
     --------
