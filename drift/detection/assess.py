@@ -58,19 +58,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What is made of one subject.
-
-    Parameters
-    ----------
-    n_reference, n_current
-        Rows.
-    verdicts
-        One a feature, in the order of the subject's.
-    evidence
-        Histograms behind the verdicts, by feature.
-    findings
-        Columns that appeared, vanished or changed type.
-    """
+    """What is made of one subject: a verdict for each of its features, in their order, and what lies behind it."""
 
     n_reference: int
     n_current: int
@@ -80,16 +68,9 @@ class Assessment:
 
 
 def assess(subjects: Sequence[Subject], detection: Detection, watched: Features | None = None) -> list[Assessment]:
-    """Turn pairs of profiles into verdicts; the share of false discoveries is controlled over all of them.
+    """Turn pairs of profiles (a window, its segments) into verdicts, controlling false discoveries over all of them.
 
-    Parameters
-    ----------
-    subjects
-        A window, and its segments.
-    detection
-        Thresholds and rules.
-    watched
-        Roles and weights of the features; all are inputs of equal weight by default.
+    All features are inputs of equal weight unless `watched` says otherwise.
 
     Examples
     --------

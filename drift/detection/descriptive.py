@@ -62,13 +62,7 @@ class Description:
         return fields | {name: None if fields[name] is None else show(fields[name], binning) for name in _POINTS}
 
     def words(self, binning: Binning) -> dict[str, str]:
-        """Return what is known as its readers write it, by its name.
-
-        Examples
-        --------
-        >>> Description(930, missing=0.5, mean=12.3, std=40.0, zeros=0.02).words(NumericBinning([0, 1]))["spread"]
-        '40'
-        """
+        """Return what is known as its readers write it, by its name."""
         numeric = isinstance(binning, NumericBinning)
         values = {
             "mean": (self.mean, show),
@@ -143,13 +137,7 @@ def unit(binning: Binning) -> str | None:
 
 
 def show_span(span: float, binning: Binning) -> str:
-    """Return a spread or a distance as its readers write it.
-
-    Examples
-    --------
-    >>> show_span(7200.0, NumericBinning([0, 1], "timestamp")), show_span(57.1234, NumericBinning([0, 1]))
-    ('2 hours', '57.12')
-    """
+    """Return a spread or a distance as its readers write it."""
     scale: Scale = binning.scale if isinstance(binning, NumericBinning) else "number"
     if scale not in _SECONDS:
         return show(span, binning)
@@ -160,13 +148,7 @@ def show_span(span: float, binning: Binning) -> str:
 
 
 def in_words(before: Description, after: Description, distance: float | None, binning: Binning) -> str | None:
-    """Say how far the values moved, or None where there is nothing to say.
-
-    Examples
-    --------
-    >>> in_words(Description(9, median=4.0), Description(9, median=61.0), 57.0, NumericBinning([0, 99]))
-    'median 4 → 61, Wasserstein-1 57'
-    """
+    """Say how far the values moved, or None where there is nothing to say."""
     parts = []
     if before.median is not None and after.median is not None:
         old, new = show(before.median, binning), show(after.median, binning)

@@ -26,17 +26,7 @@ LEAST_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a verdict rests on: both histograms, and both summaries of a number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from drift.profiles.binning import CategoricalBinning
-    >>> from drift.profiles.histograms import Histogram
-    >>> binning = CategoricalBinning(("a",))
-    >>> Evidence(Histogram(binning, [99, 0, 0, 1]), Histogram(binning, [49, 0, 0, 51])).cells()[3]
-    ('missing', 1, 51, 0.01, 0.51)
-    """
+    """What a verdict rests on: both histograms, and both summaries of a number."""
 
     reference: Histogram
     current: Histogram
@@ -111,12 +101,9 @@ def _owed(owed: Mapping[str, float], kl: float) -> str | None:
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
     """Say in words which cells moved, the largest contribution first.
 
-    Returns
-    -------
-    list of str
-        First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much comes from missing
-        and unknown values, ``"of 1.28 nats 0.93 are missing values"``; then the cells, ``"missing rose from 0.9 % to
-        51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
+    First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much comes from missing
+    and unknown values, ``"of 1.28 nats 0.93 are missing values"``; then the cells, ``"missing rose from 0.9 % to
+    51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
     """
     score = verdict.score
     if score is None or evidence is None:

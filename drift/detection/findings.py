@@ -49,14 +49,7 @@ FindingKind = Literal[
 class Finding:
     """News of a window beside its scores: a column that changed, an odd number of rows, too short a reference.
 
-    Parameters
-    ----------
-    kind
-        What sort of news; alerts are keyed by it.
-    message
-        The news in words.
-    column
-        The column it is about, where it is about one.
+    Alerts are keyed by its kind.
     """
 
     kind: FindingKind
@@ -98,12 +91,6 @@ def constant(histogram: Histogram, summary: Summary | None) -> str | None:
     """Return the only value among those present, in words; None where there are more, or none.
 
     Numbers that share a cell are distinguished by their extremes; labels that share *other* or *unseen* cannot be.
-
-    Examples
-    --------
-    >>> from drift.profiles.histograms import Histogram
-    >>> constant(Histogram(CategoricalBinning(("JFK", "EWR")), [0, 7, 0, 0, 2]), None)
-    "'EWR'"
     """
     binning = histogram.binning
     if isinstance(binning, NumericBinning):
@@ -119,18 +106,7 @@ def constant(histogram: Histogram, summary: Summary | None) -> str | None:
 def still_findings(current: Profile, baselines: Mapping[str, Sequence[Profile]], *, min_rows: int) -> list[Finding]:
     """Say which columns hold one value, or none at all, in every row, where no window of their baseline did.
 
-    Parameters
-    ----------
-    current
-    baselines
-        The windows each feature's baseline is made of, one profile each.
-    min_rows
-        Fewer rows say nothing.
-
-    Returns
-    -------
-    list of Finding
-        Of kind ``frozen`` or ``all_null``.
+    The baseline of each feature is given as one profile a window. Fewer rows than `min_rows` say nothing.
     """
     found = []
     for feature, now in current.histograms.items():
@@ -183,21 +159,7 @@ def _variety(feature: str, before: Sequence[Profile]) -> str:
 def volume_findings(current: int, usual: float, baseline: Iterable[int] = (), *, label: str = "") -> list[Finding]:
     """Say whether a window has far more or fewer rows than a window of the reference, or of the baseline.
 
-    Parameters
-    ----------
-    current
-        Rows, not 0.
-    usual
-        Mean rows of a reference window.
-    baseline
-        Rows of each window of the baseline.
-    label
-        When the baseline was.
-
-    Returns
-    -------
-    list of Finding
-        One of kind ``row_count`` where the reference says so; else one of kind ``adapted`` where the baseline does.
+    `usual` is the mean of the reference's windows, `label` when the baseline was. The window is not empty.
 
     Examples
     --------
@@ -224,22 +186,10 @@ def _odd(rows: int, usual: float) -> bool:
 def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[Past]]) -> list[Finding]:
     """Say which features have moved from the baseline too slowly for any window to drift.
 
-    A ramp stays within its own recent history, and a trailing reference follows it; the baseline does not. It is a
-    finding and not an alert: the season of a year moves a feature just so, and whether that matters to a model is
-    not in the data. A feature that drifts has its alert.
-
-    Parameters
-    ----------
-    verdicts
-        Of one window.
-    history
-        Earlier windows of each feature, newest last.
-
-    Returns
-    -------
-    list of Finding
-        Of kind ``moved``, for features that are at least as far from the baseline as their critical threshold in each
-        of the last `MOVED` windows, this one included.
+    Those that are at least as far from the baseline as their critical threshold in each of the last `MOVED` windows,
+    this one included. A ramp stays within its own recent history, and a trailing reference follows it; the baseline
+    does not. It is a finding and not an alert: the season of a year moves a feature just so, and whether that matters
+    to a model is not in the data. A feature that drifts has its alert.
     """
     found = []
     for verdict in verdicts:

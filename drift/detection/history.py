@@ -98,9 +98,9 @@ def history_z(
     sampling alone gives, :math:`\sqrt{2/(9(k-1))}` [1]_, so that a past without any variation does not cry wolf. What
     is learned from few windows is divided by `uncertainty`.
 
-    With a `persistence`, what as many of the last windows reach as it asks for is compared with what stretches of the
-    same length in the past reached: a small change that lasts is found sooner than by counting windows, and a column
-    whose days resemble each other has its own law.
+    With a `persistence`, windows looked at and how many of them must reach the statistic, what so many of the last
+    windows reach is compared with what stretches of the same length in the past reached: a small change that lasts is
+    found sooner than by counting windows, and a column whose days resemble each other has its own law.
 
     Parameters
     ----------
@@ -110,10 +110,6 @@ def history_z(
         Of the windows before, newest last.
     cells : array_like of int, shape (n_features,)
         Occupied cells of this window.
-    windows
-        How far back to look.
-    persistence
-        Windows looked at, and how many of them must reach the statistic.
 
     Returns
     -------
@@ -178,31 +174,8 @@ def leave_one_out(
 ) -> dict[str, list[Past]]:
     """Compare each stored window with all the others: what its score would have been, had there been one.
 
-    Parameters
-    ----------
-    profiles
-        One a window, oldest first, under the same binnings.
-    features
-        Only these.
-    smoothing
-        As for `drift.detection.scoring.measure`.
-
-    Returns
-    -------
-    dict
-        As much of each feature as there are windows with rows, if there are two; with severity ``none``.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> from drift.profiles.binning import CategoricalBinning
-    >>> from drift.profiles.histograms import Histogram, Profile
-    >>> from drift.windows import Calendar
-    >>> carriers, start = CategoricalBinning(("UA",)), datetime(2013, 2, 7, tzinfo=UTC)
-    >>> days = Calendar("1d").between(start, datetime(2013, 2, 10, tzinfo=UTC))
-    >>> stored = [Profile(day, 9, {"carrier": Histogram(carriers, [9, 0, 0, 9])}) for day in days]
-    >>> [(past.kl, past.n_reference, past.n_current) for past in leave_one_out(stored, ["carrier"])["carrier"]]
-    [(0.0, 36, 18), (0.0, 36, 18), (0.0, 36, 18)]
+    The profiles are those of one window each, oldest first, under the same binnings. Of each feature there is as much
+    as there are windows with rows, if there are two; with severity ``none``.
     """
     found: dict[str, list[Past]] = {}
     for feature in features:
@@ -232,21 +205,7 @@ def with_stand_ins(
 ) -> dict[str, Sequence[Past]]:
     """Fill up a short history with the stored windows that have no score, each compared with the others.
 
-    Parameters
-    ----------
-    history
-        The scores of each feature, oldest first.
-    profiles
-        Stored windows, oldest first.
-    windows
-        How many are wanted; where there are half as many scores nothing stands in.
-    smoothing
-        As for `drift.detection.scoring.measure`.
-
-    Returns
-    -------
-    dict
-        Of every feature of `history`, oldest first.
+    Everything is oldest first. Where there are half as many scores as `windows` nothing stands in.
     """
     short = [feature for feature, past in history.items() if len(past) < min(windows // 2, len(profiles))]
     found = dict(history)
@@ -271,16 +230,9 @@ def unusual_cell(
     charts of [3]_. Its unit is the residuals of the past, each window left out of its own (leverage), by the larger of
     MAD and 80th percentile; never less than sampling.
 
-    Parameters
-    ----------
-    past
-        Windows before the recent ones.
-    recent
-        The last windows, this one last: as many as `persistence` looks at, if there are so many.
-    persistence
-        Windows looked at, and how many of them a change must last. `lasting` is of the residual that as many
-        of the recent windows reach, compared with what stretches of the same length in the past reached: an
-        autocorrelated column has its own law.
+    The recent windows, this one last, are as many as `persistence` looks at, if there are so many. `lasting` is of the
+    residual that as many of them reach as a change must last, compared with what stretches of the same length in the
+    past reached: an autocorrelated column has its own law.
 
     Examples
     --------

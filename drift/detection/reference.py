@@ -25,30 +25,10 @@ EMPTY = Profile(None, 0, {})
 
 
 def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, datetime]] = (), least: int = 1) -> Profile:
-    """Add windows up to one reference.
+    """Add windows up to one reference, without the counts of features `left_out`, each with the start of a window.
 
-    Parameters
-    ----------
-    profiles
-        One a window, under the same binnings.
-    left_out
-        Features with the start of a window whose counts of that feature shall not be in the reference.
-    least
-        Where fewer windows than this would be left of a feature, none of it is left out: what has lasted that long is
-        the new normal, and a reference without rows would only hide it.
-
-    Examples
-    --------
-    >>> from datetime import UTC, datetime
-    >>> from drift.profiles.binning import CategoricalBinning
-    >>> from drift.profiles.histograms import Histogram
-    >>> from drift.windows import Calendar
-    >>> days = list(Calendar("1d").between(datetime(2013, 2, 7, tzinfo=UTC), datetime(2013, 2, 10, tzinfo=UTC)))
-    >>> carriers = CategoricalBinning(("UA",))
-    >>> stored = [Profile(day, 9, {"carrier": Histogram(carriers, [9, 0, 0, 0])}) for day in days]
-    >>> blizzard = {("carrier", days[1].start)}
-    >>> merge(stored).histograms["carrier"].n, merge(stored, left_out=blizzard).histograms["carrier"].n
-    (27, 18)
+    Where fewer windows than `least` would be left of a feature, none of it is left out: what has lasted that long is
+    the new normal, and a reference without rows would only hide it.
     """
     total = Profile.total(profiles)
     histograms, summaries = dict(total.histograms), dict(total.summaries)
@@ -72,21 +52,9 @@ def least_drifted(
     is news differs from both. Where the main reference finds nothing the others are not asked, so that the history of a
     quiet feature is of one kind.
 
-    Parameters
-    ----------
-    references
-        By name, the first of them the main one: its rows, schema and problems are those of the result, and it wins
-        where two are equal.
-    current
-    floor
-        From which bias-corrected divergence on a feature is large, in nats.
-
-    Returns
-    -------
-    reference : Profile
-        The main reference, with the counts of another one for the features that this excuses.
-    names : dict
-        Which reference each feature is compared with; only features for which there is another.
+    The first reference is the main one: its rows, schema and problems are those of the result, and it wins where two
+    are equal. A feature is large from `floor` on, a bias-corrected divergence in nats. The names returned say which
+    reference each feature is compared with, where there is more than one.
     """
     main, *others = references
     chosen = references[main]
@@ -119,23 +87,10 @@ def compose(
 ) -> tuple[Profile, dict[str, str]]:
     """Return what `current` is compared with: the main reference, and for some features a companion that excuses them.
 
-    Parameters
-    ----------
-    windows
-        The stored windows of each reference that may be used, with rows, by the reference's name; the main one first.
-    current
-    detection
-        A companion excuses what reaches the warning threshold; with fewer rows than `min_rows` it says nothing.
-    left_out
-        As for `merge`.
-    least
-        Windows the main reference must have; with fewer there is none, and the result is empty.
-
-    Returns
-    -------
-    reference : Profile
-    names : dict
-        As from `least_drifted`.
+    The first of the references is the main one; of each those stored windows are given that may be used, with rows.
+    A companion excuses what reaches the warning threshold; with fewer rows than `min_rows` it says nothing. Where the
+    main reference has fewer windows than `least` there is none, and the result is empty. `left_out` is that of `merge`,
+    and the result that of `least_drifted`.
     """
     main, *companions = windows
     if len(windows[main]) < least:
@@ -150,17 +105,10 @@ def compose(
 
 
 def from_baseline(windows: Sequence[Profile], current: Profile, segment: str = "") -> dict[str, float]:
-    """Return how far each feature is from the windows its bins were fitted on: nats, never negative.
+    """Return how far each feature of a window is from the windows its bins were fitted on: nats, never negative.
 
-    A trailing reference adapts to whatever lasts; this one does not move until another baseline is promoted.
-
-    Parameters
-    ----------
-    windows
-        Of the baseline.
-    current
-        The window, or its `segment` where that is named.
-    segment
+    A trailing reference adapts to whatever lasts; this one does not move until another baseline is promoted. Where a
+    segment is named, `current` is that of the window.
     """
     baseline = _sum(tuple(windows))
     mine = baseline.segments.get(segment) if segment else baseline

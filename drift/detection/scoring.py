@@ -38,30 +38,16 @@ def measure(
 ) -> dict[str, Score]:
     """Score every feature: divergences, their error, and how surely it is more than sampling.
 
-    Parameters
-    ----------
-    pairs
-        Reference and current histogram of each feature, under one binning. A feature with an empty side has no score.
-    smoothing
-        How empty cells are smoothed in `kl`, `kl_reverse`, `psi` and `js`; not ``none``: a score is finite.
-    history
-        Earlier windows of each feature, newest last.
-    windows
-        How many of them make its own history.
-    persistence
-        Windows looked at, and how many of them a change must last to be called lasting.
-
-    Returns
-    -------
-    dict
-        One `Score` for each feature that has rows on both sides, in the order of `pairs`.
+    A feature with an empty side has no score. The history is of the earlier windows, newest last; `persistence` says
+    how many windows are looked at, and how many of them a change must last to be called lasting. `smoothing` fills the
+    empty cells in `kl`, `kl_reverse`, `psi` and `js`.
 
     Raises
     ------
     BinningMismatch
         If the two histograms of a feature do not share their bins.
     DistributionError
-        If `smoothing` is ``none``.
+        If `smoothing` is ``none``: a score is finite.
 
     Examples
     --------
@@ -88,16 +74,10 @@ def measure_together(
     persistence: tuple[int, int] = (1, 1),
     min_rows: int = 0,
 ) -> list[dict[str, Score]]:
-    """Score several groups of features; the share of false discoveries is controlled over all of them together.
+    """Score several groups of features, as `measure` does, with false discoveries controlled over all of them together.
 
-    Parameters
-    ----------
-    groups, histories
-        As `pairs` and `history` of `measure`: of a window, say, and of each of its segments.
-    smoothing, windows, persistence
-        As for `measure`.
-    min_rows
-        A feature with fewer rows on a side is never called, so it takes no part; its own q is that of all together.
+    A group is a window, say, or one of its segments. A feature with fewer rows than `min_rows` on a side is never
+    called, so it takes no part; its own q is that of all together.
 
     Examples
     --------
@@ -125,31 +105,7 @@ def measure_together(
 
 
 def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, float]:
-    """Return the bias-corrected divergence of each feature, and nothing else of what `measure` finds out.
-
-    Parameters
-    ----------
-    pairs
-        As for `measure`.
-
-    Returns
-    -------
-    dict
-        Nats, as in `drift.detection.scores.Score.kl_corrected`; features with an empty side are left out.
-
-    Raises
-    ------
-    BinningMismatch
-        If the two histograms of a feature do not share their bins.
-
-    Examples
-    --------
-    >>> from drift.profiles.histograms import Histogram
-    >>> carriers = CategoricalBinning(("UA", "B6"))
-    >>> before, now = Histogram(carriers, [600, 400, 0, 0, 0]), Histogram(carriers, [200, 300, 0, 0, 0])
-    >>> round(corrected({"carrier": (before, now)})["carrier"], 2)
-    0.08
-    """
+    """Return the bias-corrected divergence of each feature, in nats, and nothing else of what `measure` finds out."""
     group = _grouped(pairs)
     x = _with_expected_unseen(group)
     return dict(zip(group.names, divergence.kl_corrected(group.y, x).tolist(), strict=True))
@@ -159,11 +115,7 @@ def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, flo
 class _Group:
     """The counts of the features that have rows on both sides: padded, the missing cell last.
 
-    Parameters
-    ----------
-    names, binnings
-    x, y : float64, shape (n_features, n_cells)
-        Of the reference and of the current window.
+    Of the reference `x`, of the current window `y`, both float64 of shape (n_features, n_cells).
     """
 
     names: list[str]

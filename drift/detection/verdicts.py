@@ -46,16 +46,10 @@ def judge(
     watched: Features | None = None,
     scored_under: tuple[int, int] | None = None,
 ) -> list[Verdict]:
-    """Turn scores into verdicts, one for every feature asked for, each with its reason.
+    """Turn scores into verdicts, one for every feature asked for, in their order, each with its reason.
 
     Parameters
     ----------
-    features
-        The features that need a verdict, in order.
-    scores
-        From `measure`.
-    detection
-        Thresholds and rules of the monitor.
     history
         Earlier windows of each feature, newest last: persistence counts their severities.
     explanations
@@ -116,17 +110,7 @@ def judge_again(
     *,
     scored_under: tuple[int, int],
 ) -> list[Verdict]:
-    """Judge the scores of verdicts under other settings.
-
-    Parameters
-    ----------
-    verdicts
-        Each with a score.
-    detection
-        The other settings.
-    history, scored_under
-        As for `judge`.
-    """
+    """Judge the scores of verdicts, each of which has one, under other settings."""
     scores = {verdict.feature: verdict.score for verdict in verdicts if verdict.score is not None}
     explanations = {verdict.feature: verdict.explanation for verdict in verdicts}
     return judge(list(scores), scores, detection, history=history, explanations=explanations, scored_under=scored_under)
@@ -134,14 +118,7 @@ def judge_again(
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """One score, beside everything that it is judged by.
-
-    Parameters
-    ----------
-    score, cell, effect, detection, past
-    lasting
-        Whether what the score says of lasting counts.
-    """
+    """One score, beside everything that it is judged by; what it says of lasting may not count."""
 
     score: Score
     cell: CellShift | None

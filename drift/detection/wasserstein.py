@@ -24,7 +24,7 @@ def wasserstein(
     reference_summary: Summary | None = None,
     current_summary: Summary | None = None,
 ) -> float | None:
-    r"""Return the Wasserstein-1 distance of the values present, in the feature's own unit.
+    r"""Return the Wasserstein-1 distance of the values present: dates in days, times in seconds, numbers in their unit.
 
     How far a value has to move, on average, to turn one distribution into the other:
 
@@ -33,19 +33,8 @@ def wasserstein(
     (Vallender, *Theory of Probability and its Applications* 18, 1974), exactly, of the two distributions that the
     counts and summaries describe (`PiecewiseUniform`). Each of these is no further from the values counted than their
     bins are wide, weighted with the rows in them. It is a distance: symmetric, zero only for equal sides, and it keeps
-    the triangle inequality; it is at least the difference of the means, where these are known.
-
-    Parameters
-    ----------
-    reference, current
-        Under the same binning.
-    reference_summary, current_summary
-        They tell the extremes and the means. Without them what lies beyond the edges is taken to lie on them.
-
-    Returns
-    -------
-    float or None
-        In days for dates, in seconds for times; None for categories and where a side has no value.
+    the triangle inequality; it is at least the difference of the means, where these are known. Without summaries, what
+    lies beyond the edges is taken to lie on them. None for categories and where a side has no value.
 
     Examples
     --------

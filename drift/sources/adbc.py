@@ -30,18 +30,8 @@ def adbc_batches(
 ) -> Iterator[Iterator[pa.RecordBatch] | None]:
     """Open a stream of a statement's rows in a read-only transaction, or None where it is left to SQLAlchemy.
 
-    Parameters
-    ----------
-    engine
-        The database.
-    select
-        Makes the statement from its columns.
-    columns
-        Expressions, one for each field of `schema`.
-    schema
-        The types that the batches shall have.
-    rows
-        Rows of every batch but the last.
+    `select` makes the statement of expressions, one for each field of `schema`; every batch but the last has as many
+    rows as asked for.
 
     Raises
     ------

@@ -126,19 +126,10 @@ def _through_fsspec(uri: str, scheme: str) -> tuple[pafs.FileSystem, str]:
 
 @dataclass(frozen=True)
 class Listing:
-    """What files there are.
+    """The files of one format that a path, folder or glob, `asked` for with its format, stands for, sorted by path.
 
-    Parameters
-    ----------
-    asked
-        The path, folder or glob, and the format asked for.
-    shape
-    infos
-        Of the files that have it, sorted by path.
-    keys
-        Partition column → its value for each file.
-    folders
-        The local folders that say so, with the time of their last change; empty where that does not tell.
+    `keys` are the partition columns, each with its value for each file; `folders` the local folders that say so, with
+    the time of their last change: empty where that does not tell.
     """
 
     asked: tuple[str, Format | None]
@@ -150,10 +141,7 @@ class Listing:
     def holds(self, rows: Sequence[int] | None = None) -> bool:
         """Whether no file came or went since; the files themselves may have changed.
 
-        Parameters
-        ----------
-        rows
-            Places of files: only their folders are looked at, and those where folders may have come. None is all.
+        With the places of some files as `rows` only their folders are looked at, and those where folders may have come.
         """
         asked: Iterable[str] = self.folders
         if rows is not None:
@@ -170,15 +158,7 @@ class Listing:
 
 
 def list_files(place: Place, path: str, file_format: Format | None) -> Listing:
-    """Find the files that a path, folder or glob stands for, and their format.
-
-    Raises
-    ------
-    SourceMissing
-        If there is none.
-    SourceError
-        If a folder cannot be listed, or the format is in doubt.
-    """
+    """Find the files that a path, folder or glob stands for, and their format."""
     listed: set[str] = set()
     begun = time.time_ns()
     shape, infos = of_format(place.files, expand(place, path, listed), file_format)
@@ -305,14 +285,7 @@ def placing(keys: Mapping[str, Sequence[PartitionValue]], path: str) -> frozense
     """Return the partition columns that say where rows lie, and not what they are: they are no features unless named.
 
     Those that tell the time, by their values (``day=2013-02-08``) or by their name (``hour=5``); and those that the
-    path itself names (``country=DE/*.parquet``), for whoever wrote it chose their value.
-
-    Parameters
-    ----------
-    keys
-        Partition column → its value for each file.
-    path
-        The path, folder or glob that was asked for.
+    path asked for itself names (``country=DE/*.parquet``), for whoever wrote it chose their value.
 
     Examples
     --------

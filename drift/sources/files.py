@@ -52,17 +52,9 @@ def open_files(
 ) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str]]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
-    Parameters
-    ----------
-    files
-        A path or URI: a file, a folder, or a glob (``**`` for any depth).
-    file_format
-        None to tell by the extension.
-    chosen
-        The window; None is everything.
-    known
-        Files that were opened before, and are again those opened now, as they were: what has changed in size or time
-        since is opened anew. It is brought up to date, so that window after window can be read.
+    `files` is a path or URI: a file, a folder, or a glob (``**`` for any depth); its extension says the format unless
+    `file_format` does. Of the files in `known`, opened before, only what has changed in size or time since is opened
+    anew; it is brought up to date, so that window after window can be read.
 
     Returns
     -------
@@ -78,16 +70,7 @@ def open_files(
     columns
         Opens the files to stream one column after another; None where rows have to be chosen, or files are many.
     placed
-        Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`.
-
-    Raises
-    ------
-    SourceError
-        If a file cannot be read, or the time column's types in two files have nothing in common.
-    SourceMissing
-        If there is no such file, or no such time column in one of them.
-    SourceUnreachable
-        If an object store does not answer.
+        Columns that say where the rows lie: see `drift.sources.file_listing.placing`.
     """
     place, path = locate(files)
     known = {} if known is None else known

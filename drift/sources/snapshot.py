@@ -50,15 +50,6 @@ class Snapshot:
         opening is its own, for a thread of its own.
     placed
         Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> snapshot = open_table(pa.table({"x": [1, None, 3], "y": ["a", "b", None]}))
-    >>> snapshot.schema
-    {'x': 'int64', 'y': 'string'}
-    >>> [batch.num_rows for batch in snapshot.batches(["y"])]
-    [3]
     """
 
     arrow_schema: pa.Schema
@@ -73,20 +64,7 @@ class Snapshot:
         return {column.name: mixture(column) or type_text(column.type) for column in self.arrow_schema}
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Start a stream of the window's rows; each call reads anew.
-
-        Parameters
-        ----------
-        columns
-            The columns wanted, in this order; None is all of them. Batches of no columns still know their length.
-
-        Raises
-        ------
-        SourceMissing
-            If a column is not there.
-        SourceError
-            While reading, naming the file or table.
-        """
+        """Start a stream of the window's rows, with these columns in this order; None is all. Each call reads anew."""
         known = self.arrow_schema.names
         names = known if columns is None else list(columns)
         for name in names:
@@ -120,20 +98,11 @@ def open_snapshot(
     url: str | None = None,
     known: Opened | None = None,
 ) -> Snapshot:
-    """Open one window of a monitor's source.
+    """Open one window of a monitor's source; None is every row, also those without a time.
 
-    Parameters
-    ----------
-    source
-        What to read: a table or a query of a database, or files.
-    window
-        Rows with ``start <= time < end``; None is every row, also those without a time.
-    calendar
-        Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
-    url
-        The database's SQLAlchemy URL; see `drift.config.connections.resolve_url`.
-    known
-        What was opened for an earlier window of the same files; see `drift.sources.files.open_files`.
+    The calendar says whose local dates a column of dates holds, and the zone of naive times unless the source names
+    one. `url` is the database's SQLAlchemy URL (`drift.config.connections.resolve_url`), `known` what was opened for an
+    earlier window of the same files (`drift.sources.files.open_files`).
 
     Raises
     ------
@@ -163,19 +132,9 @@ def open_snapshot(
 
 
 def open_table(data: Any) -> Snapshot:
-    """Open a table: a pandas DataFrame, an Arrow table (or what exports one, such as Polars), or a path.
+    """Open a table: a pandas DataFrame, an Arrow table (or what exports one, such as Polars), or the path of files.
 
-    A DataFrame's index is no column. Object columns that mix types become text; categoricals stay dictionaries.
-
-    Parameters
-    ----------
-    data
-        The table, or the path of a Parquet or CSV file, a folder, or a glob.
-
-    Raises
-    ------
-    SourceError
-        If two columns have one name, or `data` is no table.
+    A DataFrame's index is not a column. Object columns that mix types become text; categoricals stay dictionaries.
     """
     if isinstance(data, str | os.PathLike):
         from drift.sources.files import open_files

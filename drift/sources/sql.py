@@ -57,36 +57,10 @@ def open_sql(
     query: str | None = None,
     chosen: WindowFilter | None = None,
 ) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
-    """Look at a table or query, settle its types, and return how to stream it.
+    """Look at a table (or view), or at one SELECT or WITH statement; settle its types, and return how to stream it.
 
-    Parameters
-    ----------
-    url
-        SQLAlchemy URL; ``postgres://`` and ``postgresql://`` mean psycopg 3. A password in it is never shown.
-    table, schema, query
-        What to read: a table (or view), or one SELECT or WITH statement.
-    chosen
-        The window; None is every row.
-
-    Returns
-    -------
-    schema
-        Every column of the table or query.
-    origin
-        The table or query, and the URL without its password.
-    read
-        Streams batches of at most 64 Ki rows.
-
-    Raises
-    ------
-    SourceMissing
-        If the database file, table or time column is not there.
-    SourceUnreachable
-        If the database does not answer.
-    SourceError
-        If the query is no single SELECT, or the database refuses it.
-    MissingExtra
-        If PostgreSQL's driver is not installed.
+    ``postgres://`` and ``postgresql://`` mean psycopg 3. The origin shows the URL without its password. Batches
+    have at most 64 Ki rows.
     """
     engine = engine_of(url)
     relation = relation_of(engine, table, schema, query)

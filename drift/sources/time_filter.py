@@ -42,14 +42,7 @@ _TICKS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (10**8, 10**9))
 class WindowFilter:
     """Which rows of a source a window asks for: ``start <= column < end``. Rows without a time are in no window.
 
-    Parameters
-    ----------
-    column
-        The time column.
-    window, calendar
-        The window, and the calendar that cut it.
-    timezone
-        Zone of times that carry none; None is the calendar's.
+    Times that carry no zone are in `timezone`; None is the calendar's.
     """
 
     column: str
@@ -58,7 +51,7 @@ class WindowFilter:
     timezone: str | None = None
 
     def bounds(self, sample: object, where: str) -> tuple[Bound, Bound]:
-        """Return the window's start and end as values that compare with the column that `sample` is from.
+        """Return the window's start and end as values that compare with the column that `sample`, not null, is from.
 
         ==========================================  ======================================================
         sample                                      read as
@@ -73,17 +66,11 @@ class WindowFilter:
         A bound on text is the shortest prefix that names it (``2013-02-08`` for a midnight): it sorts right
         against values with and without seconds, fractions and a zone, and an index on the column stays usable.
 
-        Parameters
-        ----------
-        sample
-            One value of the column, not null.
-        where
-            The column as the message of an error should name it.
-
         Raises
         ------
         SourceError
-            If the value is no time in any of these forms, or the column holds dates and the window is no whole days.
+            If the value is not a time in any of these forms, or the column (in the message `where`) holds dates and the
+            window is not whole days.
 
         Examples
         --------

@@ -74,32 +74,15 @@ _NOT_ARGUMENTS = {
 
 
 def validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Outcome]:
-    """Validate one window by its expectations.
+    """Validate one window by its expectations: one outcome for each, in the same order.
 
-    Parameters
-    ----------
-    frame
-        The rows of the window, of any number including none, with at least the columns of `columns_needed`.
-        It is not changed, and not kept after the call.
-    expectations
-        What is asked, each with its severity.
-
-    Returns
-    -------
-    list of Outcome
-        One for each expectation, in the same order.
+    The frame has any number of rows, including none, and at least the columns of `columns_needed`. It is not changed,
+    and not kept after the call.
 
     Raises
     ------
     ValidationError
         If an expectation cannot be built: an unknown name or wrong arguments. Nothing has been run then.
-    MissingExtra
-        If Great Expectations is not installed.
-
-    Examples
-    --------
-    >>> validate(None, [])  # GX is not even imported
-    []
     """
     if not expectations:
         return []
@@ -142,26 +125,8 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[O
 def check_expectations(expectations: Sequence[Expectation]) -> list[str]:
     """Say what keeps expectations from being built, without any data.
 
-    Parameters
-    ----------
-    expectations
-        What is asked.
-
-    Returns
-    -------
-    list of str
-        One line a problem: an unknown name with its close matches, a wrong or missing argument, an expectation that
-        needs SQL. Empty when all is well.
-
-    Raises
-    ------
-    MissingExtra
-        If Great Expectations is not installed.
-
-    Examples
-    --------
-    >>> check_expectations([])
-    []
+    One line a problem: an unknown name with its close matches, a wrong or missing argument, an expectation that needs
+    SQL.
     """
     if not expectations:
         return []
@@ -171,25 +136,10 @@ def check_expectations(expectations: Sequence[Expectation]) -> list[str]:
 
 
 def columns_needed(expectations: Sequence[Expectation], all_columns: Sequence[str]) -> list[str] | None:
-    """Name the columns the gate has to read.
+    """Name those of a source's columns that the gate has to read, in their order; None is every column.
 
-    Parameters
-    ----------
-    expectations
-        What is asked.
-    all_columns
-        The columns of the source. Where the number of rows is all that is asked, the first one is enough.
-
-    Returns
-    -------
-    list of str or None
-        A part of `all_columns`, in its order; None means every column, for expectations about the table's own columns
-        and for those whose columns cannot be told from their arguments.
-
-    Examples
-    --------
-    >>> columns_needed([], ["carrier", "origin"])
-    []
+    Every column is needed for expectations about the table's own columns, and for those whose columns cannot be told
+    from their arguments. Where the number of rows is all that is asked, the first one is enough.
     """
     needed: set[str] = set()
     for expectation in expectations:

@@ -57,12 +57,11 @@ class Outcome:
     column
         The column it is about; None for a pair, a list of columns or the whole table.
     severity
-        What a failure does to the window: ``reject`` or ``warn``.
+        What a failure does to the window.
     success
         Whether the expectation was met. False when it could not be evaluated.
     observed
         JSON text of the aggregates GX reports, at most 2,000 characters; NaN, infinities and NaT are strings.
-        None when nothing was observed.
     message
         One sentence for a person: what was seen and what was asked.
     error
@@ -80,24 +79,7 @@ class Outcome:
 
 
 def decide(outcomes: Sequence[Outcome]) -> Literal["accepted", "warned", "rejected"]:
-    """Turn the outcomes into the fate of the window.
-
-    Parameters
-    ----------
-    outcomes
-        What the expectations said. An expectation that could not be evaluated counts as failed.
-
-    Returns
-    -------
-    {"accepted", "warned", "rejected"}
-        ``rejected`` if one of severity ``reject`` failed, else ``warned`` if any failed.
-
-    Examples
-    --------
-    >>> late = Outcome("k", "expect_column_to_exist", "eta", "warn", False, None, "the column is missing")
-    >>> decide([late]), decide([])
-    ('warned', 'accepted')
-    """
+    """Turn the outcomes into the fate of the window; an expectation that could not be evaluated counts as failed."""
     failed = {outcome.severity for outcome in outcomes if not outcome.success}
     return "rejected" if "reject" in failed else "warned" if failed else "accepted"
 

@@ -56,13 +56,7 @@ _WHOLE = -1
 class Warehouse:
     """Windows of a table or query inside a database that counts by itself.
 
-    Parameters
-    ----------
-    database
-    condition
-        Which rows are in the windows, of `source`; None is all.
-    source
-        The table or query, as an Ibis table.
+    `condition` says which rows of `source`, an Ibis table, are in the windows; None is all.
     """
 
     database: Database
@@ -98,13 +92,7 @@ class Warehouse:
         return key(self.source[name], self.columns[name], self.database.backend)
 
     def cut_kinds(self, columns: Iterable[str]) -> dict[str, pa.DataType | None]:
-        """Return the types of columns to cut by; None where every row is missing: nothing there, or nothing to name.
-
-        Raises
-        ------
-        SourceError
-            If one has a type that cannot be counted inside.
-        """
+        """Return the types of columns to cut by; None where every row is missing: nothing there, or nothing to name."""
         found: dict[str, pa.DataType | None] = {}
         for name in columns:
             column = self.columns.get(name)
@@ -165,21 +153,8 @@ class Warehouse:
     ) -> Profile:
         """Count the rows into cells, inside the database, as a whole and by segment.
 
-        Parameters
-        ----------
-        binnings
-            The frozen binning of every feature to count; the same for all segments.
-        segmentations
-            A row is in one segment of each.
-        window
-            The window they stand for.
-
-        Returns
-        -------
-        Profile
-            What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in
-            every cell, the same problems and types. Means and sums of squares agree to about ten digits. No atoms are
-            looked for.
+        What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in every
+        cell, the same problems and types. Means and sums of squares agree to about ten digits. No atoms are looked for.
 
         Raises
         ------
@@ -293,13 +268,7 @@ class Warehouse:
 
 
 def groups(names: Sequence[str], size: int) -> list[Sequence[str]]:
-    """Return names by so many.
-
-    Examples
-    --------
-    >>> groups("abcde", 2)
-    ['ab', 'cd', 'e']
-    """
+    """Return names by so many."""
     return [names[i : i + size] for i in range(0, len(names), size)]
 
 

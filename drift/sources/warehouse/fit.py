@@ -40,27 +40,7 @@ _PRIME, _STEP = 2**31 - 1, 1_327_217_885
 def fit(
     warehouse: Warehouse, features: Mapping[str, FitOptions], *, expected_rows: int | None = None
 ) -> tuple[dict[str, Binning], dict[str, str]]:
-    """Fit a binning for each feature inside a database.
-
-    Parameters
-    ----------
-    warehouse
-        The reference.
-    features
-        Name of each feature to fit, with its options.
-    expected_rows
-        Rows a current window is expected to have.
-
-    Returns
-    -------
-    binnings, problems : dict
-        As `drift.profiles.fitting.fit` returns them.
-
-    Raises
-    ------
-    SourceError
-        If the database refuses.
-    """
+    """Fit a binning for each feature inside a database: what `drift.profiles.fitting.fit` returns, problems too."""
     schema = warehouse.arrow_schema
     present = [name for name in features if name in schema.names]
     # What a type is fit for is judged where it always is; without a row every binning is empty.
@@ -103,27 +83,10 @@ def fit(
 def fit_segments(
     warehouse: Warehouse, cuts: Sequence[Sequence[str]], *, most: int, least: float = 0
 ) -> list[tuple[Segmentation, dict[str, int]]]:
-    """Find the segments of a reference that are watched by themselves, inside a database.
+    """Find the segments of a reference that are watched by themselves, inside a database, for each way to cut.
 
-    Parameters
-    ----------
-    warehouse
-        The reference.
-    cuts
-        Columns, for each way to cut.
-    most, least
-        As for `drift.profiles.segments.fit`.
-
-    Returns
-    -------
-    list
-        For each way to cut what `drift.profiles.segments.fit` returns, but for the rows: of segments that may be
-        watched, and of two of the largest in any case.
-
-    Raises
-    ------
-    SourceError
-        If the database refuses, or a column to cut by has a type that cannot be counted inside.
+    What `drift.profiles.segments.fit` returns, but for the rows: of segments that may be watched, and of two of the
+    largest in any case.
     """
     if not cuts:
         return []

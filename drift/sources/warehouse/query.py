@@ -75,19 +75,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A table or query in a database, and how to ask about it.
+    """A table or query in a database that Ibis calls `backend`, and how to ask about it.
 
-    Parameters
-    ----------
-    backend
-        As Ibis calls it.
-    origin
-        The table or query as messages name it; never holds a password.
-    session
-        Opens a session in which SQL can be run, read-only and on one state of the data where the database can.
-    columns
-    table, schema, query
-        What to read.
+    `origin` names it in messages, and never holds a password. A `session` is read-only, and on one state of the data
+    where the database can.
     """
 
     backend: str
@@ -135,13 +126,7 @@ def is_installed() -> bool:
 
 
 def backend_of(url: str) -> str | None:
-    """Return Ibis's name for the database of a URL, or None where Drift cannot count inside it.
-
-    Examples
-    --------
-    >>> backend_of("postgresql+psycopg://ada@db/x"), backend_of("sqlite:///x.db")
-    ('postgres', None)
-    """
+    """Return Ibis's name for the database of a URL, or None where Drift cannot count inside it."""
     return BACKENDS.get(url.partition(":")[0].partition("+")[0])
 
 
@@ -170,19 +155,7 @@ def compiled(backend: str, expression: Any) -> str:
 
 
 def open_database(url: str, *, table: str | None, schema: str | None, query: str | None) -> Database:
-    """Look at a table or query, and settle its types.
-
-    Raises
-    ------
-    SourceMissing
-        If the table is not there.
-    SourceUnreachable
-        If the database does not answer.
-    SourceError
-        If the database cannot count by itself, or refuses the query.
-    MissingExtra
-        If Ibis is not installed.
-    """
+    """Look at a table or query, and settle its types."""
     backend = backend_of(url)
     if backend is None:
         known = ", ".join(name for name in BACKENDS if name != "postgres")

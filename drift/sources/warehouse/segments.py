@@ -30,12 +30,7 @@ MISSING = "("
 def places(segmentations: Sequence[Segmentation], keys: Mapping[str, Any], kinds: Kinds) -> list[Any]:
     """Return for each way to cut in which segment a row is, in Ibis: all segments are numbered through.
 
-    Parameters
-    ----------
-    segmentations
-    keys
-        Of each column to cut by the key of a row's value, or `MISSING`, in Ibis.
-    kinds
+    The `keys` are, for each column to cut by, the key of a row's value, or `MISSING`.
     """
     import ibis
 
@@ -83,18 +78,9 @@ def rows_branch(backend: str, by: str) -> str:
 def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, most: int, least: float) -> str:
     """Return SQL that finds the combinations in ``drift_rows`` that may be watched, with their rows.
 
-    Parameters
-    ----------
-    backend
-    i
-        A number for the way to cut.
-    keys
-        The columns of ``drift_rows`` that hold its keys.
-    width
-        Keys that a row of the result has, `MISSING` beyond these.
-    most, least
-        As for `drift.profiles.segments.fit`. Of combinations with equally many rows all come back, as their names
-        decide; and two of the largest in any case: the only one there is, is the whole.
+    Way to cut `i` has its keys in these columns; a row of the result has `width` keys, `MISSING` beyond these. `most`
+    and `least` are those of `drift.profiles.segments.fit`. Of combinations with equally many rows all come back, as
+    their names decide; and two of the largest in any case: the only one there is, is the whole.
     """
     import ibis
 

@@ -30,15 +30,8 @@ ROWS = 5_000_000
 def counts_inside(engine: str, url: str, n_rows: Callable[[], int]) -> bool:
     """Say whether a monitor's windows are counted inside its database.
 
-    Parameters
-    ----------
-    engine
-        ``local``, ``warehouse``, or ``auto``: inside where the database can, Ibis is installed, and there are more than
-        `ROWS` rows, or no other way to them.
-    url
-        The database's URL.
-    n_rows
-        Counts the rows; only asked where the answer depends on it.
+    Engine ``auto`` does so where the database can, Ibis is installed, and there are more than `ROWS` rows, or no other
+    way to them. Rows are only counted, by `n_rows`, where the answer depends on it.
     """
     if engine != "auto":
         return engine == "warehouse"
@@ -54,23 +47,9 @@ def reads_inside(engine: str, url: str) -> bool:
 
 
 def open_source(source: Source, windows: Sequence[Window] | None, *, calendar: Calendar, url: str) -> Warehouse:
-    """Open windows of a monitor's source inside its database.
+    """Open windows of a monitor's table or query inside its database; None is every row.
 
-    Parameters
-    ----------
-    source
-        A table or a query.
-    windows
-        Rows of any of them; None is every row.
-    calendar
-        Whose local dates a column of dates holds, and the zone of naive times unless the source names one.
-    url
-        The database's URL, see `open_warehouse`.
-
-    Raises
-    ------
-    DriftError
-        As `open_warehouse`.
+    The calendar says whose local dates a column of dates holds, and the zone of naive times the source names none for.
     """
     chosen = None
     if windows is not None:
@@ -98,28 +77,10 @@ def open_warehouse(
     query: str | None = None,
     chosen: Sequence[WindowFilter] | None = None,
 ) -> Warehouse:
-    """Look at a table or query in a warehouse, and choose rows of it.
+    """Look at a table (or view) or a query in a warehouse, and choose the rows of some windows; None is every row.
 
-    Parameters
-    ----------
-    url
-        SQLAlchemy URL: ``postgresql://…``, ``duckdb:///path`` (``duckdb:///:memory:`` for a query over files), or the
-        URL that Ibis knows for another backend.
-    table, schema, query
-        What to read: a table (or view), or one SELECT or WITH statement.
-    chosen
-        The windows; None is every row.
-
-    Raises
-    ------
-    SourceMissing
-        If the table or its time column is not there.
-    SourceUnreachable
-        If the database does not answer.
-    SourceError
-        If it cannot count by itself, or refuses the query.
-    MissingExtra
-        If Ibis is not installed.
+    The SQLAlchemy URL is ``postgresql://…``, ``duckdb:///path`` (``duckdb:///:memory:`` for a query over files), or
+    what Ibis knows for another backend.
     """
     database = open_database(url, table=table, schema=schema, query=query)
     source = database.source()

@@ -31,17 +31,7 @@ _ARITY: Mapping[int, Any] = {0: lambda: (), 1: lambda a: a, 2: lambda a, b: (a, 
 
 
 def number(column: Any, kind: Column, backend: str) -> Any:
-    """Return a column as float64: NaN and infinities stay, null is null; times count seconds, dates days.
-
-    Parameters
-    ----------
-    column
-        An Ibis column.
-    kind
-        Its type.
-    backend
-        The database, as Ibis calls it.
-    """
+    """Return an Ibis column as float64: NaN and infinities stay, null is null; times count seconds, dates days."""
     import ibis
 
     arrow = kind.arrow
@@ -159,13 +149,7 @@ def _array(values: Iterable[Any], arrow: pa.DataType) -> pa.Array[Any]:
 
 
 def constant(value: float) -> Any:
-    """Return a float64 that no parser reads as a decimal and rounds.
-
-    Examples
-    --------
-    >>> constant(0.1).type().is_float64()
-    True
-    """
+    """Return a float64 that no parser reads as a decimal and rounds."""
     import ibis
 
     return ibis.literal(repr(float(value))).cast("float64")
