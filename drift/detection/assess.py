@@ -71,17 +71,6 @@ def assess(subjects: Sequence[Subject], detection: Detection, watched: Features 
     """Turn pairs of profiles (a window, its segments) into verdicts, controlling false discoveries over all of them.
 
     All features are inputs of equal weight unless `watched` says otherwise.
-
-    Examples
-    --------
-    >>> from drift.config.detection import Detection
-    >>> from drift.profiles.binning import BOOLEAN
-    >>> from drift.profiles.histograms import Histogram, Profile
-    >>> before = Profile(None, 1000, {"paid": Histogram(BOOLEAN, [500, 500, 0, 0, 0])})
-    >>> after = Profile(None, 1000, {"paid": Histogram(BOOLEAN, [900, 100, 0, 0, 0])})
-    >>> (found,) = assess([Subject(before, after, ["paid"])], Detection(persistence={"of": 1, "at_least": 1}))
-    >>> [(verdict.feature, verdict.status) for verdict in found.verdicts]
-    [('paid', 'critical')]
     """
     roles = watched or Features()
     subjects = [replace(s, reference=arrived(s.reference, roles), current=arrived(s.current, roles)) for s in subjects]
@@ -167,16 +156,7 @@ def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | N
 
 
 def arrived(profile: Profile, watched: Features) -> Profile:
-    """Return a profile without the labels of which not one has arrived: they are neither news nor a reference.
-
-    Examples
-    --------
-    >>> from drift.profiles.binning import BOOLEAN
-    >>> from drift.profiles.histograms import Histogram, Profile
-    >>> late = Profile(None, 9, {"paid": Histogram(BOOLEAN, [0, 0, 0, 0, 9])})
-    >>> dict(arrived(late, Features(roles={"paid": "label"})).histograms), list(arrived(late, Features()).histograms)
-    ({}, ['paid'])
-    """
+    """Return a profile without the labels of which not one has arrived: they are neither news nor a reference."""
     if "label" not in watched.roles.values():
         return profile
     absent = {

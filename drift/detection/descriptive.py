@@ -82,17 +82,7 @@ class Description:
 
 
 def describe(histogram: Histogram, summary: Summary | None = None) -> Description:
-    """Return what is known of one side of a feature.
-
-    Examples
-    --------
-    >>> from drift.profiles.histograms import Histogram, Summary
-    >>> binning = NumericBinning([0, 10, 20])
-    >>> values = [1.0, 2.0, 9.0, 12.0, float("nan")]
-    >>> seen = describe(Histogram(binning, binning.count(values)), Summary.of(values))
-    >>> seen.missing, seen.mean, seen.low, seen.high, round(seen.median, 1)
-    (0.2, 6.0, 1.0, 12.0, 5.5)
-    """
+    """Return what is known of one side of a feature."""
     missing = histogram.n_missing / histogram.n if histogram.n else None
     known = distribution_of(histogram, summary)
     q25, median, q75 = (None, None, None) if known is None else map(known.quantile, (0.25, 0.5, 0.75))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.histograms import Histogram
 from drift.profiles.kinds import same_family
 from drift.text.formatting import percent, thousands
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from drift.detection.scores import Past, Verdict
-    from drift.profiles.histograms import Histogram, Profile, Summary
+    from drift.profiles.histograms import Profile, Summary
 
 VOLUME_FACTOR = 2.0
 """A window with this many times more, or fewer, rows than a reference window is a finding."""
@@ -121,8 +122,8 @@ def still_findings(current: Profile, baselines: Mapping[str, Sequence[Profile]],
 
 def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequence[Profile]) -> Finding | None:
     histograms = [p.histograms[feature] for p in before]
-    total = sum((h.counts for h in histograms[1:]), histograms[0].counts)
-    rows, missing = int(total.sum()), int(total[-1])
+    total = Histogram.total(histograms)
+    rows, missing = total.n, total.n_missing
     if now.n_missing == now.n:
         ordinary = any(h.n_missing == h.n for h in histograms) or _likely(missing / rows, now.n)
         words = f"column {feature}: no value in any row, where {percent(missing / rows, 1)} are missing in the baseline"
@@ -131,11 +132,12 @@ def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequen
     if value is None or any(constant(p.histograms[feature], p.summaries.get(feature)) for p in before):
         return None
     present = now.n - now.n_missing
-    share = float(total[int(now.counts[:-1].argmax())]) / max(rows - missing, 1)
+    share = float(total.counts[int(now.counts[:-1].argmax())]) / max(rows - missing, 1)
     if _likely(share, present):
         return None
     rest = "in every row" if not now.n_missing else "in every row that has one"
-    words = f"column {feature}: one value ({value}) {rest}, where the baseline had {_variety(feature, before)}"
+    variety = _variety(total, [p.summaries.get(feature) for p in before])
+    words = f"column {feature}: one value ({value}) {rest}, where the baseline had {variety}"
     return Finding("frozen", words, feature)
 
 
@@ -144,15 +146,14 @@ def _likely(share: float, rows: int) -> bool:
     return bool(share**rows >= BY_CHANCE)
 
 
-def _variety(feature: str, before: Sequence[Profile]) -> str:
-    binning = before[0].histograms[feature].binning
+def _variety(total: Histogram, summaries: Sequence[Summary | None]) -> str:
+    binning = total.binning
     if isinstance(binning, CategoricalBinning):
         if binning.rare is None:
             return "thousands"
-        counts = sum((p.histograms[feature].counts for p in before[1:]), before[0].histograms[feature].counts)
-        return thousands(int((counts[: len(binning.levels)] > 0).sum()) + len(binning.rare))
-    lows = [s.low for p in before if (s := p.summaries.get(feature)) and s.low is not None]
-    highs = [s.high for p in before if (s := p.summaries.get(feature)) and s.high is not None]
+        return thousands(int((total.counts[: len(binning.levels)] > 0).sum()) + len(binning.rare))
+    known = [s for s in summaries if s]
+    lows, highs = [s.low for s in known if s.low is not None], [s.high for s in known if s.high is not None]
     return f"{binning.format(min(lows))} … {binning.format(max(highs))}" if lows and highs else "others"
 
 

@@ -128,68 +128,17 @@ class Report:
             "total_kl": overall.total_kl,
             "overall": overall.to_dict(),
             "findings": [asdict(finding) for finding in self.findings],
-            "features": {v.feature: self._feature(v) for v in self.verdicts},
+            "features": _entries(self),
             "segments": {
                 name: {
                     "n_reference": one.n_reference,
                     "n_current": one.n_current,
                     "status": one.status,
-                    "features": {v.feature: one._feature(v) for v in one.verdicts},  # noqa: SLF001 - its own kind
+                    "features": _entries(one),
                 }
                 for name, one in self.segments.items()
             },
         }
-
-    def _feature(self, verdict: Verdict) -> dict[str, Any]:
-        score, found, evidence = verdict.score, verdict.explanation, self.evidence.get(verdict.feature)
-        entry: dict[str, Any] = {
-            "status": verdict.status,
-            "severity": verdict.severity,
-            "reason": verdict.reason,
-            "role": verdict.role,
-            "weight": verdict.weight,
-            "threshold": {"warning": verdict.warning, "critical": verdict.critical},
-        }
-        if score is None:
-            return entry
-        entry |= {
-            "kind": score.kind,
-            "kl": score.kl,
-            "kl_reverse": score.kl_reverse,
-            "psi": score.psi,
-            "js": score.js,
-            "js_distance": score.js_distance,
-            "kl_corrected": score.kl_corrected,
-            "interval": {"level": 0.95, "low": score.ci_low, "high": score.ci_high},
-            "p": score.p,
-            "q": score.q,
-            "z": score.z,
-            "z_lasting": score.z_lasting,
-            "noise": score.noise,
-            "kl_fixed": found.kl_fixed,
-            "wasserstein": found.wasserstein,
-            "cell": found.cell and asdict(found.cell),
-            "reference": found.reference,
-            "n_reference": score.n_reference,
-            "n_current": score.n_current,
-            "smoothing": score.smoothing,
-            "binning": score.fingerprint,
-            "explanation": explain(verdict, evidence),
-        }
-        if evidence is not None:
-            binning = evidence.current.binning
-            before, after = evidence.descriptions
-            entry["summary"] = {
-                "unit": unit(binning),
-                "reference": before.to_dict(binning),
-                "current": after.to_dict(binning),
-            }
-            entry["owed_to"] = evidence.owed_to(score.contributions)
-            entry["contributions"] = [
-                {"cell": cell, "reference": n_before, "current": n_after, "contribution": float(part)}
-                for (cell, n_before, n_after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)
-            ]
-        return entry
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return `to_dict` as JSON text."""
@@ -201,7 +150,7 @@ class Report:
 
         rows = []
         for verdict in self.verdicts:
-            entry = self._feature(verdict)
+            entry = _entry(verdict, self.evidence.get(verdict.feature))
             low_high = entry.pop("interval", {"low": None, "high": None})
             threshold = entry.pop("threshold")
             for name in ("contributions", "owed_to"):
@@ -272,6 +221,62 @@ class Report:
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *map(str, self.findings)])
         return f"<p>{escape(self.title())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _entries(report: Report) -> dict[str, dict[str, Any]]:
+    return {v.feature: _entry(v, report.evidence.get(v.feature)) for v in report.verdicts}
+
+
+def _entry(verdict: Verdict, evidence: Evidence | None) -> dict[str, Any]:
+    score, found = verdict.score, verdict.explanation
+    entry: dict[str, Any] = {
+        "status": verdict.status,
+        "severity": verdict.severity,
+        "reason": verdict.reason,
+        "role": verdict.role,
+        "weight": verdict.weight,
+        "threshold": {"warning": verdict.warning, "critical": verdict.critical},
+    }
+    if score is None:
+        return entry
+    entry |= {
+        "kind": score.kind,
+        "kl": score.kl,
+        "kl_reverse": score.kl_reverse,
+        "psi": score.psi,
+        "js": score.js,
+        "js_distance": score.js_distance,
+        "kl_corrected": score.kl_corrected,
+        "interval": {"level": 0.95, "low": score.ci_low, "high": score.ci_high},
+        "p": score.p,
+        "q": score.q,
+        "z": score.z,
+        "z_lasting": score.z_lasting,
+        "noise": score.noise,
+        "kl_fixed": found.kl_fixed,
+        "wasserstein": found.wasserstein,
+        "cell": found.cell and asdict(found.cell),
+        "reference": found.reference,
+        "n_reference": score.n_reference,
+        "n_current": score.n_current,
+        "smoothing": score.smoothing,
+        "binning": score.fingerprint,
+        "explanation": explain(verdict, evidence),
+    }
+    if evidence is not None:
+        binning = evidence.current.binning
+        before, after = evidence.descriptions
+        entry["summary"] = {
+            "unit": unit(binning),
+            "reference": before.to_dict(binning),
+            "current": after.to_dict(binning),
+        }
+        entry["owed_to"] = evidence.owed_to(score.contributions)
+        entry["contributions"] = [
+            {"cell": cell, "reference": n_before, "current": n_after, "contribution": float(part)}
+            for (cell, n_before, n_after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)
+        ]
+    return entry
 
 
 def _worst_first(verdict: Verdict) -> tuple[int, float]:

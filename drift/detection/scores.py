@@ -191,15 +191,7 @@ class Verdict:
 class Past(NamedTuple):
     """What is remembered of one earlier window of a feature; a tuple, as a run reads thousands of them.
 
-    Parameters
-    ----------
-    window_start
-    kl, kl_corrected, n_reference, n_current, cells
-        As in `Score`.
-    severity
-        What that window alone said.
-    kl_fixed
-        As in `Explanation`.
+    The severity is what that window alone said; the rest is as in `Score` and `Explanation`.
     """
 
     window_start: datetime

@@ -61,13 +61,6 @@ def judge(
     scored_under
         The persistence that the scores were measured with, where it may differ from that of `detection`. What they say
         of lasting holds for that one alone: under another one it is left out.
-
-    Examples
-    --------
-    >>> from drift.config.detection import Detection
-    >>> (verdict,) = judge(["tailnum"], {}, Detection(), unscored={"tailnum": ("not_comparable", "column missing")})
-    >>> verdict.status, verdict.reason
-    ('not_comparable', 'column missing')
     """
     roles = watched or Features()
     stretch = detection.persistence.stretch

@@ -103,17 +103,6 @@ def open_snapshot(
     The calendar says whose local dates a column of dates holds, and the zone of naive times unless the source names
     one. `url` is the database's SQLAlchemy URL (`drift.config.connections.resolve_url`), `known` what was opened for an
     earlier window of the same files (`drift.sources.files.open_files`).
-
-    Raises
-    ------
-    SourceMissing
-        If the table, file or time column is not there.
-    SourceUnreachable
-        If the database or object store does not answer.
-    SourceError
-        If the data cannot be read, or the time column cannot be compared with the window.
-    MissingExtra
-        If the driver is not installed.
     """
     chosen = (
         WindowFilter(source.time_column, window, calendar, source.timezone)

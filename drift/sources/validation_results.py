@@ -52,20 +52,14 @@ class Outcome:
     ----------
     key
         The expectation's stable id, from its configuration.
-    expectation
-        GX's name of it.
     column
         The column it is about; None for a pair, a list of columns or the whole table.
-    severity
-        What a failure does to the window.
     success
         Whether the expectation was met. False when it could not be evaluated.
     observed
         JSON text of the aggregates GX reports, at most 2,000 characters; NaN, infinities and NaT are strings.
     message
-        One sentence for a person: what was seen and what was asked.
-    error
-        Whether it could not be evaluated at all; the message says why.
+        One sentence for a person: what was seen and what was asked, or why it could not be evaluated.
     """
 
     key: str
@@ -199,22 +193,13 @@ def _subject(expectation: Expectation) -> str:
     )
 
 
-def _seen(expectation: Expectation, found: Mapping[str, Any], *, success: bool) -> str:  # noqa: PLR0911 - one a shape
-    name, kwargs = expectation.type, expectation.kwargs
+def _seen(expectation: Expectation, found: Mapping[str, Any], *, success: bool) -> str:
+    name = expectation.type
     if "element_count" in found:
         return _seen_rows(name, found)
-    value, details = found.get("observed_value"), found.get("details") or {}
-    if name == "expect_column_to_exist":
-        place = f" at position {kwargs['column_index']}" if kwargs.get("column_index") is not None else ""
-        return f"the column is there{place}" if success else f"the column is not there{place}"
-    if name.startswith("expect_table_row_count_"):
-        return f"{_number(value)} rows"
-    if name.startswith("expect_table_column_count_"):
-        return f"{_number(value)} columns"
-    if name.startswith("expect_table_columns_"):
-        differences = details.get("mismatched", {}) if isinstance(details, dict) else {}
-        listed = [f"{word} {text_of(columns)}" for word, columns in sorted(differences.items()) if columns]
-        return "columns " + short("; ".join(listed) if listed and not success else text_of(value))
+    if name == "expect_column_to_exist" or name.startswith("expect_table_"):
+        return _seen_table(expectation, found, success=success)
+    value = found.get("observed_value")
     if name == "expect_column_quantile_values_to_be_between" and isinstance(value, dict):
         return ", ".join(f"q{q:g} = {_number(v)}" for q, v in zip(value["quantiles"], value["values"], strict=True))
     if value is None and name.startswith("expect_column_distinct_values_"):
@@ -224,9 +209,31 @@ def _seen(expectation: Expectation, found: Mapping[str, Any], *, success: bool) 
             if found.get(count)
         ]
         return ", ".join(parts) or "the distinct values agree"
+    return _computed(name, value)
+
+
+def _computed(name: str, value: object) -> str:
     noun = re.sub(r"^expect_(column|table)_|_to_(be|match|equal|contain)_.*$|_to_be$", "", name).replace("_", " ")
     noun = "type" if "_type" in name else noun
     return f"{noun} cannot be computed" if value is None else f"{noun} is {short(text_of(value)) or 'nothing'}"
+
+
+def _seen_table(expectation: Expectation, found: Mapping[str, Any], *, success: bool) -> str:
+    """Say which columns or how many rows the table has."""
+    name, value = expectation.type, found.get("observed_value")
+    if name == "expect_column_to_exist":
+        at = expectation.kwargs.get("column_index")
+        return f"the column is {'there' if success else 'not there'}{'' if at is None else f' at position {at}'}"
+    if name.startswith("expect_table_row_count_"):
+        return f"{_number(value)} rows"
+    if name.startswith("expect_table_column_count_"):
+        return f"{_number(value)} columns"
+    if name.startswith("expect_table_columns_"):
+        details = found.get("details")
+        differences = details.get("mismatched", {}) if isinstance(details, dict) else {}
+        listed = [f"{word} {text_of(columns)}" for word, columns in sorted(differences.items()) if columns]
+        return "columns " + short("; ".join(listed) if listed and not success else text_of(value))
+    return _computed(name, value)
 
 
 def _seen_rows(name: str, found: Mapping[str, Any]) -> str:

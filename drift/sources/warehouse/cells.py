@@ -54,16 +54,11 @@ def fine_edges(binning: NumericBinning) -> tuple[tuple[float, ...], NDArray[np.i
     >>> edges[2:6], place.tolist()
     ((0.0, 5e-324, 10.0, 20.0), [0, 0, 0, 1, 1, 2, 3, 3, 3])
     """
-    edges = np.unique(
-        np.concatenate([binning.edges, _own_place([*binning.apart, 0.0]), [-_MAX, -_LARGE, _LARGE, np.inf]])
-    )
+    alone = [*binning.apart, 0.0]
+    edges = np.unique([*binning.edges, *alone, *np.nextafter(alone, np.inf), -_MAX, -_LARGE, _LARGE, np.inf])
     first_values = np.concatenate([[-np.inf], edges])
     place = np.array([int(binning.count([value]).argmax()) for value in first_values], np.intp)
     return tuple(edges.tolist()), place
-
-
-def _own_place(values: Sequence[float]) -> NDArray[np.float64]:
-    return np.concatenate([values, np.nextafter(values, np.inf)])
 
 
 @lru_cache(maxsize=4096)
