@@ -52,7 +52,7 @@ def create_app(
     read_token
         Another one, of those who may read and not answer.
     proxy
-        A reverse proxy that says who is asking; those it names need no token.
+        A reverse proxy that signs people in; those it names need no token.
     auth
         A FastAPI dependency that refuses whoever may not read, and returns who it is (a name, or what has a
         ``get_name()``); in place of tokens and proxy.

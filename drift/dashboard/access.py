@@ -71,12 +71,12 @@ class SecurityHeaders:
         await self.app(scope, receive, answer)
 
 
-# -- who is asking ----------------------------------------------------------------------------------------------------
+# -- readers ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who is asking.
+    """Whoever sent a request.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Reader:
 
 
 def known_to(auth: Callable[..., Any], read_only: Callable[[Any], bool]) -> Callable[..., None]:
-    """Return a dependency that asks the application around this one who is asking.
+    """Return a dependency that asks the application around this one who sent a request.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def _session(tokens: dict[str, bool], request: Request) -> Reader | None:
 
 
 def may_answer(request: Request) -> Reader:
-    """Return who is asking, for a request that changes something.
+    """Return the reader, for a request that changes something.
 
     Raises
     ------
@@ -189,9 +189,9 @@ def may_answer(request: Request) -> Reader:
     """
     reader: Reader = request.state.reader
     if not reader.may_answer:
-        raise HTTPException(403, "you may read here, and not answer alerts")
+        raise HTTPException(403, "you may read here, but not answer alerts")
     if not from_here(request):
-        raise HTTPException(403, "another site's page sent this: open the alert here and answer it there")
+        raise HTTPException(403, "this request came from another site: answer the alert in the dashboard itself")
     return reader
 
 

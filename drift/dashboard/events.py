@@ -23,7 +23,7 @@ MARKS: dict[str, tuple[str, str]] = {
     "rejected": ("⊘", "rejected"),
     "baseline": ("⚑", "new baseline"),
     "config": ("⚙", "configuration changed"),
-    "news": ("*", "news"),
+    "news": ("*", "finding"),
 }
 """The glyph and the words of each kind of event, the gravest first."""
 

@@ -42,7 +42,7 @@ def course(
         until = at + (windows // 3 + 1) * place.calendar.span.nominal
         rows = store.scores(monitor, feature=feature, segment=segment, windows=windows, until=until) or rows
     if not rows:
-        raise HTTPException(404, "this monitor has no score of such a feature")
+        raise HTTPException(404, "this monitor has no scores for this feature")
     moments = window_reads.timelines(store, monitor, windows=windows, until=until, segment=segment).get(monitor, [])
     return rows, [moment for moment in moments if moment.start >= rows[0]["window_start"]]
 

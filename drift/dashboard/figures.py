@@ -95,8 +95,8 @@ def history(
     log
         A logarithmic axis.
     """
-    told = {row["window_start"] for row in rows}
-    gaps = [moment for moment in moments if moment.start not in told]
+    scored = {row["window_start"] for row in rows}
+    gaps = [moment for moment in moments if moment.start not in scored]
     # A line breaks where a window has no score, also where it was rejected and no feature has a row.
     unscored: list[Mapping[str, Any]] = [{"window_start": gap.start, "kl": None} for gap in gaps]
     line = sorted([*rows, *unscored], key=lambda row: row["window_start"])
@@ -114,7 +114,7 @@ def history(
 
     data: list[dict[str, Any]] = [
         _band(line, place, floor),
-        curve("KL as shown (smoothed)", "kl", {"color": "var(--muted)", "width": 1, "dash": "dot"}),
+        curve("KL, smoothed", "kl", {"color": "var(--muted)", "width": 1, "dash": "dot"}),
         curve("KL from the fixed baseline", "kl_fixed", {"color": "var(--fixed)", "width": 1.5, "dash": "dashdot"}),
         curve("KL, bias-corrected", "kl_corrected", {"color": "var(--current)", "width": 1.5}),
     ]

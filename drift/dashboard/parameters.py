@@ -14,7 +14,7 @@ from drift.store.store import Store
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("holds a NUL, which no stored name does")
+        raise ValueError("must not contain a NUL")
     return text
 
 
@@ -83,11 +83,11 @@ def instant(place: Place, text: str | None) -> Any:
     Raises
     ------
     HTTPException
-        422 where it is no time.
+        422 where it is not a time.
     """
     if not text:
         return None
     found = place.instant(text)
     if found is None:
-        raise HTTPException(422, "that is no time: write 2013-02-08, or 2013-02-08T05:00:00Z")
+        raise HTTPException(422, "not a time: write 2013-02-08, or 2013-02-08T05:00:00Z")
     return found

@@ -22,7 +22,7 @@ class Proxy:
     Raises
     ------
     DriftError
-        If an address is none.
+        If an address is not one.
 
     Examples
     --------
@@ -39,9 +39,9 @@ class Proxy:
             try:
                 ipaddress.ip_network(address, strict=False)
             except ValueError as error:
-                raise DriftError(f"{address!r} is no address of a proxy: write 10.0.0.5 or 10.0.0.0/8") from error
+                raise DriftError(f"{address!r} is not an address of a proxy: write 10.0.0.5 or 10.0.0.0/8") from error
         if not self.header.strip():
-            raise DriftError("name the header in which the proxy says who is asking, such as X-Forwarded-User")
+            raise DriftError("name the header in which the proxy sends the user's name, such as X-Forwarded-User")
 
     def is_at(self, peer: str) -> bool:
         """Whether a request from this address comes from the proxy."""

@@ -48,10 +48,10 @@ def message(request: Request, status: int, text: str, headers: Mapping[str, str]
     titles = {
         401: "Sign in first",
         403: "Not allowed",
-        404: "Not here",
+        404: "Not found",
         409: "Nothing was changed",
-        413: "Too much",
-        422: "That was not understood",
+        413: "Too large",
+        422: "Not understood",
         503: "Not available",
     }
     return render(

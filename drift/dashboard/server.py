@@ -65,7 +65,7 @@ def serve(  # noqa: PLR0913 - as in the package
         # A web page elsewhere that lets its own name point to this machine must not read what is here.
         names = [host, "localhost", "127.0.0.1", "[::1]", "::1"]
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
-    # Behind a proxy that says who is asking, the address of a request is the proxy's own, whatever that says.
+    # Behind a proxy that signs people in, the address of a request is the proxy's own, whatever that says.
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, lifespan="off", access_log=False, proxy_headers=proxy is None
     )

@@ -46,13 +46,13 @@ def live(store: Store) -> Any:
     return next(alert for alert in store.alerts(MONITOR) if alert.live)
 
 
-def diary(store: Store, alert_id: str) -> list[tuple[str, str, str]]:
+def timeline(store: Store, alert_id: str) -> list[tuple[str, str, str]]:
     """What was done by whom, and why."""
     return [(event.transition, event.actor, event.reason) for event in store.alert_events(alert_id)]
 
 
 def test_an_alert_is_acknowledged_snoozed_and_resolved(client: TestClient, store: Store) -> None:
-    """Each answer stands in the diary with who and why, and leads back to the alert."""
+    """Each answer stands in the timeline with who and why, and leads back to the alert."""
     alert = live(store)
     for action, more in (
         ("snooze", {"for": "3d"}),
@@ -64,10 +64,10 @@ def test_an_alert_is_acknowledged_snoozed_and_resolved(client: TestClient, store
         answer = client.post("/alert", data=fields)
         assert (answer.status_code, answer.headers["location"]) == (303, f"./alert?id={alert.id}")
         assert "<script>alert" not in client.get(url("alert", id=alert.id)).text
-    assert [line[:2] for line in diary(store, alert.id)[-4:]] == [
+    assert [line[:2] for line in timeline(store, alert.id)[-4:]] == [
         ("snoozed", "ada"), ("unsnoozed", "ada"), ("snoozed", "ada"), ("resolved", "ada"),
     ]  # fmt: skip
-    assert "resolve <script>" in diary(store, alert.id)[-1][2]
+    assert "resolve <script>" in timeline(store, alert.id)[-1][2]
     again = client.post("/alert", data={"id": alert.id, "action": "resolve"})
     assert again.status_code == 409
     assert "already resolved" in again.text
@@ -130,7 +130,7 @@ def test_a_program_needs_no_origin() -> None:
     assert not from_here(asked(host="drift:8090", origin="https://drift.example"))
 
 
-def test_features_are_muted_for_a_reason(client: TestClient, store: Store) -> None:
+def test_features_are_silenced_for_a_reason(client: TestClient, store: Store) -> None:
     """A silence names its features, its end, who and why; whoever ends it stands beside it."""
     fields = {"monitor": MONITOR, "features": "*_delay", "for": "4h", "by": "ada", "reason": HOSTILE, "next": "alerts"}
     assert client.post("/silences", data={**fields, "reason": ""}).status_code == 409
@@ -142,8 +142,8 @@ def test_features_are_muted_for_a_reason(client: TestClient, store: Store) -> No
     page = client.get("/alerts").text
     assert "*_delay" in page
     assert "<script>alert" not in page
-    assert client.post("/silences", data={"action": "unmute", "id": first.id, "by": "bob"}).status_code == 303
-    assert client.post("/silences", data={"action": "unmute", "id": first.id}).status_code == 409
+    assert client.post("/silences", data={"action": "unsilence", "id": first.id, "by": "bob"}).status_code == 303
+    assert client.post("/silences", data={"action": "unsilence", "id": first.id}).status_code == 409
     assert {silence.ended_by for silence in store.silences()} == {"bob", None}
 
 
@@ -173,7 +173,7 @@ def test_what_was_given_up_is_tried_again(client: TestClient, store: Store) -> N
 
 
 def test_whoever_signed_in_is_who_answers(store: Store) -> None:
-    """The name of the login goes into the diary, whatever the form says, and no token into the cookie."""
+    """The name of the login goes into the timeline, whatever the form says, and no token into the cookie."""
     client = TestClient(dashboard.create_app(store, token=TOKEN), follow_redirects=False, headers=OURS)
     alert = live(store)
     fields = {"id": alert.id, "action": "resolve", "by": "mallory"}
@@ -182,7 +182,7 @@ def test_whoever_signed_in_is_who_answers(store: Store) -> None:
     assert "ada lovelace" in client.get("/").text
     assert "Your name" not in client.get(url("alert", id=alert.id)).text
     assert client.post("/alert", data=fields).status_code == 303
-    assert diary(store, alert.id)[-1][1] == "ada lovelace"
+    assert timeline(store, alert.id)[-1][1] == "ada lovelace"
 
 
 def test_a_readers_token_only_reads(store: Store) -> None:
@@ -202,7 +202,7 @@ def test_a_readers_token_only_reads(store: Store) -> None:
     assert client.post("/alert", data=fields, headers=full, follow_redirects=False).status_code == 303
 
 
-def test_a_proxy_says_who_is_asking(store: Store) -> None:
+def test_a_proxy_names_the_reader(store: Store) -> None:
     """From the proxy's own address its header is the reader's name; from anywhere else it says nothing."""
     proxy = dashboard.Proxy("X-Forwarded-User", ("10.0.0.0/8",))
     app = dashboard.create_app(store, proxy=proxy)
@@ -210,15 +210,15 @@ def test_a_proxy_says_who_is_asking(store: Store) -> None:
     through = TestClient(app, client=("10.1.2.3", 1), headers=ada, follow_redirects=False)
     alert = live(store)
     assert through.post("/alert", data={"id": alert.id, "action": "resolve", "by": "eve"}).status_code == 303
-    assert diary(store, alert.id)[-1][1] == "ada"
+    assert timeline(store, alert.id)[-1][1] == "ada"
     assert TestClient(app, client=("192.0.2.1", 1), headers=ada).get("/").status_code == 401
     assert TestClient(app, client=("10.1.2.3", 1)).get("/").status_code == 401
-    with pytest.raises(DriftError, match="no address"):
+    with pytest.raises(DriftError, match="not an address"):
         dashboard.Proxy("X-Forwarded-User", ("proxy.example",))
 
 
 def test_the_application_around_it_says_who_and_who_may(store: Store) -> None:
-    """Its user's name goes into the diary, and it may keep some of them to reading."""
+    """Its user's name goes into the timeline, and it may keep some of them to reading."""
 
     class User:
         def __init__(self, name: str) -> None:
@@ -239,7 +239,7 @@ def test_the_application_around_it_says_who_and_who_may(store: Store) -> None:
     fields = {"id": alert.id, "action": "resolve"}
     assert client.post("/alert", data=fields, headers={"x-user": "eve"}).status_code == 403
     assert client.post("/alert", data=fields, headers={"x-user": "ada"}).status_code == 303
-    assert diary(store, alert.id)[-1][1] == "ada"
+    assert timeline(store, alert.id)[-1][1] == "ada"
 
 
 def test_nobody_answers_where_it_is_read_only(store: Store) -> None:

@@ -223,7 +223,7 @@ def test_a_feature_opens_at_its_newest_score(client: TestClient) -> None:
     assert 'id="one-window">2013-02-06' in client.get(url("feature", monitor=MONITOR, feature="dep_delay")).text
 
 
-def test_an_alert_comes_with_its_diary(client: TestClient, store: Store) -> None:
+def test_an_alert_comes_with_its_timeline(client: TestClient, store: Store) -> None:
     """Everything that happened to an alert, and who did it; the API tells the same."""
     alert = next(a for a in store.alerts() if a.state == "acknowledged")
     text = client.get(url("alert", id=alert.id)).text
@@ -232,7 +232,7 @@ def test_an_alert_comes_with_its_diary(client: TestClient, store: Store) -> None
     assert "EST" in text
     found = client.get("/api/v1/alert", params={"id": alert.id}).json()
     assert (found["id"], found["state"], found["key"]) == (alert.id, "acknowledged", alert.key)
-    assert [line["transition"] for line in found["diary"]] == [e.transition for e in store.alert_events(alert.id)]
+    assert [line["transition"] for line in found["timeline"]] == [e.transition for e in store.alert_events(alert.id)]
 
 
 def test_times_are_the_monitors_own(client: TestClient) -> None:
@@ -372,11 +372,11 @@ def test_openapi_describes_every_resource(client: TestClient) -> None:
 
 
 ELSEWHERE = {
-    ("GET", "/alert"): "test_an_alert_comes_with_its_diary",
+    ("GET", "/alert"): "test_an_alert_comes_with_its_timeline",
     ("POST", "/alert"): "test_an_alert_is_acknowledged_snoozed_and_resolved",
-    ("POST", "/silences"): "test_features_are_muted_for_a_reason",
+    ("POST", "/silences"): "test_features_are_silenced_for_a_reason",
     ("POST", "/notifications"): "test_what_was_given_up_is_tried_again",
-    ("GET", "/api/v1/alert"): "test_an_alert_comes_with_its_diary",
+    ("GET", "/api/v1/alert"): "test_an_alert_comes_with_its_timeline",
     ("GET", "/api/v1/export/{table}"): "test_a_table_comes_as_csv_and_parquet",
     ("GET", "/openapi.json"): "test_openapi_describes_every_resource",
     ("GET", "/static/{name}"): "test_the_files_are_the_packages_own",

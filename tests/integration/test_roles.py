@@ -107,7 +107,7 @@ def test_the_reader_reads_everything_and_writes_nothing(as_role: Callable[[str],
 
 
 def test_the_dashboard_answers_alerts_under_its_role_and_touches_nothing_else(as_role: Callable[[str], str]) -> None:
-    """Acknowledge, snooze, resolve, mute, unmute, try again: through its pages; no score, count or diary is changed."""
+    """Acknowledge, snooze, resolve, silence, retry: through its pages; no score, count or timeline is changed."""
     url = as_role("drift_dashboard")
     with Store.open(url) as store:
         client = TestClient(create_app(store))

@@ -23,7 +23,7 @@ class MonitorOut(BaseModel):
 
 
 class ScoreOut(BaseModel):
-    """What is made of one feature in one window. Divergences in nats; null where there is no score."""
+    """The verdict on one feature in one window. Divergences in nats; null where there is no score."""
 
     feature: str
     window_start: datetime
@@ -51,9 +51,7 @@ class ScoreOut(BaseModel):
     null_rate_current: float | None
     smoothing: str | None
     fingerprint: str | None = Field(description="Of the binning.")
-    kl_fixed: float | None = Field(
-        description="Bias-corrected divergence from the fixed baseline, which adapts to nothing."
-    )
+    kl_fixed: float | None = Field(description="Bias-corrected divergence from the fixed baseline, which never adapts.")
     wasserstein: float | None = Field(description="Distance in the feature's own unit.")
     reference: str | None = Field(description="Which reference this score was compared with.")
     role: str
@@ -61,7 +59,7 @@ class ScoreOut(BaseModel):
 
 
 class Scores(BaseModel):
-    """Scores, oldest window first; those before `earlier` come by asking for `until` it; null where there are none."""
+    """Scores, oldest window first; ask for `until` = `earlier` to read those before; null where there are none."""
 
     monitor: str
     direction: Literal["current||reference"] = "current||reference"
@@ -99,7 +97,7 @@ class Runs(BaseModel):
     earlier: datetime | None
 
 
-class OutcomeOut(BaseModel):
+class ValidationOut(BaseModel):
     """What one expectation observed in one window."""
 
     key: str
@@ -151,7 +149,7 @@ class Alerts(BaseModel):
 
 
 class EventOut(BaseModel):
-    """One line of an alert's diary."""
+    """One line of an alert's timeline."""
 
     seq: int
     at: datetime
@@ -162,10 +160,10 @@ class EventOut(BaseModel):
     suppressed_by: str
 
 
-class AlertWithDiary(AlertOut):
+class AlertWithTimeline(AlertOut):
     """An alert and everything that happened to it."""
 
-    diary: list[EventOut]
+    timeline: list[EventOut]
 
 
 class Features(BaseModel):
@@ -188,7 +186,7 @@ class CellOut(BaseModel):
 
 
 class ComparisonOut(BaseModel):
-    """One window of a feature compared with other windows than its report was, from stored counts."""
+    """One window of a feature compared with other windows than in its report, from stored counts."""
 
     monitor: str
     feature: str

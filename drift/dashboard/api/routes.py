@@ -13,18 +13,18 @@ from drift.dashboard.api import exports
 from drift.dashboard.api.models import (
     AlertOut,
     Alerts,
-    AlertWithDiary,
+    AlertWithTimeline,
     CellOut,
     ComparisonOut,
     EventOut,
     Features,
     MonitorOut,
-    OutcomeOut,
     Problem,
     RunOut,
     Runs,
     ScoreOut,
     Scores,
+    ValidationOut,
 )
 from drift.dashboard.cell_table import cells
 from drift.dashboard.formatting import Place, place_of, web_address
@@ -49,9 +49,9 @@ from drift.store.store import Store
 
 router = APIRouter()
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "That was no HTTP, or an address of more than 64 kB; said in plain text."},
+    400: {"description": "The request is not HTTP, or its address is longer than 64 kB; the answer is plain text."},
     401: {"model": Problem, "description": "The token is missing or wrong."},
-    404: {"model": Problem, "description": "There is no such thing."},
+    404: {"model": Problem, "description": "Nothing of that name is stored."},
     422: {"model": Problem, "description": "A parameter was not understood."},
     503: {"model": Problem, "description": "The results database does not answer."},
 }
@@ -59,8 +59,8 @@ v1 = APIRouter(prefix="/api/v1", responses=_REFUSALS)
 
 ALL_FEATURES_WINDOWS = 31
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many.")]
-Offset = Annotated[int, Query(ge=0, le=1_000_000, description="Leave out so many.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The largest number of entries to return.")]
+Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many entries to skip.")]
 
 
 def _place(store: Store, monitor: str) -> Place:
@@ -123,7 +123,7 @@ def report(store: Opened, monitor: Name, window: Moment = None) -> dict[str, Any
         at = newest[0]["window_start"] if newest else None
     found = store.load_report(monitor, at) if at is not None else None
     if found is None:
-        raise HTTPException(404, "nothing was stored of this window")
+        raise HTTPException(404, "nothing is stored for this window")
     return found.to_dict()
 
 
@@ -154,16 +154,16 @@ def _run(moment: window_reads.WindowState) -> RunOut:
 
 
 @v1.get("/validations")
-def validations(store: Opened, monitor: Name, window: Moment = None) -> list[OutcomeOut]:
+def validations(store: Opened, monitor: Name, window: Moment = None) -> list[ValidationOut]:
     """What each expectation observed in one window (the newest by default), failures first."""
     from drift.windows import Window
 
     at = instant(_place(store, monitor), window)
     found = window_reads.timelines(store, monitor, windows=1, at=at).get(monitor, [])
     if not found:
-        raise HTTPException(404, "nothing was stored of this window")
+        raise HTTPException(404, "nothing is stored for this window")
     rows = store.validations(monitor, Window(found[0].start, found[0].end))
-    return [OutcomeOut.model_validate(row) for row in rows]
+    return [ValidationOut.model_validate(row) for row in rows]
 
 
 @v1.get("/alerts")
@@ -182,13 +182,13 @@ def alerts(
 
 
 @v1.get("/alert")
-def alert(store: Opened, id: Name) -> AlertWithDiary:  # noqa: A002 - the name readers type
-    """One alert, with its diary."""
+def alert(store: Opened, id: Name) -> AlertWithTimeline:  # noqa: A002 - the name readers type
+    """One alert, with its timeline."""
     found = alert_reads.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert")
-    diary = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
-    return AlertWithDiary(**asdict(found), diary=diary)
+    timeline = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
+    return AlertWithTimeline(**asdict(found), timeline=timeline)
 
 
 @v1.get("/features")
@@ -229,7 +229,7 @@ def compare(
     found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
     compared = feature_view.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
     if at is None or found is None or compared is None:
-        raise HTTPException(404, "nothing was stored of this feature in this window")
+        raise HTTPException(404, "nothing is stored for this feature in this window")
     numbers = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "psi", "js", "n_reference", "n_current")
     return ComparisonOut(
         monitor=monitor,
@@ -287,7 +287,7 @@ def histogram_figure(
     compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
     shown = compared or found
     if found is None or shown is None or shown.evidence is None:
-        raise HTTPException(404, "no counts are stored of this feature in this window")
+        raise HTTPException(404, "no counts are stored for this feature in this window")
     return JSONResponse(figures.histogram(shown.evidence, compared.score if compared else found.verdict.score))
 
 

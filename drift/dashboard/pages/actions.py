@@ -1,4 +1,4 @@
-"""What people do here: they answer alerts, mute features, and have undelivered messages tried again.
+"""What people do here: they answer alerts, silence features, and retry undelivered notifications.
 
 Each is a form, sent by a page of ours, by somebody who may; the answer leads back to the page, where it then stands.
 """
@@ -44,7 +44,7 @@ def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
     now = datetime.now(UTC)
     until = _until(fields, places_of(store).get(found.monitor, place_of({})), now) if action == "snooze" else None
     if fields.get("events") not in {None, str(found.events)}:
-        raise HTTPException(409, "somebody else answered this alert meanwhile: look at it again")
+        raise HTTPException(409, "somebody else has answered this alert: look at it again")
     by, comment = _who(reader, fields), _text(fields, "comment")
     _done(lambda: actions.act(store, found, action, by=by, now=now, comment=comment, until=until))
     return _back(link("alert", id=found.id))
@@ -52,9 +52,9 @@ def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
 
 @router.post("/silences")
 def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
-    """Mute features of a monitor, or end that."""
+    """Silence features of a monitor, or end a silence."""
     now, by = datetime.now(UTC), _who(reader, fields)
-    if fields.get("action") == "unmute":
+    if fields.get("action") == "unsilence":
         comment = _text(fields, "comment")
         _done(lambda: actions.expire_silence(store, fields.get("id", ""), by=by, now=now, comment=comment))
         return _back(_next(fields))
@@ -70,12 +70,12 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
 
 @router.post("/notifications")
 def retry(store: Opened, reader: Answerer, fields: Fields) -> Response:  # noqa: ARG001 - whoever may answer
-    """Have what was given up tried again, by the next run or by `drift alerts deliver`."""
+    """Queue undeliverable notifications again, for the next run or `drift alerts deliver`."""
     which = fields.get("id", "")
     if not which and fields.get("all") != "yes":
         raise HTTPException(422, "id: which notification?")
     if not store.retry_notifications(datetime.now(UTC), which or None):
-        raise HTTPException(409, "no such notification was given up; it may have been sent meanwhile")
+        raise HTTPException(409, "no such notification was given up; it may have been sent by now")
     return _back("notifications")
 
 
@@ -107,10 +107,10 @@ def _until(fields: dict[str, str], place: Place, now: datetime) -> datetime:
             wanted = date.fromisoformat(day[:10]) + timedelta(days=1)
             return place.calendar.midnight(wanted)
         except (ValueError, OverflowError) as error:
-            raise HTTPException(422, "until: that is no date, write 2013-02-08") from error
+            raise HTTPException(422, "until: not a date, write 2013-02-08") from error
     span = _SPAN.fullmatch(fields.get("for", ""))
     if span is None or not int(span[1]):
-        raise HTTPException(422, "for how long? write 4h or 3d, or until which date")
+        raise HTTPException(422, "for: write 4h or 3d, or give a date in until")
     return now + timedelta(**{{"h": "hours", "d": "days"}[span[2]]: int(span[1])})
 
 

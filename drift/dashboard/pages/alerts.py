@@ -20,7 +20,7 @@ A_PAGE = 50
 SPANS = (
     *(("4h", "4 hours"), ("1d", "1 day"), ("3d", "3 days"), ("7d", "1 week"), ("14d", "2 weeks"), ("28d", "4 weeks")),
 )
-"""For how long an alert may be snoozed, or features muted, without naming a day."""
+"""For how long an alert may be snoozed, or features silenced, without naming a day."""
 
 
 def places_of(store: Store) -> dict[str, Place]:
@@ -30,7 +30,7 @@ def places_of(store: Store) -> dict[str, Place]:
 
 @router.get("/alerts")
 def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State = "live", page: Page = 1) -> Response:
-    """Alerts: those that wait for somebody first."""
+    """Alerts, the newest opening first, and the silences in force."""
     places, now = places_of(store), datetime.now(UTC)
     states = states_of(state)
     found, total = alert_reads.page(
@@ -55,19 +55,19 @@ def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State 
 
 @router.get("/alert")
 def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 - the name readers type
-    """One alert and its diary."""
+    """One alert and its timeline."""
     found = alert_reads.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert; it may have been pruned")
     place, now = places_of(store).get(found.monitor, place_of({})), datetime.now(UTC)
-    muting = [s for s in actions.silences(store, found.monitor, now=now) if s.covers(found)]
+    silences = [s for s in actions.silences(store, found.monitor, now=now) if s.covers(found)]
     return render(
         request,
         "alert.html",
         alert=found,
         place=place,
         snoozed=found.snoozed(now),
-        silences=[{"silence": silence, "place": place} for silence in muting],
+        silences=[{"silence": silence, "place": place} for silence in silences],
         events=store.alert_events(found.id),
         spans=SPANS,
     )

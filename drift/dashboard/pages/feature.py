@@ -1,4 +1,4 @@
-"""The page of one feature: its course, and one window of it cell by cell, compared with any reference."""
+"""The page of one feature: its scores over time, and one window cell by cell, compared with any reference."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     found = features.detail(store, monitor, feature, at, segment)
     compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
     statuses = [figures.status_of(row["status"], row["severity"]) for row in rows]
-    told = {row["window_start"] for row in rows}
-    seen = {*statuses, *(figures.gap_of(m) for m in moments if m.start not in told)}
+    scored = {row["window_start"] for row in rows}
+    seen = {*statuses, *(figures.gap_of(m) for m in moments if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
     happened = events.events(moments, fits(store, monitor), place)
     return render(

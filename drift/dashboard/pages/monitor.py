@@ -83,12 +83,12 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
 def _heads(
     moments: Sequence[window_reads.WindowState], happened: Sequence[events.Event], place: Place
 ) -> list[dict[str, Any]]:
-    told: dict[datetime, list[events.Event]] = {}
+    by_start: dict[datetime, list[events.Event]] = {}
     for event in happened:
-        told.setdefault(event.start, []).append(event)
+        by_start.setdefault(event.start, []).append(event)
     heads = []
     for moment in moments:
-        mine = told.get(moment.start, [])
+        mine = by_start.get(moment.start, [])
         kinds = [kind for kind in events.MARKS if kind in {event.kind for event in mine}]
         said = f"{place.label(moment.start, moment.end)}: {formatting.STATUSES[moment.status][1]}"
         heads.append(

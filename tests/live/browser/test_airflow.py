@@ -106,7 +106,7 @@ def test_from_airflows_login_to_the_evidence(chromium: Any, airflow: tuple[str, 
 
 
 def test_an_admin_answers_alerts_there(chromium: Any, airflow: tuple[str, str]) -> None:
-    """Who answers is whom Airflow knows: their name stands beside what they muted, and nobody asks for it."""
+    """Who answers is whom Airflow knows: their name stands beside what they silenced, and nobody asks for it."""
     address, password = airflow
     with opened(chromium, faults=False) as page:
         page.set_default_timeout(60_000)
@@ -117,9 +117,9 @@ def test_an_admin_answers_alerts_there(chromium: Any, airflow: tuple[str, str]) 
         page.wait_for_url(lambda url: "/auth/" not in url)
         page.goto(f"{address}drift/alerts?state=all")
         page.locator("tbody th a").first.click()
-        form = page.locator("form", has=page.get_by_role("button", name="Mute"))
+        form = page.locator("form", has=page.get_by_role("button", name="Silence"))
         assert form.get_by_label("Your name").count() == 0
         form.get_by_label("Why").fill("a test")
-        form.get_by_role("button", name="Mute").click()
-        page.get_by_role("button", name="Unmute").wait_for()
-        assert "ada" in page.get_by_role("region", name="Muted features").inner_text()
+        form.get_by_role("button", name="Silence").click()
+        page.get_by_role("button", name="End the silence").wait_for()
+        assert "ada" in page.get_by_role("region", name="Silences").inner_text()

@@ -127,25 +127,25 @@ def test_every_number_is_there_without_javascript(chromium: Any, year: str) -> N
 
 
 def test_alerts_are_answered_by_hand(page: Any, answered: str) -> None:
-    """Acknowledge, snooze, mute, unmute and resolve, each with who and why in the diary."""
+    """Acknowledge, snooze, silence, end that and resolve, each with who and why in the timeline."""
     settled(page, answered + "alerts")
     page.locator("tbody th a").first.click()
     form = page.locator("form", has=page.get_by_role("button", name="Acknowledge"))
     form.get_by_label("Comment").fill("the blizzard <b>Nemo</b>")
     form.get_by_label("Your name").fill("ada")
     form.get_by_role("button", name="Acknowledge").click()
-    diary = page.get_by_role("region", name="Diary")
-    assert "the blizzard <b>Nemo</b>" in diary.inner_text()
+    timeline = page.get_by_role("region", name="Timeline")
+    assert "the blizzard <b>Nemo</b>" in timeline.inner_text()
     page.get_by_role("button", name="Snooze", exact=True).click()
-    assert "snoozed" in diary.inner_text()
-    mute = page.locator("form", has=page.get_by_role("button", name="Mute"))
-    mute.get_by_label("Why").fill("snow")
-    mute.get_by_role("button", name="Mute").click()
-    page.get_by_role("button", name="Unmute").click()
+    assert "snoozed" in timeline.inner_text()
+    silence = page.locator("form", has=page.get_by_role("button", name="Silence"))
+    silence.get_by_label("Why").fill("snow")
+    silence.get_by_role("button", name="Silence").click()
+    page.get_by_role("button", name="End the silence").click()
     form = page.locator("form", has=page.get_by_role("button", name="Resolve"))
     form.get_by_label("Comment").fill("thawed")
     form.get_by_role("button", name="Resolve").click()
-    assert "thawed" in diary.inner_text()
+    assert "thawed" in timeline.inner_text()
     assert page.get_by_role("button", name="Resolve").count() == 0
 
 
