@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
-import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import MutableHeaders
 
 from drift.dashboard.proxy import Proxy
@@ -173,9 +174,8 @@ def _bearer(tokens: dict[str, bool], request: Request) -> Reader | None:
 def _session(tokens: dict[str, bool], request: Request) -> Reader | None:
     value = request.cookies.get(COOKIE, "")
     for token, may_answer in tokens.items():
-        name = session_name(token, value, time.time())
-        if name is not None:
-            return Reader(name, may_answer)
+        with suppress(BadData):
+            return Reader(_signer(token).loads(value, max_age=SESSION_SECONDS), may_answer)
     return None
 
 
@@ -214,30 +214,9 @@ def from_here(request: Request) -> bool:
 # -- the token's session ----------------------------------------------------------------------------------------------
 
 
-def session(token: str, now: float, name: str = "") -> str:
-    """Return a cookie's value: until when it is good and for whom, signed with the token, which is not in it."""
-    said = f"{int(now) + SESSION_SECONDS}.{urlsafe_b64encode(name.encode()).decode()}"
-    return f"{said}.{_sign(token, said)}"
-
-
-def session_name(token: str, value: str, now: float) -> str | None:
-    """Return for whom a cookie's value was signed with this token; None where it was not, or is no longer good.
-
-    Examples
-    --------
-    >>> value = session("secret", 0, "ada")
-    >>> session_name("secret", value, 60), session_name("other", value, 60), session_name("secret", value, 1e9)
-    ('ada', None, None)
-    """
-    said, _, signature = value.rpartition(".")
-    if not _same(signature, _sign(token, said)):
-        return None
-    until, _, name = said.partition(".")
-    return urlsafe_b64decode(name).decode() if now < int(until) else None
-
-
-def _sign(token: str, said: str) -> str:
-    return hmac.new(token.encode(), b"drift session " + said.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
+def _signer(token: str) -> URLSafeTimedSerializer:
+    """Return what signs a cookie with the token, which is not in it."""
+    return URLSafeTimedSerializer(token, salt="drift session", signer_kwargs={"digest_method": hashlib.sha256})
 
 
 def _same(one: str, other: str) -> bool:
@@ -282,7 +261,7 @@ async def log_in(request: Request, tokens: dict[str, bool]) -> Response | None:
     if token is None:
         return None
     answer = RedirectResponse(safe_next(fields.get("next", "")), 303)
-    value = session(token, time.time(), _clean(fields.get("name", "")))
+    value = _signer(token).dumps(_clean(fields.get("name", "")))
     answer.set_cookie(COOKIE, value, max_age=SESSION_SECONDS, **_cookie(request))
     return answer
 

@@ -18,7 +18,7 @@ from starlette.routing import Mount
 
 from drift import dashboard
 from drift.config.detection import Detection
-from drift.dashboard import figures, server
+from drift.dashboard import access, figures, server
 from drift.dashboard.access import COOKIE
 from drift.errors import DriftError, StoreError
 from drift.store.store import Store
@@ -500,6 +500,17 @@ def test_the_login_leads_back_and_leaves_a_cookie_without_the_token(guarded: Tes
     assert guarded.get(wanted).status_code == 200
     assert guarded.post("/logout").status_code == 303
     assert guarded.get(wanted).status_code == 401
+
+
+def test_a_session_ends(guarded: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cookie says for whom it was signed, until it is too old, and only with the token that signed it."""
+    guarded.post("/login", data={"token": TOKEN, "name": "ada"})
+    assert "ada" in guarded.get("/").text
+    value = guarded.cookies[COOKIE]
+    other = TestClient(dashboard.create_app(store, token="another token"), cookies={COOKIE: value})
+    assert other.get("/").status_code == 401
+    monkeypatch.setattr(access, "SESSION_SECONDS", -1)
+    assert guarded.get("/").status_code == 401
 
 
 @pytest.mark.parametrize(
