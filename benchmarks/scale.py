@@ -210,15 +210,15 @@ def questions(results: Store, windows: Sequence[Window], features: int) -> dict[
 
     def order(limit: int) -> list[str]:
         window_reads._ordered.cache_clear()  # noqa: SLF001 - what the first reader after a run waits for
-        moments = window_reads.timelines(results, "bench", windows=90)["bench"]
-        return window_reads.features(results, "bench", window_reads.Wanted(), moments, limit=limit)[0]
+        states = window_reads.window_states(results, "bench", windows=90)
+        return window_reads.features(results, "bench", window_reads.Wanted(), states, limit=limit)[0]
 
     def heatmap(shown: Sequence[str]) -> object:
-        return window_reads.cells(results, "bench", shown, since=since, until=last)
+        return window_reads.heatmap(results, "bench", shown, since=since, until=last)
 
     return {
         "one feature's year": lambda: results.scores("bench", feature=names[0], windows=len(windows)),
-        "a year's timeline": lambda: window_reads.timelines(results, "bench", windows=len(windows)),
+        "a year's timeline": lambda: window_reads.window_states(results, "bench", windows=len(windows)),
         f"heatmap of {features:,} features × 90 days": lambda: heatmap(names),
         f"{features:,} features in order of 90 days": lambda: order(features),
         "a page of the heatmap: order, and 50 features × 90 days": lambda: heatmap(order(50)),

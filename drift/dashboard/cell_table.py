@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Score
 
 
-def cells(evidence: Evidence | None, score: Score | None) -> list[dict[str, Any]]:
+def cell_rows(evidence: Evidence | None, score: Score | None) -> list[dict[str, Any]]:
     """Return the cells that hold rows on either side, in order, with what each adds to the KL."""
     parts: Sequence[float] | None = score.contributions.tolist() if score is not None else None
     return [

@@ -9,10 +9,10 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from drift.dashboard import formatting, references
-from drift.dashboard.cell_table import cells
-from drift.dashboard.formatting import Place
-from drift.dashboard.references import Against
+from drift.dashboard import formatting, other_references
+from drift.dashboard.cell_table import cell_rows
+from drift.dashboard.formatting import LocalTime
+from drift.dashboard.other_references import OtherReference
 from drift.detection.evidence import Evidence, explain
 from drift.detection.scores import Explanation, Score, Verdict
 from drift.detection.scoring import measure
@@ -26,7 +26,7 @@ from drift.store.store import Store
 
 
 def course(
-    store: Store, monitor: str, feature: str, windows: int, at: datetime | None, place: Place, segment: str = ""
+    store: Store, monitor: str, feature: str, windows: int, at: datetime | None, local: LocalTime, segment: str = ""
 ) -> tuple[list[dict[str, Any]], list[window_reads.WindowState]]:
     """Return the scores of a feature and the windows they are of: the newest ones, or those around an older one.
 
@@ -39,12 +39,12 @@ def course(
     until = None
     if at is not None and rows and at < rows[0]["window_start"]:
         # The window that is asked for stands two thirds along.
-        until = at + (windows // 3 + 1) * place.calendar.span.nominal
+        until = at + (windows // 3 + 1) * local.calendar.span.nominal
         rows = store.scores(monitor, feature=feature, segment=segment, windows=windows, until=until) or rows
     if not rows:
         raise HTTPException(404, "this monitor has no scores for this feature")
-    moments = window_reads.timelines(store, monitor, windows=windows, until=until, segment=segment).get(monitor, [])
-    return rows, [moment for moment in moments if moment.start >= rows[0]["window_start"]]
+    states = window_reads.window_states(store, monitor, windows=windows, until=until, segment=segment)
+    return rows, [state for state in states if state.start >= rows[0]["window_start"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Comparison:
 
     Parameters
     ----------
-    against
+    reference
     windows
         How many of its windows are stored, were not rejected, and are counted into the same bins.
     score
@@ -63,7 +63,7 @@ class Comparison:
         Which cells moved; or why there is nothing to compare.
     """
 
-    against: Against
+    reference: OtherReference
     windows: int
     score: Score | None
     evidence: Evidence | None
@@ -71,7 +71,7 @@ class Comparison:
 
 
 def compare(
-    store: Store, monitor: str, feature: str, found: Detail, place: Place, text: str | None
+    store: Store, monitor: str, feature: str, found: Detail, local: LocalTime, text: str | None
 ) -> Comparison | None:
     """Compare the window with what a reader asked for; None where they asked for nothing.
 
@@ -84,20 +84,20 @@ def compare(
         return None
     baseline = reads.baseline(store, monitor, feature) if text == "baseline" else None
     try:
-        wanted = references.parse(text, place.calendar, found.report.window, baseline)
+        wanted = other_references.parse(text, local.calendar, found.report.window, baseline)
     except WindowError as error:
         raise HTTPException(422, f"against: {error}") from error
     if wanted is None:
-        known = "this feature has no baseline" if text == "baseline" else f"write {references.SYNTAX}"
-        raise HTTPException(422, f"against: {known}; at most {references.MOST} windows")
+        known = "this feature has no baseline" if text == "baseline" else f"write {other_references.SYNTAX}"
+        raise HTTPException(422, f"against: {known}; at most {other_references.MOST} windows")
     return _compared(found, wanted, reads.counts(store, monitor, found, wanted.windows))
 
 
-def _compared(found: Detail, against: Against, counts: Mapping[datetime, Side]) -> Comparison:
+def _compared(found: Detail, reference: OtherReference, counts: Mapping[datetime, Side]) -> Comparison:
     """Compare from stored counts alone: no source is read."""
 
     def nothing(why: str, windows: int = 0) -> Comparison:
-        return Comparison(against, windows, None, None, [why])
+        return Comparison(reference, windows, None, None, [why])
 
     window, feature = found.report.window, found.verdict.feature
     if found.fingerprint is None or window is None:
@@ -115,20 +115,20 @@ def _compared(found: Detail, against: Against, counts: Mapping[datetime, Side]) 
     evidence = Evidence(*pair, Summary.total(known) if len(known) == len(others) else None, after)
     moved = Explanation(wasserstein=evidence.wasserstein)
     verdict = Verdict(feature, "ok", "none", "compared on the fly", 0.0, 0.0, score, explanation=moved)
-    return Comparison(against, len(others), score, evidence, explain(verdict, evidence, most=5))
+    return Comparison(reference, len(others), score, evidence, explain(verdict, evidence, most=5))
 
 
 def run_url(store: Store, monitor: str, at: Any) -> str:
     """Return where the log of a window's run is; empty where that is not known."""
-    moments = window_reads.timelines(store, monitor, windows=1, at=at).get(monitor, [])
-    return formatting.web_address(moments[0].run.get("url")) if moments else ""
+    states = window_reads.window_states(store, monitor, windows=1, at=at)
+    return formatting.web_address(states[0].run.get("url")) if states else ""
 
 
 def view(found: Detail, compared: Comparison | None) -> dict[str, Any]:
     """Return what the lower half of the page shows: the stored evidence, or that against another reference."""
     score = compared.score if compared else found.verdict.score
     evidence = compared.evidence if compared else found.evidence
-    rows = cells(evidence, score)
+    rows = cell_rows(evidence, score)
     return {
         "score": score,
         "evidence": evidence,

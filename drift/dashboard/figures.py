@@ -5,16 +5,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from drift.dashboard.events import MARKS
 from drift.dashboard.formatting import STATUSES, clipped, link, shown
+from drift.dashboard.time_marks import MARKS
 from drift.text.formatting import iso, nats, percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.dashboard.events import Event
-    from drift.dashboard.formatting import Place
+    from drift.dashboard.formatting import LocalTime
+    from drift.dashboard.time_marks import TimeMark
     from drift.detection.evidence import Evidence
     from drift.detection.scores import Score
     from drift.store.reads.windows import WindowState
@@ -65,16 +65,16 @@ def status_of(status: str, severity: str) -> str:
     return "pending" if status == "ok" and severity != "none" else status
 
 
-def gap_of(moment: WindowState) -> str:
+def gap_of(state: WindowState) -> str:
     """Return why a window holds no score of a feature that others hold."""
-    return moment.status if moment.status in {"rejected", "failed", "running"} else "absent"
+    return state.status if state.status in {"rejected", "failed", "running"} else "absent"
 
 
 def history(
     rows: Sequence[Mapping[str, Any]],
-    moments: Iterable[WindowState],
-    place: Place,
-    events: Iterable[Event] = (),
+    states: Iterable[WindowState],
+    local: LocalTime,
+    notes: Iterable[TimeMark] = (),
     *,
     chosen: datetime | None = None,
     log: bool = False,
@@ -85,10 +85,10 @@ def history(
     ----------
     rows
         Stored scores of one feature, oldest first.
-    moments
+    states
         The monitor's windows: those without a score are marked below.
-    place
-    events
+    local
+    notes
         What happened beside the scores; new baselines and configurations are marked.
     chosen
         Start of the window to mark.
@@ -96,7 +96,7 @@ def history(
         A logarithmic axis.
     """
     scored = {row["window_start"] for row in rows}
-    gaps = [moment for moment in moments if moment.start not in scored]
+    gaps = [state for state in states if state.start not in scored]
     # A line breaks where a window has no score, also where it was rejected and no feature has a row.
     unscored: list[Mapping[str, Any]] = [{"window_start": gap.start, "kl": None} for gap in gaps]
     line = sorted([*rows, *unscored], key=lambda row: row["window_start"])
@@ -105,7 +105,7 @@ def history(
     def curve(name: str, of: str, style: dict[str, Any]) -> dict[str, Any]:
         return {
             "name": name,
-            "x": [place.local(row["window_start"]) for row in line],
+            "x": [local.wall_clock(row["window_start"]) for row in line],
             "y": [None if row.get(of) is None else max(row[of], floor) for row in line],
             "mode": "lines",
             "line": style,
@@ -113,7 +113,7 @@ def history(
         }
 
     data: list[dict[str, Any]] = [
-        _band(line, place, floor),
+        _band(line, local, floor),
         curve("KL, smoothed", "kl", {"color": "var(--muted)", "width": 1, "dash": "dot"}),
         curve("KL from the fixed baseline", "kl_fixed", {"color": "var(--fixed)", "width": 1.5, "dash": "dashdot"}),
         curve("KL, bias-corrected", "kl_corrected", {"color": "var(--current)", "width": 1.5}),
@@ -121,7 +121,7 @@ def history(
     data += [
         {
             "name": f"{name} threshold",
-            "x": [place.local(row["window_start"]) for row in rows],
+            "x": [local.wall_clock(row["window_start"]) for row in rows],
             "y": [row[name] for row in rows],
             "mode": "lines",
             "line": {"color": f"var(--{name})", "width": 1.5, "dash": "dash", "shape": "hvh"},
@@ -129,12 +129,12 @@ def history(
         }
         for name in ("warning", "critical")
     ]
-    data += _points(rows, gaps, place, floor)
-    data += _quality(line, place)
+    data += _points(rows, gaps, local, floor)
+    data += _quality(line, local)
     low = "log" if log else "linear"
     layout: dict[str, Any] = _layout(480) | {
         "xaxis": _GRID
-        | {"type": "date", "anchor": "y3", "title": {"text": f"start of the window, {words(place.zone)}"}},
+        | {"type": "date", "anchor": "y3", "title": {"text": f"start of the window, {words(local.zone)}"}},
         "yaxis": _GRID
         | {"domain": [0.44, 1], "type": low, "title": {"text": "D(current‖reference), nats"}, "rangemode": "tozero"}
         | ({"dtick": 1, "tickformat": "~g"} if log else {}),
@@ -149,22 +149,22 @@ def history(
         "yaxis3": _GRID | {"domain": [0, 0.15], "title": {"text": "rows"}, "nticks": 4, "rangemode": "tozero"},
         "hovermode": "closest",
     }
-    lines = [] if chosen is None else [_upright(place.local(chosen), {"color": "var(--text)", "width": 1})]
-    marked = [event for event in events if event.kind in {"baseline", "config"}]
+    lines = [] if chosen is None else [_upright(local.wall_clock(chosen), {"color": "var(--text)", "width": 1})]
+    marked = [note for note in notes if note.kind in {"baseline", "config"}]
     dotted = {"color": "var(--muted)", "width": 1, "dash": "dot"}
-    layout["shapes"] = lines + [_upright(place.local(event.start), dotted) for event in marked]
+    layout["shapes"] = lines + [_upright(local.wall_clock(note.start), dotted) for note in marked]
     layout["annotations"] = [
         {
-            "x": place.local(event.start),
+            "x": local.wall_clock(note.start),
             "y": 1,
             "xref": "x",
             "yref": "paper",
             "yanchor": "bottom",
-            "text": MARKS[event.kind][0],
-            "hovertext": words(event.words),
+            "text": MARKS[note.kind][0],
+            "hovertext": words(note.words),
             "showarrow": False,
         }
-        for event in marked
+        for note in marked
     ]
     return {"data": data, "layout": layout}
 
@@ -174,7 +174,7 @@ def _upright(at: str, style: dict[str, Any]) -> dict[str, Any]:
     return {"type": "line", "xref": "x", "yref": "paper", **ends, "line": style, "layer": "below"}
 
 
-def _band(rows: Sequence[Mapping[str, Any]], place: Place, floor: float) -> dict[str, Any]:
+def _band(rows: Sequence[Mapping[str, Any]], local: LocalTime, floor: float) -> dict[str, Any]:
     """Draw the interval as closed shapes, a new one after every window without a score."""
     xs: list[str | None] = []
     ys: list[float | None] = []
@@ -183,7 +183,7 @@ def _band(rows: Sequence[Mapping[str, Any]], place: Place, floor: float) -> dict
         if row is not None and row["kl"] is not None:
             stretch.append(row)
         elif stretch:
-            at = [place.local(r["window_start"]) for r in stretch]
+            at = [local.wall_clock(r["window_start"]) for r in stretch]
             xs += [*at, *at[::-1], None]
             ys += (
                 [max(r["ci_high"], floor) for r in stretch] + [max(r["ci_low"], floor) for r in stretch[::-1]] + [None]
@@ -202,12 +202,12 @@ def _band(rows: Sequence[Mapping[str, Any]], place: Place, floor: float) -> dict
 
 
 def _points(
-    rows: Sequence[Mapping[str, Any]], gaps: Iterable[WindowState], place: Place, floor: float
+    rows: Sequence[Mapping[str, Any]], gaps: Iterable[WindowState], local: LocalTime, floor: float
 ) -> list[dict[str, Any]]:
     """Return a trace of marks for each status; windows without a score stand on the axis."""
     marks: dict[str, list[tuple[str, float, str, str]]] = {}
     for row in rows:
-        label = place.label(row["window_start"], row["window_end"])
+        label = local.label(row["window_start"], row["window_end"])
         status = status_of(row["status"], row["severity"])
         lines = [f"{label}: {STATUSES[status][1]}", clipped(row["reason"], 90)]
         height = floor
@@ -228,12 +228,12 @@ def _points(
             segment=row.get("segment") or None,
         )
         text = "<br>".join(map(words, lines))
-        marks.setdefault(status, []).append((place.local(row["window_start"]), height, text, f"{where}#window"))
+        marks.setdefault(status, []).append((local.wall_clock(row["window_start"]), height, text, f"{where}#window"))
     for gap in gaps:
         status = gap_of(gap)
-        text = f"{place.label(gap.start, gap.end)}: {STATUSES[status][1]}"
+        text = f"{local.label(gap.start, gap.end)}: {STATUSES[status][1]}"
         where = link("runs", monitor=gap.monitor, window=iso(gap.start))
-        marks.setdefault(status, []).append((place.local(gap.start), floor, words(text), f"{where}#window"))
+        marks.setdefault(status, []).append((local.wall_clock(gap.start), floor, words(text), f"{where}#window"))
     return [
         {
             "name": STATUSES[status][1],
@@ -256,11 +256,11 @@ def _points(
     ]
 
 
-def _quality(line: Sequence[Mapping[str, Any]], place: Place) -> list[dict[str, Any]]:
+def _quality(line: Sequence[Mapping[str, Any]], local: LocalTime) -> list[dict[str, Any]]:
     """Return the null rate, of the reference too, and the rows of each window with a score."""
-    x = [place.local(row["window_start"]) for row in line]
+    x = [local.wall_clock(row["window_start"]) for row in line]
     scored = [row if row["kl"] is not None else {} for row in line]
-    labels = [words(place.label(row["window_start"], row["window_end"])) if row else "" for row in scored]
+    labels = [words(local.label(row["window_start"], row["window_end"])) if row else "" for row in scored]
     hover = "%{text}<extra></extra>"
     return [
         {

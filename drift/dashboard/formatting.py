@@ -99,8 +99,8 @@ def link(page: str, /, **parameters: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a monitor is at home: its calendar and the zone in which its times are shown."""
+class LocalTime:
+    """A monitor's calendar, and its instants and windows as its readers write them."""
 
     calendar: Calendar
 
@@ -118,8 +118,8 @@ class Place:
 
         Examples
         --------
-        >>> place = place_of({"window": {"every": "1d", "timezone": "America/New_York"}})
-        >>> place.short(datetime(2013, 2, 8, 5, tzinfo=UTC))
+        >>> local = local_time_of({"window": {"every": "1d", "timezone": "America/New_York"}})
+        >>> local.short(datetime(2013, 2, 8, 5, tzinfo=UTC))
         '02-08'
         """
         local = start.astimezone(self.calendar.zone)
@@ -130,8 +130,8 @@ class Place:
 
         Examples
         --------
-        >>> place = place_of({})
-        >>> place.named(datetime(2013, 2, 8, tzinfo=UTC)), place.named(datetime(2013, 2, 8, 5, tzinfo=UTC))
+        >>> local = local_time_of({})
+        >>> local.named(datetime(2013, 2, 8, tzinfo=UTC)), local.named(datetime(2013, 2, 8, 5, tzinfo=UTC))
         ('2013-02-08', '2013-02-08 05:00 UTC')
         """
         if start is None:
@@ -144,14 +144,14 @@ class Place:
 
         Examples
         --------
-        >>> place_of({}).time(datetime(2013, 2, 8, 5, 30, tzinfo=UTC))
+        >>> local_time_of({}).time(datetime(2013, 2, 8, 5, 30, tzinfo=UTC))
         '2013-02-08 05:30 UTC'
         """
         if instant is None:
             return "–"
         return when(instant, self.calendar.zone)
 
-    def local(self, instant: datetime) -> str:
+    def wall_clock(self, instant: datetime) -> str:
         """Return the wall-clock time, as a chart's axis takes it."""
         return instant.astimezone(self.calendar.zone).replace(tzinfo=None).isoformat()
 
@@ -160,8 +160,8 @@ class Place:
 
         Examples
         --------
-        >>> home = place_of({"window": {"every": "1d", "timezone": "America/New_York"}})
-        >>> home.instant("2013-02-08") == home.instant("2013-02-08T05:00:00Z") == datetime(2013, 2, 8, 5, tzinfo=UTC)
+        >>> local = local_time_of({"window": {"every": "1d", "timezone": "America/New_York"}})
+        >>> local.instant("2013-02-08") == local.instant("2013-02-08T05:00:00Z") == datetime(2013, 2, 8, 5, tzinfo=UTC)
         True
         """
         try:
@@ -182,8 +182,8 @@ def _calendar(every: str, timezone: str) -> Calendar:
         return Calendar("1d")
 
 
-def place_of(config: Mapping[str, Any]) -> Place:
-    """Return where a stored configuration is at home; UTC where it does not say."""
+def local_time_of(config: Mapping[str, Any]) -> LocalTime:
+    """Return the local time of a stored configuration; UTC where it names no zone."""
     window = config.get("window")
     fields = window if isinstance(window, dict) else {}
-    return Place(_calendar(str(fields.get("every", "1d")), str(fields.get("timezone", "UTC"))))
+    return LocalTime(_calendar(str(fields.get("every", "1d")), str(fields.get("timezone", "UTC"))))

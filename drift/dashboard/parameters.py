@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, HTTPException, Query, Request
 from pydantic import AfterValidator
 
-from drift.dashboard.formatting import Place
-from drift.dashboard.references import SYNTAX
+from drift.dashboard.formatting import LocalTime, local_time_of
+from drift.dashboard.other_references import SYNTAX
 from drift.store.store import Store
 
 
@@ -32,13 +33,13 @@ Segment = Annotated[
     AfterValidator(_storable),
 ]
 Windows = Annotated[int, Query(ge=1, le=400, description="How many of the newest windows.")]
-Page = Annotated[int, Query(ge=1, le=10_000)]
-Moment = Annotated[
+PageNumber = Annotated[int, Query(ge=1, le=10_000)]
+WindowStart = Annotated[
     str | None,
     Query(max_length=40, description="Start of a window: an instant in ISO 8601, or the monitor's local date."),
 ]
 
-AgainstText = Annotated[
+Against = Annotated[
     str | None,
     Query(
         max_length=90,
@@ -63,6 +64,13 @@ def states_of(state: State) -> tuple[str, ...]:
     return {"live": LIVE, "all": ALL}.get(state, (state,))
 
 
+def local_times(store: Store) -> defaultdict[str, LocalTime]:
+    """Return the local time of each monitor; UTC for those that are not stored any more."""
+    return defaultdict(
+        lambda: local_time_of({}), {row["monitor"]: local_time_of(row["config"]) for row in store.monitors()}
+    )
+
+
 def known_monitor(store: Store, name: str) -> dict[str, Any]:
     """Return a monitor's newest stored version.
 
@@ -77,7 +85,7 @@ def known_monitor(store: Store, name: str) -> dict[str, Any]:
     raise HTTPException(404, "there is no such monitor, or it never ran: drift run MONITOR, or drift backfill MONITOR")
 
 
-def instant(place: Place, text: str | None) -> Any:
+def instant(local: LocalTime, text: str | None) -> Any:
     """Read a window's start; None where none is given.
 
     Raises
@@ -87,7 +95,7 @@ def instant(place: Place, text: str | None) -> Any:
     """
     if not text:
         return None
-    found = place.instant(text)
+    found = local.instant(text)
     if found is None:
         raise HTTPException(422, "not a time: write 2013-02-08, or 2013-02-08T05:00:00Z")
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from drift.dashboard.cell_table import cells
+from drift.dashboard.cell_table import cell_rows
 from drift.dashboard.templating import environment
 from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import when
@@ -67,7 +67,7 @@ def _window(report: Report, zone: ZoneInfo) -> str:
 
 
 def _section(report: Report, verdict: Verdict, anchor: str) -> dict[str, Any]:
-    found = cells(report.evidence[verdict.feature], verdict.score)
+    found = cell_rows(report.evidence[verdict.feature], verdict.score)
     widest = max((row["part"] or 0.0 for row in found), default=0.0) or 1.0
     return {
         "verdict": verdict,
@@ -86,7 +86,7 @@ def bars(found: list[dict[str, Any]]) -> dict[str, Any]:
     Parameters
     ----------
     found
-        Of `drift.dashboard.cell_table.cells`.
+        Of `drift.dashboard.cell_table.cell_rows`.
 
     Returns
     -------

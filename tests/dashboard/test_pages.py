@@ -422,7 +422,7 @@ def test_a_chart_marks_windows_without_a_score(client: TestClient) -> None:
 
 def test_the_interval_is_not_drawn_over_a_gap() -> None:
     """Each stretch of scores is a closed shape of its own."""
-    from drift.dashboard.formatting import place_of
+    from drift.dashboard.formatting import local_time_of
 
     base = {"monitor": "m", "feature": "f", "severity": "none", "reason": "r", "warning": 0.01, "critical": 0.1}
     base |= {"kl_corrected": 0.1, "ci_low": 0.05, "ci_high": 0.2, "n_current": 1, "n_reference": 1}
@@ -431,7 +431,7 @@ def test_the_interval_is_not_drawn_over_a_gap() -> None:
         base | {"window_start": day(i).start, "window_end": day(i).end, "kl": kl, "status": "ok" if kl else "error"}
         for i, kl in enumerate([0.1, None, 0.1, 0.1])
     ]
-    band = figures.history(rows, [], place_of({}))["data"][0]
+    band = figures.history(rows, [], local_time_of({}))["data"][0]
     assert [x is None for x in band["x"]] == [False, False, True, False, False, False, False, True]
 
 

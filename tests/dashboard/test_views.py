@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from drift import dashboard
 from drift.cli.app import app
-from drift.dashboard import events, references
+from drift.dashboard import other_references, time_marks
 from drift.dashboard.api.exports import cell
-from drift.dashboard.formatting import place_of
+from drift.dashboard.formatting import local_time_of
 from drift.dashboard.pages.overview import late_windows
 from drift.detection.scoring import measure
 from drift.store.reads import windows as window_reads
@@ -94,11 +94,11 @@ def test_choices_follow_the_windows() -> None:
         calendar = Calendar(every, "America/New_York")
         current = calendar.containing(NOW)
         row = {"fitted_from": current.start - timedelta(days=30), "fitted_to": current.start, "version": 1}
-        for text, words in references.choices(calendar, baseline=True):
-            found = references.parse(text, calendar, current, row)
+        for text, words in other_references.choices(calendar, baseline=True):
+            found = other_references.parse(text, calendar, current, row)
             assert found is not None
             assert current not in found.windows
-            assert 1 <= len(found.windows) <= references.MOST or text == "baseline"
+            assert 1 <= len(found.windows) <= other_references.MOST or text == "baseline"
             assert words
 
 
@@ -120,9 +120,9 @@ def test_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp_path:
                 who: dict[str, Any] = {"now": at + timedelta(minutes=1), "by": HOSTILE, "reason": f"why {HOSTILE}"}
                 end = day(2 + number).start
                 store.save_baseline(MONITOR, {"x": NUMBERS}, **span, fitted_to=end, **who, new=True)
-        moments = window_reads.timelines(store, MONITOR, windows=30)[MONITOR]
-        found = events.events(moments, fits(store, MONITOR), place_of(store.monitors()[0]["config"]))
-        assert [(event.kind, event.start) for event in found] == [("baseline", day(2).start), ("config", day(3).start)]
+        states = window_reads.window_states(store, MONITOR, windows=30)
+        found = time_marks.time_marks(states, fits(store, MONITOR), local_time_of(store.monitors()[0]["config"]))
+        assert [(mark.kind, mark.start) for mark in found] == [("baseline", day(2).start), ("config", day(3).start)]
         assert "2013-02-01 … 02-03, by " in found[0].words
         client = TestClient(dashboard.create_app(store))
         page = client.get(url("monitor", name=MONITOR)).text
@@ -140,11 +140,11 @@ def test_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp_path:
 def test_late_is_more_than_one_window_behind() -> None:
     """One window that has not run yet is no delay; nor is anything after a schedule's end."""
     config = {"window": {"every": "1d", "timezone": "America/New_York"}}
-    place = place_of(config)
+    local = local_time_of(config)
     last = window_reads.WindowState(MONITOR, day(0).start, day(0).end, "ok")
-    assert [late_windows(config, place, last, day(n).start) for n in (1, 2, 3, 9)] == [0, 0, 2, 8]
-    assert late_windows({**config, "end": "2013-02-02"}, place, last, NOW) == 0
-    assert late_windows(config, place, None, NOW) == 0
+    assert [late_windows(config, local, last, day(n).start) for n in (1, 2, 3, 9)] == [0, 0, 2, 8]
+    assert late_windows({**config, "end": "2013-02-02"}, local, last, NOW) == 0
+    assert late_windows(config, local, None, NOW) == 0
 
 
 def test_having_keeps_the_features_that_were_so(client: TestClient) -> None:

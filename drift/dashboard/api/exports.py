@@ -13,8 +13,8 @@ from typing import Literal
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from drift.dashboard.formatting import place_of
-from drift.dashboard.parameters import Maybe, Moment, Opened, instant, known_monitor
+from drift.dashboard.formatting import local_time_of
+from drift.dashboard.parameters import Maybe, Opened, WindowStart, instant, known_monitor
 from drift.store.reads import exports
 from drift.store.reads.exports import Table
 from drift.store.store import Store
@@ -38,16 +38,16 @@ def export(
     table: Table,
     format: Format = "csv",  # noqa: A002 - the name readers type
     monitor: Maybe = None,
-    since: Moment = None,
-    until: Moment = None,
+    since: WindowStart = None,
+    until: WindowStart = None,
 ) -> StreamingResponse:
     """A table as CSV or Parquet: `scores`, `runs`, `alerts` or `validations`, oldest window first.
 
     `since` and `until` bound the start of the window (of an alert: the one that opened it); `until` itself is left out.
     In CSV a text that a spreadsheet could take for a formula begins with an apostrophe; times are in UTC.
     """
-    place = place_of(known_monitor(store, monitor)["config"] if monitor else {})
-    query = exports.query(table, monitor, instant(place, since), instant(place, until))
+    local = local_time_of(known_monitor(store, monitor)["config"] if monitor else {})
+    query = exports.query(table, monitor, instant(local, since), instant(local, until))
     body = _csv(store, query) if format == "csv" else _parquet(store, query)
     name = f"drift-{table}.{format}"
     return StreamingResponse(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from drift.dashboard import events, feature_view, figures
+from drift.dashboard import feature_view, figures, time_marks
 from drift.dashboard.api import exports
 from drift.dashboard.api.models import (
     AlertOut,
@@ -26,17 +26,17 @@ from drift.dashboard.api.models import (
     Scores,
     ValidationOut,
 )
-from drift.dashboard.cell_table import cells
-from drift.dashboard.formatting import Place, place_of, web_address
+from drift.dashboard.cell_table import cell_rows
+from drift.dashboard.formatting import LocalTime, local_time_of, web_address
 from drift.dashboard.parameters import (
-    AgainstText,
+    Against,
     Maybe,
-    Moment,
     Name,
     Opened,
     Segment,
     State,
     Windows,
+    WindowStart,
     instant,
     known_monitor,
     states_of,
@@ -63,23 +63,23 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="The largest number of e
 Offset = Annotated[int, Query(ge=0, le=1_000_000, description="How many entries to skip.")]
 
 
-def _place(store: Store, monitor: str) -> Place:
-    return place_of(known_monitor(store, monitor)["config"])
+def _local_time(store: Store, monitor: str) -> LocalTime:
+    return local_time_of(known_monitor(store, monitor)["config"])
 
 
 @v1.get("/monitors")
 def monitors(store: Opened) -> list[MonitorOut]:
     """Every monitor that ever ran, and how it stands."""
-    timelines, alerts = window_reads.timelines(store, windows=1), alert_reads.counts(store)
+    latest, alerts = window_reads.newest_windows(store, windows=1), alert_reads.counts(store)
     found = []
     for row in store.monitors():
         name = row["monitor"]
-        last = next(iter(timelines.get(name, [])), None)
+        last = next(iter(latest.get(name, [])), None)
         found.append(
             MonitorOut(
                 monitor=name,
                 description=str(row["config"].get("description") or ""),
-                timezone=place_of(row["config"]).zone,
+                timezone=local_time_of(row["config"]).zone,
                 window=last.start if last else None,
                 status=last.status if last else "never",
                 n_scored=last.report.get("n_scored") if last else None,
@@ -97,7 +97,7 @@ def scores(
     monitor: Name,
     feature: Maybe = None,
     windows: Windows = 30,
-    until: Moment = None,
+    until: WindowStart = None,
     segment: Segment = "",
 ) -> Scores:
     """Scores of one feature, or of all features in at most 31 windows; earlier ones by `until`."""
@@ -105,7 +105,7 @@ def scores(
         raise HTTPException(
             422, f"of all features at most {ALL_FEATURES_WINDOWS} windows: name a feature, or page by until"
         )
-    before = instant(_place(store, monitor), until)
+    before = instant(_local_time(store, monitor), until)
     rows = store.scores(monitor, feature=feature, segment=segment, until=before, windows=windows)
     first = rows[0]["window_start"] if rows else None
     more = first is not None and store.scores(monitor, feature=feature, segment=segment, until=first, limit=1)
@@ -115,9 +115,9 @@ def scores(
 
 
 @v1.get("/report")
-def report(store: Opened, monitor: Name, window: Moment = None) -> dict[str, Any]:
+def report(store: Opened, monitor: Name, window: WindowStart = None) -> dict[str, Any]:
     """The whole report of one window (the newest by default): verdicts, intervals, and what every cell contributes."""
-    at = instant(_place(store, monitor), window)
+    at = instant(_local_time(store, monitor), window)
     if at is None:
         newest = store.reports(monitor, limit=1)
         at = newest[0]["window_start"] if newest else None
@@ -128,24 +128,24 @@ def report(store: Opened, monitor: Name, window: Moment = None) -> dict[str, Any
 
 
 @v1.get("/runs")
-def runs(store: Opened, monitor: Name, windows: Windows = 30, until: Moment = None) -> Runs:
+def runs(store: Opened, monitor: Name, windows: Windows = 30, until: WindowStart = None) -> Runs:
     """Runs and the heads of their reports, newest window first; earlier ones by `until`."""
-    before = instant(_place(store, monitor), until)
-    moments = window_reads.timelines(store, monitor, windows=windows, until=before).get(monitor, [])
-    first = moments[0].start if moments else None
-    more = first is not None and window_reads.timelines(store, monitor, windows=1, until=first)
-    return Runs(monitor=monitor, runs=[_run(moment) for moment in moments[::-1]], earlier=first if more else None)
+    before = instant(_local_time(store, monitor), until)
+    states = window_reads.window_states(store, monitor, windows=windows, until=before)
+    first = states[0].start if states else None
+    more = first is not None and window_reads.window_states(store, monitor, windows=1, until=first)
+    return Runs(monitor=monitor, runs=[_run(state) for state in states[::-1]], earlier=first if more else None)
 
 
-def _run(moment: window_reads.WindowState) -> RunOut:
-    report, run = moment.report, moment.run
+def _run(state: window_reads.WindowState) -> RunOut:
+    report, run = state.report, state.run
     heads = ("gate", "reference", "n_reference", "n_current", "n_scored", "n_drifting", "total_kl")
     times = ("config_hash", "started_at", "finished_at", "error")
     url = web_address(run.get("url")) or None
     return RunOut(
-        window_start=moment.start,
-        window_end=moment.end,
-        status=moment.status,
+        window_start=state.start,
+        window_end=state.end,
+        status=state.status,
         findings=[finding["message"] for finding in report.get("findings", [])],
         url=url,
         **{name: report.get(name) for name in heads},
@@ -154,12 +154,12 @@ def _run(moment: window_reads.WindowState) -> RunOut:
 
 
 @v1.get("/validations")
-def validations(store: Opened, monitor: Name, window: Moment = None) -> list[ValidationOut]:
+def validations(store: Opened, monitor: Name, window: WindowStart = None) -> list[ValidationOut]:
     """What each expectation observed in one window (the newest by default), failures first."""
     from drift.windows import Window
 
-    at = instant(_place(store, monitor), window)
-    found = window_reads.timelines(store, monitor, windows=1, at=at).get(monitor, [])
+    at = instant(_local_time(store, monitor), window)
+    found = window_reads.window_states(store, monitor, windows=1, at=at)
     if not found:
         raise HTTPException(404, "nothing is stored for this window")
     rows = store.validations(monitor, Window(found[0].start, found[0].end))
@@ -205,9 +205,9 @@ def features(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
 ) -> Features:
     """The features of a monitor in its newest windows, worst first, by newest drift or by name."""
     known_monitor(store, monitor)
-    moments = window_reads.timelines(store, monitor, windows=windows, segment=segment).get(monitor, [])
+    states = window_reads.window_states(store, monitor, windows=windows, segment=segment)
     wanted = window_reads.Wanted(order, q, having, segment)
-    names, total = window_reads.features(store, monitor, wanted, moments, limit=limit, offset=offset)
+    names, total = window_reads.features(store, monitor, wanted, states, limit=limit, offset=offset)
     return Features(monitor=monitor, total=total, features=names)
 
 
@@ -216,18 +216,18 @@ def compare(
     store: Opened,
     monitor: Name,
     feature: Name,
-    against: AgainstText = "previous:1",
-    window: Moment = None,
+    against: Against = "previous:1",
+    window: WindowStart = None,
     segment: Segment = "",
 ) -> ComparisonOut:
     """Compare one window of a feature (the newest by default) with any other reference, from stored counts."""
-    place = _place(store, monitor)
-    at = instant(place, window)
+    local = _local_time(store, monitor)
+    at = instant(local, window)
     if at is None:
         newest = store.scores(monitor, feature=feature, segment=segment, windows=1)
         at = newest[-1]["window_start"] if newest else None
     found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
-    compared = feature_view.compare(store, monitor, feature, found, place, against or "previous:1") if found else None
+    compared = feature_view.compare(store, monitor, feature, found, local, against or "previous:1") if found else None
     if at is None or found is None or compared is None:
         raise HTTPException(404, "nothing is stored for this feature in this window")
     numbers = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "psi", "js", "n_reference", "n_current")
@@ -235,10 +235,10 @@ def compare(
         monitor=monitor,
         feature=feature,
         window_start=at,
-        against=compared.against.text,
-        reference=compared.against.words,
+        against=compared.reference.text,
+        reference=compared.reference.words,
         windows=compared.windows,
-        windows_asked=len(compared.against.windows),
+        windows_asked=len(compared.reference.windows),
         warning=found.verdict.warning,
         critical=found.verdict.critical,
         explanation=list(compared.words),
@@ -251,7 +251,7 @@ def compare(
                 current_share=row["share_after"],
                 contribution=row["part"],
             )
-            for row in cells(compared.evidence, compared.score)
+            for row in cell_rows(compared.evidence, compared.score)
         ],
         **{name: getattr(compared.score, name, None) for name in numbers},
     )
@@ -263,28 +263,28 @@ def history_figure(
     monitor: Name,
     feature: Name,
     windows: Windows = 90,
-    window: Moment = None,
+    window: WindowStart = None,
     scale: Literal["linear", "log"] = "linear",
     segment: Segment = "",
 ) -> JSONResponse:
     """The chart of a feature over time, as a Plotly figure."""
-    place = _place(store, monitor)
-    at = instant(place, window)
-    rows, seen = feature_view.course(store, monitor, feature, windows, at, place, segment)
-    happened = events.events(seen, fits(store, monitor), place)
-    figure = figures.history(rows, seen, place, happened, chosen=at, log=scale == "log")
+    local = _local_time(store, monitor)
+    at = instant(local, window)
+    rows, seen = feature_view.course(store, monitor, feature, windows, at, local, segment)
+    happened = time_marks.time_marks(seen, fits(store, monitor), local)
+    figure = figures.history(rows, seen, local, happened, chosen=at, log=scale == "log")
     return JSONResponse(figure)
 
 
 @v1.get("/figures/histogram")
 def histogram_figure(
-    store: Opened, monitor: Name, feature: Name, window: Moment, against: AgainstText = None, segment: Segment = ""
+    store: Opened, monitor: Name, feature: Name, window: WindowStart, against: Against = None, segment: Segment = ""
 ) -> JSONResponse:
     """The chart of a feature's cells in one window, reference beside current, as a Plotly figure."""
-    place = _place(store, monitor)
-    at = instant(place, window)
+    local = _local_time(store, monitor)
+    at = instant(local, window)
     found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
-    compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
+    compared = feature_view.compare(store, monitor, feature, found, local, against) if found else None
     shown = compared or found
     if found is None or shown is None or shown.evidence is None:
         raise HTTPException(404, "no counts are stored for this feature in this window")

@@ -15,9 +15,8 @@ from fastapi.responses import RedirectResponse
 
 from drift.alerts.actions import Action
 from drift.dashboard import access
-from drift.dashboard.formatting import Place, link, place_of
-from drift.dashboard.pages.alerts import places_of
-from drift.dashboard.parameters import Opened
+from drift.dashboard.formatting import LocalTime, link
+from drift.dashboard.parameters import Opened, local_times
 from drift.errors import DriftError, StoreConflict, StoreError
 from drift.pipeline import actions
 from drift.store.reads import alerts
@@ -42,7 +41,7 @@ def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
     if action is None:
         raise HTTPException(422, f"action: write one of {', '.join(ANSWERS)}")
     now = datetime.now(UTC)
-    until = _until(fields, places_of(store).get(found.monitor, place_of({})), now) if action == "snooze" else None
+    until = _until(fields, local_times(store)[found.monitor], now) if action == "snooze" else None
     if fields.get("events") not in {None, str(found.events)}:
         raise HTTPException(409, "somebody else has answered this alert: look at it again")
     by, comment = _who(reader, fields), _text(fields, "comment")
@@ -58,11 +57,11 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
         comment = _text(fields, "comment")
         _done(lambda: actions.expire_silence(store, fields.get("id", ""), by=by, now=now, comment=comment))
         return _back(_next(fields))
-    places = places_of(store)
+    times = local_times(store)
     monitor = fields.get("monitor", "")
-    if monitor not in places:
+    if monitor not in times:
         raise HTTPException(404, "there is no such monitor")
-    until = _until(fields, places[monitor], now)
+    until = _until(fields, times[monitor], now)
     features, reason = _text(fields, "features"), _text(fields, "reason")
     _done(lambda: actions.silence_features(store, monitor, features, reason=reason, until=until, by=by, now=now))
     return _back(_next(fields))
@@ -99,13 +98,13 @@ def _text(fields: dict[str, str], name: str) -> str:
     return fields.get(name, "")[:_LONGEST]
 
 
-def _until(fields: dict[str, str], place: Place, now: datetime) -> datetime:
+def _until(fields: dict[str, str], local: LocalTime, now: datetime) -> datetime:
     """Return until when: the end of a local day where one is named, else so long from now."""
     day = fields.get("until", "")
     if day:
         try:
             wanted = date.fromisoformat(day[:10]) + timedelta(days=1)
-            return place.calendar.midnight(wanted)
+            return local.calendar.midnight(wanted)
         except (ValueError, OverflowError) as error:
             raise HTTPException(422, "until: not a date, write 2013-02-08") from error
     span = _SPAN.fullmatch(fields.get("for", ""))

@@ -7,12 +7,10 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from drift.dashboard.formatting import Place, place_of
-from drift.dashboard.parameters import Maybe, Name, Opened, Page, State, states_of
+from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
 from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
-from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,15 +21,12 @@ SPANS = (
 """For how long an alert may be snoozed, or features silenced, without naming a day."""
 
 
-def places_of(store: Store) -> dict[str, Place]:
-    """Return where each monitor is at home."""
-    return {row["monitor"]: place_of(row["config"]) for row in store.monitors()}
-
-
 @router.get("/alerts")
-def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State = "live", page: Page = 1) -> Response:
+def alerts(
+    request: Request, store: Opened, monitor: Maybe = None, state: State = "live", page: PageNumber = 1
+) -> Response:
     """Alerts, the newest opening first, and the silences in force."""
-    places, now = places_of(store), datetime.now(UTC)
+    times, now = local_times(store), datetime.now(UTC)
     states = states_of(state)
     found, total = alert_reads.page(
         store, monitor=monitor or None, states=states, limit=A_PAGE, offset=(page - 1) * A_PAGE
@@ -40,13 +35,13 @@ def alerts(request: Request, store: Opened, monitor: Maybe = None, state: State 
     return render(
         request,
         "alerts.html",
-        alerts=[{"alert": a, "place": places.get(a.monitor, place_of({})), "snoozed": a.snoozed(now)} for a in found],
-        silences=[{"silence": s, "place": places.get(s.monitor, place_of({}))} for s in silences],
+        alerts=[{"alert": a, "local": times[a.monitor], "snoozed": a.snoozed(now)} for a in found],
+        silences=[{"silence": s, "local": times[s.monitor]} for s in silences],
         total=total,
         page=page,
         pages=max(1, -(-total // A_PAGE)),
         monitor=monitor,
-        monitors=sorted(places),
+        monitors=sorted(times),
         state=state,
         spans=SPANS,
         outbox=store.outbox_counts(),
@@ -59,15 +54,15 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
     found = alert_reads.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert; it may have been pruned")
-    place, now = places_of(store).get(found.monitor, place_of({})), datetime.now(UTC)
+    local, now = local_times(store)[found.monitor], datetime.now(UTC)
     silences = [s for s in actions.silences(store, found.monitor, now=now) if s.covers(found)]
     return render(
         request,
         "alert.html",
         alert=found,
-        place=place,
+        local=local,
         snoozed=found.snoozed(now),
-        silences=[{"silence": silence, "place": place} for silence in silences],
+        silences=[{"silence": silence, "local": local} for silence in silences],
         events=store.alert_events(found.id),
         spans=SPANS,
     )
@@ -78,7 +73,7 @@ def notifications(
     request: Request,
     store: Opened,
     state: Literal["undelivered", "dead", "pending", "all"] = "undelivered",
-    page: Page = 1,
+    page: PageNumber = 1,
 ) -> Response:
     """What was not delivered yet, and what was given up."""
     several: dict[str, tuple[str, ...]] = {
@@ -88,8 +83,8 @@ def notifications(
     states, outbox = several.get(state, (state,)), store.outbox_counts()
     total = sum(outbox.get(each, 0) for each in states)
     rows = store.notifications(states, A_PAGE, (page - 1) * A_PAGE)
-    places = places_of(store)
-    shown: list[dict[str, Any]] = [row | {"place": places.get(row["monitor"], place_of({}))} for row in rows]
+    times = local_times(store)
+    shown: list[dict[str, Any]] = [row | {"local": times[row["monitor"]]} for row in rows]
     return render(
         request,
         "notifications.html",

@@ -6,10 +6,9 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import events, feature_view, figures, formatting
-from drift.dashboard import references as others
-from drift.dashboard.formatting import place_of
-from drift.dashboard.parameters import ALL, AgainstText, Moment, Name, Opened, Segment, Windows, instant, known_monitor
+from drift.dashboard import feature_view, figures, formatting, other_references, time_marks
+from drift.dashboard.formatting import local_time_of
+from drift.dashboard.parameters import ALL, Against, Name, Opened, Segment, Windows, WindowStart, instant, known_monitor
 from drift.dashboard.rendering import render
 from drift.store.reads import alerts, features
 from drift.store.reads import windows as window_reads
@@ -26,47 +25,47 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     store: Opened,
     monitor: Name,
     feature: Name,
-    window: Moment = None,
+    window: WindowStart = None,
     windows: Windows = 90,
     scale: Scale = "linear",
-    against: AgainstText = None,
+    against: Against = None,
     segment: Segment = "",
 ) -> Response:
     """A feature over time, and one window of it cell by cell."""
     version = known_monitor(store, monitor)
-    place = place_of(version["config"])
-    at = instant(place, window)
-    rows, moments = feature_view.course(store, monitor, feature, windows, at, place, segment)
+    local = local_time_of(version["config"])
+    at = instant(local, window)
+    rows, states = feature_view.course(store, monitor, feature, windows, at, local, segment)
     if at is None:
         at = next((row["window_start"] for row in rows[::-1] if row["kl"] is not None), rows[-1]["window_start"])
     found = features.detail(store, monitor, feature, at, segment)
-    compared = feature_view.compare(store, monitor, feature, found, place, against) if found else None
+    compared = feature_view.compare(store, monitor, feature, found, local, against) if found else None
     statuses = [figures.status_of(row["status"], row["severity"]) for row in rows]
     scored = {row["window_start"] for row in rows}
-    seen = {*statuses, *(figures.gap_of(m) for m in moments if m.start not in scored)}
+    seen = {*statuses, *(figures.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
-    happened = events.events(moments, fits(store, monitor), place)
+    happened = time_marks.time_marks(states, fits(store, monitor), local)
     return render(
         request,
         "feature.html",
         monitor=version,
         name=monitor,
         feature=feature,
-        place=place,
+        local=local,
         rows=[{"row": row, "status": status} for row, status in zip(rows[::-1], statuses[::-1], strict=True)],
         segment=segment,
         segments=window_reads.segments(store, monitor),
         newest=store.scores(monitor, feature=feature, segment=segment, windows=1)[-1],
         status_of=figures.status_of,
         shown_statuses=[status for status in formatting.STATUSES if status in seen],
-        marks={kind: events.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},
+        marks={kind: time_marks.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},
         at=at,
         found=found,
         shown_status=figures.status_of(found.verdict.status, found.verdict.severity) if found else None,
         view=feature_view.view(found, compared) if found else None,
         compared=compared,
         against=against or "",
-        choices=others.choices(place.calendar, baseline=has_baseline),
+        choices=other_references.choices(local.calendar, baseline=has_baseline),
         run_url=feature_view.run_url(store, monitor, at),
         windows=windows,
         scale=scale,

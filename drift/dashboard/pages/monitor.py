@@ -11,9 +11,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from markupsafe import Markup
 
-from drift.dashboard import events, figures, formatting
-from drift.dashboard.formatting import Place, link, place_of
-from drift.dashboard.parameters import LIVE, Moment, Name, Opened, Page, Segment, Windows, instant, known_monitor
+from drift.dashboard import figures, formatting, time_marks
+from drift.dashboard.formatting import LocalTime, link, local_time_of
+from drift.dashboard.parameters import (
+    LIVE,
+    Name,
+    Opened,
+    PageNumber,
+    Segment,
+    Windows,
+    WindowStart,
+    instant,
+    known_monitor,
+)
 from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts
 from drift.store.reads import windows as window_reads
@@ -35,36 +45,34 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     order: window_reads.Order = "worst",
     having: window_reads.Having = "any",
     q: Annotated[Name, Query()] = "",
-    page: Page = 1,
-    until: Moment = None,
+    page: PageNumber = 1,
+    until: WindowStart = None,
     segment: Segment = "",
 ) -> Response:
     """A monitor's heatmap: features down, windows across."""
     version = known_monitor(store, name)
-    place = place_of(version["config"])
-    moments = window_reads.timelines(store, name, windows=windows, until=instant(place, until), segment=segment).get(
-        name, []
-    )
+    local = local_time_of(version["config"])
+    states = window_reads.window_states(store, name, windows=windows, until=instant(local, until), segment=segment)
     size = max(15, min(50, CELLS_A_PAGE // windows))
     total = 0
     grid: list[dict[str, Any]] = []
-    if moments:
+    if states:
         wanted = window_reads.Wanted(order, q, having, segment)
-        names, total = window_reads.features(store, name, wanted, moments, limit=size, offset=(page - 1) * size)
-        found = window_reads.cells(store, name, names, since=moments[0].start, until=moments[-1].start, segment=segment)
-        columns = _columns(base(request), name, moments, place)
+        names, total = window_reads.features(store, name, wanted, states, limit=size, offset=(page - 1) * size)
+        found = window_reads.heatmap(store, name, names, since=states[0].start, until=states[-1].start, segment=segment)
+        columns = _columns(base(request), name, states, local)
         grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
-    happened = events.events(moments, fits(store, name), place)
+    happened = time_marks.time_marks(states, fits(store, name), local)
     return render(
         request,
         "monitor.html",
         monitor=version,
         name=name,
-        place=place,
-        moments=moments,
-        heads=_heads(moments, happened, place),
-        events=[event for event in happened[::-1] if event.kind != "news"][:EVENTS],
-        marks=events.MARKS,
+        local=local,
+        states=states,
+        heads=_heads(states, happened, local),
+        events=[event for event in happened[::-1] if event.kind != "finding"][:EVENTS],
+        marks=time_marks.MARKS,
         grid=grid,
         total=total,
         pages=max(1, -(-total // size)),
@@ -81,21 +89,21 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
 
 
 def _heads(
-    moments: Sequence[window_reads.WindowState], happened: Sequence[events.Event], place: Place
+    states: Sequence[window_reads.WindowState], happened: Sequence[time_marks.TimeMark], local: LocalTime
 ) -> list[dict[str, Any]]:
-    by_start: dict[datetime, list[events.Event]] = {}
+    by_start: dict[datetime, list[time_marks.TimeMark]] = {}
     for event in happened:
         by_start.setdefault(event.start, []).append(event)
     heads = []
-    for moment in moments:
-        mine = by_start.get(moment.start, [])
-        kinds = [kind for kind in events.MARKS if kind in {event.kind for event in mine}]
-        said = f"{place.label(moment.start, moment.end)}: {formatting.STATUSES[moment.status][1]}"
+    for state in states:
+        mine = by_start.get(state.start, [])
+        kinds = [kind for kind in time_marks.MARKS if kind in {event.kind for event in mine}]
+        said = f"{local.label(state.start, state.end)}: {formatting.STATUSES[state.status][1]}"
         heads.append(
             {
-                "moment": moment,
-                "short": place.short(moment.start),
-                "marks": "".join(events.MARKS[kind][0] for kind in kinds),
+                "state": state,
+                "short": local.short(state.start),
+                "marks": "".join(time_marks.MARKS[kind][0] for kind in kinds),
                 "said": "; ".join([said, *(formatting.shown(event.words) for event in mine)]),
             }
         )
@@ -106,21 +114,21 @@ def _heads(
 class _Column:
     """A window of the heatmap, with what every cell in it repeats; all of it safe to stand in a page."""
 
-    moment: window_reads.WindowState
+    state: window_reads.WindowState
     label: str
     at: str
     run: str
 
 
-def _columns(root: str, monitor: str, moments: Sequence[window_reads.WindowState], place: Place) -> list[_Column]:
+def _columns(root: str, monitor: str, states: Sequence[window_reads.WindowState], local: LocalTime) -> list[_Column]:
     return [
         _Column(
-            moment,
-            escape(place.label(moment.start, moment.end)),
-            escape(link("", window=iso(moment.start)).replace("?", "&") + "#window"),
-            escape(root + link("runs", monitor=monitor, window=iso(moment.start)) + "#window"),
+            state,
+            escape(local.label(state.start, state.end)),
+            escape(link("", window=iso(state.start)).replace("?", "&") + "#window"),
+            escape(root + link("runs", monitor=monitor, window=iso(state.start)) + "#window"),
         )
-        for moment in moments
+        for state in states
     ]
 
 
@@ -134,7 +142,7 @@ def _row(
 ) -> dict[str, Any]:
     shown = escape(formatting.shown(feature))
     to = escape(root + link("feature", monitor=monitor, feature=feature, segment=segment or None))
-    scores = [found.get((feature, column.moment.start)) for column in columns]
+    scores = [found.get((feature, column.state.start)) for column in columns]
     scored = [score for score in scores if score is not None and score.kl is not None]
     # Thousands of cells: put together here, since a template takes three times as long for each.
     cells = "".join(_cell(shown, to, column, score) for column, score in zip(columns, scores, strict=True))
@@ -149,7 +157,7 @@ def _row(
 def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
     """Return one cell of the heatmap as HTML; what is not escaped already is so here."""
     if score is None:
-        status, level, said, to = figures.gap_of(column.moment), "", "", column.run
+        status, level, said, to = figures.gap_of(column.state), "", "", column.run
     else:
         status, to = figures.status_of(score.status, score.severity), to + column.at
         level, said = _level(score, status), f"; {escape(said_of(score))}"

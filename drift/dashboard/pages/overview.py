@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard.formatting import Place, place_of
+from drift.dashboard.formatting import LocalTime, local_time_of
 from drift.dashboard.parameters import Opened
 from drift.dashboard.rendering import render
 from drift.errors import ConfigError
@@ -33,15 +33,15 @@ class Line:
 
     name: str
     description: str
-    place: Place
-    moments: Sequence[windows.WindowState]
+    local: LocalTime
+    states: Sequence[windows.WindowState]
     alerts: Mapping[str, int]
     late: int
 
     @property
     def last(self) -> windows.WindowState | None:
         """The newest window, where there is one."""
-        return self.moments[-1] if self.moments else None
+        return self.states[-1] if self.states else None
 
     @property
     def status(self) -> str:
@@ -58,16 +58,16 @@ class Line:
 @router.get("/")
 def overview(request: Request, store: Opened) -> Response:
     """Every monitor: how it stands, what is open, and its last thirty windows."""
-    timelines = windows.timelines(store, windows=WINDOWS)
+    found = windows.newest_windows(store, windows=WINDOWS)
     open_alerts = alert_reads.counts(store)
     now = datetime.now(UTC)
     lines = []
     for version in store.monitors():
-        name, place = version["monitor"], place_of(version["config"])
-        moments = timelines.get(name, [])
+        name, local = version["monitor"], local_time_of(version["config"])
+        states = found.get(name, [])
         description = str(version["config"].get("description") or "")
-        late = late_windows(version["config"], place, moments[-1] if moments else None, now)
-        lines.append(Line(name, description, place, moments, open_alerts.get(name, {}), late))
+        late = late_windows(version["config"], local, states[-1] if states else None, now)
+        lines.append(Line(name, description, local, states, open_alerts.get(name, {}), late))
     lines.sort(key=lambda line: line.urgency)
     waiting, problems = _configured(request.app.state.monitors)
     return render(
@@ -80,16 +80,16 @@ def overview(request: Request, store: Opened) -> Response:
     )
 
 
-def late_windows(config: Mapping[str, Any], place: Place, last: windows.WindowState | None, now: datetime) -> int:
+def late_windows(config: Mapping[str, Any], local: LocalTime, last: windows.WindowState | None, now: datetime) -> int:
     """Return how many whole windows have passed unseen since the newest that was run; a single one is no delay.
 
     Where the monitor's schedule has an end, nothing after it is late.
     """
     if last is None:
         return 0
-    calendar = place.calendar
+    calendar = local.calendar
     due = calendar.last_complete(now)
-    end = place.instant(str(config.get("end") or ""))
+    end = local.instant(str(config.get("end") or ""))
     if end is not None:
         due = min(due, calendar.containing(end))
     missing = round((due.start - calendar.containing(last.start).start) / calendar.span.nominal)

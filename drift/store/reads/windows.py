@@ -90,31 +90,30 @@ def status_of(report: Mapping[str, Any], run: Mapping[str, Any]) -> str:
     return str(report.get("status") or run.get("status") or "absent")
 
 
-def timelines(
+def window_states(
     store: Store,
-    monitor: str | None = None,
+    monitor: str,
     *,
     windows: int,
     until: datetime | None = None,
     at: datetime | None = None,
     segment: str = WHOLE,
-) -> dict[str, list[WindowState]]:
-    """Return the newest windows of each monitor, oldest first.
+) -> list[WindowState]:
+    """Return the newest windows of a monitor, oldest first: those that start before `until`, or the one that does `at`.
 
-    Parameters
-    ----------
-    store
-    monitor
-        Only this one.
-    windows
-        How many of each.
-    until
-        Only windows that start before.
-    at
-        Only the window that starts then.
-    segment
-        Whose reports these are: those of whole windows, or of one segment.
+    The reports are those of whole windows, or of one segment.
     """
+    return _states(store, monitor, windows, until, at, segment).get(monitor, [])
+
+
+def newest_windows(store: Store, *, windows: int) -> dict[str, list[WindowState]]:
+    """Return the newest windows of each monitor, oldest first."""
+    return _states(store, None, windows, None, None, WHOLE)
+
+
+def _states(
+    store: Store, monitor: str | None, windows: int, until: datetime | None, at: datetime | None, segment: str
+) -> dict[str, list[WindowState]]:
     asked = monitor, windows, until, at, segment
     with engine.reading(store.engine) as connection:
         reports = _newest(connection, schema.report, _REPORT, *asked)
@@ -124,7 +123,7 @@ def timelines(
         report, run = reports.get((name, start), {}), runs.get((name, start), {})
         end = (report or run)["window_end"]
         found.setdefault(name, []).append(WindowState(name, start, end, status_of(report, run), report, run))
-    return {name: moments[-windows:] for name, moments in found.items()}
+    return {name: states[-windows:] for name, states in found.items()}
 
 
 def _newest(
@@ -192,21 +191,21 @@ def segments(store: Store, monitor: str) -> list[str]:
 
 
 def features(
-    store: Store, monitor: str, wanted: Wanted, moments: Sequence[WindowState], *, limit: int, offset: int = 0
+    store: Store, monitor: str, wanted: Wanted, states: Sequence[WindowState], *, limit: int, offset: int = 0
 ) -> tuple[list[str], int]:
     """Return one page of a monitor's features, in the order asked for, and how many there are.
 
     Parameters
     ----------
     store, monitor, wanted
-    moments
-        The windows that count, from `timelines`. The order is remembered as long as nothing in them has changed: how
-        each run ended, and the head of each report.
+    states
+        The windows that count. The order is remembered as long as nothing in them has changed: how each run ended, and
+        the head of each report.
     limit, offset
     """
-    if not moments:
+    if not states:
         return [], 0
-    heads = tuple((m.start, m.status, m.run.get("finished_at"), *map(m.report.get, _STAMP)) for m in moments)
+    heads = tuple((m.start, m.status, m.run.get("finished_at"), *map(m.report.get, _STAMP)) for m in states)
     names = _ordered(store, monitor, wanted, heads)
     return list(names[offset : offset + limit]), len(names)
 
@@ -238,7 +237,7 @@ def _ordered(store: Store, monitor: str, wanted: Wanted, heads: tuple[tuple[Any,
         return tuple(connection.execute(query.order_by(*orders[wanted.order], score.c.feature)).scalars())
 
 
-def cells(
+def heatmap(
     store: Store, monitor: str, names: Sequence[str], *, since: datetime, until: datetime, segment: str = WHOLE
 ) -> dict[tuple[str, datetime], sa.Row[Any]]:
     """Return what the heatmap shows of some features, by feature and start of the window."""

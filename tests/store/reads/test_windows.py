@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_every_window_has_its_state(filled: Store) -> None:
     """A report's status, or that the window was rejected, or that its run failed; oldest first, by monitor."""
-    found = windows.timelines(filled, windows=10)
+    found = windows.newest_windows(filled, windows=10)
     assert set(found) == {MONITOR, ODD}
     assert [state.start for state in found[MONITOR]] == [day(number).start for number in range(8)]
     assert [state.status for state in found[MONITOR]][-4:] == ["warning", "critical", "rejected", "failed"]
@@ -21,7 +21,7 @@ def test_every_window_has_its_state(filled: Store) -> None:
 
 def test_features_come_worst_first(filled: Store) -> None:
     """What drifts stands before what does not."""
-    states = windows.timelines(filled, windows=10)[MONITOR]
+    states = windows.window_states(filled, MONITOR, windows=10)
     found, n = windows.features(filled, MONITOR, windows.Wanted(), states, limit=10)
     assert (found[0], n) == ("dep_delay", 3)
     assert set(found) == {"dep_delay", HOSTILE, "origin"}

@@ -25,7 +25,7 @@ _SPAN = re.compile(r"([0-9T:+-]{10,40})\.\.([0-9T:+-]{10,40})")
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class OtherReference:
     """A reference that a reader asked for.
 
     Parameters
@@ -42,7 +42,9 @@ class Against:
     windows: Sequence[Window]
 
 
-def parse(text: str, calendar: Calendar, current: Window, baseline: Mapping[str, Any] | None = None) -> Against | None:
+def parse(
+    text: str, calendar: Calendar, current: Window, baseline: Mapping[str, Any] | None = None
+) -> OtherReference | None:
     """Read what to compare with; None where it cannot be understood.
 
     Parameters
@@ -76,31 +78,33 @@ def parse(text: str, calendar: Calendar, current: Window, baseline: Mapping[str,
     return None
 
 
-def _counted(text: str, kind: str, n: int, calendar: Calendar, current: Window) -> Against | None:
+def _counted(text: str, kind: str, n: int, calendar: Calendar, current: Window) -> OtherReference | None:
     if not 1 <= n <= MOST:
         return None
     if kind == "trailing":
-        return Against(text, f"the {n} windows before" if n > 1 else "the window before", calendar.before(current, n))
+        return OtherReference(
+            text, f"the {n} windows before" if n > 1 else "the window before", calendar.before(current, n)
+        )
     if kind == "previous":
         words = "the window before" if n == 1 else f"{n} windows before"
-        return Against(text, words, calendar.before(current, n)[:1])
-    return Against(text, f"the same weekday of {n} week{'s' * (n > 1)}", calendar.same_weekday(current, n))
+        return OtherReference(text, words, calendar.before(current, n)[:1])
+    return OtherReference(text, f"the same weekday of {n} week{'s' * (n > 1)}", calendar.same_weekday(current, n))
 
 
-def _baseline(calendar: Calendar, current: Window, row: Mapping[str, Any] | None) -> Against | None:
+def _baseline(calendar: Calendar, current: Window, row: Mapping[str, Any] | None) -> OtherReference | None:
     if row is None:
         return None
     span = describe_span(calendar, row["fitted_from"], row["fitted_to"])
     windows = fixed_windows(calendar, current, row["fitted_from"], row["fitted_to"])
-    return Against("baseline", f"the baseline of {span} (version {row['version']})", windows[:MOST])
+    return OtherReference("baseline", f"the baseline of {span} (version {row['version']})", windows[:MOST])
 
 
-def _span(text: str, first: str, last: str, calendar: Calendar, current: Window) -> Against | None:
+def _span(text: str, first: str, last: str, calendar: Calendar, current: Window) -> OtherReference | None:
     start, end = (calendar.starting(_moment(bound)) for bound in (first, last))
     if end < start or (end.end - start.start) / calendar.span.nominal > MOST + 1:
         return None
     windows = fixed_windows(calendar, current, start.start, end.end)
-    return Against(text, f"the windows of {describe_span(calendar, start.start, end.end)}", windows)
+    return OtherReference(text, f"the windows of {describe_span(calendar, start.start, end.end)}", windows)
 
 
 def _moment(text: str) -> date | datetime:
