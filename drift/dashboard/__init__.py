@@ -5,13 +5,14 @@ People answer alerts here; nothing else is changed. Importing this package loads
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from drift.dashboard.proxy import Proxy
-from drift.errors import DriftError, MissingExtra
+from drift.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterator, MutableMapping
     from pathlib import Path
 
     from fastapi import FastAPI
@@ -66,10 +67,8 @@ def create_app(
     MissingExtra
         If the extra ``dashboard`` is not installed.
     """
-    try:
+    with _extra():
         from drift.dashboard import app
-    except ModuleNotFoundError as error:
-        raise _missing(error) from error
     return app.create_app(
         store,
         monitors=monitors,
@@ -110,21 +109,19 @@ def serve(  # noqa: PLR0913 - what the command line asks for, each by name
     MissingExtra
         If the extra ``dashboard`` is not installed.
     """
-    try:
+    with _extra():
         from drift.dashboard import server
-    except ModuleNotFoundError as error:
-        raise _missing(error) from error
-    server.serve(
+    token, read_token = ((given or "").strip() or None for given in (token, read_token))
+    app = create_app(
         store,
-        host=host,
-        port=port,
+        monitors=monitors,
         token=token,
         read_token=read_token,
         proxy=proxy,
         read_only=read_only,
-        monitors=monitors,
         root_path=root_path,
     )
+    server.serve(app, host=host, port=port, guarded=bool(token or read_token or proxy), proxied=proxy is not None)
 
 
 def to_html(report: Report, *, timezone: str = "UTC") -> str:
@@ -142,10 +139,8 @@ def to_html(report: Report, *, timezone: str = "UTC") -> str:
     MissingExtra
         If Jinja is not installed, which comes with the extra ``dashboard``.
     """
-    try:
+    with _extra():
         from drift.dashboard import static_report
-    except ModuleNotFoundError as error:
-        raise _missing(error) from error
     return static_report.to_html(report, timezone=timezone)
 
 
@@ -171,7 +166,12 @@ def deferred(build: Callable[[], FastAPI]) -> Asgi:
     return application
 
 
-def _missing(error: ModuleNotFoundError) -> DriftError:
-    if (error.name or "").partition(".")[0] == "drift":
-        raise error
-    return MissingExtra(error.name or "fastapi", extra="dashboard")
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Name the extra to install where a module that it brings is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "drift":
+            raise
+        raise MissingExtra(error.name or "fastapi", extra="dashboard") from error

@@ -77,30 +77,14 @@ class SecurityHeaders:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whoever sent a request.
-
-    Parameters
-    ----------
-    name
-        Empty where nobody has said who they are.
-    may_answer
-        Whether they may answer alerts, or only read.
-    """
+    """Whoever sent a request: their name, empty where it is not known, and whether they may answer alerts."""
 
     name: str = ""
     may_answer: bool = True
 
 
 def known_to(auth: Callable[..., Any], read_only: Callable[[Any], bool]) -> Callable[..., None]:
-    """Return a dependency that asks the application around this one who sent a request.
-
-    Parameters
-    ----------
-    auth
-        A FastAPI dependency that refuses whoever may not read, and returns a user.
-    read_only
-        Whether such a user may only read.
-    """
+    """Return a dependency that asks the application around this one who sent a request, and whether they only read."""
 
     # As a default, since an annotation of a function within a function is text that nobody could look `auth` up for.
     def check(request: Request, user: Any = Depends(auth)) -> None:  # noqa: B008 - how FastAPI takes it
@@ -132,13 +116,7 @@ def _clean(name: str) -> str:
 def present(tokens: dict[str, bool], proxy: Proxy | None, *, read_only: bool) -> Callable[..., None]:
     """Return a dependency that lets those pass who present a token, or whom the proxy names.
 
-    Parameters
-    ----------
-    tokens
-        Each with whether it is good for answering alerts. None at all, and no proxy: everybody may read and answer.
-    proxy
-    read_only
-        Nobody answers alerts here.
+    Each token says whether it may answer alerts; without tokens and proxy everybody may read and answer.
     """
 
     def check(request: Request) -> None:
@@ -146,15 +124,12 @@ def present(tokens: dict[str, bool], proxy: Proxy | None, *, read_only: bool) ->
         if reader is None and tokens:
             reader = _bearer(tokens, request) or _session(tokens, request)
         if reader is None and (tokens or proxy):
-            raise HTTPException(401, "present the token" if tokens else "sign in at the proxy", _challenge(tokens))
+            challenge = {"WWW-Authenticate": "Bearer"} if tokens else None
+            raise HTTPException(401, "present the token" if tokens else "sign in at the proxy", challenge)
         reader = reader or Reader()
         request.state.reader = Reader(reader.name, reader.may_answer and not read_only)
 
     return check
-
-
-def _challenge(tokens: dict[str, bool]) -> dict[str, str] | None:
-    return {"WWW-Authenticate": "Bearer"} if tokens else None
 
 
 def _through(proxy: Proxy, request: Request) -> Reader | None:
@@ -180,13 +155,7 @@ def _session(tokens: dict[str, bool], request: Request) -> Reader | None:
 
 
 def may_answer(request: Request) -> Reader:
-    """Return the reader, for a request that changes something.
-
-    Raises
-    ------
-    HTTPException
-        403 where they may only read, or another site's page sent the request.
-    """
+    """Return the reader, for a request that changes something; 403 where they may not, or another site sent it."""
     reader: Reader = request.state.reader
     if not reader.may_answer:
         raise HTTPException(403, "you may read here, but not answer alerts")
@@ -235,13 +204,7 @@ def safe_next(page: str) -> str:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Read the fields of a form; small ones only.
-
-    Raises
-    ------
-    HTTPException
-        413 where it is too large.
-    """
+    """Read the fields of a form; 413 where it is too large."""
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > _LARGEST_FORM:
         raise HTTPException(413, "the form is too large")

@@ -37,13 +37,7 @@ def load(name: str) -> Asset:
 
 
 def plotly_file() -> Path:
-    """Return where plotly keeps its script, without importing plotly.
-
-    Raises
-    ------
-    MissingExtra
-        If plotly is not installed.
-    """
+    """Return where plotly keeps its script, without importing plotly."""
     found = find_spec("plotly")
     if found is None or not found.submodule_search_locations:
         raise MissingExtra("plotly", extra="dashboard")

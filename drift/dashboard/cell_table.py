@@ -17,12 +17,14 @@ def cell_rows(evidence: Evidence | None, score: Score | None) -> list[dict[str, 
     return [
         {
             "cell": cell,
-            "before": before,
-            "after": after,
-            "share_before": share_before,
-            "share_after": share_after,
-            "part": parts[i] if parts else None,
+            "reference": reference,
+            "current": current,
+            "reference_share": reference_share,
+            "current_share": current_share,
+            "contribution": parts[i] if parts else None,
         }
-        for i, (cell, before, after, share_before, share_after) in enumerate(evidence.cells() if evidence else [])
-        if before or after
+        for i, (cell, reference, current, reference_share, current_share) in enumerate(
+            evidence.cells() if evidence else []
+        )
+        if reference or current
     ]

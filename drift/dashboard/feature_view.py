@@ -28,13 +28,7 @@ from drift.store.store import Store
 def course(
     store: Store, monitor: str, feature: str, windows: int, at: datetime | None, local: LocalTime, segment: str = ""
 ) -> tuple[list[dict[str, Any]], list[window_reads.WindowState]]:
-    """Return the scores of a feature and the windows they are of: the newest ones, or those around an older one.
-
-    Raises
-    ------
-    HTTPException
-        404 where there are none.
-    """
+    """Return the scores of a feature and their windows: the newest ones, or those around an older one; 404 for none."""
     rows = store.scores(monitor, feature=feature, segment=segment, windows=windows)
     until = None
     if at is not None and rows and at < rows[0]["window_start"]:
@@ -51,16 +45,8 @@ def course(
 class Comparison:
     """The same window, compared with other windows than its report was.
 
-    Parameters
-    ----------
-    reference
-    windows
-        How many of its windows are stored, were not rejected, and are counted into the same bins.
-    score
-        None where there is nothing to compare: `evidence` is None then, too.
-    evidence
-    words
-        Which cells moved; or why there is nothing to compare.
+    `windows` counts those of the reference that are stored, were not rejected, and are counted into the same bins.
+    Score and evidence are None where there is nothing to compare, and `words` say why; else which cells moved.
     """
 
     reference: OtherReference
@@ -75,10 +61,7 @@ def compare(
 ) -> Comparison | None:
     """Compare the window with what a reader asked for; None where they asked for nothing.
 
-    Raises
-    ------
-    HTTPException
-        422 where it cannot be understood, or there is no baseline.
+    What cannot be understood, or a baseline that there is none of, is a 422.
     """
     if not text or found.report.window is None:
         return None
@@ -134,5 +117,5 @@ def view(found: Detail, compared: Comparison | None) -> dict[str, Any]:
         "evidence": evidence,
         "words": compared.words if compared else found.words,
         "cells": rows,
-        "widest": max((row["part"] or 0.0 for row in rows), default=0.0) or 1.0,
+        "widest": max((row["contribution"] or 0.0 for row in rows), default=0.0) or 1.0,
     }

@@ -26,16 +26,7 @@ _SPAN = re.compile(r"([0-9T:+-]{10,40})\.\.([0-9T:+-]{10,40})")
 
 @dataclass(frozen=True, slots=True)
 class OtherReference:
-    """A reference that a reader asked for.
-
-    Parameters
-    ----------
-    text
-        As the address carries it.
-    words
-    windows
-        Oldest first, without the current one.
-    """
+    """A reference that a reader asked for: as the address carries it, in words, and its windows, oldest first."""
 
     text: str
     words: str
@@ -45,15 +36,9 @@ class OtherReference:
 def parse(
     text: str, calendar: Calendar, current: Window, baseline: Mapping[str, Any] | None = None
 ) -> OtherReference | None:
-    """Read what to compare with; None where it cannot be understood.
+    """Read what to compare with, as `SYNTAX` says; None where it cannot be understood.
 
-    Parameters
-    ----------
-    text
-        As `SYNTAX` says.
-    calendar, current
-    baseline
-        The stored row of the feature's baseline, for ``baseline``.
+    ``baseline`` needs the stored row of the feature's baseline. The current window is never among those found.
 
     Examples
     --------

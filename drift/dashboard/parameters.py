@@ -54,13 +54,7 @@ ALL = ("open", "acknowledged", "resolved")
 
 
 def states_of(state: State) -> tuple[str, ...]:
-    """Return the states that a reader asks for by one word; ``live`` is open or acknowledged.
-
-    Examples
-    --------
-    >>> states_of("live"), states_of("open")
-    (('open', 'acknowledged'), ('open',))
-    """
+    """Return the states that a reader asks for by one word; ``live`` is open or acknowledged."""
     return {"live": LIVE, "all": ALL}.get(state, (state,))
 
 
@@ -72,13 +66,7 @@ def local_times(store: Store) -> defaultdict[str, LocalTime]:
 
 
 def known_monitor(store: Store, name: str) -> dict[str, Any]:
-    """Return a monitor's newest stored version.
-
-    Raises
-    ------
-    HTTPException
-        404 where nothing was ever stored of it.
-    """
+    """Return a monitor's newest stored version; 404 where nothing was ever stored of it."""
     for row in store.monitors():
         if row["monitor"] == name:
             return row
@@ -86,13 +74,7 @@ def known_monitor(store: Store, name: str) -> dict[str, Any]:
 
 
 def instant(local: LocalTime, text: str | None) -> Any:
-    """Read a window's start; None where none is given.
-
-    Raises
-    ------
-    HTTPException
-        422 where it is not a time.
-    """
+    """Read a window's start; None where none is given, 422 where it is not a time."""
     if not text:
         return None
     found = local.instant(text)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from drift.dashboard.app import create_app
-from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError
-from drift.store.store import Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 log = logging.getLogger("drift")
 
@@ -33,41 +32,29 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(  # noqa: PLR0913 - as in the package
-    store: Store | Callable[[], Store],
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8090,
-    token: str | None = None,
-    read_token: str | None = None,
-    proxy: Proxy | None = None,
-    read_only: bool = False,
-    monitors: Path | None = None,
-    root_path: str = "",
-) -> None:
-    """Serve the dashboard until it is interrupted: `drift.dashboard.serve`."""
-    token, read_token = ((given or "").strip() or None for given in (token, read_token))
-    if not (token or read_token or proxy) and not is_loopback(host):
+def serve(app: FastAPI, *, host: str, port: int, guarded: bool, proxied: bool) -> None:
+    """Serve the dashboard until it is interrupted: `drift.dashboard.serve`.
+
+    Parameters
+    ----------
+    app, host, port
+    guarded
+        Whether readers show a token, or come through a proxy that signs them in.
+    proxied
+        Whether there is such a proxy.
+    """
+    if not guarded and not is_loopback(host):
         raise DriftError(
             f"on {host} anybody who reaches this machine could read the dashboard: give --token (or DRIFT_TOKEN), "
             "or stay on 127.0.0.1"
         )
-    app = create_app(
-        store,
-        monitors=monitors,
-        token=token,
-        read_token=read_token,
-        proxy=proxy,
-        read_only=read_only,
-        root_path=root_path,
-    )
-    if not (token or read_token or proxy):
+    if not guarded:
         # A web page elsewhere that lets its own name point to this machine must not read what is here.
         names = [host, "localhost", "127.0.0.1", "[::1]", "::1"]
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
     # Behind a proxy that signs people in, the address of a request is the proxy's own, whatever that says.
     config = uvicorn.Config(
-        app, log_level="warning", server_header=False, lifespan="off", access_log=False, proxy_headers=proxy is None
+        app, log_level="warning", server_header=False, lifespan="off", access_log=False, proxy_headers=not proxied
     )
     with listen(host, port) as listening:
         where = f"[{host}]" if ":" in host else host
@@ -76,13 +63,7 @@ def serve(  # noqa: PLR0913 - as in the package
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Raises
-    ------
-    DriftError
-        If the address cannot be used.
-    """
+    """Return a listening socket; a `DriftError` says why an address cannot be used."""
     if not 0 <= port < 1 << 16:
         raise DriftError(f"port {port} does not exist: choose one up to 65535 with --port")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -68,7 +68,7 @@ def _window(report: Report, zone: ZoneInfo) -> str:
 
 def _section(report: Report, verdict: Verdict, anchor: str) -> dict[str, Any]:
     found = cell_rows(report.evidence[verdict.feature], verdict.score)
-    widest = max((row["part"] or 0.0 for row in found), default=0.0) or 1.0
+    widest = max((row["contribution"] or 0.0 for row in found), default=0.0) or 1.0
     return {
         "verdict": verdict,
         "status": _status(verdict),
@@ -83,19 +83,11 @@ def _section(report: Report, verdict: Verdict, anchor: str) -> dict[str, Any]:
 def bars(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Return where the bars of a histogram stand, reference beside current, and those of the contributions below.
 
-    Parameters
-    ----------
-    found
-        Of `drift.dashboard.cell_table.cell_rows`.
-
-    Returns
-    -------
-    dict
-        ``width``, ``height``, and ``pairs``: of each cell its ``x`` and the heights ``before``, ``after`` and ``part``.
+    In pixels: ``width``, ``height``, and ``pairs``: each cell's ``x`` and the heights ``before``, ``after``, ``part``.
     """
     each = max(6.0, min(28.0, WIDEST / max(1, len(found))))
-    most = max((max(row["share_before"], row["share_after"]) for row in found), default=0.0) or 1.0
-    largest = max((row["part"] or 0.0 for row in found), default=0.0) or 1.0
+    most = max((max(row["reference_share"], row["current_share"]) for row in found), default=0.0) or 1.0
+    largest = max((row["contribution"] or 0.0 for row in found), default=0.0) or 1.0
     return {
         "width": each * len(found) + GAP,
         "bar": (each - GAP) / 2,
@@ -104,10 +96,10 @@ def bars(found: list[dict[str, Any]]) -> dict[str, Any]:
         "pairs": [
             {
                 "x": i * each + GAP,
-                "before": HEIGHT * row["share_before"] / most,
-                "after": HEIGHT * row["share_after"] / most,
-                "part": 40 * max(row["part"] or 0.0, 0.0) / largest,
-                "rose": row["share_after"] > row["share_before"],
+                "before": HEIGHT * row["reference_share"] / most,
+                "after": HEIGHT * row["current_share"] / most,
+                "part": 40 * max(row["contribution"] or 0.0, 0.0) / largest,
+                "rose": row["current_share"] > row["reference_share"],
                 "cell": row["cell"],
                 "row": row,
             }

@@ -19,13 +19,7 @@ _NUMBERS = ("nats", "percent", "thousands", "number", "probability", "duration",
 
 @cache
 def environment(asset: Callable[[str], str] | None = None) -> Environment:
-    """Return the templates' environment.
-
-    Parameters
-    ----------
-    asset
-        Gives the address of a style sheet or a script; None for pages that carry their own.
-    """
+    """Return the templates' environment; `asset` gives a style sheet's address, None is for pages with their own."""
     env = Environment(
         loader=PackageLoader("drift.dashboard"),
         autoescape=True,

@@ -242,17 +242,7 @@ def compare(
         warning=found.verdict.warning,
         critical=found.verdict.critical,
         explanation=list(compared.words),
-        cells=[
-            CellOut(
-                cell=row["cell"],
-                reference=row["before"],
-                current=row["after"],
-                reference_share=row["share_before"],
-                current_share=row["share_after"],
-                contribution=row["part"],
-            )
-            for row in cell_rows(compared.evidence, compared.score)
-        ],
+        cells=[CellOut(**row) for row in cell_rows(compared.evidence, compared.score)],
         **{name: getattr(compared.score, name, None) for name in numbers},
     )
 
