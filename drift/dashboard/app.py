@@ -95,12 +95,9 @@ def _add_login(app: FastAPI, tokens: dict[str, bool]) -> None:
         answer = await access.log_in(request, tokens)
         return answer or rendering.login(request, wrong=True)
 
-    def leave(request: Request) -> Response:
-        return access.log_out(request)
-
     app.add_api_route("/login", form, include_in_schema=False)
     app.add_api_route("/login", enter, methods=["POST"], include_in_schema=False)
-    app.add_api_route("/logout", leave, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/logout", access.log_out, methods=["POST"], include_in_schema=False)
 
 
 def _wants_json(request: Request) -> bool:

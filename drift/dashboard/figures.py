@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from drift.dashboard.formatting import STATUSES, clipped, link, shown
+from drift.dashboard.formatting import STATUSES, clipped, link, shown, status_of
 from drift.dashboard.time_marks import MARKS
 from drift.text.formatting import iso, nats, percent, thousands
 
@@ -34,13 +34,8 @@ _SYMBOLS = {
     "running": "hourglass-open",
     "absent": "line-ew-open",
 }
-_GRID = {
-    "gridcolor": "var(--line)",
-    "zeroline": False,
-    "exponentformat": "none",
-    "linecolor": "var(--line)",
-    "fixedrange": False,
-}
+_GRID = {"gridcolor": "var(--line)", "zeroline": False, "exponentformat": "none"}
+_GRID |= {"linecolor": "var(--line)", "fixedrange": False}
 
 
 def words(text: object) -> str:
@@ -52,17 +47,6 @@ def words(text: object) -> str:
     '&lt;a href="x"&gt;&amp;'
     """
     return escape(shown(text), quote=False)
-
-
-def status_of(status: str, severity: str) -> str:
-    """Return the status to show of a verdict, ``pending`` for a drift that has not lasted yet.
-
-    Examples
-    --------
-    >>> status_of("ok", "warning")
-    'pending'
-    """
-    return "pending" if status == "ok" and severity != "none" else status
 
 
 def gap_of(state: WindowState) -> str:
@@ -81,19 +65,8 @@ def history(
 ) -> Figure:
     """Return a feature's KL over time with its interval and thresholds, its null rate and its rows.
 
-    Parameters
-    ----------
-    rows
-        Stored scores of one feature, oldest first.
-    states
-        The monitor's windows: those without a score are marked below.
-    local
-    notes
-        What happened beside the scores; new baselines and configurations are marked.
-    chosen
-        Start of the window to mark.
-    log
-        A logarithmic axis.
+    The rows are stored scores of one feature, oldest first; windows without a score are marked below, new baselines,
+    new configurations and the chosen window by upright lines.
     """
     scored = {row["window_start"] for row in rows}
     gaps = [state for state in states if state.start not in scored]
@@ -102,51 +75,31 @@ def history(
     line = sorted([*rows, *unscored], key=lambda row: row["window_start"])
     floor = 1e-5 if log else 0.0
 
-    def curve(name: str, of: str, style: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "name": name,
-            "x": [local.wall_clock(row["window_start"]) for row in line],
-            "y": [None if row.get(of) is None else max(row[of], floor) for row in line],
-            "mode": "lines",
-            "line": style,
-            "hoverinfo": "skip",
-        }
+    x = [local.wall_clock(row["window_start"]) for row in line]
+
+    def curve(name: str, of: str, color: str, **style: Any) -> dict[str, Any]:
+        return _line(name, x, [None if row.get(of) is None else max(row[of], floor) for row in line], color, **style)
 
     data: list[dict[str, Any]] = [
         _band(line, local, floor),
-        curve("KL, smoothed", "kl", {"color": "var(--muted)", "width": 1, "dash": "dot"}),
-        curve("KL from the fixed baseline", "kl_fixed", {"color": "var(--fixed)", "width": 1.5, "dash": "dashdot"}),
-        curve("KL, bias-corrected", "kl_corrected", {"color": "var(--current)", "width": 1.5}),
+        curve("KL, smoothed", "kl", "muted", width=1, dash="dot"),
+        curve("KL from the fixed baseline", "kl_fixed", "fixed", dash="dashdot"),
+        curve("KL, bias-corrected", "kl_corrected", "current"),
     ]
+    at = [local.wall_clock(row["window_start"]) for row in rows]
     data += [
-        {
-            "name": f"{name} threshold",
-            "x": [local.wall_clock(row["window_start"]) for row in rows],
-            "y": [row[name] for row in rows],
-            "mode": "lines",
-            "line": {"color": f"var(--{name})", "width": 1.5, "dash": "dash", "shape": "hvh"},
-            "hoverinfo": "skip",
-        }
+        _line(f"{name} threshold", at, [row[name] for row in rows], name, dash="dash", shape="hvh")
         for name in ("warning", "critical")
     ]
     data += _points(rows, gaps, local, floor)
     data += _quality(line, local)
     low = "log" if log else "linear"
     layout: dict[str, Any] = _layout(480) | {
-        "xaxis": _GRID
-        | {"type": "date", "anchor": "y3", "title": {"text": f"start of the window, {words(local.zone)}"}},
-        "yaxis": _GRID
-        | {"domain": [0.44, 1], "type": low, "title": {"text": "D(current‖reference), nats"}, "rangemode": "tozero"}
+        "xaxis": _axis(f"start of the window, {words(local.zone)}", type="date", anchor="y3"),
+        "yaxis": _axis("D(current‖reference), nats", domain=[0.44, 1], type=low, rangemode="tozero")
         | ({"dtick": 1, "tickformat": "~g"} if log else {}),
-        "yaxis2": _GRID
-        | {
-            "domain": [0.22, 0.37],
-            "title": {"text": "null rate"},
-            "nticks": 4,
-            "tickformat": ".0%",
-            "rangemode": "tozero",
-        },
-        "yaxis3": _GRID | {"domain": [0, 0.15], "title": {"text": "rows"}, "nticks": 4, "rangemode": "tozero"},
+        "yaxis2": _axis("null rate", domain=[0.22, 0.37], nticks=4, tickformat=".0%", rangemode="tozero"),
+        "yaxis3": _axis("rows", domain=[0, 0.15], nticks=4, rangemode="tozero"),
         "hovermode": "closest",
     }
     lines = [] if chosen is None else [_upright(local.wall_clock(chosen), {"color": "var(--text)", "width": 1})]
@@ -154,19 +107,17 @@ def history(
     dotted = {"color": "var(--muted)", "width": 1, "dash": "dot"}
     layout["shapes"] = lines + [_upright(local.wall_clock(note.start), dotted) for note in marked]
     layout["annotations"] = [
-        {
-            "x": local.wall_clock(note.start),
-            "y": 1,
-            "xref": "x",
-            "yref": "paper",
-            "yanchor": "bottom",
-            "text": MARKS[note.kind][0],
-            "hovertext": words(note.words),
-            "showarrow": False,
-        }
+        {"x": local.wall_clock(note.start), "text": MARKS[note.kind][0], "hovertext": words(note.words)}
+        | {"y": 1, "xref": "x", "yref": "paper", "yanchor": "bottom", "showarrow": False}
         for note in marked
     ]
     return {"data": data, "layout": layout}
+
+
+def _line(name: str, x: Sequence[str | None], y: Sequence[float | None], color: str, **style: Any) -> dict[str, Any]:
+    """Return a trace without marks: nothing of it answers a pointer."""
+    line = {"color": f"var(--{color})", "width": 1.5} | style
+    return {"name": name, "x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}
 
 
 def _upright(at: str, style: dict[str, Any]) -> dict[str, Any]:
@@ -189,16 +140,7 @@ def _band(rows: Sequence[Mapping[str, Any]], local: LocalTime, floor: float) -> 
                 [max(r["ci_high"], floor) for r in stretch] + [max(r["ci_low"], floor) for r in stretch[::-1]] + [None]
             )
             stretch = []
-    return {
-        "name": "95 % interval",
-        "x": xs,
-        "y": ys,
-        "mode": "lines",
-        "fill": "toself",
-        "fillcolor": "var(--band)",
-        "line": {"width": 1, "color": "var(--band)"},
-        "hoverinfo": "skip",
-    }
+    return _line("95 % interval", xs, ys, "band", width=1) | {"fill": "toself", "fillcolor": "var(--band)"}
 
 
 def _points(
@@ -263,15 +205,8 @@ def _quality(line: Sequence[Mapping[str, Any]], local: LocalTime) -> list[dict[s
     labels = [words(local.label(row["window_start"], row["window_end"])) if row else "" for row in scored]
     hover = "%{text}<extra></extra>"
     return [
-        {
-            "name": "null rate, reference",
-            "x": x,
-            "y": [row.get("null_rate_reference") for row in scored],
-            "yaxis": "y2",
-            "mode": "lines",
-            "line": {"color": "var(--reference)", "width": 1.5, "dash": "dot"},
-            "hoverinfo": "skip",
-        },
+        _line("null rate, reference", x, [row.get("null_rate_reference") for row in scored], "reference", dash="dot")
+        | {"yaxis": "y2"},
         {
             "name": "null rate",
             "x": x,
@@ -348,14 +283,17 @@ def histogram(evidence: Evidence, score: Score | None) -> Figure:
     ticks = {"tickmode": "array", "tickvals": x, "ticktext": [words(clipped(shown(cells[i][0]), 18)) for i in kept]}
     layout = _layout(440) | {
         "xaxis": _GRID | ticks | {"anchor": "y2" if score else "y", "tickangle": -45 if len(kept) > 6 else 0},
-        "yaxis": _GRID
-        | {"domain": [0.42, 1] if score else [0, 1], "title": {"text": "share of rows"}, "tickformat": ".0%"},
+        "yaxis": _axis("share of rows", domain=[0.42, 1] if score else [0, 1], tickformat=".0%"),
         "barmode": "group",
         "bargap": 0.25,
     }
     if score is not None:
-        layout["yaxis2"] = _GRID | {"domain": [0, 0.34], "title": {"text": "adds, nats"}, "rangemode": "tozero"}
+        layout["yaxis2"] = _axis("adds, nats", domain=[0, 0.34], rangemode="tozero")
     return {"data": data, "layout": layout}
+
+
+def _axis(title: str, **more: Any) -> dict[str, Any]:
+    return _GRID | {"title": {"text": title}} | more
 
 
 def _layout(height: int) -> dict[str, Any]:

@@ -43,6 +43,17 @@ STATUSES: dict[str, tuple[str, str]] = {
 _BIDI = {*"\u200e\u200f\u061c", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
 
+def status_of(status: str, severity: str) -> str:
+    """Return the status to show of a verdict, ``pending`` for a drift that has not lasted yet.
+
+    Examples
+    --------
+    >>> status_of("ok", "warning")
+    'pending'
+    """
+    return "pending" if status == "ok" and severity != "none" else status
+
+
 def shown(name: object) -> str:
     r"""Return a name as it can be read: what is invisible or turns the direction of text is written out.
 

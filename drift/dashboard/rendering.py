@@ -12,6 +12,16 @@ from drift.dashboard import assets
 from drift.dashboard.access import Reader
 from drift.dashboard.templating import environment
 
+_TITLES = {
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Nothing was changed",
+    413: "Too large",
+    422: "Not understood",
+    503: "Not available",
+}
+
 
 def local_path(request: Request) -> str:
     """Return the path below the dashboard's root."""
@@ -45,18 +55,8 @@ def render(
 
 def message(request: Request, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a page that says what went wrong and where to go on."""
-    titles = {
-        401: "Sign in first",
-        403: "Not allowed",
-        404: "Not found",
-        409: "Nothing was changed",
-        413: "Too large",
-        422: "Not understood",
-        503: "Not available",
-    }
-    return render(
-        request, "message.html", status=status, headers=headers, title=titles.get(status, f"Error {status}"), text=text
-    )
+    title = _TITLES.get(status, f"Error {status}")
+    return render(request, "message.html", status=status, headers=headers, title=title, text=text)
 
 
 def login(request: Request, *, wrong: bool = False, headers: Mapping[str, str] | None = None) -> Response:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from drift.dashboard.cell_table import cell_rows
+from drift.dashboard.formatting import status_of
 from drift.dashboard.templating import environment
 from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import when
@@ -45,7 +46,10 @@ def to_html(report: Report, *, timezone: str = "UTC") -> str:
             timezone=timezone,
             style=Markup(style),  # noqa: S704 - the package's own style sheet
             style_hash=f"sha256-{digest}",
-            verdicts=[{"verdict": v, "status": _status(v), "anchor": anchors.get(v.feature)} for v in ranked],
+            verdicts=[
+                {"verdict": v, "status": status_of(v.status, v.severity), "anchor": anchors.get(v.feature)}
+                for v in ranked
+            ],
             sections=[_section(report, v, anchor) for anchor, v in shown],
             left_out=sum(v.feature in report.evidence for v in ranked) - len(shown),
         )
@@ -54,10 +58,6 @@ def to_html(report: Report, *, timezone: str = "UTC") -> str:
 
 def _worst_first(verdict: Verdict) -> tuple[int, float]:
     return STATUS_ORDER[verdict.status], -(verdict.score.kl if verdict.score else 0.0)
-
-
-def _status(verdict: Verdict) -> str:
-    return "pending" if verdict.status == "ok" and verdict.severity != "none" else verdict.status
 
 
 def _window(report: Report, zone: ZoneInfo) -> str:
@@ -71,7 +71,7 @@ def _section(report: Report, verdict: Verdict, anchor: str) -> dict[str, Any]:
     widest = max((row["contribution"] or 0.0 for row in found), default=0.0) or 1.0
     return {
         "verdict": verdict,
-        "status": _status(verdict),
+        "status": status_of(verdict.status, verdict.severity),
         "anchor": anchor,
         "words": report.explain(verdict.feature, most=5),
         "cells": found,

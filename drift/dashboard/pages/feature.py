@@ -40,7 +40,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         at = next((row["window_start"] for row in rows[::-1] if row["kl"] is not None), rows[-1]["window_start"])
     found = features.detail(store, monitor, feature, at, segment)
     compared = feature_view.compare(store, monitor, feature, found, local, against) if found else None
-    statuses = [figures.status_of(row["status"], row["severity"]) for row in rows]
+    statuses = [formatting.status_of(row["status"], row["severity"]) for row in rows]
     scored = {row["window_start"] for row in rows}
     seen = {*statuses, *(figures.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
@@ -56,12 +56,12 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         segment=segment,
         segments=window_reads.segments(store, monitor),
         newest=store.scores(monitor, feature=feature, segment=segment, windows=1)[-1],
-        status_of=figures.status_of,
+        status_of=formatting.status_of,
         shown_statuses=[status for status in formatting.STATUSES if status in seen],
         marks={kind: time_marks.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},
         at=at,
         found=found,
-        shown_status=figures.status_of(found.verdict.status, found.verdict.severity) if found else None,
+        shown_status=formatting.status_of(found.verdict.status, found.verdict.severity) if found else None,
         view=feature_view.view(found, compared) if found else None,
         compared=compared,
         against=against or "",

@@ -97,16 +97,11 @@ def _heads(
     heads = []
     for state in states:
         mine = by_start.get(state.start, [])
-        kinds = [kind for kind in time_marks.MARKS if kind in {event.kind for event in mine}]
+        kinds = {event.kind for event in mine}
+        glyphs = "".join(glyph for kind, (glyph, _) in time_marks.MARKS.items() if kind in kinds)
         said = f"{local.label(state.start, state.end)}: {formatting.STATUSES[state.status][1]}"
-        heads.append(
-            {
-                "state": state,
-                "short": local.short(state.start),
-                "marks": "".join(time_marks.MARKS[kind][0] for kind in kinds),
-                "said": "; ".join([said, *(formatting.shown(event.words) for event in mine)]),
-            }
-        )
+        said = "; ".join([said, *(formatting.shown(event.words) for event in mine)])
+        heads.append({"state": state, "short": local.short(state.start), "marks": glyphs, "said": said})
     return heads
 
 
@@ -159,7 +154,7 @@ def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
     if score is None:
         status, level, said, to = figures.gap_of(column.state), "", "", column.run
     else:
-        status, to = figures.status_of(score.status, score.severity), to + column.at
+        status, to = formatting.status_of(score.status, score.severity), to + column.at
         level, said = _level(score, status), f"; {escape(said_of(score))}"
     glyph, words = formatting.STATUSES[status][:2]
     label = f"{shown}, {column.label}: {words}{said}"

@@ -81,10 +81,7 @@ def overview(request: Request, store: Opened) -> Response:
 
 
 def late_windows(config: Mapping[str, Any], local: LocalTime, last: windows.WindowState | None, now: datetime) -> int:
-    """Return how many whole windows have passed unseen since the newest that was run; a single one is no delay.
-
-    Where the monitor's schedule has an end, nothing after it is late.
-    """
+    """Return how many whole windows have passed since the newest run; one is not late, nor any after the end."""
     if last is None:
         return 0
     calendar = local.calendar

@@ -37,32 +37,27 @@ def runs(
     local = local_time_of(known_monitor(store, monitor)["config"])
     states = window_reads.window_states(store, monitor, windows=windows, until=instant(local, until))
     at = instant(local, window)
-    chosen = None
-    if at is not None:
-        chosen = next(iter(window_reads.window_states(store, monitor, windows=1, at=at)), None)
+    found = window_reads.window_states(store, monitor, windows=1, at=at) if at is not None else []
     return render(
         request,
         "runs.html",
         **context,
         rows=_rows(states[::-1], times),
         expectations=window_reads.expectations(store, monitor, since=states[0].start) if states else [],
-        chosen=_rows([chosen], times)[0] if chosen else None,
-        outcomes=store.validations(monitor, Window(chosen.start, chosen.end)) if chosen else [],
+        chosen=_rows(found, times)[0] if found else None,
+        outcomes=store.validations(monitor, Window(found[0].start, found[0].end)) if found else [],
         local=local,
         asked=window,
     )
 
 
 def _rows(states: Sequence[window_reads.WindowState], times: Mapping[str, LocalTime]) -> list[dict[str, Any]]:
-    rows = []
-    for state in states:
-        local = times[state.monitor]
-        rows.append(
-            {
-                "state": state,
-                "local": local,
-                "label": local.label(state.start, state.end),
-                "url": formatting.web_address(state.run.get("url")),
-            }
-        )
-    return rows
+    return [
+        {
+            "state": state,
+            "local": times[state.monitor],
+            "label": times[state.monitor].label(state.start, state.end),
+            "url": formatting.web_address(state.run.get("url")),
+        }
+        for state in states
+    ]

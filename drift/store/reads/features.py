@@ -30,17 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What one window says of one feature.
+    """What one window says of one feature: its report is of this feature alone.
 
-    Parameters
-    ----------
-    report
-        The window's report, of this feature alone.
-    verdict
-    evidence
-        None where the counts are no longer stored.
-    fingerprint
-        Of the binning that the window is counted under; None where it is not.
+    Where counts are no longer stored, there is no evidence, and no fingerprint of the binning they were counted under.
     """
 
     report: Report

@@ -19,24 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is stored, at one moment.
+    """What is stored, at one moment: rows of the newest window by monitor, and numbers by what they are keyed by.
 
-    Parameters
-    ----------
-    reports, runs
-        The row of the newest window, by monitor.
-    statuses
-        How many features of that window have a status, by monitor and status.
-    features
-        Monitor, feature, status and KL of the features that drift and of the worst others.
-    successes
-        When a run of the monitor last ended without an error.
-    alerts
-        How many alerts there are, by monitor, state and severity.
-    notifications
-        How many there are, by state.
-    oldest
-        When the oldest notification that is due was written.
+    `statuses` counts the features of the newest windows; `features` are those that drift and the worst others;
+    `successes` say when a run last ended without an error, `oldest` when the oldest notification due was written.
     """
 
     reports: Mapping[str, sa.RowMapping]

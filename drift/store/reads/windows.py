@@ -46,15 +46,9 @@ _CELL = (
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """One window of a monitor: its run, and the head of its report, where there are any.
+    """One window of a monitor: the rows of its run and of the head of its report, empty where there is none.
 
-    Parameters
-    ----------
-    monitor, start, end
-    status
-        A report's status, or ``rejected``, ``failed`` (the run ended with an error), ``running``.
-    report, run
-        The stored rows; empty where there is none.
+    The status is the report's, or ``rejected``, ``failed`` (the run ended with an error), ``running``, ``absent``.
     """
 
     monitor: str
@@ -136,10 +130,9 @@ def _newest(
     at: datetime | None,
     segment: str,
 ) -> dict[tuple[str, datetime], Row]:
+    mine = table.c.segment == segment if "segment" in table.c else sa.true()
     rank = sa.func.row_number().over(partition_by=table.c.monitor, order_by=table.c.window_start.desc())
-    query = sa.select(table.c.monitor, table.c.window_start, rank.label("rank"))
-    if "segment" in table.c:
-        query = query.where(table.c.segment == segment)
+    query = sa.select(table.c.monitor, table.c.window_start, rank.label("rank")).where(mine)
     if monitor is not None:
         query = query.where(table.c.monitor == monitor)
     if until is not None:
@@ -147,11 +140,9 @@ def _newest(
     if at is not None:
         query = query.where(table.c.window_start == at)
     ranked = query.subquery()
-    mine = (table.c.monitor == ranked.c.monitor) & (table.c.window_start == ranked.c.window_start)
+    same = (table.c.monitor == ranked.c.monitor) & (table.c.window_start == ranked.c.window_start)
     columns = [table.c[name] for name in ("monitor", "window_start", "window_end", *names)]
-    chosen = sa.select(*columns).join(ranked, mine).where(ranked.c.rank <= count)
-    if "segment" in table.c:
-        chosen = chosen.where(table.c.segment == segment)
+    chosen = sa.select(*columns).join(ranked, same).where(ranked.c.rank <= count, mine)
     rows = [dict(row) for row in connection.execute(chosen).mappings()]
     return {(row["monitor"], row["window_start"]): row for row in rows}
 
@@ -160,17 +151,8 @@ def _newest(
 class Wanted:
     """Which features of a monitor a reader wants to see, and in what order.
 
-    Parameters
-    ----------
-    order
-        ``worst``: by status, then by the divergence over its threshold; ``recent``: by the last window that drifted;
-        ``name``.
-    match
-        Only features whose name contains this, whatever its case.
-    having
-        Only features that are so in at least one of the windows: ``drifting``, ``critical``, ``unscored``.
-    segment
-        In the whole window, or in one of its segments.
+    ``worst`` orders by status, then by the divergence over its threshold; ``recent`` by the last window that drifted.
+    `match` is part of a name, whatever its case; `having` keeps what is so in at least one of the windows.
     """
 
     order: Order = "worst"
@@ -193,15 +175,9 @@ def segments(store: Store, monitor: str) -> list[str]:
 def features(
     store: Store, monitor: str, wanted: Wanted, states: Sequence[WindowState], *, limit: int, offset: int = 0
 ) -> tuple[list[str], int]:
-    """Return one page of a monitor's features, in the order asked for, and how many there are.
+    """Return one page of a monitor's features, in the order asked for in some windows, and how many there are.
 
-    Parameters
-    ----------
-    store, monitor, wanted
-    states
-        The windows that count. The order is remembered as long as nothing in them has changed: how each run ended, and
-        the head of each report.
-    limit, offset
+    The order is remembered as long as nothing in these windows has changed: how each run ended, and each report's head.
     """
     if not states:
         return [], 0
@@ -254,12 +230,9 @@ def heatmap(
 
 
 def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:
-    """Return how each expectation fared in the windows from `since` on: failing ones first.
+    """Return how each expectation fared in the windows from `since` on, failing ones first.
 
-    Returns
-    -------
-    list of dict
-        ``key, expectation, column_name, severity, windows, failures, errors, last_failure, message, observed``.
+    Each is its newest failure's row, or else its newest row, with ``windows``, ``failures``, ``last_failure``.
     """
     table = schema.validation
     chosen = (table.c.monitor == monitor) & (table.c.window_start >= since)
@@ -269,7 +242,6 @@ def expectations(store: Store, monitor: str, *, since: datetime) -> list[Row]:
             table.c.key,
             sa.func.count().label("windows"),
             sa.func.sum(failed).label("failures"),
-            sa.func.sum(sa.case((table.c.error, 1), else_=0)).label("errors"),
             sa.func.max(sa.case((sa.not_(table.c.success), table.c.window_start))).label("last_failure"),
             sa.func.max(table.c.window_start).label("newest"),
         )
