@@ -32,18 +32,7 @@ def act(
 ) -> Alert:
     """Acknowledge, snooze, unsnooze or resolve an alert by hand, and write who did it and why.
 
-    Parameters
-    ----------
-    store, alert
-    action, by, now, comment, until
-        As for `drift.alerts.actions.act`.
-
-    Raises
-    ------
-    DriftError
-        If there is nothing of the kind to do.
-    StoreConflict
-        If somebody else changed the alert since it was read: read it again.
+    A `StoreConflict` says that somebody else changed the alert since it was read: read it again.
     """
     changed, event = alert_actions.act(alert, action, by=by, now=now, comment=comment, until=until)
     store.save_alerts([changed], [event])
@@ -60,13 +49,7 @@ def silence_features(
 
 
 def expire_silence(store: Store, silence_id: str, *, by: str, now: datetime, comment: str = "") -> Silence:
-    """End a silence before its time; people are then notified of what is still open.
-
-    Raises
-    ------
-    DriftError
-        If there is no such silence, or it is over.
-    """
+    """End a silence before its time; people are then notified of what is still open."""
     known = [each for each in store.silences() if each.id == silence_id]
     if not known:
         raise DriftError(f"there is no silence {silence_id!r}: drift alerts silences lists them")
@@ -83,24 +66,7 @@ def silences(store: Store, monitor: str | None = None, *, now: datetime, everyth
 def try_route(
     monitor: Monitor, to: str, resolve: Callable[[str], str], *, by: str, now: datetime, timeout: float = 10.0
 ) -> None:
-    """Send a test message over a route.
-
-    Parameters
-    ----------
-    monitor
-    to
-        A route, as the monitor names it.
-    resolve
-        Gives its URL.
-    by
-        Name that the message mentions.
-    now, timeout
-
-    Raises
-    ------
-    NotifyError
-        If the route is not known, or the channel did not take the message.
-    """
+    """Send a test message over a route that the monitor names, whose URL `resolve` gives; it mentions `by`."""
     settings = next((route for route in monitor.alerts.routes if route.to == to), None)
     if settings is None:
         routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes))

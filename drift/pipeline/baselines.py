@@ -26,24 +26,7 @@ if TYPE_CHECKING:
 
 
 def fit(context: Context[State], window: Window, *, now: datetime, by: str, reason: str) -> dict[str, Binning]:
-    """Fit new bins on the reference of a window, and count that reference into them.
-
-    Parameters
-    ----------
-    context, window, now
-    by, reason
-        Who and why, for the record.
-
-    Returns
-    -------
-    dict
-        The binnings in force.
-
-    Raises
-    ------
-    DriftError
-        If too few windows of the reference hold rows.
-    """
+    """Fit new bins on the reference of a window, count that reference into them, and return the binnings in force."""
     windows = context.reference_windows(window)
     _validate(context, windows, now)
     binnings = baseline_fit.fit_bins(context, windows, now=now, by=by, reason=reason, new=True)
@@ -60,14 +43,8 @@ def fit(context: Context[State], window: Window, *, now: datetime, by: str, reas
 class Promotion:
     """What a baseline stands for now.
 
-    Parameters
-    ----------
-    span
-        In words.
-    windows, rows
-        Those of the span that hold rows and may be used.
-    features
-        How many got a new version; 0 where it was the baseline already.
+    Those `windows` and `rows` of the span hold rows and may be used; `features` got a new version, 0 where it was
+    the baseline already.
     """
 
     span: str
@@ -77,24 +54,10 @@ class Promotion:
 
 
 def promote(context: Context[State], windows: Sequence[Window], *, now: datetime, by: str, reason: str) -> Promotion:
-    """Make some windows the baseline: what `kl_fixed` is measured from, and ``reference: {fixed: baseline}``.
+    """Make consecutive windows the baseline: what `kl_fixed` is measured from, and ``reference: {fixed: baseline}``.
 
-    The bins stay, so everything counted stays comparable; where there are none yet they are fitted on these windows.
-    Windows that were never counted are read. Promoting the same windows again changes nothing.
-
-    Parameters
-    ----------
-    context
-    windows
-        Consecutive, oldest first.
-    now
-    by, reason
-        Who and why, for the record.
-
-    Raises
-    ------
-    DriftError
-        If none of the windows holds rows and may be used.
+    The bins stay, so everything counted stays comparable; where there are none yet they are fitted on these
+    windows. Windows that were never counted are read. Promoting the same windows again changes nothing.
     """
     start, end = windows[0].start, windows[-1].end
     span = describe_span(context.monitor.window.calendar, start, end)
@@ -138,12 +101,9 @@ class Rescored:
 def rescore(context: Context[State], windows: Sequence[Window], *, now: datetime) -> Rescored:
     """Score stored windows against the references now in force, from stored counts alone, oldest first.
 
-    Reads no source and tells nobody; alerts follow, as in a backfill. A window keeps its scores where it or too much of
-    its reference was counted into other bins: those counts cannot be moved, only read again (``drift backfill``).
-
-    Parameters
-    ----------
-    context, windows, now
+    Reads no source and notifies nobody; alerts follow, as in a backfill. A window keeps its scores where it or too
+    much of its reference was counted into other bins: those counts cannot be moved, only read again (``drift
+    backfill``).
     """
     reports, kept = [], {}
     for window in sorted(windows):

@@ -48,7 +48,6 @@ class SourceReader:
 
     Parameters
     ----------
-    monitor
     connect
         Resolves a connection id: Airflow's connections inside Airflow, the environment outside it.
     empty
@@ -121,14 +120,8 @@ class SourceReader:
 class Context(Generic[S_co]):
     """What a run needs: the monitor, the state it works on, and the rows.
 
-    A stage takes a `Context[State]`; whoever opens the store has a `Context`, which is one of the `Store`.
-
-    Parameters
-    ----------
-    monitor
-    store
-        The store, or what stands before it: the cache of a run, the memory of a replay.
-    source
+    A stage takes a `Context[State]`, whose store may be the cache of a run or the memory of a replay; whoever opens
+    the store has a `Context`, which is one of the `Store`.
     """
 
     monitor: Monitor

@@ -47,19 +47,7 @@ _SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    name
-        Such as ``database`` or ``flights: source``.
-    state
-        ok, warn or fail.
-    message
-        What was seen.
-    fix
-        What to do about it; empty where it is well.
-    """
+    """One thing that was looked at, such as ``flights: source``: what was seen, and what to do about it."""
 
     name: str
     state: State
@@ -77,22 +65,10 @@ def examine(
     now: Callable[[], datetime],
     airflow: str = "",
 ) -> Iterator[Check]:
-    """Look at everything, one finding at a time.
+    """Look at everything, one finding at a time: the database, the folder of monitor files, sources, routes, Airflow.
 
-    Parameters
-    ----------
-    url
-        The results database.
-    folder
-        The monitor files.
-    env
-        The environment.
-    connect, resolve
-        Give the URL of a connection, and of a route.
-    now
-        The clock.
-    airflow
-        Address of Airflow's API server; by default what `AIRFLOW` says.
+    `connect` and `resolve` give the URL of a connection and of a route; `airflow` is the address of its API server,
+    by default what `AIRFLOW` says.
     """
     monitors: list[Monitor] = []
     yield from _configuration(folder, monitors)

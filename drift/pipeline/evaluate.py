@@ -46,13 +46,7 @@ def evaluate_window(context: Context[State], window: Window) -> Report:
 
 
 def recall(context: Context[State], window: Window) -> Report:
-    """Return the stored report of a window, with its evidence.
-
-    Raises
-    ------
-    StoreError
-        If the window was never run.
-    """
+    """Return the stored report of a window, with its evidence."""
     report = context.store.load_report(context.name, window.start)
     if report is None:
         name, label = context.name, context.label(window)
@@ -62,15 +56,12 @@ def recall(context: Context[State], window: Window) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the store holds of a window, or of one of its segments.
+    """What the store holds of a window, or of one of its segments (empty for the whole window).
 
     Parameters
     ----------
-    segment
-        Empty for the whole window.
     features
         Those that need a verdict, in order.
-    current
     references
         The windows that may be used, by the reference's name; the main one first.
     remembered
@@ -98,13 +89,8 @@ class Gathered:
 
     Parameters
     ----------
-    window, gate
-    binnings
-        In force, by feature.
     wanted
         The windows of every reference, whether they may be used or not.
-    baselines
-        In force, by feature.
     fixed
         The windows of each baseline.
     critical

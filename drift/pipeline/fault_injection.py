@@ -111,7 +111,6 @@ class Planted:
 
     Parameters
     ----------
-    fault, feature
     first
         Index of its first window among the reports of the replay.
     counts
@@ -132,17 +131,10 @@ class Planted:
 
 
 def plant(replay: Replay, memory: Memory, *, rng: np.random.Generator, times: int = 40) -> list[Planted]:
-    """Plant every fault so many times, each in a feature and at a time drawn at random, and score what follows.
+    """Plant every fault that many times, each in a feature and at a time drawn at random, and score what follows.
 
-    Parameters
-    ----------
-    replay
-        Under the settings in force. A feature is left alone where it drifted by itself.
-    memory
-        As the replay left it.
-    rng
-    times
-        For each fault; fewer where there are not so many places for it.
+    The replay is under the settings in force, the memory as it left it. A feature is left alone where it drifted by
+    itself; where there are too few places for a fault it is planted less often.
     """
     found: list[Planted] = []
     quiet = _quiet(replay)
@@ -189,15 +181,7 @@ def _plant(
 
 
 def plant_again(planted: Iterable[Planted], replay: Replay, memory: Memory) -> list[Planted]:
-    """Put the same faults into the same places, and score them under the settings of another replay.
-
-    Parameters
-    ----------
-    planted
-        From `plant`.
-    replay, memory
-        Of the same windows.
-    """
+    """Put the same faults into the same places of another replay of these windows; score them under its settings."""
     again = (_score(replay, memory, one.fault, one.feature, one.first, one.counts) for one in planted)
     return [one for one in again if one is not None]
 
@@ -231,16 +215,7 @@ def _with(profile: Profile, feature: str, histogram: Histogram) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """How many planted faults of one kind were found.
-
-    Parameters
-    ----------
-    planted
-    at_once
-        Told in their first window.
-    in_time
-        Told in one of the windows they lasted.
-    """
+    """How many planted faults of one kind were found: in their first window, and in one of the windows they lasted."""
 
     planted: int
     at_once: int
@@ -253,15 +228,7 @@ def remembered(past: Sequence[Mapping[str, Past]], feature: str, detection: Dete
 
 
 def recall(planted: Iterable[Planted], past: Sequence[Mapping[str, Past]], detection: Detection) -> dict[str, Recall]:
-    """Count the planted faults that some settings tell of.
-
-    Parameters
-    ----------
-    planted
-    past
-        From `rejudge`, under the same settings.
-    detection
-    """
+    """Count the planted faults that some settings find; `past` is from `rejudge`, under the same settings."""
     found = {fault: [0, 0, 0] for fault in FAULTS}
     for one in planted:
         found_in = [verdict.drifting for verdict in _verdicts(one, past[: one.first], detection)]

@@ -34,15 +34,9 @@ Filled = tuple["Window", "Snapshot", int]
 
 @contextmanager
 def sparing(context: Context[State], window: Window, current: Collection[Window] = ()) -> Iterator[None]:
-    """Go on without a reference window that cannot be read: its own run tells of it. Outages are for a retry.
+    """Go on without a reference window that cannot be read: its own run says so. Outages are for a retry.
 
-    Parameters
-    ----------
-    context
-    window
-        What is read.
-    current
-        Windows that the run is for: without them there is nothing to go on with.
+    The `current` windows are what the run is for: without them there is nothing to go on with.
     """
     try:
         yield
@@ -57,11 +51,7 @@ def sparing(context: Context[State], window: Window, current: Collection[Window]
 def usable(context: Context[State], windows: Sequence[Window], current: Window | None = None) -> list[Window]:
     """Return those windows that may be counted: gated, and not rejected where that excludes them.
 
-    Parameters
-    ----------
-    context, windows
-    current
-        The window that is to be judged; rejected, it never is.
+    The `current` window, which is to be judged, never may if it was rejected.
     """
     gates = context.store.gates(context.name, windows)
     rejected = "rejected" not in context.monitor.reference.exclude
@@ -72,13 +62,8 @@ def usable(context: Context[State], windows: Sequence[Window], current: Window |
 def ensure_baseline(context: Context[State], window: Window, *, now: datetime, by: str = "drift") -> dict[str, Binning]:
     """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
 
-    Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is empty.
-
-    Parameters
-    ----------
-    context, window, now
-    by
-        Who asks, for the record.
+    Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is
+    empty.
     """
     active = context.store.active_baseline(context.name)
     if not active:
@@ -96,15 +81,8 @@ def fit_bins(
 ) -> dict[str, Binning]:
     """Fit binnings on those of some windows that may be used and hold rows, and return the binnings in force then.
 
-    With fewer such windows than `reference.min_windows` nothing is fitted.
-
-    Parameters
-    ----------
-    context, windows, now
-    by, reason
-        Who asks and why, for the record.
-    new
-        Make a new version although there is one.
+    With fewer such windows than `reference.min_windows` nothing is fitted. `new` makes a new version although there
+    is one.
     """
     filled = _filled(context, windows)
     if not filled:

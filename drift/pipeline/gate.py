@@ -35,19 +35,12 @@ class Clearance:
 
     Parameters
     ----------
-    monitor
     window
         The window that decided; None where the monitor has none.
-    label
-        That window, as its readers name it.
     status
         The word it is stored under: ``ok``, ``critical``, ``rejected``, ``error``, …; ``absent`` without a result.
-    cleared
-        The answer.
     final
         False where another answer may come by itself: there is no result yet.
-    reason
-        Why, in one line.
     found
         What was found at or above the severity: features, columns, the gate.
     """
@@ -92,15 +85,11 @@ def decide(
     """Say whether what follows a monitor may go on.
 
     It may not where a feature, a column, the table or the Great Expectations gate is at or above `severity` in the
-    window: just what would open an alert, silenced or not.
+    window: just what would open an alert, silenced or not. A monitor that the database does not know is an error:
+    with a wrong name a gate would be open, or shut, for ever.
 
     Parameters
     ----------
-    store
-    monitor
-        Its name.
-    severity
-        The lowest that stops.
     window
         The window that counts; None is the newest one that the monitor was run for.
     no_result
@@ -110,12 +99,6 @@ def decide(
         What is to happen where its expectations rejected the window, so that it was never scored.
     max_age
         A window that ended longer ago than this does not count; None takes any.
-    now
-
-    Raises
-    ------
-    DriftError
-        If the database does not know the monitor: with a wrong name a gate would be open, or shut, for ever.
     """
     calendar = stored_calendar(store, monitor)
     run = store.run_of(monitor, window) if window else next(iter(store.runs(monitor, 1)), None)
@@ -177,13 +160,7 @@ def _name(one: Signal) -> str:
 
 
 def stored_calendar(store: Store, monitor: str) -> Calendar:
-    """Return the calendar of a monitor as it was run last.
-
-    Raises
-    ------
-    DriftError
-        If it was never run on this database.
-    """
+    """Return the calendar of a monitor as it was run last on this database."""
     known = {row["monitor"]: row["config"] for row in store.monitors()}
     if monitor not in known:
         names = ", ".join(sorted(known)) or "none"

@@ -48,13 +48,8 @@ def notify_window(
 ) -> Transitions:
     """Advance the alerts by one report; write them, their events and the notifications in one transaction.
 
-    Parameters
-    ----------
-    context, report, now
-    page
-        False for a backfill: alerts change their state, nobody is notified.
-    run_url
-        Where the run's log is, for the messages.
+    Without `page` (a backfill) alerts change their state and nobody is notified; messages link to the log at
+    `run_url`.
     """
     window = _window_of(report)
     failures = _failures(context, window)
@@ -70,17 +65,9 @@ def notify_window(
 def run_failed(
     context: Context[State], window: Window, error: str, *, now: datetime, page: bool = True, run_url: str = ""
 ) -> Transitions:
-    """Open the alert of a run that failed; the next run that succeeds ends it.
+    """Open the alert of a run that failed, with the error; the next run that succeeds ends it.
 
     If the window was evaluated before, its signals stay.
-
-    Parameters
-    ----------
-    context, window
-    error
-        Why, in words.
-    now, page, run_url
-        As for `notify_window`.
     """
     stored = context.store.load_reports(context.name, since=window.start, until=window.start)
     report = Report(context.name, window, "none: the run failed", [], 0, 0, label=context.label(window))

@@ -64,14 +64,8 @@ def read_ahead(
 ) -> Iterator[Ahead | None]:
     """Read windows in processes of their own, a few of them ahead of the one that is judged here.
 
-    Parameters
-    ----------
-    source
-    tasks
-        In the order in which they will be asked for.
-    binnings, segmentations
-    jobs
-        Processes at work, this one too: where there is nothing to read, or only this one to do it, none is started.
+    The tasks stand in the order in which they will be asked for. This process is one of the `jobs`: where there is
+    nothing to read, or only this one to do it, none is started.
     """
     if jobs < 2 or not tasks or not binnings:
         yield None
@@ -90,19 +84,9 @@ def read_ahead(
 
 @dataclass(slots=True)
 class Ahead:
-    """Windows that other processes read.
+    """Windows that other processes read: some waiting to be given to them, at most `most` given at once.
 
-    Parameters
-    ----------
-    name
-        The monitor's.
-    waiting
-        What none of them has been given yet.
-    pool
-    most
-        How many windows they are given at once.
-    started
-        Done when one of them is up.
+    `started` is done when one of the processes is up.
     """
 
     name: str

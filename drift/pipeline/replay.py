@@ -44,21 +44,7 @@ CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "fl
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A page: something that began or grew worse, as somebody would have been notified.
-
-    Parameters
-    ----------
-    window
-        Start of the window.
-    label
-        The window, as its readers name it.
-    key, feature
-        As in `drift.alerts.alerts.Alert`.
-    severity
-    transition
-        ``opened``, ``reopened`` or ``escalated``.
-    reason
-    """
+    """A page: something that began or grew worse, as somebody would have been notified."""
 
     window: datetime
     label: str
@@ -76,17 +62,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Replay:
-    """What a monitor's settings tell of a span of windows.
+    """The pages of a span of windows under some settings.
 
     Parameters
     ----------
-    monitor
-        With the settings that were replayed.
     reports
         Of every window scored, oldest first: the first `lead` of them only to have something to look back at.
     calls
         The pages of the windows behind these, oldest first.
-    lead
     """
 
     monitor: Monitor
@@ -180,27 +163,10 @@ def windows_run(
     until: Window | None = None,
     lead: int = 0,
 ) -> tuple[list[Window], int]:
-    """Return windows that have a report, oldest first.
+    """Return windows that have a report, oldest first, and how many of them came by `lead` alone.
 
-    Parameters
-    ----------
-    store, monitor
-    last
-        Only the newest so many.
-    first, until
-        Only those from one window to another, both included.
-    lead
-        Return up to so many earlier ones too.
-
-    Returns
-    -------
-    list of Window, int
-        The windows, and how many of them came by `lead` alone.
-
-    Raises
-    ------
-    StoreError
-        If there are none.
+    Only the newest `last`, or those from `first` to `until`, both included; and before them up to `lead` earlier
+    ones.
     """
     limit = _ALL if first or until or last is None else last + lead
     calendar = monitor.window.calendar
@@ -222,23 +188,9 @@ _ALL = 1_000_000
 
 
 def replay(context: Context[State], memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
-    """Score windows and advance alerts from stored counts, under the settings of the monitor.
+    """Score windows, oldest first, and advance alerts from stored counts, under the settings of the monitor.
 
-    Parameters
-    ----------
-    context
-        The monitor; its store and its source are left alone.
-    memory
-        Of the same results database; read through, and filled with what is found.
-    windows
-        Oldest first.
-    lead
-        The first so many windows are scored and page nobody.
-
-    Raises
-    ------
-    StoreError
-        If no bins were ever fitted.
+    The memory is read through, and filled with what is found; the first `lead` windows are scored and page nobody.
     """
     monitor = context.monitor
     on = offline(monitor, memory)

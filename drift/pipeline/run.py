@@ -50,13 +50,7 @@ class Plan:
 def plan(context: Context[State], window: Window, *, now: datetime, force: bool = False) -> Plan:
     """Record the monitor's version and list the windows that were never gated: `window` and its references.
 
-    Parameters
-    ----------
-    context, window
-    now
-        Time of the run, aware.
-    force
-        Read `window` again even if it is stored.
+    With `force` the window is read again even if it is stored.
     """
     monitor = context.monitor
     context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
@@ -165,13 +159,7 @@ def run_window(
     page: bool = True,
     url: str = "",
 ) -> Outcome:
-    """Run every stage for one window, recording the run whatever happens.
-
-    Raises
-    ------
-    DriftError
-        If a stage fails; the run is then recorded as failed, with the error.
-    """
+    """Run every stage for one window; whatever happens, the run is recorded, and a failure with its error."""
     cache = Cache(context.store, expected=context.remembered(window))
     return _run(replace(context, store=cache), window, clock=clock, force=force, page=page, url=url)
 
@@ -218,18 +206,9 @@ def backfill(
     """Run many windows, oldest first; each row is read once, and nobody is paged unless asked.
 
     A window whose source fails is recorded as failed and the rest go on; if none succeeds the last error is raised.
-
-    Parameters
-    ----------
-    context, windows, clock
-    force
-        Read windows again although they are stored.
-    page
-        Tell people of alerts.
-    jobs
-        Processes at work, this one too; the others read, and are spawned: the caller's main module must be importable.
-    progress
-        Told of each window, and what came of it.
+    With `force` windows are read again although they are stored. This process is one of the `jobs`; the others
+    read, and are spawned: the caller's main module must be importable. `progress` is given each window, and what
+    came of it.
     """
     reports: list[Report] = []
     failure: SourceError | None = None

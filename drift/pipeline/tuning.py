@@ -62,18 +62,7 @@ MUTED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What some settings come to.
-
-    Parameters
-    ----------
-    detection
-    calls
-        Pages that tell of drift.
-    a_month
-        How many these are a month.
-    recalls
-        By the fault's name.
-    """
+    """What some settings come to: their pages for drift, how many these are a month, and the faults that they find."""
 
     detection: Detection
     calls: Sequence[Call]
@@ -99,12 +88,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What `tune` found.
+    """What `tune` found for a wished number of pages a month.
 
     Parameters
     ----------
-    wished
-        Pages a month.
     before, after
         Full replays under the settings in force and the proposed ones.
     current, proposed
@@ -203,20 +190,12 @@ class Scored:
 def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[dict[str, Past]]]:
     """Judge the scores of a replay under other settings, persistence counting what these say of earlier windows.
 
-    Parameters
-    ----------
-    scored
-    detection
-        May differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for features that a
-        seasonal companion excuses (which these are goes by the floors in force), and for what lasts, which goes by the
-        persistence in force (`drift.detection.verdicts.judge`).
+    The settings may differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for
+    features that a seasonal companion excuses (which these are goes by the floors in force), and for what lasts,
+    which goes by the persistence in force (`drift.detection.verdicts.judge`).
 
-    Returns
-    -------
-    reports
-        As a replay under these settings would find, without evidence.
-    past
-        What each feature remembers of each window.
+    Returns the reports that a replay under these settings would find, without evidence, and what each feature
+    remembers of each window.
     """
     scored_under = scored.replay.monitor.detection.persistence.stretch
     reports: list[Report] = []
@@ -292,28 +271,10 @@ def tune(
     rng: np.random.Generator,
     times: int = 40,
 ) -> Proposal:
-    """Propose settings for a wished number of pages a month, from stored counts alone.
+    """Propose settings for a wished number of pages a month about drift, from stored counts alone; nothing is written.
 
-    Parameters
-    ----------
-    context
-        Its source is never opened, and nothing is written.
-    windows, lead
-        As for `drift.pipeline.replay.replay`; `lead_needed` says how many windows should lead. Where there are none
-        before, those that have no history to be compared with lead instead.
-    wished
-        Pages a month that tell of drift.
-    rng
-        Draws where faults are planted, and which rows they take.
-    times
-        How often each fault is planted.
-
-    Raises
-    ------
-    StoreError
-        If nothing is stored.
-    DriftError
-        If the wish is no number ≥ 0.
+    `lead_needed` says how many windows should lead; where there are none before, those that have no history to be
+    compared with lead instead. Each fault is planted `times`, where and in which rows `rng` draws.
     """
     memory = Memory(context.store)
     before = replay(context, memory, windows, lead=lead).settled()
@@ -348,17 +309,11 @@ def lead_needed(monitor: Monitor) -> int:
 
 
 def search(scored: Scored, *, wished: float) -> tuple[Trial, list[Trial], list[Trial]]:
-    """Search for the settings that page at most so often a month, and find most.
+    """Search for the settings that page at most that often a month, and find most.
 
-    For every persistence and every `z` the lowest floor that pages no more often than wished is found by bisection; and
-    once, the floors of the loudest features are raised one by one instead. Of what meets the wish, and finds within
-    `MARGIN` of the most, the settings that change least are proposed; where nothing meets it, the quietest.
-
-    Parameters
-    ----------
-    scored
-    wished
-        Pages a month that tell of drift.
+    For every persistence and every `z` the lowest floor that pages no more often than wished is found by bisection;
+    and once, the floors of the loudest features are raised one by one instead. Of what meets the wish, and finds
+    within `MARGIN` of the most, the settings that change least are proposed; where nothing meets it, the quietest.
 
     Returns
     -------
@@ -367,11 +322,6 @@ def search(scored: Scored, *, wished: float) -> tuple[Trial, list[Trial], list[T
         What was tried, the best proposal first.
     front : list of Trial
         Of everything tried what nothing else beats both in pages and in faults found, the fewest pages first.
-
-    Raises
-    ------
-    DriftError
-        If the wish is no number ≥ 0.
     """
     if not (0 <= wished < math.inf):
         raise DriftError(f"{wished:g} pages a month cannot be: wish for 0 or more")

@@ -92,13 +92,9 @@ class Alerts(Part):
     ) -> None:
         """Write changed alerts, their new events and the notifications, together or not at all.
 
-        The timeline is the guard: an alert is changed only where it is at the event its writer had read. Where the same
-        lines are there already (a repeated run, a concurrent one that said the same), nothing changes.
-
-        Raises
-        ------
-        StoreConflict
-            If somebody else changed one of the alerts in between; nothing is written then.
+        The timeline is the guard: an alert is changed only where it is at the event its writer had read. Where
+        the same lines are there already (a repeated run, a concurrent one that said the same), nothing changes.
+        If somebody else changed one of the alerts in between, nothing is written and a `StoreConflict` says so.
         """
         wanted = {one.id: one for one in changed}
         lines: dict[str, list[AlertEvent]] = {}
@@ -135,10 +131,7 @@ class Alerts(Part):
     def save_silence(self, connection: sa.Connection, one: Silence) -> None:
         """Write a silence, or the end of one: the first end that was written stays, and so does all the rest.
 
-        Raises
-        ------
-        StoreConflict
-            If somebody else ended it before.
+        A `StoreConflict` says that somebody else ended it before.
         """
         insert_missing(connection, silence, [asdict(one)])
         if one.ended_at is None:

@@ -73,17 +73,12 @@ class Baselines(Part):
 
         Parameters
         ----------
-        monitor
-        binnings
-            One for each feature.
         segmentations
             Ways to cut a window into segments, as binnings of the segments' names; see `drift.profiles.segments`.
         types
             Arrow type of each column, as text.
         fitted_from, fitted_to, n_rows
             What they were fitted on.
-        now, by, reason
-            For the record.
         new
             Make a new version of those features whose binning, or what it was fitted on, differs from the one in force.
             Otherwise only features without a binning get one.

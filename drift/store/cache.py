@@ -35,13 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ReadThrough(StateReader):
-    """Reads the state of one monitor through, and remembers what does not change by itself.
-
-    Parameters
-    ----------
-    store
-        Asked for whatever is not remembered.
-    """
+    """Reads the state of one monitor through, and remembers what does not change by itself."""
 
     store: StateReader
     fitted: dict[str, Row] | None = None
@@ -87,12 +81,10 @@ class ReadThrough(StateReader):
 
 @dataclass
 class Cache(ReadThrough):
-    """What one monitor's runs read and wrote, before the store.
+    """What one monitor's runs read and wrote, before the store, where everything is written at once by its stage.
 
     Parameters
     ----------
-    store
-        Everything is written there at once, by the stage that writes it.
     expected
         Windows that the run will ask about: what is known of them is asked for at once.
     """

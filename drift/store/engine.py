@@ -59,17 +59,9 @@ _JSON = partial(json.dumps, allow_nan=False)
 
 
 def normalise(url: str) -> sa.URL:
-    """Return the URL with its driver written out.
+    """Return the URL with its driver written out; ``postgres://`` is PostgreSQL too.
 
-    Parameters
-    ----------
-    url
-        ``sqlite:///path/to/drift.db`` or ``postgresql://user:password@host/database`` (``postgres://`` too).
-
-    Raises
-    ------
-    StoreError
-        If it is no URL, names another kind of database, or SQLite's memory, which forgets everything.
+    SQLite's memory, which forgets everything, is refused as other kinds of database are.
 
     Examples
     --------
@@ -119,15 +111,7 @@ def is_uri(url: sa.URL) -> bool:
 
 
 def make_engine(url: sa.URL | str) -> sa.Engine:
-    """Return an engine; it connects when it is first used.
-
-    Raises
-    ------
-    StoreError
-        If the URL is not ours.
-    MissingExtra
-        If the PostgreSQL driver is not installed.
-    """
+    """Return an engine; it connects when it is first used."""
     parsed = normalise(url) if isinstance(url, str) else url
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(
@@ -187,26 +171,14 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that only reads.
-
-    Raises
-    ------
-    StoreError
-        If the database does not answer as it should.
-    """
+    """Open a transaction that only reads."""
     with explained(engine.url), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that writes: all of it, or nothing.
-
-    Raises
-    ------
-    StoreError
-        If the database does not take it.
-    """
+    """Open a transaction that writes: all of it, or nothing."""
     with (
         explained(engine.url),
         engine.connect() as connection,
@@ -226,22 +198,11 @@ def explained(url: sa.URL) -> Iterator[None]:
 
 
 def patiently(attempt: Callable[[], _T], seconds: float) -> _T:
-    """Return what a transaction returns, tried again while its database is away.
+    """Return what a transaction returns, tried again while its database is away, at most for so many seconds.
 
-    Only what passes by itself is tried again: a server that is gone, going or coming, has no connection left, or ended
-    a deadlock. Each transaction of ours writes by natural keys: one whose commit was lost on the way may be repeated.
-
-    Parameters
-    ----------
-    attempt
-        One transaction, from its beginning.
-    seconds
-        After how long the last failure is raised.
-
-    Raises
-    ------
-    StoreError
-        What the last attempt raised.
+    Only what passes by itself is tried again: a server that is gone, going or coming, has no connection left, or
+    ended a deadlock. Each transaction of ours writes by natural keys: one whose commit was lost on the way may be
+    repeated.
     """
     until, pause = time.monotonic() + seconds, 0.1
     while True:
@@ -341,15 +302,9 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ma
 def upsert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, keep: Collection[str] = ()
 ) -> None:
-    """Insert rows, or bring those already there up to date.
+    """Insert rows, or bring those already there up to date, but for the columns to `keep` as they were first written.
 
-    Parameters
-    ----------
-    connection, table
-    rows
-        All with the same columns, every column of the primary key among them.
-    keep
-        Columns that stay as they were first written.
+    All rows have the same columns, every column of the primary key among them.
     """
     if rows:
         statement = _upsert(connection.dialect.name, table, tuple(rows[0]), frozenset(keep))

@@ -33,8 +33,6 @@ class Memory(ReadThrough):
 
     Parameters
     ----------
-    store
-        Read only.
     counts
         Of each window; None where there are none.
     judged
@@ -87,13 +85,7 @@ class Memory(ReadThrough):
     # -- what the replay found
 
     def save_report(self, monitor: str, found: Report) -> None:
-        """Remember a report.
-
-        Raises
-        ------
-        StoreError
-            If a later window was reported before.
-        """
+        """Remember a report; they come in the order of their windows."""
         window = window_of(found)
         if self.judged and window <= window_of(self.judged[-1]):
             raise StoreError(f"{monitor}: a replay goes through windows in order; {window} came late")
@@ -165,13 +157,7 @@ class Memory(ReadThrough):
         return True
 
     def save_baseline(self, monitor: str, *_: object, **__: object) -> dict[str, Binning]:
-        """Refuse: counts under new bins would have to be read.
-
-        Raises
-        ------
-        StoreError
-            Always.
-        """
+        """Refuse: counts under new bins would have to be read."""
         raise StoreError(f"{monitor}: a replay fits no bins")
 
     def save_monitor(self, *_: object) -> None:
@@ -185,13 +171,7 @@ class Memory(ReadThrough):
 
 
 def window_of(found: Report | Profile) -> Window:
-    """Return the window of a report or profile.
-
-    Raises
-    ------
-    StoreError
-        If it has none: only windows are replayed.
-    """
+    """Return the window of a report or profile: only windows are replayed."""
     if found.window is None:
         raise StoreError("what has no window cannot be replayed")
     return found.window

@@ -61,13 +61,7 @@ def config(connection: sa.Connection) -> Config:
 
 
 def current(url: str | sa.URL) -> str | None:
-    """Return the revision a database is at; None where it has none.
-
-    Raises
-    ------
-    StoreError
-        If the database does not answer.
-    """
+    """Return the revision a database is at; None where it has none."""
     parsed = database.normalise(url) if isinstance(url, str) else url
     if not database.is_there(parsed):
         return None
@@ -84,15 +78,7 @@ def revision_of(connection: sa.Connection) -> str | None:
 
 
 def check(url: str | sa.URL) -> None:
-    """Make sure that a database has the tables this version of Drift works with.
-
-    Raises
-    ------
-    SchemaOutdated
-        If it has none, is behind or ahead; the message says what to do.
-    StoreError
-        If the database does not answer.
-    """
+    """Make sure that a database has the tables this version of Drift works with; `SchemaOutdated` says what to do."""
     parsed = database.normalise(url) if isinstance(url, str) else url
     compare(current(parsed), parsed)
 
@@ -116,21 +102,9 @@ def compare(found: str | None, url: sa.URL) -> None:
 def upgrade(url: str | sa.URL, revision: str = "head") -> None:
     """Create a database's tables, or bring them up to a revision, in one transaction; then renew the views.
 
-    Several processes may call it at once: one does the work, the others find it done. A SQLite file and its folder are
-    created where they are missing.
-
-    Parameters
-    ----------
-    url
-    revision
-        ``head`` or the name of a revision.
-
-    Raises
-    ------
-    SchemaOutdated
-        If the database is ahead of this version of Drift.
-    StoreError
-        If the database does not answer or take the change, or there is no such revision.
+    Several processes may call it at once: one does the work, the others find it done. A SQLite file and its folder
+    are created where they are missing. A database that is ahead of this version of Drift is left alone
+    (`SchemaOutdated`).
     """
     parsed = database.normalise(url) if isinstance(url, str) else url
     if parsed.get_backend_name() == "sqlite":
@@ -147,13 +121,7 @@ def upgrade(url: str | sa.URL, revision: str = "head") -> None:
 
 
 def downgrade(url: str | sa.URL, revision: str) -> None:
-    """Take a database back to a revision, in one transaction; ``base`` drops every table and all that is in them.
-
-    Raises
-    ------
-    StoreError
-        If the database does not answer or take the change, or there is no such revision.
-    """
+    """Take a database back to a revision, in one transaction; ``base`` drops every table and all that is in them."""
     parsed = database.normalise(url) if isinstance(url, str) else url
     if not database.is_there(parsed):
         compare(None, parsed)

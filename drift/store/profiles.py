@@ -89,18 +89,10 @@ class Profiles(Part):
         binning_key: str,
         now: datetime,
     ) -> bool:
-        """Write the counts of a window and of its segments, in place of those it had.
+        """Write the counts of a window and of its segments, in place of those it had; return whether it was done.
 
-        Returns
-        -------
-        bool
-            False, and nothing is written, where the profile holds no rows and the stored one does: a source that has
-            been emptied since does not take away what was counted.
-
-        Raises
-        ------
-        StoreError
-            If the profile has no window.
+        It is not where the profile holds no rows and the stored one does: a source that has been emptied since
+        does not take away what was counted.
         """
         window = counted.window
         if window is None:

@@ -38,10 +38,7 @@ class Reports(Part):
     def save_report(self, connection: sa.Connection, monitor: str, found: Report) -> None:
         """Write every verdict of a window and of its segments, in place of those it had.
 
-        Raises
-        ------
-        StoreError
-            If a number is infinite or NaN, or the report has no window; nothing is written then.
+        Where a number is infinite or NaN nothing is written.
         """
         window = found.window
         if window is None:
@@ -129,19 +126,8 @@ class Reports(Part):
     ) -> list[Row]:
         """Return stored scores, oldest window first, without the arrays.
 
-        Parameters
-        ----------
-        monitor
-        feature
-            Only this one.
-        segment
-            The whole window, or one of its segments.
-        since, until
-            Only windows that start in ``[since, until)``.
-        windows
-            Only the newest windows, this many.
-        limit
-            Only the newest rows, this many.
+        Of one feature, of the windows that start in ``[since, until)``, of so many newest windows, or so many
+        newest rows (`limit`).
         """
         chosen = (score.c.monitor == monitor) & (score.c.segment == segment)
         if feature is not None:
@@ -172,17 +158,9 @@ class Reports(Part):
         limit: int = 56,
         segment: str = WHOLE,
     ) -> dict[str, list[Past]]:
-        """Return what each feature scored in the windows before one: the newest `limit` of them, newest last.
+        """Return what each feature scored in the windows before the one that starts at `before`, newest last.
 
-        Parameters
-        ----------
-        monitor, features
-        before
-            Start of the window that is to be judged.
-        limit
-            Windows to go back; those in which a feature has no score are left out.
-        segment
-            The whole window, or one of its segments.
+        Of the newest `limit` windows; those in which a feature has no score are left out.
         """
         found: dict[str, list[Past]] = {feature: [] for feature in features}
         asked = {"monitor": monitor, "segment": segment, "before": before, "newest": limit}

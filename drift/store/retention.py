@@ -29,16 +29,7 @@ LEAST = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Windows of a monitor that stay, however old they are.
-
-    Parameters
-    ----------
-    monitor
-    start, end
-        Those that start in ``[start, end)``.
-    why
-        In words.
-    """
+    """Windows of a monitor that stay however old they are, those that start in ``[start, end)``; and why, in words."""
 
     monitor: str
     start: datetime
@@ -56,20 +47,7 @@ class Pruned:
 
 
 def cutoff(keep: str, now: datetime) -> datetime:
-    """Return the instant before which windows are forgotten.
-
-    Parameters
-    ----------
-    keep
-        How much stays, such as ``400d`` or ``52w``.
-    now
-
-    Raises
-    ------
-    WindowError
-        If `keep` is not a span of time.
-    DriftError
-        If it is less than a day: nobody means that.
+    """Return the instant before which windows are forgotten, to keep a span of at least a day: ``400d``, ``52w``.
 
     Examples
     --------
@@ -125,21 +103,9 @@ def needed(monitor: Monitor, newest: Window, live: Iterable[Alert] = ()) -> list
 
 
 def prune(store: Store, keep: str, *, now: datetime, dry_run: bool = False) -> Pruned:
-    """Forget windows older than a span of time, but for those that are needed.
+    """Forget windows older than a span of time, such as ``400d``, but for those that are needed.
 
-    Parameters
-    ----------
-    store
-    keep
-        How much stays, such as ``400d``.
-    now
-    dry_run
-        Only say what would go: everything is deleted and taken back, so that the numbers are true.
-
-    Raises
-    ------
-    WindowError, DriftError
-        As `cutoff`.
+    With `dry_run` everything is deleted and taken back, so that the numbers are true.
     """
     before = cutoff(keep, now)
     newest = {row["monitor"]: Window(row["window_start"], row["window_end"]) for row in store.latest_runs()}

@@ -122,13 +122,7 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
 
 
 def score_rows(monitor: str, report: Report, window: Window) -> list[Row]:
-    """Return one row a verdict.
-
-    Raises
-    ------
-    StoreError
-        If a number is infinite or NaN; the message says of which feature.
-    """
+    """Return one row a verdict; a number that is infinite or NaN is an error that names its feature."""
     return [
         _score_row(monitor, report.segment, position, verdict, report.evidence.get(verdict.feature), window)
         for position, verdict in enumerate(report.verdicts)

@@ -110,16 +110,10 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
     ) -> dict[str, int]:
         """Delete what is known of windows that start before an instant; return how many rows went, by table.
 
-        Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force stand
-        for, alerts that are not resolved and notifications that are still pending.
-
-        Parameters
-        ----------
-        before
-        keep
-            Windows that stay all the same: a monitor, and from when to when they start, the end left out.
-        dry_run
-            Take it all back at the end: the numbers are what would go.
+        Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force
+        stand for, alerts that are not resolved and notifications that are still pending. Windows to `keep` are
+        a monitor, and from when to when they start, the end left out. A `dry_run` is taken back at the end: its
+        numbers are what would go.
         """
         alert, notification = schema.alert, schema.notification
         gone = {}
