@@ -9,6 +9,7 @@ from drift.config.features import Features
 from drift.detection import history as own_history
 from drift.detection.evidence import Evidence
 from drift.detection.findings import schema_findings
+from drift.detection.late_labels import arrived
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
@@ -153,22 +154,6 @@ def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | N
     start = max(len(before) - stretch[0] + 1, 0)
     recent = [*before[start:], subject.current.histograms[score.feature]]
     return own_history.unusual_cell(before[:start], recent, persistence=stretch)
-
-
-def arrived(profile: Profile, watched: Features) -> Profile:
-    """Return a profile without the labels of which not one has arrived: they are neither news nor a reference."""
-    if "label" not in watched.roles.values():
-        return profile
-    absent = {
-        feature
-        for feature, histogram in profile.histograms.items()
-        if watched.role_for(feature) == "label" and histogram.n == histogram.n_missing
-    }
-    return replace(
-        profile,
-        histograms={f: histogram for f, histogram in profile.histograms.items() if f not in absent},
-        summaries={f: summary for f, summary in profile.summaries.items() if f not in absent},
-    )
 
 
 def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]]:

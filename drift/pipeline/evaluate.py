@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drift.config.reference import fixed_windows
-from drift.detection.assess import Subject, arrived, assess
+from drift.detection.assess import Subject, assess
 from drift.detection.findings import Finding, moved_findings, still_findings, volume_findings
+from drift.detection.late_labels import arrived
 from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
 from drift.errors import StoreError

@@ -9,7 +9,8 @@ import pytest
 
 from drift.config.detection import Detection, Persistence
 from drift.config.features import Features
-from drift.detection.assess import Subject, arrived, assess
+from drift.detection.assess import Subject, assess
+from drift.detection.late_labels import arrived
 from drift.profiles.binning import BOOLEAN
 from drift.profiles.histograms import Histogram, Profile
 from tests.support.pair_samples import CALM, LETTERS, history

@@ -1,0 +1,26 @@
+"""Late labels: a column of labels of which not one has come yet is neither news nor a reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drift.config.features import Features
+    from drift.profiles.histograms import Profile
+
+
+def arrived(profile: Profile, watched: Features) -> Profile:
+    """Return a profile without the labels of which not one has arrived: they are neither news nor a reference."""
+    if "label" not in watched.roles.values():
+        return profile
+    absent = {
+        feature
+        for feature, histogram in profile.histograms.items()
+        if watched.role_for(feature) == "label" and histogram.n == histogram.n_missing
+    }
+    return replace(
+        profile,
+        histograms={f: histogram for f, histogram in profile.histograms.items() if f not in absent},
+        summaries={f: summary for f, summary in profile.summaries.items() if f not in absent},
+    )
