@@ -9,12 +9,11 @@ from drift.config.features import Features
 from drift.detection import history as own_history
 from drift.detection.evidence import Evidence
 from drift.detection.findings import schema_findings
-from drift.detection.late_labels import arrived
+from drift.detection.late_labels import arrived, waited_for
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
 from drift.profiles.refinement import refined
-from drift.text.formatting import thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,20 +161,12 @@ def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]
     if not reference.n_rows or not current.n_rows:
         side = "reference" if current.n_rows else "window"
         return dict.fromkeys(subject.features, ("insufficient_data", f"no rows in the {side}"))
-    sides = (
-        (reference, "labels have not arrived in the reference", "the reference has no such column"),
-        (current, f"labels have not arrived (0 of {thousands(current.n_rows)})", "column missing"),
-    )
+    sides = (reference, "the reference has no such column"), (current, "column missing")
     found: dict[str, tuple[Status, str]] = {}
     for feature in subject.features:
-        lacking = [side for side in sides if feature not in side[0].histograms]
-        # The column is there, and was counted before `arrived` left it out.
-        counted = [
-            late for profile, late, _ in lacking if feature in profile.schema and feature not in profile.problems
-        ]
-        if counted and roles.role_for(feature) == "label":
-            found[feature] = "insufficient_data", counted[-1]
+        lacking = [profile.problems.get(feature, why) for profile, why in sides if feature not in profile.histograms]
+        if late := waited_for(feature, reference, current, roles):
+            found[feature] = "insufficient_data", late
         elif lacking:
-            profile, _, gone = lacking[0]
-            found[feature] = "not_comparable", profile.problems.get(feature, gone)
+            found[feature] = "not_comparable", lacking[0]
     return found

@@ -8,15 +8,11 @@ import numpy as np
 import pytest
 
 from drift.config.detection import Detection, Persistence
-from drift.config.features import Features
 from drift.detection.assess import Subject, assess
-from drift.detection.late_labels import arrived
-from drift.profiles.binning import BOOLEAN
 from drift.profiles.histograms import Histogram, Profile
 from tests.support.pair_samples import CALM, LETTERS, history
 
 ONE = Detection(persistence=Persistence(of=1, at_least=1))
-LABEL = Features(roles={"paid": "label"}, weights={"paid": 2.0})
 EVEN, TILTED = [125] * 8 + [0] * 3, [200, 50] + [125] * 6 + [0] * 3
 
 
@@ -24,12 +20,6 @@ def letters(counts: list[int], scale: int = 1, **changes: object) -> Profile:
     """A window of one column of letters."""
     histogram = Histogram(LETTERS, scale * np.array(counts))
     return replace(Profile(None, histogram.n, {"x": histogram}, {}, {"x": "string"}), **changes)  # type: ignore[arg-type]
-
-
-def labels(present: int, missing: int) -> Profile:
-    """A window of one column of labels."""
-    histogram = Histogram(BOOLEAN, np.array([present, present, 0, 0, missing]))
-    return Profile(None, histogram.n, {"paid": histogram}, {}, {"paid": "bool"})
 
 
 def test_a_verdict_comes_with_its_explanation_and_its_evidence() -> None:
@@ -74,23 +64,6 @@ def test_what_cannot_be_compared_says_why() -> None:
     lost = replace(letters(EVEN), histograms={}, schema={})
     (found,) = assess([Subject(letters(EVEN), lost, ["x"])], ONE)
     assert (found.verdicts[0].status, found.verdicts[0].reason) == ("not_comparable", "column missing")
-
-
-@pytest.mark.parametrize(
-    ("reference", "current", "reason"),
-    [
-        (labels(450, 100), labels(0, 1000), "labels have not arrived (0 of 1,000)"),
-        (labels(0, 1000), labels(450, 100), "labels have not arrived in the reference"),
-        (labels(0, 1000), labels(0, 900), "labels have not arrived (0 of 900)"),
-    ],
-)
-def test_late_labels_are_no_drift(reference: Profile, current: Profile, reason: str) -> None:
-    """A label that has not arrived lacks data; the same column as an input is compared."""
-    (late,) = assess([Subject(reference, current, ["paid"])], ONE, LABEL)[0].verdicts
-    assert (late.status, late.reason, late.role, late.weight) == ("insufficient_data", reason, "label", 2.0)
-    (compared,) = assess([Subject(reference, current, ["paid"])], ONE)[0].verdicts
-    assert (compared.score is not None, compared.role) == (True, "input")
-    assert not arrived(labels(0, 9), LABEL).histograms
 
 
 def test_false_discoveries_are_controlled_over_all_subjects() -> None:
