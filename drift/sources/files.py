@@ -43,8 +43,10 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 1 << 16
 _MOST_OPEN = 16
 _BUFFER_BYTES = 1 << 20
-_CSV_BLOCK = 1 << 24
-_CSV_CONVERSION = re.compile(r"CSV column #(\d+)")
+BLOCK = 1 << 24
+"""Bytes of a CSV file that its types are inferred from; a longer one is read through."""
+
+_CONVERSION = re.compile(r"CSV column #(\d+)")
 
 
 def open_files(
@@ -123,7 +125,7 @@ def _read(
     wanted = list(dict.fromkeys([*columns, condition.column] if condition else columns))
     for file in files:
         with place.reading(file.path):
-            batches = _parquet_batches(place, file, wanted) if file.metadata else _csv_batches(file, schema, wanted)
+            batches = _parquet_batches(place, file, wanted) if file.metadata else _csv(file, schema, wanted)
             for batch in batches:
                 if condition is None:
                     yield _fit(batch, file, schema, columns)
@@ -214,12 +216,16 @@ def _parquet(place: Place, file: _File, source: Any, texts: Sequence[str] = ()) 
     )
 
 
-def _csv_batches(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Parse a file with the types that all files share, so that 007 is text where another file has words."""
     asked = set(schema.names)
     shared = pa.schema([schema.field(name) if name in asked else file.schema.field(name) for name in file.schema.names])
-    present = [name for name in columns if name in file.names]
-    return map(_empty_to_null, _scan_csv(file, shared, present))
+    return batches(file.fragment, shared, [name for name in columns if name in file.names])
+
+
+def batches(fragment: Any, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Parse some columns of a file, whose columns have the types of `schema`; empty texts are null."""
+    return map(_empty_to_null, _scan(fragment, schema, columns))
 
 
 def _empty_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -233,10 +239,10 @@ def _empty_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch
 
 
-def _scan_csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _scan(fragment: Any, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     import pyarrow.dataset as ds
 
-    dataset = ds.FileSystemDataset([file.fragment], schema, file.fragment.format, file.fragment.filesystem)
+    dataset = ds.FileSystemDataset([fragment], schema, fragment.format, fragment.filesystem)
     # By expression, not by name: a list of names would read a dot as a path into a struct.
     wanted: Any = {name: ds.field(name) for name in columns}
     scanner = dataset.scanner(columns=wanted, batch_size=_BATCH_ROWS, batch_readahead=4, fragment_readahead=1)
@@ -306,7 +312,8 @@ def _open_new(place: Place, shape: Format, infos: Sequence[pafs.FileInfo]) -> li
             if twice is not None:
                 raise SourceError(f"{info.path} has more than one column named {twice!r}: rename or drop one")
             size = (info.size or 0) * (20 if info.path.endswith(COMPRESSED) else 1)
-            return _settle(file) if shape == "csv" and size > _CSV_BLOCK else file
+            long = shape == "csv" and size > BLOCK
+            return replace(file, schema=settled(file.fragment, file.schema)) if long else file
 
     if len(infos) < 2:
         return list(map(one, infos))
@@ -322,30 +329,34 @@ def _open_parquet(place: Place, path: str) -> _File:
 
 
 def _open_csv(place: Place, path: str) -> _File:
-    import pyarrow.csv
-    import pyarrow.dataset as ds
-
-    shape = ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=_CSV_BLOCK))
-    fragment: Any = shape.make_fragment(path, place.filesystem)
+    fragment = open_fragment(place.filesystem, path)
     return _File(path, fragment.physical_schema.remove_metadata(), {}, fragment=fragment)
 
 
-def _settle(file: _File) -> _File:
-    """Read a long CSV file through, widening each column that turns out not to fit what its first block promised."""
+def open_fragment(filesystem: pafs.FileSystem, path: str) -> Any:
+    """Open a file: what Arrow knows of it, with the types that its first block promises."""
+    import pyarrow.csv
+    import pyarrow.dataset as ds
+
+    shape = ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=BLOCK))
+    return shape.make_fragment(path, filesystem)
+
+
+def settled(fragment: Any, schema: pa.Schema) -> pa.Schema:
+    """Read a long file through, widening each column that turns out not to fit what its first block promised."""
     while True:
-        schema = file.schema
         try:
-            for _ in _scan_csv(file, schema, schema.names):
+            for _ in _scan(fragment, schema, schema.names):
                 pass
         except pa.ArrowInvalid as error:
-            column = _CSV_CONVERSION.search(str(error))
+            column = _CONVERSION.search(str(error))
             index = int(column[1]) if column else len(schema)
             if index >= len(schema) or t.is_string(schema.types[index]):
                 raise
             wider = pa.float64() if t.is_integer(schema.types[index]) else pa.string()
-            file = replace(file, schema=schema.set(index, pa.field(schema.names[index], wider)))
+            schema = schema.set(index, pa.field(schema.names[index], wider))
         else:
-            return file
+            return schema
 
 
 def _unify(files: Sequence[_File], shape: Format) -> pa.Schema:

@@ -370,7 +370,7 @@ def test_csv_files_agree_on_types(tmp_path: Path) -> None:
 
 def test_a_late_surprise_widens_a_long_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the first block of a long file promised is checked against the rest, and the column widened."""
-    monkeypatch.setattr(file_source, "_CSV_BLOCK", 4096)
+    monkeypatch.setattr(file_source, "BLOCK", 4096)
     lines = [f"2013-02-08,{i},{i},true,2013-01-01" for i in range(3000)]
     late = ["2013-02-08,1.5,n/k,maybe,soon"]
     path = csv_file(tmp_path, "\n".join(["day,x,y,flag,due", *lines, *late]) + "\n")
