@@ -2,15 +2,11 @@
 
 Folders named ``key=value`` (Hive partitions) are columns, and files outside the window are not opened where the time
 column is one of them. Elsewhere the window is a filter that skips row groups by their statistics.
-
-CSV: empty fields are null; NA, NULL and nan are too in columns of numbers, dates or booleans. Types are inferred from
-the whole file; a column whose values fit no type together is text.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +21,7 @@ from pyarrow import parquet
 
 from drift.errors import SourceError
 from drift.profiles.kinds import mixed, mixture, type_text
+from drift.sources import csv_files
 from drift.sources.file_listing import COMPRESSED, list_files, locate, partition_type, placing
 from drift.sources.time_filter import missing_column
 
@@ -43,10 +40,6 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 1 << 16
 _MOST_OPEN = 16
 _BUFFER_BYTES = 1 << 20
-BLOCK = 1 << 24
-"""Bytes of a CSV file that its types are inferred from; a longer one is read through."""
-
-_CONVERSION = re.compile(r"CSV column #(\d+)")
 
 
 def open_files(
@@ -220,33 +213,7 @@ def _csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.
     """Parse a file with the types that all files share, so that 007 is text where another file has words."""
     asked = set(schema.names)
     shared = pa.schema([schema.field(name) if name in asked else file.schema.field(name) for name in file.schema.names])
-    return batches(file.fragment, shared, [name for name in columns if name in file.names])
-
-
-def batches(fragment: Any, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Parse some columns of a file, whose columns have the types of `schema`; empty texts are null."""
-    return map(_empty_to_null, _scan(fragment, schema, columns))
-
-
-def _empty_to_null(batch: pa.RecordBatch) -> pa.RecordBatch:
-    import pyarrow.compute as pc
-
-    blank: Any = pa.scalar("")
-    for i, field in enumerate(batch.schema):
-        if t.is_string(field.type):
-            column = batch.column(i)
-            batch = batch.set_column(i, field, pc.if_else(pc.equal(column, blank), None, column))
-    return batch
-
-
-def _scan(fragment: Any, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    import pyarrow.dataset as ds
-
-    dataset = ds.FileSystemDataset([fragment], schema, fragment.format, fragment.filesystem)
-    # By expression, not by name: a list of names would read a dot as a path into a struct.
-    wanted: Any = {name: ds.field(name) for name in columns}
-    scanner = dataset.scanner(columns=wanted, batch_size=_BATCH_ROWS, batch_readahead=4, fragment_readahead=1)
-    return (batch for batch in scanner.to_batches() if batch.num_rows)
+    return csv_files.batches(file.fragment, shared, [name for name in columns if name in file.names])
 
 
 @dataclass(frozen=True)
@@ -312,8 +279,8 @@ def _open_new(place: Place, shape: Format, infos: Sequence[pafs.FileInfo]) -> li
             if twice is not None:
                 raise SourceError(f"{info.path} has more than one column named {twice!r}: rename or drop one")
             size = (info.size or 0) * (20 if info.path.endswith(COMPRESSED) else 1)
-            long = shape == "csv" and size > BLOCK
-            return replace(file, schema=settled(file.fragment, file.schema)) if long else file
+            long = shape == "csv" and size > csv_files.BLOCK
+            return replace(file, schema=csv_files.settled(file.fragment, file.schema)) if long else file
 
     if len(infos) < 2:
         return list(map(one, infos))
@@ -329,34 +296,8 @@ def _open_parquet(place: Place, path: str) -> _File:
 
 
 def _open_csv(place: Place, path: str) -> _File:
-    fragment = open_fragment(place.filesystem, path)
+    fragment = csv_files.open_fragment(place.filesystem, path)
     return _File(path, fragment.physical_schema.remove_metadata(), {}, fragment=fragment)
-
-
-def open_fragment(filesystem: pafs.FileSystem, path: str) -> Any:
-    """Open a file: what Arrow knows of it, with the types that its first block promises."""
-    import pyarrow.csv
-    import pyarrow.dataset as ds
-
-    shape = ds.CsvFileFormat(read_options=pyarrow.csv.ReadOptions(block_size=BLOCK))
-    return shape.make_fragment(path, filesystem)
-
-
-def settled(fragment: Any, schema: pa.Schema) -> pa.Schema:
-    """Read a long file through, widening each column that turns out not to fit what its first block promised."""
-    while True:
-        try:
-            for _ in _scan(fragment, schema, schema.names):
-                pass
-        except pa.ArrowInvalid as error:
-            column = _CONVERSION.search(str(error))
-            index = int(column[1]) if column else len(schema)
-            if index >= len(schema) or t.is_string(schema.types[index]):
-                raise
-            wider = pa.float64() if t.is_integer(schema.types[index]) else pa.string()
-            schema = schema.set(index, pa.field(schema.names[index], wider))
-        else:
-            return schema
 
 
 def _unify(files: Sequence[_File], shape: Format) -> pa.Schema:
