@@ -1,10 +1,13 @@
 """Lineage: what a source is called in OpenLineage, so that a catalogue joins Drift's findings to the data's own node.
 
 The names follow OpenLineage's naming of datasets: a namespace (scheme and authority), and a name within it.
+openlineage-python only joins parts that it is given whole: all that is here, which parts a URL or a path has, would
+stay.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -16,6 +19,10 @@ _PORTS = {"postgres": 5432, "mysql": 3306, "mssql": 1433, "oracle": 1521, "redsh
 _SCHEMES = {"postgresql": "postgres", "mariadb": "mysql", "s3a": "s3", "s3n": "s3", "gcs": "gs"}
 _SCHEMAS = {"postgres": "public", "redshift": "public", "mssql": "dbo"}
 _WILD = "*?["
+_CONTAINERS = {"abfs", "abfss", "wasb", "wasbs"}
+"""Of these what stands before the @ is no login: it is a container, and each has its own files."""
+
+_REDSHIFT = re.compile(r"([^.]+)\.[^.]+\.([^.]+)\.redshift\.amazonaws\.com(\.cn)?")
 
 
 def dataset(source: Source, url: str | None = None, *, folder: str = "") -> dict[str, str]:
@@ -51,14 +58,17 @@ def dataset(source: Source, url: str | None = None, *, folder: str = "") -> dict
         # The standard names none for them: they are files.
         return _named("file", _absolute(database, folder), table)
     if scheme == "bigquery":
-        return _named("bigquery", parts.netloc, database, table)
-    host = parts.hostname or "localhost"
+        return _named("bigquery", parts.netloc, "" if source.schema_ else database, table)
+    # The schema in a URL (catalog/schema) is that of tables without one of their own.
+    catalog, _, default = database.partition("/")
+    database = ".".join(filter(None, (catalog, "" if source.schema_ else default)))
+    host = _REDSHIFT.sub(r"\1.\2", parts.hostname or "localhost")
     if scheme == "snowflake":
-        return _named(f"snowflake://{host}", *database.split("/"), table)
+        return _named(f"snowflake://{host}", database, table)
     if table and not source.schema_ and scheme in _SCHEMAS:
         table = f"{_SCHEMAS[scheme]}.{table}"
     port = parts.port or _PORTS.get(scheme)
-    return _named(f"{scheme}://{host}:{port}" if port else f"{scheme}://{host}", database.replace("/", "."), table)
+    return _named(f"{scheme}://{host}:{port}" if port else f"{scheme}://{host}", database, table)
 
 
 def _named(namespace: str, *parts: str) -> dict[str, str]:
@@ -70,7 +80,7 @@ def _files(files: str, folder: str) -> dict[str, str]:
     if not separator:
         return {"namespace": "file", "name": _absolute(_fixed(files), folder)}
     authority, _, path = rest.partition("/")
-    authority = authority.rpartition("@")[2]
+    authority = authority if scheme in _CONTAINERS else authority.rpartition("@")[2]
     scheme = _SCHEMES.get(scheme, scheme)
     if scheme == "file":
         return {"namespace": "file", "name": f"/{_fixed(path)}"}

@@ -19,6 +19,15 @@ from drift.config.source import Source
         ("bigquery://project/data", None, "bigquery", "project.data.flights"),
         ("sqlite:////srv/w.db", None, "file", "/srv/w.db.flights"),
         ("redshift+psycopg2://u:p@h/dev", None, "redshift://h:5439", "dev.public.flights"),
+        (
+            "redshift+psycopg2://u:p@web.abc123.eu-west-1.redshift.amazonaws.com:5439/dev",
+            "raw",
+            "redshift://web.eu-west-1:5439",
+            "dev.raw.flights",
+        ),
+        ("trino://u@h/hive/web", "raw", "trino://h:8080", "hive.raw.flights"),
+        ("snowflake://u:p@acme-eu1/DB/S", "RAW", "snowflake://acme-eu1", "DB.RAW.flights"),
+        ("bigquery://project/data", "raw", "bigquery", "project.raw.flights"),
     ],
 )
 def test_a_table_is_named_as_its_database_names_it(url: str, schema: str | None, namespace: str, name: str) -> None:
@@ -32,6 +41,7 @@ def test_a_table_is_named_as_its_database_names_it(url: str, schema: str | None,
     [
         ("s3a://lake/flights/date=*/*.parquet", "s3://lake", "flights"),
         ("gcs://key@lake/flights/a.csv?retries=3", "gs://lake", "flights/a.csv"),
+        ("abfss://raw@acme.dfs.core.windows.net/flights/*.csv", "abfss://raw@acme.dfs.core.windows.net", "flights"),
         ("file:///srv/flights/*.csv", "file", "/srv/flights"),
         ("/srv/flights", "file", "/srv/flights"),
         ("data/[ab]/*.csv", "file", "/home/data"),
