@@ -78,6 +78,7 @@ def stage(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     return mark
 
 
+# Not by structlog: its import takes .25 s, twice that of the whole command line, and a line 67 µs, not 40.
 class Json(logging.Formatter):
     """One JSON object a line: time, level, logger, message, the run's fields, and a traceback where there is one."""
 
