@@ -171,6 +171,7 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - whatever GX or pandas hold, as
 
 
 # ---- Words -----------------------------------------------------------------------------------------------------------
+# Not by Great Expectations' renderers: 22 ms each, not .02, and all they say is "50% unexpected", of quantiles nothing.
 
 
 def columns_of(expectation: Expectation) -> list[str]:
