@@ -58,7 +58,7 @@ def drift_gate(
     rejected
         ``block`` or ``pass`` where the expectations rejected the window.
     max_age
-        A newest window that ended longer ago than this, such as ``2d``, is no result.
+        A newest window that ended longer ago than this, such as ``2d``, is not a result.
     **task_arguments
         Whatever a task takes; `task_id` is ``drift_gate_<monitor>`` by default.
 

@@ -20,7 +20,7 @@ _SCHEMES = {"postgresql": "postgres", "mariadb": "mysql", "s3a": "s3", "s3n": "s
 _SCHEMAS = {"postgres": "public", "redshift": "public", "mssql": "dbo"}
 _WILD = "*?["
 _CONTAINERS = {"abfs", "abfss", "wasb", "wasbs"}
-"""Of these what stands before the @ is no login: it is a container, and each has its own files."""
+"""Of these what stands before the @ is a container and not a login, and each has its own files."""
 
 _REDSHIFT = re.compile(r"([^.]+)\.[^.]+\.([^.]+)\.redshift\.amazonaws\.com(\.cn)?")
 

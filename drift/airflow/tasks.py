@@ -40,7 +40,7 @@ def monitor_asset(monitor: str) -> Asset:
 
 
 def outcome(report: Report, run_context: Context, status: str, *, notified: int = 0) -> dict[str, Any]:
-    """Return what an asset event says of a window, as plain JSON; people were notified of `notified` alerts."""
+    """Return what an asset event says about a window, as plain JSON; people were notified of `notified` alerts."""
     live = run_context.store.alerts(report.monitor, ["open", "acknowledged"])
     return {
         "monitor": report.monitor,
@@ -184,7 +184,7 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
             notifications.remind(run_context, now=clock())
         sent = delivery.deliver(run_context.store, clock(), route_url)
     if found:
-        # One event a run: it says of the newest window what it came to, and names the others.
+        # One event a run: it says what the newest window came to, and names the others.
         newest = max(found, key=lambda one: one["window"])
         context["outlet_events"][asset].extra = newest | {"windows": [one["window"] for one in found]}
         alerts = newest["alerts"]

@@ -105,7 +105,7 @@ class Retry:
 class Breaker:
     """When a route is left alone: a circuit breaker, whose state is that of the outbox and of no process.
 
-    After so many failures in a row, of whatever notifications, it is open: what is due waits, and no attempt of it is
+    After this many failures in a row, of whatever notifications, it is open: what is due waits, and no attempt of it is
     used up. When the pause is over it is half open: one notification is tried. If that arrives the rest follows, else
     the pause begins again.
     """
@@ -169,7 +169,7 @@ def deliver(
 def _attempt(
     route: str, resolve: Callable[[str], str], send: Callable[[str, Notification, float], None], timeout: float
 ) -> Callable[[Notification], None]:
-    """Return what sends a notification over a route, or says of each why that cannot be."""
+    """Return what sends a notification over a route, or says for each why that cannot be."""
     try:
         url = resolve(route)
     except Exception as error:  # noqa: BLE001 - one bad channel must not hold up the others

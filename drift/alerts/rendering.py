@@ -100,7 +100,7 @@ def _name(alert: Mapping[str, Any]) -> str:
 
 
 def _figures_of(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what a payload says of the feature that an alert is about, in its segment."""
+    """Return what a payload says about the feature that an alert is about, in its segment."""
     if alert["kind"] != "drift":
         return None
     segment = alert.get("segment", "")

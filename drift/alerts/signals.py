@@ -1,4 +1,4 @@
-"""Signals: what one window says of each thing that an alert may be about.
+"""Signals: what one window shows about each thing that an alert may be about.
 
 There is a signal for every feature, the gate, the number of rows, each changed column, the table as a whole and the run
 itself. `drift.alerts.lifecycle` makes alerts of them.
@@ -38,7 +38,7 @@ SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What one window says of one key.
+    """What one window shows about one key.
 
     `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``, ``volume``,
     ``schema:carrier``, ``run``; `feature` is the feature or column, None where the whole window is meant; `segment` is
@@ -186,7 +186,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
 
 
 def _inhibited(one: Signal) -> Signal:
-    """Return what a segment says of what the alert of the whole window inhibits: it opens and closes nothing."""
+    """Return the signal of a segment that the alert of the whole window inhibits: it opens and closes nothing."""
     if one.state != "firing":
         return one
     return replace(one, status="ok", reason=f"inhibited by the alert of the whole window: {one.reason}")

@@ -1,4 +1,4 @@
-"""What a monitor's file says of its alerts: when they close, when nobody is told, and who is told of what."""
+"""What a monitor's file says of its alerts: when they close, when nobody is notified, and who is notified of what."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Urgency = Literal["critical", "warning", "resolved"]
 NotifyType = Literal["info", "success", "warning", "failure"]
 
 NOTIFY_TYPES: dict[str, NotifyType] = {"critical": "failure", "warning": "warning", "resolved": "success"}
-"""What a channel is told of an urgency, in Apprise's words."""
+"""How urgent a message is to a channel, in Apprise's words."""
 
 NEVER = "never"
 
@@ -87,7 +87,7 @@ def _read_moment(value: Any) -> Any:
         try:
             value = datetime.fromisoformat(value) if "T" in value or " " in value else date.fromisoformat(value)
         except ValueError:
-            refuse_value(f"{shorten(value)} is no date", "write 2013-07-04, or 2013-07-04T18:00")
+            refuse_value(f"{shorten(value)} is not a date", "write 2013-07-04, or 2013-07-04T18:00")
     if isinstance(value, datetime) and value.tzinfo is not None:
         refuse_value("has a time zone of its own", "write local time, as 2013-07-04T18:00: the window's zone counts")
     return value
@@ -97,7 +97,7 @@ Moment = Annotated[datetime | date, BeforeValidator(_read_moment)]
 
 
 class Route(Model):
-    """Who is told of which alerts."""
+    """Who is notified of which alerts."""
 
     to: Text = Field(
         description="Airflow connection id, or the <NAME> of DRIFT_ROUTE_<NAME>, which holds the Apprise URL."
@@ -121,7 +121,7 @@ class Route(Model):
         # The value is never shown: it may be a token.
         if not (IDENTIFIER.fullmatch(value) or is_harmless(value)):
             refuse_value(
-                "is a URL, which may hold a token" if "://" in value else "is no name of a route",
+                "is a URL, which may hold a token" if "://" in value else "is not a name for a route",
                 "write a name, such as ops-chat, and set DRIFT_ROUTE_OPS_CHAT or Airflow's connection to the URL",
             )
         return value
@@ -138,7 +138,7 @@ class Route(Model):
         return time_intervals.over_at([Hours.parse(text) for text in self.quiet_hours], now, zone)
 
     def notify_type(self, urgency: str) -> NotifyType:
-        """Return what the channel is told of an urgency, in Apprise's words."""
+        """Return how urgent that is to the channel, in Apprise's words."""
         chosen: dict[str, NotifyType] = NOTIFY_TYPES | dict(self.notify_types.items())
         return chosen.get(urgency, "info")
 
@@ -175,14 +175,14 @@ class Close(Model):
 
 
 class Flapping(Model):
-    """When an alert comes and goes so often that only that is told."""
+    """When an alert comes and goes so often that people are notified of that alone."""
 
     openings: int = Field(3, ge=1, le=1000, description="More openings than this are flapping.")
-    windows: int = Field(28, ge=0, le=1000, description="In so many windows; 0 calls nothing flapping.")
+    windows: int = Field(28, ge=0, le=1000, description="In this many windows; 0 calls nothing flapping.")
 
 
 class Maintenance(Model):
-    """A time in which alerts change their state and nobody is told."""
+    """A time in which alerts change their state and nobody is notified."""
 
     from_: Moment | None = Field(
         None, alias="from", description="Local date or time at which it begins.", examples=["2013-07-04T18:00"]
@@ -256,7 +256,7 @@ class Alerts(Model):
     @classmethod
     def _check_dashboard(cls, value: str | None) -> str | None:
         if value is not None and not is_web_address(value):
-            refuse_value("is no web address, or holds a password", "write https://drift.example.com")
+            refuse_value("is not a web address, or holds a password", "write https://drift.example.com")
         return value
 
     @model_validator(mode="after")
@@ -304,7 +304,7 @@ class Alerts(Model):
         return None if feature is None else most_specific(feature, self.owners)
 
     def concerns(self, route: Route, feature: str | None, kind: AlertKind, severity: str) -> bool:
-        """Whether a route asks for an alert; what concerns every feature is no feature's alone.
+        """Whether a route asks for an alert; what concerns every feature is not about one alone.
 
         Examples
         --------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Effect(Model):
-    """How large a divergence must be, in nats, to be worth telling."""
+    """How large a divergence must be, in nats, to be worth a notification."""
 
     warning: float = Field(0.01, gt=0, description="Smallest divergence for a warning, in nats.")
     critical: float = Field(0.1, gt=0, description="Smallest divergence for a critical alert, in nats.")

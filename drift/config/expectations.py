@@ -58,7 +58,7 @@ class Expectation(Model):
     type: str = Field(pattern=_NAME, description="Great Expectations' own snake_case name.")
     kwargs: dict[str, Any] = Field({}, description="Its arguments, such as column, min_value, mostly.")
     severity: Literal["reject", "warn"] = Field(
-        "reject", description="A rejected window is not compared and never becomes a reference; warn only tells."
+        "reject", description="A rejected window is not compared and never becomes a reference; warn only notifies."
     )
 
     @model_validator(mode="before")
@@ -78,13 +78,13 @@ class Expectation(Model):
         kwargs = {} if data[name] is None else data[name]
         if not re.fullmatch(_NAME, name):
             found.append(
-                ((name,), "is no snake_case name", "write Great Expectations' own name, such as expect_…_to_…")
+                ((name,), "is not a snake_case name", "write Great Expectations' own name, such as expect_…_to_…")
             )
         if not isinstance(kwargs, Mapping):
             found.append(((name,), f"should be a mapping of arguments, not {noun(kwargs)}", "write {column: carrier}"))
         elif "severity" in kwargs:
             fix = "put it beside the expectation, one level up"
-            found.append(((name, "severity"), "is no argument of an expectation", fix))
+            found.append(((name, "severity"), "is not an argument of an expectation", fix))
         if "kwargs" in data:
             found.append((("kwargs",), f"{name} has its arguments already", f"write them under {name}"))
         refuse(*found)

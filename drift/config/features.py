@@ -60,7 +60,7 @@ def _check_bins(value: Any) -> Any:
         refuse_value(f"should be a number of bins or a list of edges, not {noun(value)}", "write 20, or [0, 15, 60]")
     wrong = [edge for edge in value if isinstance(edge, bool) or not isinstance(edge, int | float)]
     if wrong or not all(map(math.isfinite, value)):
-        refuse_value(f"{shorten(wrong[0]) if wrong else 'an edge'} is no finite number", "write edges as numbers")
+        refuse_value(f"{shorten(wrong[0]) if wrong else 'an edge'} is not a finite number", "write edges as numbers")
     edges = [float(edge) for edge in value]
     if not 2 <= len(edges) <= _MAX_BINS + 1:
         refuse_value(f"{len(edges)} edges are too few or too many", f"write 2 to {_MAX_BINS + 1} edges")
@@ -140,11 +140,11 @@ class Features(Model):
         return matches(feature, self.hashed)
 
     def unwatched(self, keys: Iterable[str], time_column: str | None) -> list[Refusal]:
-        """Say which of `keys`, names or patterns, can be no feature."""
+        """Say which of `keys`, names or patterns, cannot be a feature."""
         found: list[Refusal] = []
         for key in keys:
             if key == time_column:
-                found.append(((key,), "is the time column, which is no feature", "remove it here"))
+                found.append(((key,), "is the time column, which is not a feature", "remove it here"))
             elif matches(key, self.exclude):
                 found.append(((key,), "is excluded by features.exclude", "remove it here, or from exclude"))
             elif not set("*?[") & set(key) and not matches(key, self.include):

@@ -1,6 +1,6 @@
 """What a monitor is: one YAML file, checked as a whole before anything runs.
 
-Every default stands here, every key is documented in ``docs/monitors.md``, and every mistake in a file is told at
+Every default stands here, every key is documented in ``docs/monitors.md``, and every mistake in a file is reported at
 once, with its line and what to do. Where keys are patterns (``*_delay``), the most specific one that matches a
 feature wins: its exact name first, then the pattern with the most fixed characters.
 """
@@ -55,12 +55,12 @@ def _read_day(value: Any) -> Any:
         try:
             return date.fromisoformat(value)
         except ValueError:
-            refuse_value(f"{shorten(value)} is no date", "write 2013-01-01")
+            refuse_value(f"{shorten(value)} is not a date", "write 2013-01-01")
     return value
 
 
 class Monitor(Model):
-    """A data-drift monitor: what is watched, against what, how closely, and who is told."""
+    """A data-drift monitor: what is watched, what it is compared with, how closely, and who is notified."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$", description="Name of the monitor, and of its DAG in Airflow."
@@ -123,7 +123,7 @@ class Monitor(Model):
             for path, what, fix in value.unwatched(getattr(value, section), time_column)
         ]
         found += [
-            (("include", i), "is the time column, which is no feature", "remove it here")
+            (("include", i), "is the time column, which is not a feature", "remove it here")
             for i, name in enumerate(value.include)
             if name == time_column
         ]
@@ -200,7 +200,7 @@ class Monitor(Model):
 
     @property
     def reference_min_windows(self) -> int:
-        """Fewer windows with rows than this are no reference."""
+        """Fewer windows with rows than this are not a reference."""
         return self.reference.min_windows or 1
 
     @property

@@ -36,7 +36,7 @@ def read_settings(texts: Iterable[str]) -> dict[str, Any]:
         key, sign, value = text.partition("=")
         document = yaml_document.read(f"value: {value}")
         if not sign or not key.strip() or document.problems or set(document.data or {}) != {"value"}:
-            problems.append(f"--set {text}: is no setting; fix: write KEY=VALUE, such as detection.effect.warning=0.02")
+            problems.append(f"--set {text}: is not a setting; fix: write KEY=VALUE, such as detection.z=4")
         else:
             found[key.strip()] = (document.data or {})["value"]
     if problems:

@@ -23,7 +23,7 @@ SEASON_WEEKS = 8
 """Weeks of the seasonal companion: a trailing reference does not know what a Sunday looks like, these windows do."""
 
 MIN_SEASON = 4
-"""Fewer windows of the same weekday than this are no companion: their own noise would come back every week."""
+"""Fewer windows of the same weekday than this are not a companion: their own noise would come back every week."""
 
 KINDS = ("trailing", "fixed", "previous", "same_weekday")
 """The kinds of a reference, of which a monitor has exactly one."""
@@ -71,7 +71,7 @@ def _read_bounds(value: Any) -> Any:
     bounds = tuple(map(_read_date, value))
     refuse(
         *(
-            ((i,), f"{shorten(value[i])} is no date", "write 2013-01-01 or 2013-01-01T06:00, between 1900 and 2200")
+            ((i,), f"{shorten(value[i])} is not a date", "write 2013-01-01 or 2013-01-01T06:00, between 1900 and 2200")
             for i, bound in enumerate(bounds)
             if bound is None
         )
@@ -99,16 +99,16 @@ class Reference(Model):
         description="From one date or local time to another, the end exclusive; without the current window. "
         "Or `baseline`: the windows that `drift baseline promote` named last.",
     )
-    previous: int | None = Field(None, ge=1, le=MAX_WINDOWS, description="The single window so many windows before.")
+    previous: int | None = Field(None, ge=1, le=MAX_WINDOWS, description="The single window that many windows before.")
     same_weekday: int | None = Field(
-        None, ge=1, le=104, description="The same weekday and time in so many weeks before."
+        None, ge=1, le=104, description="The same weekday and time in that many weeks before."
     )
     min_windows: int | None = Field(
-        None, ge=1, description="Fewer stored windows than this are no reference; by default a quarter of them all."
+        None, ge=1, description="Fewer stored windows than this are not a reference; by default a quarter of them all."
     )
     exclude: list[LeftOut] = Field(
         ["rejected"],
-        description="Windows that are no reference: `rejected` by their expectations; for each feature those in "
+        description="Windows that are not a reference: `rejected` by their expectations; for each feature those in "
         "which it was `critical`.",
     )
 

@@ -41,7 +41,7 @@ class Source(Model):
         description="File, folder or glob, relative to the working directory. ${DRIFT_…} variables are filled in.",
     )
     format: Literal["parquet", "csv"] | None = Field(
-        None, description="Format of the files; by default their extension tells it."
+        None, description="Format of the files; by default by their extension."
     )
     time_column: Text = Field(description="Column that says when a row happened; it decides the window of the row.")
     timezone: Text | None = Field(
@@ -58,7 +58,7 @@ class Source(Model):
     def _check_connection(cls, value: str | None) -> str | None:
         # The value is never shown: it may be a password.
         if value and not IDENTIFIER.fullmatch(value):
-            what = "is a URL, which may hold a password" if "://" in value else "is no connection id"
+            what = "is a URL, which may hold a password" if "://" in value else "is not a connection id"
             fix = "name a connection, such as warehouse, and set DRIFT_CONNECTION_WAREHOUSE or Airflow's connection"
             refuse_value(what, fix)
         return value
@@ -129,7 +129,7 @@ def _fill_in(text: str, env: Mapping[str, str] | None) -> str:
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if not match[0].endswith("}") or not re.fullmatch(r"DRIFT_[A-Z0-9_]+", name):
-            refuse_value(f"{shorten(match[0])} is no variable of Drift's", "use ${DRIFT_…} with capitals, digits and _")
+            refuse_value(f"{shorten(match[0])} is not Drift's variable", "use ${DRIFT_…} with capitals, digits and _")
         if env is not None and not env.get(name):
             refuse_value(f"the environment variable {name} is not set", f"set {name} where Drift runs")
         return (env or {}).get(name, "")

@@ -52,7 +52,7 @@ class Hours:
         """Read hours: days (``sat``, ``mon-fri``, ``sat,sun``; every day where none are named), times, or both."""
         match = _TEXT.fullmatch(text.strip().lower())
         if not text.strip() or not match:
-            raise WindowError(f"{text!r} is no hours of the week: {_FIX}")
+            raise WindowError(f"{text!r} is not hours of the week: {_FIX}")
         start, end = (_minutes(match[bound] or "00:00", text) for bound in ("from", "to"))
         if start == _WHOLE_DAY:
             raise WindowError(f"{text!r} begins at 24:00: {_FIX}")
@@ -105,7 +105,7 @@ def _days(text: str | None) -> tuple[int, ...]:
 
 
 def _at(day: date, minutes: int, zone: ZoneInfo) -> datetime:
-    """Return the instant that the clock on the wall shows so many minutes after a day's midnight."""
+    """Return the instant that the clock on the wall shows that many minutes after a day's midnight."""
     later, minute = divmod(minutes, _WHOLE_DAY)
     wall = datetime.combine(day + timedelta(days=later), time(minute // 60, minute % 60), zone)
     return wall.astimezone(UTC)

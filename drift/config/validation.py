@@ -122,7 +122,7 @@ def explain(error: ErrorDetails) -> tuple[str, str]:  # noqa: PLR0911 - a case f
         return "is too long", f"keep it to {context['max_length']}"
     if kind == "string_pattern_mismatch":
         fix = next((fix for start, fix in _PATTERNS.items() if context["pattern"].startswith(start)), "")
-        return f"{shorten(value)} is no valid name", fix or f"match {context['pattern']}"
+        return f"{shorten(value)} is not a valid name", fix or f"match {context['pattern']}"
     return error["msg"], "see docs/monitors.md"
 
 
@@ -182,7 +182,7 @@ def check(model: type[_M], document: Document, env: Mapping[str, str]) -> tuple[
             valid = model.model_validate(_without(document.data, (), out, kept), context=context)
         except ValidationError as error:
             errors = [(_original(details["loc"], kept), details) for details in error.errors(include_url=False)]
-        # That a default could not be made is no fault of the file.
+        # That a default could not be made is not the file's fault.
         errors = [(path, details) for path, details in errors if details["type"] != "default_factory_not_called"]
         found += [document.problem(path, *explain(details)) for path, details in errors if path not in told]
         if out.issuperset(path for path, _ in errors):

@@ -289,7 +289,7 @@ def _mark(event: Any) -> tuple[int, int]:
 
 def _syntax(what: str, mark: Any) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(line, column, (), f"is no YAML: {what}", "check the indentation, quotes and brackets here")
+    return Problem(line, column, (), f"is not YAML: {what}", "check the indentation, quotes and brackets here")
 
 
 class _Dumper(yaml.SafeDumper):

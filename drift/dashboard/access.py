@@ -50,7 +50,7 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Middleware: every answer tells the browser what it may not do, and nobody in between to keep it."""
+    """Middleware: every answer forbids the browser what no page needs, and caches in between to keep it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Words, glyphs and numbers as a reader sees them: no status told by colour alone, no name that can pose as markup."""
+"""Words, glyphs and numbers as a reader sees them: no status by colour alone, no name that can pose as markup."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def shown(name: object) -> str:
 
 
 def clipped(text: str, length: int = 40) -> str:
-    """Return a text of at most so many characters.
+    """Return a text of at most that many characters.
 
     Examples
     --------

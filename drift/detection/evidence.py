@@ -56,7 +56,7 @@ class Evidence:
         """Wasserstein-1 distance in the feature's own unit; None where it has no numbers."""
         return wasserstein(self.reference, self.current, self.reference_summary, self.current_summary)
 
-    def owed_to(self, contributions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
+    def due_to(self, contributions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
         """Return how much of the KL each sort of cell contributes, in nats; the parts add up to it.
 
         Examples
@@ -64,7 +64,7 @@ class Evidence:
         >>> from drift.profiles.binning import CategoricalBinning
         >>> from drift.profiles.histograms import Histogram
         >>> side = Histogram(CategoricalBinning(("a", "b")), [1, 1, 0, 0, 0])
-        >>> Evidence(side, side).owed_to([0.25, 0.5, 0.0, 0.0, 1.0])
+        >>> Evidence(side, side).due_to([0.25, 0.5, 0.0, 0.0, 1.0])
         {'levels': 0.75, 'other': 0.0, 'unseen': 0.0, 'missing': 1.0}
         """
         parts = [float(part) for part in contributions]
@@ -78,7 +78,7 @@ class Evidence:
         return {"bins": sum(bins), "below": below, "above": above, "missing": missing}
 
 
-_OWED = {
+_OUTSIDE = {
     "missing": "missing values",
     "unseen": "labels never seen before",
     "other": "rare labels",
@@ -88,13 +88,13 @@ _OWED = {
 _MOVED = {"bins": "shifts between bins", "levels": "shifts between levels"}
 
 
-def _owed(owed: Mapping[str, float], kl: float) -> str | None:
+def _due_to(parts: Mapping[str, float], kl: float) -> str | None:
     """Say how much of the KL comes from other than shifts between bins or levels; None where that is little."""
-    large = {name: part for name, part in owed.items() if part > 0 and part >= LEAST_SHARE * kl}
-    if not large.keys() & _OWED.keys():
+    large = {name: part for name, part in parts.items() if part > 0 and part >= LEAST_SHARE * kl}
+    if not large.keys() & _OUTSIDE.keys():
         return None
     ranked = sorted(large, key=lambda name: (name in _MOVED, -large[name]))
-    first, *others = [f"{large[name]:.2g} are {(_OWED | _MOVED)[name]}" for name in ranked]
+    first, *others = [f"{large[name]:.2g} are {(_OUTSIDE | _MOVED)[name]}" for name in ranked]
     return f"of {figure(kl)} nats {', '.join([first, *(part.replace(' are ', ' ', 1) for part in others)])}"
 
 
@@ -110,7 +110,7 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
         return []
     binning = evidence.current.binning
     moved = in_words(*evidence.descriptions, verdict.explanation.wasserstein, binning)
-    lines = [line for line in (moved, _owed(evidence.owed_to(score.contributions), score.kl)) if line]
+    lines = [line for line in (moved, _due_to(evidence.due_to(score.contributions), score.kl)) if line]
     cells = evidence.cells()
     ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))
     for i in ranked[:most]:

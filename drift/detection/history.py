@@ -98,7 +98,7 @@ def history_z(
     sampling alone gives, :math:`\sqrt{2/(9(k-1))}` [1]_, so that a past without any variation does not cry wolf. What
     is learned from few windows is divided by `uncertainty`.
 
-    With a `persistence`, windows looked at and how many of them must reach the statistic, what so many of the last
+    With a `persistence`, windows looked at and how many of them must reach the statistic, what as many of the last
     windows reach is compared with what stretches of the same length in the past reached: a small change that lasts is
     found sooner than by counting windows, and a column whose days resemble each other has its own law.
 
@@ -230,7 +230,7 @@ def unusual_cell(
     charts of [3]_. Its unit is the residuals of the past, each window left out of its own (leverage), by the larger of
     MAD and 80th percentile; never less than sampling.
 
-    The recent windows, this one last, are as many as `persistence` looks at, if there are so many. `lasting` is of the
+    The recent windows, this one last, are as many as `persistence` looks at, if there are as many. `lasting` is of the
     residual that as many of them reach as a change must last, compared with what stretches of the same length in the
     past reached: an autocorrelated column has its own law.
 

@@ -43,7 +43,7 @@ class Report:
     n_reference, n_current
         Rows.
     gate
-        What the Great Expectations gate said of the current window.
+        What the Great Expectations gate decided on the current window.
     findings
         Schema changes and other news beside the scores.
     evidence
@@ -153,7 +153,7 @@ class Report:
             entry = _entry(verdict, self.evidence.get(verdict.feature))
             low_high = entry.pop("interval", {"low": None, "high": None})
             threshold = entry.pop("threshold")
-            for name in ("contributions", "owed_to"):
+            for name in ("contributions", "due_to"):
                 entry.pop(name, None)
             seen = entry.pop("summary", {})
             sides = {
@@ -210,7 +210,7 @@ class Report:
         when = f" {self.label or self.window}" if self.window else ""
         return (
             f"{self.monitor}{when}: {self.status}; D(current‖reference) in nats, "
-            f"{self.n_current:,} rows against {self.n_reference:,} ({self.reference})"
+            f"{self.n_current:,} rows, compared with {self.n_reference:,} ({self.reference})"
         )
 
     def _repr_html_(self) -> str:
@@ -271,7 +271,7 @@ def _entry(verdict: Verdict, evidence: Evidence | None) -> dict[str, Any]:
             "reference": before.to_dict(binning),
             "current": after.to_dict(binning),
         }
-        entry["owed_to"] = evidence.owed_to(score.contributions)
+        entry["due_to"] = evidence.due_to(score.contributions)
         entry["contributions"] = [
             {"cell": cell, "reference": n_before, "current": n_after, "contribution": float(part)}
             for (cell, n_before, n_after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)

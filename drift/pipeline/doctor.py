@@ -228,7 +228,7 @@ def _routes(monitor: Monitor, resolve: Callable[[str], str]) -> Iterator[Check]:
     if len(bad) < len(names):
         yield Check(f"{monitor.name}: routes", "ok", f"{', '.join(n for n in names if n not in bad)} known")
     if not names:
-        yield Check(f"{monitor.name}: routes", "warn", "nobody is told of its alerts", "add alerts.routes")
+        yield Check(f"{monitor.name}: routes", "warn", "nobody is notified of its alerts", "add alerts.routes")
 
 
 def _running(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
@@ -280,7 +280,7 @@ def _airflow(address: str) -> Iterator[Check]:
     health = f"{address.rstrip('/')}/api/v2/monitor/health"
     fix = f"start its API server, or name it with --airflow or {AIRFLOW}"
     if not address.startswith(("http://", "https://")):
-        yield Check("airflow server", "fail", f"{masked(address)} is no http address", fix)
+        yield Check("airflow server", "fail", f"{masked(address)} is not an http address", fix)
         return
     try:
         with urlopen(health, timeout=_SECONDS) as answer:  # noqa: S310 - http only, as just checked

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 WINDOWS = 3
-"""A planted fault lasts so many windows: those that persistence takes by default."""
+"""A planted fault lasts this many windows: those that persistence takes by default."""
 
 Spoil = Callable[["Histogram", np.random.Generator], "Counts | None"]
 

@@ -45,7 +45,7 @@ def sparing(context: Context[State], window: Window, current: Collection[Window]
     except SourceError as error:
         if window in current:
             raise
-        log.warning("%s %s: is no reference, for it cannot be read: %s", context.name, context.label(window), error)
+        log.warning("%s %s: is not a reference, for it cannot be read: %s", context.name, context.label(window), error)
 
 
 def usable(context: Context[State], windows: Sequence[Window], current: Window | None = None) -> list[Window]:

@@ -37,7 +37,7 @@ class Wait:
     every
         How long between two looks.
     rows
-        So many rows have to be there.
+        This many rows have to be there.
     file
         A file or folder that has to be there besides: a marker, a partition. ``%Y-%m-%d`` and the other codes of
         `strftime` stand for the local start of the window: ``s3://lake/flights/date=%Y-%m-%d/_SUCCESS``.

@@ -56,7 +56,7 @@ class Call:
 
     @property
     def about_data(self) -> bool:
-        """Whether it tells of drift, which detection decides; the gate, the rows and the schema tell of the rest."""
+        """Whether it is about drift, which detection decides; others are about the gate, the rows or the schema."""
         return self.key.startswith(("drift:", "table"))
 
 

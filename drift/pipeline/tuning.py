@@ -54,7 +54,7 @@ MARGIN = 0.01
 """Recall that much lower is no reason to change another setting: the faults were planted at random."""
 
 FULL = 4
-"""So many proposals at most are replayed in full until one pages no more often than wished."""
+"""This many proposals at most are replayed in full until one pages no more often than wished."""
 
 MUTED = 0.2
 """No feature's own floor is raised beyond this: nobody should mute one without knowing."""

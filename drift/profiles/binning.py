@@ -277,7 +277,7 @@ class CategoricalBinning:
         The levels with a cell of their own, most frequent in the reference first.
     rare
         The other labels the reference held. None where there were more than `MAX_KNOWN_LEVELS`: the feature is an
-        identifier, new labels are no news, and they count as *other*.
+        identifier, new labels are not news, and they count as *other*.
     salt
         Where given, labels are stored only as salted hashes, as they can be personal data.
     vocabulary
@@ -403,7 +403,7 @@ def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
             try:
                 return NumericBinning(edges, scale, spec.get("apart", ()))
             except (TypeError, ValueError) as error:
-                raise BinningError(f"edges are no numbers: {error}") from error
+                raise BinningError(f"edges are not numbers: {error}") from error
         case {"kind": "categorical", "levels": levels, "rare": rare, "salt": salt}:
             known = spec.get("vocabulary")
             try:

@@ -1,7 +1,7 @@
 """Counting: a stream of rows into cells, in one pass and bounded memory.
 
-Numbers are looked at in chunks that fit the cache: counts and summary there and then. The values that recur are told
-from a sample, the one that `drift.profiles.fitting` takes too; up to `SAMPLE` rows that is all of them.
+Numbers are looked at in chunks that fit the cache: counts and summary there and then. The values that recur are found
+in a sample, the one that `drift.profiles.fitting` takes too; up to `SAMPLE` rows that is all of them.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Tally:
     One for each segment counts many segments in one pass over their rows. Batches may be small: what is too little to
     be worth counting is copied, and counted with what comes next.
 
-    So many numbers of each column are `held` in memory, as the sample that tells which values recur: of a whole window
-    as many as for a fit, less where there are many segments.
+    Of each column a number of values is `held` in memory, as the sample that tells which recur: of a whole window as
+    many as for a fit, less where there are many segments.
 
     Examples
     --------
@@ -175,7 +175,7 @@ class Numbers:
     binning: NumericBinning
     held: int = SAMPLE
     sample: Sample | None = None
-    """What recurs is told from it: a sample of these numbers from an earlier pass, else one of this."""
+    """What recurs is found in it: a sample of these numbers from an earlier pass, else one of this."""
     summary: Summary = field(default_factory=Summary)
     counts: NDArray[np.int64] = field(init=False)
     _sampling: Sample | None = field(init=False)
@@ -277,7 +277,7 @@ class Labels:
 
 
 _SHORT = 1 << 12
-"""Chunks of labels up to so many rows wait for more."""
+"""Chunks of labels up to this many rows wait for more."""
 
 
 def tally_of(binning: Binning, held: int = SAMPLE) -> Numbers | Labels:

@@ -201,7 +201,7 @@ def to_numbers(array: pa.Array[Any]) -> tuple[NDArray[np.float64], int]:
         elif not (t.is_integer(kind) or t.is_floating(kind)):
             array = array.cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise BinningError(f"values of type {kind} are no numbers ({error}): set its kind to categorical") from error
+        raise BinningError(f"values of type {kind} are not numbers ({error}): set its kind to categorical") from error
     return _view(array).astype(np.float64, copy=False), n_null
 
 

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     Stream = Callable[[str], Iterator[pa.Array[Any]]]
 
 HELD_ROWS = 1 << 21
-"""Columns of the reference up to so many rows are held in memory."""
+"""Columns of the reference up to this many rows are held in memory."""
 
 TEXT_ROWS = 1 << 18
-"""So many rows of a text column are counted at once."""
+"""This many rows of a text column are counted at once."""
 
 MOST_THREADS = 4
 SMALL = 1 << 21

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LEAST_SHARE = 0.005
 LEAST_ROWS = 10
-"""A value is news from this share of the rows, and from so many rows, on."""
+"""A value is news from this share of the rows on, and from this many rows."""
 
 NEARLY_ABSENT = 0.2
 """… where the other side holds no more than this part of its share,"""
@@ -87,7 +87,7 @@ def under(binning: Binning, histogram: Histogram) -> Histogram:
         return Histogram(binning, histogram.counts)
     if not isinstance(binning, NumericBinning) or binning.whole.fingerprint != histogram.binning.fingerprint:
         raise BinningMismatch(
-            f"binning {binning.fingerprint} is no refinement of {histogram.binning.fingerprint}: "
+            f"binning {binning.fingerprint} is not a refinement of {histogram.binning.fingerprint}: "
             "profile the window under it"
         )
     rows = histogram.atoms.rows_of(binning.apart)[0] if histogram.atoms else np.zeros(len(binning.apart), np.int64)

@@ -94,7 +94,7 @@ class Sample:
 
 
 def _halved(padded: Floats, size: int) -> Floats:
-    """Return of each pair of neighbours the one that stays; what stands beyond `size` is no number."""
+    """Return of each pair of neighbours the one that stays; what stands beyond `size` is not a number."""
     stay = padded.reshape(-1, 2 * _PERIOD).take(_PAIRS, axis=1).ravel()
     last = (size - 1) // 2
     return stay[: last + (size % 2 == 0 or not _SECOND[last & _PERIOD - 1])]

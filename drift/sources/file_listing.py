@@ -73,7 +73,7 @@ class Place:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error, without the path that is told anyway and without the row that broke."""
+    """Return the first line of an error, without the path that is named anyway and without the row that broke."""
     line = "".join(filter(str.isprintable, str(error).strip().split("\n")[0]))
     line = _ROW.sub(r"\1", line.removeprefix("Could not open CSV input source ").partition(": Invalid: ")[2] or line)
     return line.strip(" .:") or type(error).__name__
@@ -83,7 +83,7 @@ def locate(files: str) -> tuple[Place, str]:
     """Return the filesystem, and the path or glob within it."""
     if not _URI.match(files):
         return Place(files, pafs.LocalFileSystem(), remote=False), str(Path(files).expanduser())
-    # In a URI the question mark starts the options (s3://bucket/key?region=…): it is no wildcard there.
+    # In a URI the question mark starts the options (s3://bucket/key?region=…): it is not a wildcard there.
     parts = urlsplit(files, allow_fragments=False)
     credentials, _, host = parts.netloc.rpartition("@")
     shown = f"{parts.scheme}://{host}{parts.path}"
@@ -284,7 +284,7 @@ def _typed(texts: Sequence[str | None]) -> list[PartitionValue]:
 
 
 def placing(keys: Mapping[str, Sequence[PartitionValue]], path: str) -> frozenset[str]:
-    """Return the partition columns that say where rows lie, and not what they are: they are no features unless named.
+    """Return the partition columns that say where rows lie, and not what they are: they are features only if named.
 
     Those that tell the time, by their values (``day=2013-02-08``) or by their name (``hour=5``); and those that the
     path asked for itself names (``country=DE/*.parquet``), for whoever wrote it chose their value.

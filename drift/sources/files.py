@@ -218,7 +218,7 @@ def _csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.
 
 @dataclass(frozen=True)
 class _File:
-    """A file, its own schema, and what its path says of its rows.
+    """A file, its own schema, and what its path says about its rows.
 
     Of Parquet its metadata and the row groups to read; of CSV an Arrow fragment (Any: its stubs do not know its path).
     """

@@ -137,7 +137,7 @@ def open_table(data: Any) -> Snapshot:
         try:
             table = data if isinstance(data, pa.Table) else pa.table(data)
         except (pa.ArrowInvalid, TypeError, ValueError) as error:
-            message = f"a {type(data).__name__} is no table: give a DataFrame, an Arrow table or a path"
+            message = f"a {type(data).__name__} is not a table: give a DataFrame, an Arrow table or a path"
             raise SourceError(message) from error
     _refuse_duplicates(table.column_names)
 

@@ -38,7 +38,7 @@ _OPENING = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 
 
 class _Verbatim(sa.TextClause):
-    """SQL as a person wrote it: ``:name`` in it is no parameter."""
+    """SQL as a person wrote it: ``:name`` in it is not a parameter."""
 
     inherit_cache = False
 
@@ -105,7 +105,7 @@ def open_sql(
 
 
 def engine_of(url: str) -> sa.Engine:
-    """Return the engine of a URL, read-only where the URL's database can be told so, without a pool."""
+    """Return the engine of a URL, read-only where the URL's database offers that, without a pool."""
     try:
         parsed = sa.make_url(url)
     except (exc.ArgumentError, ValueError):
@@ -132,7 +132,7 @@ def engine_of(url: str) -> sa.Engine:
         raise SourceError(f"{parsed.drivername}:// needs the driver {module}: pip install {module}") from None
     except exc.NoSuchModuleError:
         raise SourceError(
-            f"{parsed.drivername}:// is no database that SQLAlchemy knows here: install its dialect"
+            f"{parsed.drivername}:// is not a database that SQLAlchemy knows here: install its dialect"
         ) from None
     except (exc.ArgumentError, ImportError) as error:
         raise SourceError(f"{parsed.drivername}://: {_safe(error, parsed)}") from None

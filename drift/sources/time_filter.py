@@ -129,7 +129,7 @@ class WindowFilter:
         shape = _TEXT.fullmatch(sample)
         if not shape:
             raise SourceError(
-                f"{where} holds text that is no ISO 8601 time, such as {_short(sample)}: name another time_column, "
+                f"{where} holds text that is not an ISO 8601 time, such as {_short(sample)}: name another time_column, "
                 "or convert it in a query"
             )
         if not shape["time"]:

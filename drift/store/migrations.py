@@ -181,7 +181,7 @@ def _alembic(connection: sa.Connection, command: str, revision: str) -> None:
         raise StoreError(f"results database {shown}: rows of {orphan[0]} would lose what they belong to")
     if revision_of(connection) == head():
         for definition in views().values():
-            # As DDL, so that a colon in it is no parameter and a per cent sign no placeholder.
+            # As DDL, so that a colon in it is not a parameter, nor a per cent sign a placeholder.
             connection.execute(sa.DDL(definition.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 

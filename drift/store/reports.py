@@ -126,8 +126,8 @@ class Reports(Part):
     ) -> list[Row]:
         """Return stored scores, oldest window first, without the arrays.
 
-        Of one feature, of the windows that start in ``[since, until)``, of so many newest windows, or so many
-        newest rows (`limit`).
+        Of one feature, of the windows that start in ``[since, until)``, or of as many of the newest windows or
+        rows (`limit`).
         """
         chosen = (score.c.monitor == monitor) & (score.c.segment == segment)
         if feature is not None:

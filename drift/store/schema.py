@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.types import TypeEngine
 
 WHOLE = ""
-"""The segment that is no segment: the whole window."""
+"""In place of a segment: the whole window."""
 
 CUTS = "*"
 """Where baselines hold no bins of a feature, but a way to cut windows into segments."""

@@ -103,7 +103,7 @@ def test_a_snooze_can_be_taken_back() -> None:
     assert record.notified() == ["opened", "repeated"]
 
 
-def test_an_answer_settles_what_was_owed() -> None:
+def test_an_answer_settles_what_was_pending() -> None:
     """Somebody who acknowledges what a backfill opened knows of it: nobody else is told."""
     record = Record()
     record.run(say(1, "critical"), page=False)

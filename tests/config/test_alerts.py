@@ -58,16 +58,16 @@ def test_the_file_says_the_same_when_it_is_read_again() -> None:
     ("alerts", "words"),
     [
         (" {repeat: daily}", "alerts.repeat: 'daily' is not a span of time; fix: write 4h, 1d, or never"),
-        (" {dashboard: 'javascript:x'}", "alerts.dashboard: is no web address, or holds a password; fix: write https"),
+        (" {dashboard: 'javascript:x'}", "alerts.dashboard: is not a web address, or holds a password; fix: write"),
         (" {maintenance: [{reason: x}]}", "maintenance[0]: says no time; fix: give from and to, or weekly"),
         (" {maintenance: [{weekly: sat, from: 2013-01-01, reason: x}]}", "says no time"),
         (
             " {maintenance: [{from: 2013-01-02, to: 2013-01-02, reason: x}]}",
             "maintenance[0].to: 2013-01-02 is not after",
         ),
-        (" {maintenance: [{from: soon, to: 2013-01-02, reason: x}]}", 'maintenance[0].from: "soon" is no date'),
+        (" {maintenance: [{from: soon, to: 2013-01-02, reason: x}]}", 'maintenance[0].from: "soon" is not a date'),
         (" {maintenance: [{from: 2013-01-01T00:00Z, to: 2013-01-02, reason: x}]}", "has a time zone of its own"),
-        (" {maintenance: [{weekly: 2am, reason: x}]}", 'is no hours of the week; fix: write "22:00-07:00"'),
+        (" {maintenance: [{weekly: 2am, reason: x}]}", 'is not hours of the week; fix: write "22:00-07:00"'),
         (" {maintenance: [{weekly: sat}]}", "maintenance[0].reason: is missing"),
         (" {routes: [{to: a, quiet_hours: [daily]}]}", "routes[0].quiet_hours: fill the whole week"),
         (

@@ -91,10 +91,10 @@ def test_valid_bins(bins: Any) -> None:
         (list(range(1002)), "1002 edges are too few or too many; fix: write 2 to 1001 edges"),
         ([0, 0], "the edges do not increase from 0 to 0"),
         ([0, 2, 1], "the edges do not increase from 2 to 1; fix: sort them, each once"),
-        ([0, math.inf], "an edge is no finite number"),
-        ([0, math.nan], "an edge is no finite number"),
-        ([0, "1"], '"1" is no finite number'),
-        ([0, True], "true is no finite number"),
+        ([0, math.inf], "an edge is not a finite number"),
+        ([0, math.nan], "an edge is not a finite number"),
+        ([0, "1"], '"1" is not a finite number'),
+        ([0, True], "true is not a finite number"),
     ],
 )
 def test_invalid_bins(bins: Any, problem: str) -> None:

@@ -219,9 +219,9 @@ name: again
 @pytest.mark.parametrize(
     ("more", "problem"),
     [
-        ("features: {kinds: {t: datetime}}", "4: features.kinds.t: is the time column, which is no feature"),
-        ("features: {bins: {t: 5}}", "4: features.bins.t: is the time column, which is no feature"),
-        ("features: {include: [a, t]}", "4: features.include[1]: is the time column, which is no feature"),
+        ("features: {kinds: {t: datetime}}", "4: features.kinds.t: is the time column, which is not a feature"),
+        ("features: {bins: {t: 5}}", "4: features.bins.t: is the time column, which is not a feature"),
+        ("features: {include: [a, t]}", "4: features.include[1]: is the time column, which is not a feature"),
         ("detection: {features: {t: {warning: .02}}}", "4: detection.features.t: is the time column"),
         ("features: {exclude: ['a*'], bins: {ab: 5}}", "4: features.bins.ab: is excluded by features.exclude"),
         (
@@ -351,7 +351,7 @@ def test_the_problems_of_a_folder_are_told_together(tmp_path: Path) -> None:
     assert [line.removeprefix(f"{tmp_path}/")[:40] for line in caught.value.problems] == [
         "a.yaml:4: schedule: a schedule has 5 fie",
         "b.yaml:2: name: m is the name of the mon",
-        "c.yaml:1: (file): is no YAML: while pars",
+        "c.yaml:1: (file): is not YAML: while par",
     ]
 
 
@@ -660,7 +660,7 @@ def test_a_monitor_watches_from_start_to_end() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("start: someday\n", '4: start: "someday" is no date; fix: write 2013-01-01'),
+        ("start: someday\n", '4: start: "someday" is not a date; fix: write 2013-01-01'),
         ("start: 2013-02-01\nend: 2013-01-01\n", "5: end: 2013-01-01 is before start 2013-02-01"),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_setting_is_read_as_in_a_monitor_file() -> None:
 @pytest.mark.parametrize("text", ["detection.z", "=5", "a=[1", "a=1\nb: 2"])
 def test_what_is_no_setting_is_told(text: str) -> None:
     """A typing mistake names itself and what to write."""
-    with pytest.raises(ConfigError, match="is no setting; fix: write KEY=VALUE"):
+    with pytest.raises(ConfigError, match="is not a setting; fix: write KEY=VALUE"):
         read_settings([text])
 
 

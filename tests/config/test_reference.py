@@ -44,7 +44,7 @@ def test_trailing() -> None:
 
 
 def test_previous() -> None:
-    """The single window so many windows before."""
+    """The single window that many windows before."""
     assert labels(Reference(previous=1), NEW_YORK, date(2013, 3, 12)) == ["2013-03-11"]
     assert labels(Reference(previous=7), NEW_YORK, date(2013, 3, 12)) == ["2013-03-05"]
 
@@ -198,10 +198,10 @@ def test_a_fixed_reference_counts_its_windows(every: str, first: int, many: int)
         (
             "1d",
             {"fixed": ["2013-01-01", "2013-02-30"]},
-            'reference.fixed[1]: "2013-02-30" is no date; fix: write 2013-01-01',
+            'reference.fixed[1]: "2013-02-30" is not a date; fix: write 2013-01-01',
         ),
-        ("1d", {"fixed": [20130101, "9999-12-31"]}, "reference.fixed[0]: 20130101 is no date"),
-        ("1d", {"fixed": ["2013-01-01", "9999-12-31"]}, 'reference.fixed[1]: "9999-12-31" is no date'),
+        ("1d", {"fixed": [20130101, "9999-12-31"]}, "reference.fixed[0]: 20130101 is not a date"),
+        ("1d", {"fixed": ["2013-01-01", "9999-12-31"]}, 'reference.fixed[1]: "9999-12-31" is not a date'),
         ("1d", {"trailng": "28d"}, "reference.trailng: is not a known key; fix: did you mean trailing?"),
     ],
 )

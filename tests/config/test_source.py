@@ -98,4 +98,4 @@ def test_variables_are_filled_in_when_the_path_is_used(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("path", ["${HOME}/x.csv", "${AWS_SECRET_ACCESS_KEY}", "${}", "${DRIFT_x}", "a/${DRIFT_DATA"])
 def test_only_variables_of_drift_are_filled_in(path: str) -> None:
     """A monitor file cannot read the rest of the environment."""
-    assert "is no variable of Drift's; fix: use ${DRIFT_…}" in told(files=path)
+    assert "is not Drift's variable; fix: use ${DRIFT_…}" in told(files=path)

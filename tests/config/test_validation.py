@@ -55,7 +55,7 @@ def told(text: str) -> list[str]:
         ("name: 5", "f:1: name: should be text, not a number; fix: put it in quotes"),
         ("name: ''", "f:1: name: is empty; fix: write it, or leave the key out for its default"),
         ("name: abcdefghij", "f:1: name: is too long; fix: keep it to 9"),
-        ("name: A b", 'f:1: name: "A b" is no valid name; fix: match ^[a-z]+$'),
+        ("name: A b", 'f:1: name: "A b" is not a valid name; fix: match ^[a-z]+$'),
         ("inner: 5", "f:1: name: is missing; fix: add name: flights"),
         (
             "name: a\ninner: 5",

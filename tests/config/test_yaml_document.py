@@ -134,7 +134,7 @@ def test_what_is_no_yaml(text: str) -> None:
     """A syntax error is one problem; nothing of the file is used."""
     document = read(text)
     assert document.data is None
-    assert [problem.what[:10] for problem in document.problems] == ["is no YAML"]
+    assert [problem.what[:11] for problem in document.problems] == ["is not YAML"]
 
 
 def test_several_problems_are_told_at_once() -> None:

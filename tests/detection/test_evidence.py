@@ -51,7 +51,7 @@ def judged(evidence: Evidence, contributions: list[float]) -> Verdict:
 
 
 def test_explain_names_the_cell_and_its_share(missing: Evidence) -> None:
-    """What is owed to missing values, then the cells, the largest contribution first, with its part of the whole."""
+    """What is due to missing values, then the cells, the largest contribution first, with its part of the whole."""
     lines = explain(verdict("x", "critical", [0.1, 0.0, 0.0, 1.0]), missing)
     assert lines[0] == "of 1.1 nats 1 are missing values, 0.1 shifts between levels"
     assert lines[1] == "missing rose from 1.0 % to 51 %: 1 of 1.1 nats"
@@ -108,20 +108,20 @@ def test_every_special_cell_is_named() -> None:
 
 
 def test_shifts_between_bins_alone_need_no_such_line() -> None:
-    """Where nothing is owed to missing or unknown values, nothing is said of them."""
+    """Where nothing is due to missing or unknown values, nothing is said of them."""
     side = histogram(numbers(0, 1, 2), [0, 1, 1, 0, 0])
     assert explain(verdict("x", "critical", [0.0, 0.5, 0.5, 0.0, 0.001]), Evidence(side, side), most=0) == ["median 1"]
 
 
 @pytest.mark.parametrize("binning", [numbers(0, 1, 2), numbers(), CategoricalBinning(("a", "b")), BOOLEAN])
 @given(data=st.data())
-def test_what_is_owed_adds_up(binning: Binning, data: st.DataObject) -> None:
+def test_what_is_due_to_each_adds_up(binning: Binning, data: st.DataObject) -> None:
     """Every cell is in exactly one sort, so the sorts sum to the KL."""
     parts = data.draw(st.lists(st.floats(0, 10), min_size=binning.n_cells, max_size=binning.n_cells))
     side = Histogram.empty(binning)
-    owed = Evidence(side, side).owed_to(parts)
-    assert sum(owed.values()) == pytest.approx(sum(parts))
-    assert owed["missing"] == parts[-1]
+    parts_of = Evidence(side, side).due_to(parts)
+    assert sum(parts_of.values()) == pytest.approx(sum(parts))
+    assert parts_of["missing"] == parts[-1]
 
 
 def test_a_category_has_no_distance() -> None:

@@ -135,7 +135,7 @@ def test_unknown_feature_is_a_key_error() -> None:
 
 
 def test_the_json_shows_both_sides_in_the_feature_s_own_unit() -> None:
-    """Each side's picture, its unit and what the KL is owed to stand beside the score."""
+    """Each side's picture, its unit and what the KL is due to stand beside the score."""
     binning = NumericBinning(np.array([15000.0, 15710, 16000]), "date")
     evidence = Evidence(histogram(binning, [0, 5, 0, 0, 0]), histogram(binning, [0, 0, 4, 0, 1]))
     whole = Report("m", None, "r", [verdict("x", "critical", [0, 0.5, 0.4, 0, 0.2])], 5, 5, evidence={"x": evidence})
@@ -143,11 +143,11 @@ def test_the_json_shows_both_sides_in_the_feature_s_own_unit() -> None:
     assert entry["summary"]["unit"] == "days"
     assert entry["summary"]["current"]["missing"] == 0.2
     assert entry["summary"]["reference"]["median"].startswith("201")
-    assert entry["owed_to"] == {"bins": 0.9, "below": 0.0, "above": 0.0, "missing": 0.2}
+    assert entry["due_to"] == {"bins": 0.9, "below": 0.0, "above": 0.0, "missing": 0.2}
     json.dumps(whole.to_dict(), allow_nan=False)
     row = whole.to_pandas().iloc[0]
     assert (row["missing_reference"], row["missing_current"], row["role"], row["weight"]) == (0.0, 0.2, "input", 1.0)
-    assert not {"summary", "owed_to", "contributions"} & set(row.index)
+    assert not {"summary", "due_to", "contributions"} & set(row.index)
 
 
 def test_the_json_says_which_rule_made_the_status() -> None:

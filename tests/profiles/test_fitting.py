@@ -279,7 +279,7 @@ def test_every_label_has_exactly_one_cell(
 
 
 def test_a_hundred_thousand_categories() -> None:
-    """An identifier is counted to the last row, keeps its top levels only, and its new labels are no news."""
+    """An identifier is counted to the last row, keeps its top levels only, and its new labels are not news."""
     labels = [f"N{i:06d}" for i in range(100_000)]
     binning = fit_one(labels + labels[:50])
     assert isinstance(binning, CategoricalBinning)

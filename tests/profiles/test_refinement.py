@@ -202,7 +202,7 @@ def test_a_long_reference_of_short_windows_leaves_room_only_for_few() -> None:
 def test_a_window_under_other_bins_is_refused() -> None:
     """A refinement of other bins says nothing of these counts; histograms that do not compare are left to `measure`."""
     other = counted([5] * 12, NumericBinning([0, 5, 12]))
-    with pytest.raises(BinningMismatch, match="no refinement"):
+    with pytest.raises(BinningMismatch, match="not a refinement"):
         under(NumericBinning([0, 4, 8, 12], apart=[0.5]), other)
     assert refined(counted([5] * 12), other)[1] is other
 

@@ -75,7 +75,7 @@ def test_partitions_are_pruned_by_their_path(
         write(f"day={name}/a.parquet", x=[i])
     (tmp_path / f"day={names[0]}/a.parquet").write_bytes(b"not read at all")
     if arrow_type is None:
-        with pytest.raises(SourceError, match="partition day holds text that is no ISO 8601"):
+        with pytest.raises(SourceError, match="partition day holds text that is not an ISO 8601"):
             open_files(tmp_path)
         return
     snapshot = open_files(tmp_path)
@@ -210,7 +210,7 @@ def test_text_that_is_no_time_among_times_is_an_error(tmp_path: Path) -> None:
     csv_file(tmp_path, "day,x\n2013-02-08 05:00,2\n2013-02-09 05:00,3\n", "b.csv")
     assert rows(open_files(tmp_path), "x") == {"x": [1, 2]}
     csv_file(tmp_path, "day,x\nsoon,4\n", "c.csv")
-    with pytest.raises(SourceError, match=r"c\.csv: day holds text that is no ISO 8601 time, such as 'soon'"):
+    with pytest.raises(SourceError, match=r"c\.csv: day holds text that is not an ISO 8601 time, such as 'soon'"):
         open_files(tmp_path)
 
 

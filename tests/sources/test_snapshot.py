@@ -164,7 +164,7 @@ def test_tables_and_what_exports_one() -> None:
     assert open_table(table).count_rows() == 2
     assert open_table(pa.table({"x": pa.array(["a"], pa.large_string())})).schema == {"x": "string"}
     for wrong in ([1, 2], None, pd.Series([1]), 7):
-        with pytest.raises(SourceError, match="is no table"):
+        with pytest.raises(SourceError, match="is not a table"):
             open_table(wrong)
 
 

@@ -1,4 +1,4 @@
-"""Alerts and what is owed for them: together or not at all, once each, whoever comes at the same time."""
+"""Alerts and their notifications: together or not at all, once each, whoever comes at the same time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def observation(window: Window = DAY, status: str = "critical", feature: str = "
 
 
 def message(name: str, *, created_at: datetime = NOW) -> Notification:
-    """A notification that is owed."""
+    """A notification that is pending."""
     return Notification(
         name, "flights", DAY.start, "ops-chat", "title", "body", {"id": name, "π": [1, None]}, created_at
     )
@@ -65,7 +65,7 @@ def advance(store: Store, *says: Signal, now: datetime = NOW) -> Transitions:
     return lifecycle.advance(store.alerts("flights"), says, monitor="flights", now=now)
 
 
-def test_a_sent_notification_is_not_owed_again(store: Store) -> None:
+def test_a_sent_notification_is_not_pending_again(store: Store) -> None:
     """Its id is an idempotency key."""
     store.save_alerts([], [], [message("one")])
     assert [due.id for due in store.due_notifications(NOW, 10)] == ["one"]

@@ -1,4 +1,4 @@
-"""Stored tables as files: CSV for a spreadsheet, Parquet for a program; streamed, so that a year is no memory."""
+"""Stored tables as files: CSV for a spreadsheet, Parquet for a program; streamed, so that a year takes no memory."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _of_features(found: Health) -> Iterator[GaugeMetricFamily]:
     text = f"Bias-corrected KL D(current||reference) in the newest window: of features that drift, and {WORST} others."
     yield _gauge("drift_feature_kl_nats", text, of, [(key, nats) for key, nats in kl.items() if nats is not None])
     severities = {(row["monitor"], row["feature"]): SEVERITY_RANK.get(row["status"], 0) for row in found.features}
-    text = "What the newest window says of the same features: 0 none, 1 warning, 2 critical."
+    text = "The severity of the same features in the newest window: 0 none, 1 warning, 2 critical."
     yield _gauge("drift_feature_severity", text, of, severities.items())
 
 

@@ -47,7 +47,7 @@ COLUMNS_AT_ONCE = 200
 """Features counted by one statement; more are counted by several."""
 
 HISTOGRAMS_AT_ONCE = 20_000
-"""So many, of all segments together, come of one statement at most."""
+"""At most this many, of all segments together, come of one statement."""
 
 _WHOLE = -1
 

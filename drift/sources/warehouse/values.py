@@ -70,7 +70,7 @@ def key(column: Any, kind: Column, backend: str) -> Any:
 
 
 def key_of(label: str, arrow: pa.DataType) -> str | None:
-    """Return the one key of a label, or None where it cannot be told from the label alone.
+    """Return the one key of a label, or None where the label alone does not give it.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Stored tables, row by row and streamed, so that a year is no memory."""
+"""Stored tables, row by row and streamed, so that a year takes no memory."""
 
 from __future__ import annotations
 

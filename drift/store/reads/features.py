@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What one window says of one feature: its report is of this feature alone.
+    """What one window says about one feature: its report is of this feature alone.
 
     Where counts are no longer stored, there is no evidence, and no fingerprint of the binning they were counted under.
     """

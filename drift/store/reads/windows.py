@@ -36,7 +36,7 @@ _REPORT = (
     *("n_features", "n_scored", "n_drifting", "total_kl", "findings"),
 )
 _STAMP = ("status", "n_scored", "n_drifting", "total_kl")
-"""What of a report's head tells a report that was written anew from the one before."""
+"""What in a report's head differs where the report was written anew."""
 _RUN = ("status", "config_hash", "started_at", "finished_at", "error", "url")
 _CELL = (
     *("feature", "window_start", "status", "severity", "reason", "warning", "critical"),
