@@ -114,7 +114,7 @@ def load() -> Year:
     memory.counts |= dict.fromkeys(asked)
     memory.decisions |= {window: ACCEPTED if window in rows else None for window in asked}
     memory.counts |= {window: (_profile(table, binnings, window), ACCEPTED) for window, table in rows.items()}
-    replayed = replay.replay(context, memory, windows)
+    replayed = replay.replay(context.monitor, memory, windows)
     return Year(context, memory, rows, binnings, replayed, frozenset(w for w, table in rows.items() if is_odd(table)))
 
 

@@ -35,8 +35,6 @@ def replay(
     database: Database = DATABASE,
 ) -> None:
     """Show which pages other settings would have sent. Reads only stored windows and writes nothing."""
-    from dataclasses import replace
-
     from drift.cli.tables import replay_tables
     from drift.config.monitor import load_monitor
     from drift.config.overrides import adopt, read_settings, with_settings
@@ -49,10 +47,10 @@ def replay(
     lead = max(replays.lead_of(context.monitor), replays.lead_of(asked))
     windows, lead = stored_windows(context, last, start, end, lead)
     memory = Memory(context.store)
-    in_force = replays.replay(context, memory, windows, lead=lead)
+    in_force = replays.replay(context.monitor, memory, windows, lead=lead)
     asked_for = None
     if settings or config:
-        asked_for = replays.replay(replace(context, monitor=asked), memory.afresh(), windows, lead=lead)
+        asked_for = replays.replay(asked, memory.afresh(), windows, lead=lead)
     if as_json:
         print_json(replays.to_dict(in_force, asked_for))
     else:

@@ -124,14 +124,18 @@ class Context(Generic[S_co]):
     the store has a `Context`, which is one of the `Store`.
     """
 
-    monitor: Monitor
     store: S_co
     source: SourceReader
 
     @staticmethod
     def of(monitor: Monitor, store: _S, connect: Callable[[str], str]) -> Context[_S]:
         """Return a context whose source nobody has read yet; `connect` resolves a connection id."""
-        return Context(monitor, store, SourceReader(monitor, connect))
+        return Context(store, SourceReader(monitor, connect))
+
+    @property
+    def monitor(self) -> Monitor:
+        """The monitor, whose source is read."""
+        return self.source.monitor
 
     @property
     def name(self) -> str:

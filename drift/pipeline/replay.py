@@ -187,12 +187,11 @@ def windows_run(
 _ALL = 1_000_000
 
 
-def replay(context: Context[State], memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
+def replay(monitor: Monitor, memory: Memory, windows: Sequence[Window], *, lead: int = 0) -> Replay:
     """Score windows, oldest first, and advance alerts from stored counts, under the settings of the monitor.
 
     The memory is read through, and filled with what is found; the first `lead` windows are scored and page nobody.
     """
-    monitor = context.monitor
     on = offline(monitor, memory)
     if not memory.active_baseline(monitor.name):
         raise StoreError(f"{monitor.name} has no baseline yet, so nothing is counted: drift backfill {monitor.name}")
@@ -202,7 +201,7 @@ def replay(context: Context[State], memory: Memory, windows: Sequence[Window], *
         report = evaluate.evaluate_window(on, window)
         pages = notify.notify_window(on, report, now=window.end).notices
         if i >= lead:
-            calls += calls_of(pages, context.label(window))
+            calls += calls_of(pages, on.label(window))
     return Replay(monitor, list(memory.judged), calls, lead)
 
 

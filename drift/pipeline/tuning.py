@@ -277,7 +277,7 @@ def tune(
     compared with lead instead. Each fault is planted `times`, where and in which rows `rng` draws.
     """
     memory = Memory(context.store)
-    before = replay(context, memory, windows, lead=lead).settled()
+    before = replay(context.monitor, memory, windows, lead=lead).settled()
     planted = plant(before, memory, rng=rng, times=times)
     current, ranked, front = search(Scored.of(before, memory.past, planted), wished=wished)
     done: list[tuple[Replay, Trial]] = []
@@ -287,7 +287,7 @@ def tune(
             done.append((before, current))
         else:
             monitor, again = context.monitor.model_copy(update={"detection": detection}), memory.afresh()
-            after = replay(replace(context, monitor=monitor), again, windows, lead=before.lead)
+            after = replay(monitor, again, windows, lead=before.lead)
             found = recall(plant_again(planted, after, again), again.past, detection)
             done.append((after, _trial(after, found)))
         if done[-1][1].a_month <= wished:

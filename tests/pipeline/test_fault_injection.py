@@ -84,7 +84,7 @@ def test_faults_are_planted_where_it_was_quiet(context: Context) -> None:
     """Of each kind as many as asked for, each lasting some windows, none where the feature drifted by itself."""
     windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_of(context.monitor))
     memory = Memory(context.store)
-    before = replay(context, memory, windows, lead=lead)
+    before = replay(context.monitor, memory, windows, lead=lead)
     known = len(memory.judged)
     planted = plant(before, memory, rng=np.random.default_rng(1), times=5)
     assert len(planted) == 5 * len(FAULTS)

@@ -79,7 +79,8 @@ def only(context: Context) -> Alert:
 def with_alerts(context: Context, **changes: Any) -> Context:
     """The same monitor with other settings of its alerts."""
     settings = context.monitor.alerts.model_copy(update=changes)
-    return replace(context, monitor=context.monitor.model_copy(update={"alerts": settings}))
+    monitor = context.monitor.model_copy(update={"alerts": settings})
+    return replace(context, source=replace(context.source, monitor=monitor))
 
 
 def test_a_message_leads_to_the_dashboard_and_the_run(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -76,7 +75,7 @@ def replayed(context: Context, settings: dict[str, Any] | None = None, **which: 
     """Replay with some settings changed."""
     monitor = with_settings(context.monitor, settings or {})
     windows, lead = windows_run(context.store, monitor, lead=lead_of(monitor), **which)
-    return replay(replace(context, monitor=monitor), Memory(context.store), windows, lead=lead)
+    return replay(monitor, Memory(context.store), windows, lead=lead)
 
 
 def said(reports: list[Report] | Any) -> list[tuple[object, ...]]:
@@ -231,14 +230,14 @@ def test_without_windows_it_says_what_to_run(context: Context, tmp_path: Path) -
         windows_run(empty.store, empty.monitor)
     window = empty.monitor.window.calendar.starting(FIRST)
     with pytest.raises(StoreError, match="no baseline yet"):
-        replay(empty, Memory(empty.store), [window])
+        replay(empty.monitor, Memory(empty.store), [window])
 
 
 def test_a_memory_goes_forward(context: Context) -> None:
     """Windows out of order would look back at what had not happened yet."""
     windows, _ = windows_run(context.store, context.monitor)
     with pytest.raises(StoreError, match="in order"):
-        replay(context, Memory(context.store), windows[::-1])
+        replay(context.monitor, Memory(context.store), windows[::-1])
 
 
 def test_rejected_windows_are_replayed_as_such(tmp_path: Path) -> None:

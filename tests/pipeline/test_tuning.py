@@ -47,7 +47,7 @@ def scored(context: Context) -> Scored:
     """The stored windows replayed, with a few planted faults."""
     windows, _ = windows_run(context.store, context.monitor)
     memory = Memory(context.store)
-    before = replay(context, memory, windows)
+    before = replay(context.monitor, memory, windows)
     return Scored.of(before, memory.past, plant(before, memory, rng=np.random.default_rng(2), times=6))
 
 
@@ -71,7 +71,7 @@ def test_judging_again_is_a_replay(context: Context, settings: dict[str, Any]) -
     context = Context.of(plain, context.store, no_source)
     windows, _ = windows_run(context.store, plain)
     memory = Memory(context.store)
-    scored = Scored.of(replay(context, memory, windows), memory.past, [])
+    scored = Scored.of(replay(context.monitor, memory, windows), memory.past, [])
     full = replayed(context, settings)
     reports, past = rejudge(scored, full.monitor.detection)
     again = [(v.feature, v.status, v.severity, v.reason) for r in reports for v in r.verdicts]
@@ -140,7 +140,7 @@ def test_tuning_is_repeatable_and_writes_nothing(context: Context) -> None:
     assert first.to_dict() == second.to_dict()
     assert dump(context) == before
     assert first.reached
-    full = replayed(replace(context, monitor=first.monitor), last=30)
+    full = replayed(Context.of(first.monitor, context.store, no_source), last=30)
     assert [c for c in full.calls if c.about_data] == first.proposed.calls
     assert {c.key for c in first.dropped} <= {c.key for c in first.before.calls}
 

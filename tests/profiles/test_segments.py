@@ -269,7 +269,7 @@ def test_stored_and_read_back(opened: Callable[..., Context]) -> None:
             assert np.sum(mine, axis=0).tolist() == histogram.counts.tolist()
     again = runs.backfill(context, [window], clock=clock, force=True)[0]
     assert again.to_dict() == reports[-1].to_dict()
-    found = replay(context, Memory(context.store), windows(context, 0, 11))
+    found = replay(context.monitor, Memory(context.store), windows(context, 0, 11))
     assert [one.to_dict() for one in found.reports] == [one.to_dict() for one in reports]
 
 
