@@ -55,7 +55,6 @@ class Runs(Part):
             "status": "running",
             "started_at": now,
             "finished_at": None,
-            "timings": None,
             "error": None,
             "url": url or None,
         }
@@ -71,7 +70,6 @@ class Runs(Part):
         now: datetime,
         *,
         reference: str | None = None,
-        timings: Mapping[str, float] | None = None,
         error: str | None = None,
     ) -> None:
         """Record how a run for a window ended."""
@@ -82,7 +80,6 @@ class Runs(Part):
             "reference": reference,
             "status": status,
             "finished_at": now,
-            "timings": None if timings is None else dict(timings),
             "error": error,
         }
         upsert(connection, run, [row])

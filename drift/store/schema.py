@@ -288,7 +288,6 @@ run = sa.Table(
     _must("status"),
     _may("started_at", Instant),
     _may("finished_at", Instant),
-    _may("timings", sa.JSON(none_as_null=True)),
     _may("error", Words),
     _may("url"),
 )

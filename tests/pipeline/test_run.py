@@ -44,7 +44,7 @@ def dump(context: Context) -> dict[str, list[tuple[object, ...]]]:
     metadata.reflect(context.store.engine)
     with context.store.engine.connect() as connection:
         for table in metadata.sorted_tables:
-            columns = [c for c in table.c if c.name not in {"started_at", "finished_at", "timings"}]
+            columns = [c for c in table.c if c.name not in {"started_at", "finished_at"}]
             found[table.name] = sorted((tuple(row) for row in connection.execute(sa.select(*columns))), key=repr)
     return found
 

@@ -166,7 +166,7 @@ def save_everything(store: Store, now: datetime, window: Window = DAY, *, seed: 
     fit(store, BINNINGS, now=now)
     assert store.save_profile("flights", counted(BINNINGS, window, seed=seed), gate="warned", binning_key=KEY, now=now)
     store.save_report("flights", judged(BINNINGS, window, seed=seed))
-    store.save_run_finished("flights", window, "critical", now, reference="trailing 28d", timings={"profile": 0.25})
+    store.save_run_finished("flights", window, "critical", now, reference="trailing 28d")
 
 
 def fit(store: Store, binnings: Mapping[str, Binning], *, now: datetime = NOW, **changes: Any) -> dict[str, Binning]:

@@ -22,7 +22,7 @@ Table = Literal["scores", "runs", "alerts", "validations"]
 Query = sa.Select[Any]
 
 _AT_ONCE = 5000
-_LEFT_OUT = {"segment", "counted_as", "timings", "events", "reference_summary"}
+_LEFT_OUT = {"segment", "counted_as", "events", "reference_summary"}
 _TABLES: dict[Table, tuple[sa.Table, str]] = {
     "scores": (schema.score, "window_start"),
     "runs": (schema.run, "window_start"),

@@ -146,7 +146,6 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("started_at", _INSTANT),
         sa.Column("finished_at", _INSTANT),
-        sa.Column("timings", sa.JSON()),
         sa.Column("error", sa.Text()),
         sa.Column("url", sa.Text()),
         sa.PrimaryKeyConstraint("monitor", "window_start", name="pk_run"),

@@ -14,7 +14,7 @@ from tests.support.flights import write_sql
 if TYPE_CHECKING:
     from tests.live.airflow.conftest import Live
 
-PASSING = {"at", "url", "timings", "events", "seq"}
+PASSING = {"at", "url", "events", "seq"}
 """What tells of the course of a run, not of its result; so do all times but those of windows."""
 
 

@@ -51,7 +51,7 @@ expectations:
 WRITTEN_AT = {
     *("acknowledged_at", "activated_at", "at", "checked_at", "created_at", "finished_at", "first_seen_at"),
     "last_seen_at",
-    *("next_attempt_at", "opened_at", "resolved_at", "started_at", "notified_at", "tried_at", "timings"),
+    *("next_attempt_at", "opened_at", "resolved_at", "started_at", "notified_at", "tried_at"),
 }
 """Columns that say when something was written: the only ones in which a retried run may differ."""
 
