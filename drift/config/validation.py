@@ -97,38 +97,41 @@ def suggest(word: str, allowed: Iterable[str]) -> str:
     return f"{f'did you mean {close[0]}? ' if close else ''}allowed: {', '.join(known)}"
 
 
-def explain(error: ErrorDetails) -> tuple[str, str]:  # noqa: PLR0911 - a case for each of pydantic's
+def explain(error: ErrorDetails) -> tuple[str, str]:
     """Put one of pydantic's findings as what is wrong and what to do."""
-    kind, value = error["type"], error["input"]
-    context: dict[str, Any] = error.get("ctx", {})
-    if kind == "drift":
-        return context["what"], context["fix"]
-    if kind == "missing":
-        key = str(error["loc"][-1])
-        return "is missing", f"add {_EXAMPLES.get(key, key)}"
-    if kind in _TYPES:
-        wanted, fix = _TYPES[kind]
-        return f"should be {wanted}, not {noun(value)}", fix
-    if kind in _BOUNDS:
-        words, bound = _BOUNDS[kind]
-        limit = f"{words} {context[bound]:g}"
-        return f"{value} should be {limit}", f"write a number that is {limit}"
-    if kind == "literal_error":
-        allowed = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        return f"{shorten(value)} is not known", suggest(str(value), allowed)
-    if kind in {"string_too_short", "too_short"}:
-        return "is empty" if not value else "is too short", "write it, or leave the key out for its default"
-    if kind in {"string_too_long", "too_long"}:
-        return "is too long", f"keep it to {context['max_length']}"
-    if kind == "string_pattern_mismatch":
-        fix = next((fix for start, fix in _PATTERNS.items() if context["pattern"].startswith(start)), "")
-        return f"{shorten(value)} is not a valid name", fix or f"match {context['pattern']}"
-    return error["msg"], "see docs/monitors.md"
+    value, context = error["input"], error.get("ctx", {})
+    match error["type"]:
+        case "drift":
+            said = context["what"], context["fix"]
+        case "missing":
+            key = str(error["loc"][-1])
+            said = "is missing", f"add {_EXAMPLES.get(key, key)}"
+        case kind if kind in _TYPES:
+            wanted, fix = _TYPES[kind]
+            said = f"should be {wanted}, not {noun(value)}", fix
+        case kind if kind in _BOUNDS:
+            words, bound = _BOUNDS[kind]
+            limit = f"{words} {context[bound]:g}"
+            said = f"{value} should be {limit}", f"write a number that is {limit}"
+        case "literal_error":
+            allowed = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            said = f"{shorten(value)} is not known", suggest(str(value), allowed)
+        case "string_too_short" | "too_short":
+            said = "is too short" if value else "is empty", "write it, or leave the key out for its default"
+        case "string_too_long" | "too_long":
+            said = "is too long", f"keep it to {context['max_length']}"
+        case "string_pattern_mismatch":
+            pattern = context["pattern"]
+            fix = next((fix for start, fix in _PATTERNS.items() if pattern.startswith(start)), f"match {pattern}")
+            said = f"{shorten(value)} is not a valid name", fix
+        case _:
+            said = error["msg"], "see docs/monitors.md"
+    return said
 
 
 def in_doubt(info: ValidationInfo, path: KeyPath) -> bool:
     """Whether what stands at `path` of the monitor is known to be wrong, so that nothing follows from it."""
-    return path in (info.context or {}).get("told", ())
+    return path in (info.context or {}).get("wrong", ())
 
 
 def known_timezone(name: str) -> str:
@@ -166,28 +169,30 @@ def check(model: type[_M], document: Document, env: Mapping[str, str]) -> tuple[
     """Validate a document; return the model, if it is one, and every problem in the order of the file.
 
     pydantic holds checks of a whole back while a part of it is wrong. So the wrong parts are taken out and the rest
-    is validated again, until nothing new is found; what is missing only since it was taken out is not told.
+    is validated again, until nothing new is found; that they are missing then is not a finding.
     """
     if document.data is None:
         return None, document.problems
-    found = list(document.problems)
-    out = set(document.doubtful)
+    found, out = list(document.problems), set(document.doubtful)
     while True:
-        told = {path[:length] for path in out for length in range(len(path) + 1)}
+        wrong = {path[:length] for path in out for length in range(len(path) + 1)}
         kept: dict[KeyPath, list[int]] = {}
         valid: _M | None = None
         errors: list[tuple[KeyPath, ErrorDetails]] = []
         try:
-            context = {"env": env, "told": told}
-            valid = model.model_validate(_without(document.data, (), out, kept), context=context)
+            data = _without(document.data, (), out, kept)
+            valid = model.model_validate(data, context={"env": env, "wrong": wrong})
         except ValidationError as error:
-            errors = [(_original(details["loc"], kept), details) for details in error.errors(include_url=False)]
-        # That a default could not be made is not the file's fault.
-        errors = [(path, details) for path, details in errors if details["type"] != "default_factory_not_called"]
-        found += [document.problem(path, *explain(details)) for path, details in errors if path not in told]
+            errors = [(_original(each["loc"], kept), each) for each in _findings(error)]
+        found += [document.problem(path, *explain(each)) for path, each in errors if path not in wrong]
         if out.issuperset(path for path, _ in errors):
             return (None if found else valid), sorted(found)
         out |= {path for path, _ in errors}
+
+
+def _findings(error: ValidationError) -> list[ErrorDetails]:
+    """Return what pydantic found, but for a default that could not be made: that follows from the rest."""
+    return [each for each in error.errors(include_url=False) if each["type"] != "default_factory_not_called"]
 
 
 def parse_options(build: Callable[[], _T]) -> _T:
@@ -204,12 +209,8 @@ def parse_options(build: Callable[[], _T]) -> _T:
     try:
         return build()
     except ValidationError as error:
-        lines = []
-        for details in error.errors(include_url=False):
-            what, fix = explain(details)
-            where = show_path(details["loc"]) if details["loc"] else error.title
-            lines.append(f"{where}: {what}; fix: {fix}")
-        raise ConfigError(lines) from None
+        found = [(show_path(each["loc"]) if each["loc"] else error.title, *explain(each)) for each in _findings(error)]
+        raise ConfigError([f"{where}: {what}; fix: {fix}" for where, what, fix in found]) from None
 
 
 def _without(value: Any, path: KeyPath, out: set[KeyPath], kept: dict[KeyPath, list[int]]) -> Any:

@@ -7,8 +7,10 @@ from typing import Any, Literal, Self
 import pytest
 from pydantic import Field, ValidationError, model_validator
 
-from drift.config.validation import Model, check, known_timezone, refuse, split_message, suggest
+from drift.config.monitor import Monitor
+from drift.config.validation import Model, check, known_timezone, parse_options, refuse, split_message, suggest
 from drift.config.yaml_document import read
+from drift.errors import ConfigError
 
 MAPPING = "fix: write {key: value}, or one indented key a line"
 
@@ -180,3 +182,13 @@ def test_python_values_are_named() -> None:
     keys: dict[Any, Any] = {5: 1}
     with pytest.raises(ValidationError, match="is not a known key"):
         Inner.model_validate(keys)
+
+
+@pytest.mark.parametrize("window", [{"every": "5x"}, {"every": 1}, None, {"every": "1d", "timezone": "Mars"}])
+def test_what_follows_from_a_mistake_is_not_another(window: Any) -> None:
+    """A default that cannot be made for want of what is wrong is not a finding of its own."""
+    source = {"files": "a.csv", "time_column": "t"}
+    with pytest.raises(ConfigError) as caught:
+        parse_options(lambda: Monitor(name="m", source=source, window=window))  # type: ignore[arg-type]
+    (said,) = caught.value.problems
+    assert said.startswith("window")
