@@ -1,68 +1,34 @@
-"""Refusals: what is wrong with a value of a monitor and what to do, in words a person can act on.
+"""Validation: a check raises every problem that it finds at once, and pydantic adds where it stands.
 
-A check raises every problem it finds at once; pydantic adds where it stands, and its own findings are put in the
-same words.
+Its own findings are put in the same words (`drift.config.problems`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from drift.config.problems import noun, shorten, show_path
+from drift.config.problems import explain, show_path, suggest
 from drift.errors import ConfigError, WindowError
 from drift.windows import load_timezone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from pydantic import ValidationInfo
     from pydantic_core import ErrorDetails
 
-    from drift.config.problems import KeyPath
-    from drift.config.yaml_document import Document, Problem
+    from drift.config.problems import KeyPath, Problem
+    from drift.config.yaml_document import Document
 
 Refusal = tuple["KeyPath", str, str]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
 
 _M = TypeVar("_M", bound=BaseModel)
 _T = TypeVar("_T")
-
-_EXAMPLES = {
-    "name": "name: flights",
-    "source": "source: {files: data/*.parquet, time_column: day}",
-    "window": "window: {every: 1d}",
-    "time_column": "time_column: day",
-    "every": "every: 1d",
-    "type": "expect_column_values_to_not_be_null: {column: carrier}",
-    "of": "{of: 3, at_least: 2}",
-    "at_least": "{of: 3, at_least: 2}",
-    "to": "to: ops-chat",
-}
-_PATTERNS = {
-    "^[A-Za-z0-9]": "use letters, digits, _ . and - only, a letter or digit first, at most 100",
-    "^expect_": "write Great Expectations' own snake_case name, such as expect_column_values_to_not_be_null",
-}
-_TYPES = {
-    "string_type": ("text", "put it in quotes"),
-    "int_type": ("a whole number", "write digits without quotes"),
-    "int_from_float": ("a whole number", "leave the fraction out"),
-    "float_type": ("a number", "write a number without quotes"),
-    "list_type": ("a list", "write [a, b], or one item a line after a dash"),
-    "dict_type": ("a mapping of keys", "write {key: value}, or one indented key a line"),
-    "model_type": ("a mapping of keys", "write {key: value}, or one indented key a line; leave the key out if unset"),
-    "finite_number": ("a finite number", "write a number"),
-}
-_BOUNDS = {
-    "greater_than": ("more than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
 
 
 def refuse(*refusals: Refusal) -> None:
@@ -88,45 +54,6 @@ def split_message(error: Exception) -> tuple[str, str]:
     """Split the message of an error into what is wrong and what to do."""
     what, _, fix = str(error).rpartition(": ")
     return (what, fix) if what else (fix, "choose another value")
-
-
-def suggest(word: str, allowed: Iterable[str]) -> str:
-    """Say what a misspelt word was probably meant to be, and what is allowed."""
-    known = sorted(allowed)
-    close = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"{f'did you mean {close[0]}? ' if close else ''}allowed: {', '.join(known)}"
-
-
-def explain(error: ErrorDetails) -> tuple[str, str]:
-    """Put one of pydantic's findings as what is wrong and what to do."""
-    value, context = error["input"], error.get("ctx", {})
-    match error["type"]:
-        case "drift":
-            said = context["what"], context["fix"]
-        case "missing":
-            key = str(error["loc"][-1])
-            said = "is missing", f"add {_EXAMPLES.get(key, key)}"
-        case kind if kind in _TYPES:
-            wanted, fix = _TYPES[kind]
-            said = f"should be {wanted}, not {noun(value)}", fix
-        case kind if kind in _BOUNDS:
-            words, bound = _BOUNDS[kind]
-            limit = f"{words} {context[bound]:g}"
-            said = f"{value} should be {limit}", f"write a number that is {limit}"
-        case "literal_error":
-            allowed = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-            said = f"{shorten(value)} is not known", suggest(str(value), allowed)
-        case "string_too_short" | "too_short":
-            said = "is too short" if value else "is empty", "write it, or leave the key out for its default"
-        case "string_too_long" | "too_long":
-            said = "is too long", f"keep it to {context['max_length']}"
-        case "string_pattern_mismatch":
-            pattern = context["pattern"]
-            fix = next((fix for start, fix in _PATTERNS.items() if pattern.startswith(start)), f"match {pattern}")
-            said = f"{shorten(value)} is not a valid name", fix
-        case _:
-            said = error["msg"], "see docs/monitors.md"
-    return said
 
 
 def in_doubt(info: ValidationInfo, path: KeyPath) -> bool:

@@ -11,12 +11,11 @@ import math
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from textwrap import shorten as shorten_words
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
 
-from drift.config.problems import noun, shorten, show_path
+from drift.config.problems import Problem, noun, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,31 +37,6 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
 }
 _LARGEST = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """One thing wrong with a file, and what to do; sorting problems puts them in the order of the file.
-
-    Line and column count from 1; the path is empty for the file itself.
-
-    Examples
-    --------
-    >>> Problem(9, 3, ("features", "kinds", 0), "should be a mapping", "write {origin: categorical}").at("flights.yaml")
-    'flights.yaml:9: features.kinds[0]: should be a mapping; fix: write {origin: categorical}'
-    """
-
-    line: int
-    column: int
-    path: KeyPath = field(compare=False)
-    what: str
-    fix: str
-
-    def at(self, origin: str) -> str:
-        """Return the problem as one line: ``origin:LINE: key.path: what is wrong; fix: what to do``."""
-        # What a file holds may hold line breaks and have any length; a problem has one line.
-        what, fix = shorten_words(self.what, 400, placeholder=" …"), " ".join(self.fix.split())
-        return f"{origin}:{self.line}: {show_path(self.path)}: {what}; fix: {fix}"
 
 
 @dataclass(slots=True)

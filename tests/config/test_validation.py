@@ -1,4 +1,4 @@
-"""Refusals: every problem at once, in words, and nothing that only follows from another."""
+"""Validation: every problem at once, in words, and nothing that only follows from another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, ValidationError, model_validator
 
 from drift.config.monitor import Monitor
-from drift.config.validation import Model, check, known_timezone, parse_options, refuse, split_message, suggest
+from drift.config.validation import Model, check, known_timezone, parse_options, refuse, split_message
 from drift.config.yaml_document import read
 from drift.errors import ConfigError
 
@@ -160,12 +160,6 @@ def test_nothing_to_refuse() -> None:
 def test_messages_of_errors_have_two_parts(message: str, parts: tuple[str, str]) -> None:
     """What is wrong stands before the last colon, what to do after it."""
     assert split_message(ValueError(message)) == parts
-
-
-def test_suggestions() -> None:
-    """A near miss is named; the far ones only get the list."""
-    assert suggest("Trailing", ["trailing", "fixed"]) == "did you mean trailing? allowed: fixed, trailing"
-    assert suggest("xyz", ["trailing", "fixed"]) == "allowed: fixed, trailing"
 
 
 def test_time_zones() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.config import yaml_document
-from drift.config.yaml_document import MAX_BYTES, Problem, decode, dump, read
+from drift.config.yaml_document import MAX_BYTES, decode, dump, read
 
 
 @pytest.fixture(params=["SafeLoader", "CSafeLoader"], autouse=True)
@@ -165,19 +165,6 @@ def test_bytes_that_are_no_utf8() -> None:
 def test_a_byte_order_mark_is_no_content() -> None:
     """Editors that write one may."""
     assert read("\ufeffa: 1").data == {"a": 1}
-
-
-def test_a_problem_is_one_line_of_bounded_length() -> None:
-    """Whatever a file holds, it cannot forge a second problem or fill the screen."""
-    line = Problem(1, 1, ("k\nx.yaml:9: forged",), "word\n" * 1000, "mend\nit").at("f.yaml")
-    assert "\n" not in line
-    assert len(line) < 600
-
-
-def test_problems_sort_in_the_order_of_the_file() -> None:
-    """By line, then column."""
-    problems = [Problem(2, 1, ("b",), "x", ""), Problem(1, 5, ("z",), "x", ""), Problem(1, 2, ("y",), "x", "")]
-    assert [p.path for p in sorted(problems)] == [("y",), ("z",), ("b",)]
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=30)
