@@ -3,7 +3,7 @@
     python -m benchmarks.detector [--features 1000] [--repeats 7]
 
 `measure` is all of it: five divergences, bias correction, interval, p-value, false-discovery rate, cells' shares. The
-vectorised KL alone and the loop are what it is held against; all run in turns in this process, medians.
+vectorised KL alone and the loop are what it is compared with; all run in turns in this process, medians.
 """
 
 from __future__ import annotations

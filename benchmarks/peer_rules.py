@@ -144,7 +144,7 @@ RULES = (
 
 
 def told_by(chunks: Sequence[Sample], today: Sample, *, numeric: bool) -> frozenset[str]:
-    """Return the rules that call a day, held against the days before it.
+    """Return the rules that call a day, compared with the days before it.
 
     Parameters
     ----------

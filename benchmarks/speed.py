@@ -7,7 +7,7 @@ Each table is a piece of its own, and takes less than five minutes on a quiet ma
 (one size at a time where it is busy: `--only rows --rows 10M`, `--only memory --rows 30M`). `memory` is left out unless
 it is named: its sizes take 5 GB of disk.
 
-Every figure is the median of whole processes, imports included, run in turns with what they are held against: compare
+Every figure is the median of whole processes, imports included, run in turns with what they are compared with: look at
 the ratios, as seconds are this machine's. The floor is one thread of PyArrow that decodes every column of both tables
 and does nothing with them; files are in the page cache for all. Peak is resident memory.
 """

@@ -2,7 +2,7 @@
 
     python examples/synthetic_data.py [FOLDER]
 
-Three generators learn from half of a year of weather and are held against the other half, and so is the half that they
+Three generators learn from half of a year of weather and are compared with the other half, and so is the half that they
 learned from, to show what a perfect generator scores:
 
 - ``density``: a kernel density estimate, rounded to the steps of the instruments;

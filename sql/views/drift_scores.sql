@@ -10,7 +10,7 @@
 -- kl                   D(current||reference) of the smoothed shares, in nats; null where there is no score
 -- direction, unit      what kl and its kin are: always 'current||reference' and 'nats'
 -- kl_fixed             the same divergence from the fixed baseline's own windows, which nothing later adapts, nats
--- kl_corrected         bias-corrected estimate, held against the thresholds; may be slightly negative
+-- kl_corrected         bias-corrected estimate, compared with the thresholds; may be slightly negative
 -- ci_low, ci_high      95 % confidence interval of the divergence, nats
 -- noise                what kl averages when nothing changed, for these numbers of rows
 -- warning, critical    thresholds in force, nats

@@ -43,7 +43,7 @@ def day(number: int, cells: Sequence[int], **others: Sequence[int]) -> Profile:
 
 
 def distance(reference: Profile, current: Profile, feature: str = "x") -> float:
-    """The bias-corrected divergence, as it is held against the thresholds."""
+    """The bias-corrected divergence, as it is compared with the thresholds."""
     return corrected({feature: (reference.histograms[feature], current.histograms[feature])})[feature]
 
 

@@ -219,7 +219,7 @@ def test_one_cell_can_be_unusual(cell: CellShift | None, severity: str, status: 
 
 
 def test_a_cell_is_told_when_the_reference_has_followed_it() -> None:
-    """A trailing reference takes in what it is held against; the cell's own past does not in a day."""
+    """A trailing reference takes in what is compared with it; the cell's own past does not in a day."""
     absorbed = a_score(kl_corrected=0.006, z=0.5)
     found = verdict(absorbed, Detection(), history(*CALM), replace(NULLS, lasting=8.0))
     assert found.status == "warning"

@@ -78,7 +78,7 @@ def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame:
 
 
 def test_windows_without_labels_are_no_reference_for_labels(tmp_path: Path, url: str, frame: pd.DataFrame) -> None:
-    """Where labels came for one day before those of the days before it, it is held against days that have them."""
+    """Where labels came for one day before those of the days before it, it is compared with days that have them."""
     write_sql(without_labels(frame, 11, 12), url)
     (*_, report) = run(watching(tmp_path, url), *range(LAST + 1))
     label, other = report["late"].score, report["carrier"].score

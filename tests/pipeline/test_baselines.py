@@ -352,7 +352,7 @@ def test_what_came_back_by_itself_has_not_been_adapted_to(
 
 
 def test_the_same_weekday_excuses_a_weekend(opened: Callable[..., Context], tmp_path: Path) -> None:
-    """Once four weeks are known, a Sunday is held against Sundays, and says so; without `seasonal` it never is."""
+    """Once four weeks are known, a Sunday is compared with Sundays, and says so; without `seasonal` it never is."""
     frame = rows(43)
     weekend = frame["day"].map(lambda each: each.weekday() >= 5)
     frame.loc[weekend, "delay"] += 4
