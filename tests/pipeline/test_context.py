@@ -1,4 +1,4 @@
-"""A monitor at work: which windows it is held against, and what it opens."""
+"""A monitor at work: which windows it is compared with, and what it opens."""
 
 from __future__ import annotations
 

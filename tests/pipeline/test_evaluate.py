@@ -54,7 +54,7 @@ def day_of(frame: pd.DataFrame, number: int) -> pd.Series:
 
 
 def test_a_short_history_is_filled_up(opened: Open) -> None:
-    """From seven stored windows on a feature is held against what these differ by, whatever scores it has."""
+    """From seven stored windows on a feature is compared with what these differ by, whatever scores it has."""
     frame = rows(14)
     # Every day has a level of its own: significant and large, and usual here.
     level = np.random.default_rng(3).normal(0, 3, 14)
