@@ -350,8 +350,15 @@ def proposal_tables(proposal: Proposal) -> None:
     for what, calls in (("no longer paged", proposal.dropped), ("newly paged", proposal.added)):
         for call in calls:
             out.print(Text.assemble(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.reason}"))
+    calendar = proposal.monitor.window.calendar
+    for event in proposal.keep:
+        lost = event in proposal.proposed.lost
+        out.print(f"{'not paged by any settings tried' if lost else 'kept'}: {calendar.label(event)}")
     if not proposal.reached:
-        out.print(f"none of the settings tried pages only {proposal.wished:g} times a month; these are the quietest")
+        those = " that keep these events" if proposal.keep else ""
+        out.print(
+            f"none of the settings tried{those} pages only {proposal.wished:g} times a month; these are the quietest"
+        )
     out.print()
     out.print(proposal.yaml.rstrip() or "nothing to change", markup=False, highlight=False)
 

@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, open_context, print_json
+from drift.cli.options import (
+    DATABASE,
+    MONITORS,
+    Database,
+    Folder,
+    Json,
+    MonitorName,
+    open_context,
+    print_json,
+    window_of,
+)
 from drift.cli.replay import Last, Since, Until, stored_windows
 
 
@@ -18,6 +28,9 @@ def tune(
     last: Last = None,
     start: Since = None,
     end: Until = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", help="A date whose event must still be paged; may be repeated.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the random choice of where faults are planted.")] = 0,
     plants: Annotated[int, typer.Option(min=0, max=10_000, help="How often each fault is planted.")] = 40,
     as_json: Json = False,
@@ -33,7 +46,8 @@ def tune(
     context = open_context(monitor, folder, database)
     windows, lead = stored_windows(context, last, start, end, tuning.lead_needed(context.monitor))
     rng = np.random.default_rng(seed)
-    found = tuning.tune(context, windows, lead=lead, wished=wished, rng=rng, times=plants)
+    events = list(dict.fromkeys(window_of(context, day) for day in keep or []))
+    found = tuning.tune(context, windows, lead=lead, wished=wished, rng=rng, times=plants, keep=events)
     if as_json:
         print_json(found.to_dict())
     else:

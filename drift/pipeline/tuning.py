@@ -2,8 +2,8 @@
 
 One replay scores the windows; after that every candidate is only a matter of judging those scores again, which takes a
 fraction of a second for a year. Candidates differ in effect floors, in how far beyond its own history a feature must
-be, and in persistence. Of those that page no more often than wished the one that finds most planted faults is proposed,
-and replayed in full.
+be, and in persistence. Of those that keep the events a person marked, and page no more often than wished, the one that
+finds most planted faults is proposed, and replayed in full.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from drift.pipeline.fault_injection import Recall, plant, plant_again, recall, r
 from drift.pipeline.notify import closing_of
 from drift.pipeline.replay import Call, Replay, call_to_dict, calls_of, lead_of, replay
 from drift.store.memory import Memory
+from drift.text.formatting import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,18 +57,22 @@ MARGIN = 0.01
 FULL = 4
 """This many proposals at most are replayed in full until one pages no more often than wished."""
 
+WAIT = 3
+"""Windows in which a page still tells of a marked event: its own, and those that persistence may wait for."""
+
 MUTED = 0.2
 """No feature's own floor is raised beyond this: nobody should mute one without knowing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What some settings come to: their pages for drift, how many these are a month, and the faults that they find."""
+    """What some settings come to: their pages for drift, how many a month, the faults found, the marked events lost."""
 
     detection: Detection
     calls: Sequence[Call]
     a_month: float
     recalls: Mapping[str, Recall]
+    lost: Sequence[Window] = ()
 
     @property
     def recall(self) -> float:
@@ -98,6 +103,8 @@ class Proposal:
         What these come to.
     front
         The trade-off: what nothing else that was tried beats both in pages and in faults found, fewest pages first.
+    keep
+        The events that a person marked, as their windows.
     """
 
     wished: float
@@ -106,6 +113,7 @@ class Proposal:
     current: Trial
     proposed: Trial
     front: Sequence[Trial]
+    keep: Sequence[Window] = ()
 
     @property
     def monitor(self) -> Monitor:
@@ -142,6 +150,7 @@ class Proposal:
             "months": self.before.months,
             "wished_pages_a_month": self.wished,
             "reached": self.reached,
+            "keep": [{"window": iso(event.start), "kept": event not in self.proposed.lost} for event in self.keep],
             "settings": changes(self.before.monitor, self.monitor),
             "yaml": self.yaml,
             "in_force": _trial_to_dict(self.current),
@@ -162,6 +171,7 @@ def _trial_to_dict(trial: Trial) -> dict[str, Any]:
         "settings": trial.name,
         "detection": trial.detection.model_dump(mode="json", exclude_defaults=True),
         "pages_a_month": trial.a_month,
+        "lost": [iso(event.start) for event in trial.lost],
         "recall": {
             fault: {"planted": r.planted, "at_once": r.at_once, "in_time": r.in_time}
             for fault, r in trial.recalls.items()
@@ -180,11 +190,18 @@ class Scored:
     past: Sequence[Mapping[str, Past]]
     planted: Sequence[Planted]
     reports: Sequence[Report]
+    keep: Sequence[Window] = ()
 
     @classmethod
-    def of(cls, replay: Replay, past: Sequence[Mapping[str, Past]], planted: Sequence[Planted]) -> Scored:
-        """Take what a replay and its memory know."""
-        return cls(replay, past, planted, [replace(report, evidence={}) for report in replay.reports])
+    def of(
+        cls,
+        replay: Replay,
+        past: Sequence[Mapping[str, Past]],
+        planted: Sequence[Planted],
+        keep: Sequence[Window] = (),
+    ) -> Scored:
+        """Take what a replay and its memory know, and the events to be kept."""
+        return cls(replay, past, planted, [replace(report, evidence={}) for report in replay.reports], keep)
 
 
 def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[dict[str, Past]]]:
@@ -234,7 +251,25 @@ def try_out(scored: Scored, detection: Detection) -> Trial:
     reports, past = rejudge(scored, detection)
     monitor = replay.monitor.model_copy(update={"detection": detection})
     about_data = [call for call in calls(monitor, reports, replay.lead) if call.about_data]
-    return Trial(detection, about_data, replay.a_month(len(about_data)), recall(scored.planted, past, detection))
+    return Trial(
+        detection,
+        about_data,
+        replay.a_month(len(about_data)),
+        recall(scored.planted, past, detection),
+        lost(replay, about_data, scored.keep),
+    )
+
+
+def lost(replay: Replay, about_data: Sequence[Call], keep: Sequence[Window]) -> list[Window]:
+    """Return the events of which no page tells: none in their window, nor in the two after it, as persistence waits."""
+    windows = replay.windows
+    paged = {call.window for call in about_data}
+    found = []
+    for event in keep:
+        at = windows.index(event)
+        if not paged & {window.start for window in windows[at : at + WAIT]}:
+            found.append(event)
+    return found
 
 
 # -- the search -------------------------------------------------------------------------------------------------------
@@ -270,16 +305,25 @@ def tune(
     wished: float,
     rng: np.random.Generator,
     times: int = 40,
+    keep: Sequence[Window] = (),
 ) -> Proposal:
     """Propose settings for a wished number of pages a month about drift, from stored counts alone; nothing is written.
 
     `lead_needed` says how many windows should lead; where there are none before, those that have no history to be
-    compared with lead instead. Each fault is planted `times`, where and in which rows `rng` draws.
+    compared with lead instead. Each fault is planted `times`, where and in which rows `rng` draws. The events whose
+    windows are to be kept must still be paged, whatever the wish.
     """
     memory = Memory(context.store)
     before = replay(context.monitor, memory, windows, lead=lead).settled()
+    if unknown := [context.label(event) for event in keep if event not in before.windows]:
+        first, last = context.label(before.windows[0]), context.label(before.windows[-1])
+        raise DriftError(
+            f"{context.monitor.name}: cannot keep {', '.join(unknown)}: the windows replayed are {first} to {last}; "
+            "choose others by --from and --to"
+        )
     planted = plant(before, memory, rng=rng, times=times)
-    current, ranked, front = search(Scored.of(before, memory.past, planted), wished=wished)
+    current, ranked, front = search(Scored.of(before, memory.past, planted, keep), wished=wished)
+    ranked = [trial for trial in ranked if len(trial.lost) <= len(ranked[0].lost)]
     done: list[tuple[Replay, Trial]] = []
     while ranked and len(done) < FULL:
         detection = ranked[0].detection
@@ -289,18 +333,21 @@ def tune(
             monitor, again = context.monitor.model_copy(update={"detection": detection}), memory.afresh()
             after = replay(monitor, again, windows, lead=before.lead)
             found = recall(plant_again(planted, after, again), again.past, detection)
-            done.append((after, _trial(after, found)))
-        if done[-1][1].a_month <= wished:
+            done.append((after, _trial(after, found, keep)))
+        tried, full = ranked[0], done[-1][1]
+        if full.a_month <= wished and len(full.lost) <= len(tried.lost):
             break
-        # Louder in full than the search took it for: ask for fewer.
-        ranked = [trial for trial in ranked if trial.a_month < ranked[0].a_month]
-    after, proposed = min(done, key=lambda one: one[1].a_month)
-    return Proposal(wished, before, after, current, proposed, front)
+        # Louder in full than the search took it for: ask for fewer. Or it loses an event in full: ask for others.
+        ranked = [trial for trial in ranked[1:] if full.a_month <= wished or trial.a_month < tried.a_month]
+    after, proposed = min(done, key=lambda one: (len(one[1].lost), one[1].a_month))
+    return Proposal(wished, before, after, current, proposed, front, keep)
 
 
-def _trial(found: Replay, recalls: Mapping[str, Recall]) -> Trial:
+def _trial(found: Replay, recalls: Mapping[str, Recall], keep: Sequence[Window]) -> Trial:
     about_data = [call for call in found.calls if call.about_data]
-    return Trial(found.monitor.detection, about_data, found.a_month(len(about_data)), recalls)
+    return Trial(
+        found.monitor.detection, about_data, found.a_month(len(about_data)), recalls, lost(found, about_data, keep)
+    )
 
 
 def lead_needed(monitor: Monitor) -> int:
@@ -312,8 +359,10 @@ def search(scored: Scored, *, wished: float) -> tuple[Trial, list[Trial], list[T
     """Search for the settings that page at most that often a month, and find most.
 
     For every persistence and every `z` the lowest floor that pages no more often than wished is found by bisection;
-    and once, the floors of the loudest features are raised one by one instead. Of what meets the wish, and finds
-    within `MARGIN` of the most, the settings that change least are proposed; where nothing meets it, the quietest.
+    and once, the floors of the loudest features are raised one by one instead. Where events are to be kept, the highest
+    floor that pages of all of them is looked for too, and what loses fewest goes first. Of what then meets the wish,
+    and finds within `MARGIN` of the most, the settings that change least are proposed; where nothing meets it, the
+    quietest.
 
     Returns
     -------
@@ -338,28 +387,33 @@ def search(scored: Scored, *, wished: float) -> tuple[Trial, list[Trial], list[T
     persistences = [Persistence(of=of, at_least=at_least) for of, at_least in PERSISTENCES]
     for persistence in dict.fromkeys([base.persistence, *persistences]):
         for z in dict.fromkeys([base.z, *BEYOND]):
-            _bisect(attempt, base.model_copy(update={"persistence": persistence, "z": z}), wished)
+            settings = base.model_copy(update={"persistence": persistence, "z": z})
+            _bisect(attempt, settings, lambda trial: trial.a_month <= wished)
+            if scored.keep:
+                _bisect(attempt, settings, lambda trial: bool(trial.lost))
     _quieten(attempt, base, wished)
     trials = list(tried.values())
-    enough = max((trial.recall for trial in trials if trial.a_month <= wished), default=0.0) - MARGIN
+    fewest = min(len(trial.lost) for trial in trials)
+    fit = [trial.recall for trial in trials if trial.a_month <= wished and len(trial.lost) == fewest]
+    enough = max(fit, default=0.0) - MARGIN
 
     def rank(trial: Trial) -> tuple[float, ...]:
         if trial.a_month > wished:
-            return 2, trial.a_month, -trial.recall
+            return len(trial.lost), 2, trial.a_month, -trial.recall
         if trial.recall < enough:
-            return 1, -trial.recall, trial.a_month
-        return 0, _distance(base, trial.detection), -trial.recall, trial.a_month
+            return len(trial.lost), 1, -trial.recall, trial.a_month
+        return len(trial.lost), 0, _distance(base, trial.detection), -trial.recall, trial.a_month
 
     return current, sorted(trials, key=rank), _front(trials)
 
 
-def _bisect(attempt: Attempt, detection: Detection, wished: float) -> None:
-    """Try the lowest floor that pages no more often than wished, and what it takes to find it."""
+def _bisect(attempt: Attempt, detection: Detection, high_enough: Callable[[Trial], bool]) -> None:
+    """Try the lowest floor that is high enough, the highest that is not, and what it takes to find them."""
     floors = sorted({*FLOORS, detection.effect.warning})
     low, high = 0, len(floors)
     while low < high:
         middle = (low + high) // 2
-        if attempt(with_floor(detection, floors[middle])).a_month <= wished:
+        if high_enough(attempt(with_floor(detection, floors[middle]))):
             high = middle
         else:
             low = middle + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from drift.pipeline.tuning import (
     _quieten,
     calls,
     lead_needed,
+    lost,
     rejudge,
     search,
     try_out,
@@ -119,6 +121,29 @@ def test_the_loudest_feature_may_get_a_floor_of_its_own(scored: Scored) -> None:
     assert list(tried[-1].detection.features) == ["delay"]
     assert tried[-1].detection.effect_for("delay").warning == MUTED
     assert tried[-1].detection.effect == base.detection.effect
+
+
+def test_a_marked_event_is_kept_before_the_wish_is_met(context: Context) -> None:
+    """Settings that page less often are passed over for those that page of the event, however few pages are wished."""
+    loud = with_settings(context.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
+    windows, memory = windows_run(context.store, loud)[0], Memory(context.store)
+    before = replay(loud, memory, windows)
+    scored = Scored.of(before, memory.past, [])
+    _, (quiet, *_), _ = search(scored, wished=0.0)
+    paged = [window for window in windows if window.start in {call.window for call in before.calls}]
+    event = next(window for window in paged if lost(before, quiet.calls, [window]))
+    _, (proposed, *others), _ = search(replace(scored, keep=[event]), wished=0.0)
+    assert not lost(before, proposed.calls, [event])
+    assert proposed.a_month > quiet.a_month
+    assert proposed.a_month == min(trial.a_month for trial in [proposed, *others] if not trial.lost)
+
+
+def test_an_event_outside_the_replay_is_an_error(context: Context) -> None:
+    """It says which windows there are."""
+    windows, lead = windows_run(context.store, context.monitor, last=30)
+    event = context.monitor.window.calendar.starting(date(1999, 1, 1))
+    with pytest.raises(DriftError, match="cannot keep 1999-01-01: the windows replayed are"):
+        tune(context, windows, lead=lead, wished=2.0, rng=np.random.default_rng(0), times=0, keep=[event])
 
 
 @pytest.mark.parametrize("wished", [-1.0, float("nan"), float("inf")])
