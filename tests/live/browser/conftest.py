@@ -25,7 +25,7 @@ TOKEN = "browser tests only"
 
 # Without a browser these are not even imported: Playwright is not among Drift's own dependencies, nor Drift among
 # those of the environment that has it.
-collect_ignore_glob = ["data.py"] if CHROMIUM else ["test_*.py"]
+collect_ignore_glob = ["data.py", "airflow_server.py"] if CHROMIUM else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
