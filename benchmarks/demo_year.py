@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from drift.alerts.timeline import timeline
@@ -39,14 +39,11 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
     monitor = load_monitor(demo.resource("dags") / "monitors" / f"{demo.MONITOR}.yaml")
     calendar = monitor.window.calendar
     windows = list(calendar.between(calendar.starting(first).start, calendar.starting(last).end))
-    done: list[object] = []
-
-    def clock() -> datetime:
-        return windows[min(len(done), len(windows) - 1)].end + MORNING
-
     with Store.open(f"sqlite:///{folder / 'drift.db'}", create=True) as store:
         context = Context.of(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
-        run.backfill(context, windows, clock=clock, page=True, progress=lambda window, _: done.append(window))
+        run.prepare(context, windows, now=windows[0].end + MORNING)
+        for window in windows:
+            run.run_window(context, window, clock=lambda at=window.end + MORNING: at)
         found = store.timelines(monitor.name)
     return timeline([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
 

@@ -98,10 +98,17 @@ def _named_by_events(calendar: Calendar, context: Mapping[str, Any]) -> list[Win
 def watched_windows(monitor: Monitor, context: Mapping[str, Any]) -> list[Window]:
     """Return the windows a run of a monitor is for; one by hand is run whatever days the monitor watches.
 
-    It is skipped if all of them lie outside the monitor's days.
+    It is skipped if all of them lie outside the monitor's days, and fails where one is not over: by this machine's
+    clock, or by the scheduler's, which may be ahead.
     """
+    from drift.pipeline.run import refuse_unfinished
+
     calendar = monitor.window.calendar
     windows = windows_of(calendar, context)
+    try:
+        refuse_unfinished(monitor, windows, max(clock(), due(context)))
+    except WindowError as error:
+        raise AirflowFailException(str(error)) from error
     if (context.get("params") or {}).get("window"):
         return windows
     watched = [window for window in windows if monitor.watches(window)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from drift.alerts import suppression as rules
 from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
-from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Moment, Suppression, flaps, is_news
+from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Moment, Suppression, flaps, is_news, is_old
 from drift.config.alerts import Policy
 from drift.detection.scores import SEVERITY_RANK
 
@@ -37,6 +37,16 @@ def history_start(alerts: Iterable[Alert], window: Window) -> datetime:
     return start
 
 
+def as_of(alerts: Iterable[Alert], window: Window, ahead: datetime) -> list[Alert]:
+    """Return the alerts as they stood without the windows that start at `ahead` or later, which lie in the future.
+
+    One that only these windows opened is left out; one that they reached is to be folded again from `window`, at the
+    latest.
+    """
+    known = [a for a in alerts if a.opened_window < ahead]
+    return [replace(a, last_window=max(window.start, a.opened_window)) if a.last_window >= ahead else a for a in known]
+
+
 def advance(
     alerts: Iterable[Alert],
     signals: Iterable[Signal],
@@ -56,7 +66,8 @@ def advance(
 
     `history` are the signals of the other windows since `history_start`, needed for a window that is repeated or late;
     without it such a window changes nothing that is already known. `page` is false where nobody is to be notified: a
-    backfill notifies nobody, and neither does a window older than others already known.
+    backfill notifies nobody, and neither does a window that ended long ago (`drift.alerts.suppression.is_old`) where
+    newer ones are known.
 
     Examples
     --------
@@ -81,8 +92,60 @@ def advance(
     for start in sorted(fresh):
         windows[start] = fresh[start]
         newest = max(start, *windows, *(a.last_window for a in book.alerts.values())) == start
-        book.take(start, "" if page and newest else LATE if page else BACKFILL)
+        news = newest or not is_old(next(iter(fresh[start].values())).window, now, book.policy)
+        book.take(start, "" if page and news else LATE if page else BACKFILL)
     return book.transitions
+
+
+def forget(
+    alerts: Iterable[Alert],
+    window: Window,
+    *,
+    monitor: str,
+    now: datetime,
+    by: str,
+    policy: Policy | None = None,
+    history: Iterable[Signal] = (),
+) -> tuple[Transitions, tuple[Alert, ...]]:
+    """Fold the alerts that a window took part in as if it had never been, and return those that rested on it too.
+
+    Nobody is notified: whoever deletes a window knows. An alert that goes on without the window that opened it has
+    another id; what people know of it, and did about it, goes over.
+    """
+    windows: dict[datetime, dict[str, Signal]] = {window.start: {}}
+    for said in history:
+        windows.setdefault(said.window.start, {})[said.key] = said
+    book = _Book(monitor, policy or Policy(), Suppression(), now, windows, {a.id: a for a in alerts})
+    gone: list[Alert] = []
+    for key in sorted({a.key for a in book.alerts.values() if a.opened_window <= window.start <= a.last_window}):
+        before, after = book.fold(key)
+        ids = {a.id for a in after}
+        lost = [a for a in before if a.id not in ids]
+        gone += lost
+        for old, new in book.chronicled(before, after):
+            if new.id not in ids or new == old:
+                continue
+            spans = (a for a in lost if a.opened_window <= new.opened_window <= a.last_window)
+            before_it = next(spans, None) if old is None else None
+            why = f"window {window} was deleted by {by}" + (f"; it was alert {before_it.id}" if before_it else "")
+            book.rewrite(_inherits(new, before_it) if before_it else new, why, by)
+    return book.transitions, tuple(gone)
+
+
+def _inherits(new: Alert, gone: Alert) -> Alert:
+    """Return an alert with what people know of the one it continues, and did about it."""
+    return replace(
+        new,
+        state=gone.state if new.live and gone.live else new.state,
+        opened_at=gone.opened_at,
+        notified=gone.notified,
+        notified_at=gone.notified_at,
+        acknowledged_at=gone.acknowledged_at,
+        acknowledged_by=gone.acknowledged_by,
+        snoozed_at=gone.snoozed_at,
+        snoozed_by=gone.snoozed_by,
+        snoozed_until=gone.snoozed_until,
+    )
 
 
 def remind(
@@ -132,10 +195,10 @@ class _Book:
             o.key for o in signals.values() if o.state == "firing"
         }
         for key in sorted(keys):
-            before, after = self._fold(key)
+            before, after = self.fold(key)
             changed = [
                 (old, new, changes)
-                for old, new in self._chronicled(before, after)
+                for old, new in self.chronicled(before, after)
                 if (changes := self._changes(old, new, window, signals.get(key)))
             ]
             self.alerts |= {new.id: new for _, new, _ in changed}
@@ -157,7 +220,7 @@ class _Book:
                 found.append(replace(said["schema"], key=key, feature=key.removeprefix("schema:"), reason="as before"))
         return found
 
-    def _fold(self, key: str) -> tuple[list[Alert], list[Alert]]:
+    def fold(self, key: str) -> tuple[list[Alert], list[Alert]]:
         """Return the alerts of a key as they are known, and as they should be, from the first known window on."""
         mine = [a for a in self.alerts.values() if a.key == key]
         valid = [a for a in mine if not a.withdrawn]
@@ -174,7 +237,7 @@ class _Book:
         after = fold(seen, mine, seed, self.monitor, self.policy)
         return [*before, *([seed] if seed else [])], after
 
-    def _chronicled(self, before: list[Alert], after: list[Alert]) -> list[tuple[Alert | None, Alert]]:
+    def chronicled(self, before: list[Alert], after: list[Alert]) -> list[tuple[Alert | None, Alert]]:
         """Pair every alert as it was with itself as it is; one that became part of another hands its history on."""
         there = {a.id for a in after}
         pairs: list[tuple[Alert | None, Alert]] = []
@@ -246,6 +309,13 @@ class _Book:
             if found and not rules.suppressed_by(alert, self._others(alert), moment):
                 self.alerts[alert.id] = self._notify(alert, window, *found)
                 self.changed[alert.id] = None
+
+    def rewrite(self, alert: Alert, reason: str, by: str) -> None:
+        """Put an alert in the place of itself as it was, with a line that says why, and notify nobody."""
+        event = AlertEvent(alert.id, alert.events + 1, self.now, None, "updated", reason, actor=by)
+        self.events.append(event)
+        self.alerts[alert.id] = replace(alert, events=event.seq)
+        self.changed[alert.id] = None
 
     def _others(self, alert: Alert) -> list[Alert]:
         return [a for a in self.alerts.values() if a.key == alert.key and a.id != alert.id]

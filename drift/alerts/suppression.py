@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, Transition
     from drift.alerts.silences import Silence
     from drift.config.alerts import Policy
+    from drift.windows import Window
 
 BACKFILL = "backfill: it notifies nobody"
-LATE = "late: newer windows were known already"
+LATE = "late: it ended long ago, and newer windows were known already"
 SUPERSEDED = "superseded: it ended in the same run"
 UNHEARD = "unheard: nobody was notified that it opened"
 
@@ -59,6 +60,14 @@ def is_news(alert: Alert) -> bool:
     if alert.live:
         return SEVERITY_RANK[alert.severity] > SEVERITY_RANK[alert.notified]
     return alert.notified != "none"
+
+
+def is_old(window: Window, now: datetime, policy: Policy) -> bool:
+    """Whether a window ended so long ago that what it says is no longer news where newer windows are known.
+
+    That is more than a day ago, and longer than it takes quiet windows to resolve an alert (`Policy.close_after`).
+    """
+    return now - window.end > max(timedelta(days=1), policy.close_after * (window.end - window.start))
 
 
 def suppressed_by(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:

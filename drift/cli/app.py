@@ -28,6 +28,7 @@ from drift.cli.options import print_error
 from drift.cli.prune import prune
 from drift.cli.replay import replay
 from drift.cli.run import backfill, run
+from drift.cli.runs import runs_app
 from drift.cli.tune import tune
 from drift.errors import ConfigError, DriftError
 
@@ -52,6 +53,7 @@ for command in COMMANDS:
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(baseline_app, name="baseline")
 app.add_typer(db_app, name="db")
+app.add_typer(runs_app, name="runs")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, open_context, print_json
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, now, open_context, print_json
 
 
 def history(
@@ -21,7 +21,7 @@ def history(
     from drift.cli.tables import history_table
 
     context = open_context(monitor, folder, database)
-    rows = context.store.scores(context.name, feature=feature, windows=last)
+    rows = context.store.scores(context.name, feature=feature, until=now(), windows=last)
     if as_json:
         print_json({"monitor": context.name, "direction": "current||reference", "unit": "nats", "scores": rows})
     elif not rows:

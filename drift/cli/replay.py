@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, moment, open_context, print_json
+from drift.cli.options import (
+    DATABASE,
+    MONITORS,
+    Database,
+    Folder,
+    Json,
+    MonitorName,
+    moment,
+    now,
+    open_context,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from drift.pipeline.context import Context
@@ -65,4 +76,4 @@ def stored_windows(
 
     calendar = context.monitor.window.calendar
     first, until = (calendar.starting(moment(day)) if day else None for day in (start, end))
-    return windows_run(context.store, context.monitor, last=last, first=first, until=until, lead=lead)
+    return windows_run(context.store, context.monitor, last=last, first=first, until=until, lead=lead, now=now())

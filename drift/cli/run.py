@@ -46,6 +46,9 @@ def run(
     monitor: MonitorName,
     day: Day = None,
     force: Annotated[bool, typer.Option(help="Read the window again, even if it is stored.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Judge a window that is not over by its rows so far; store nothing.")
+    ] = False,
     fail_on: Fail = None,
     as_json: Json = False,
     html: Html = None,
@@ -56,17 +59,21 @@ def run(
     from drift.pipeline import run as runs
 
     context = open_context(monitor, folder, database)
-    try:
-        outcome = runs.run_window(context, window_of(context, day), clock=now, force=force)
-    except DriftError:
-        # A run that failed has an alert, too.
-        with suppress(DriftError):
-            _deliver(context)
-        raise
-    _deliver(context)
-    write_html(outcome.report, html, timezone=context.monitor.window.timezone)
-    show(outcome.report, as_json=as_json)
-    exit_on(outcome.report, fail_on)
+    if partial:
+        window = window_of(context, day) if day else context.monitor.window.calendar.containing(now())
+        report = runs.look(context, window, now=now())
+    else:
+        try:
+            report = runs.run_window(context, window_of(context, day), clock=now, force=force).report
+        except DriftError:
+            # A run that failed has an alert, too.
+            with suppress(DriftError):
+                _deliver(context)
+            raise
+        _deliver(context)
+    write_html(report, html, timezone=context.monitor.window.timezone)
+    show(report, as_json=as_json)
+    exit_on(report, fail_on)
 
 
 def _deliver(context: Context) -> None:

@@ -209,7 +209,7 @@ class Reference(Model):
         for i, (bound, name) in enumerate(((start, "start"), (end, "end"))):
             window = calendar.containing(bound)
             if window.start != bound:
-                choice = " or ".join(_local(edge, calendar) for edge in (window.start, window.end))
+                choice = " or ".join(local(edge, calendar) for edge in (window.start, window.end))
                 found.append((("fixed", i), f"the {name} lies within a window of {calendar.every}", f"write {choice}"))
         if calendar.containing(start).end > end:
             found = [(("fixed",), f"is shorter than one window of {calendar.every}", "lengthen it")]
@@ -226,7 +226,7 @@ def fixed_windows(calendar: Calendar, current: Window, start: datetime, end: dat
 
 def describe_span(calendar: Calendar, start: datetime, end: datetime) -> str:
     """Name a span by its first and last local day; by their times too where it does not begin and end with days."""
-    first, last = _local(start, calendar), _local(end, calendar)
+    first, last = local(start, calendar), local(end, calendar)
     if "T" in first or "T" in last:
         return f"{first} … {last}"
     last = f"{end.astimezone(calendar.zone).date() - timedelta(days=1)}"
@@ -258,9 +258,10 @@ def _instant(bound: date, calendar: Calendar) -> datetime:
     return (bound if bound.tzinfo else bound.replace(tzinfo=calendar.zone)).astimezone(UTC)
 
 
-def _local(instant: datetime, calendar: Calendar) -> str:
-    local = instant.astimezone(calendar.zone)
-    return f"{local:%Y-%m-%d}" if calendar.midnight(local.date()) == instant else f"{local:%Y-%m-%dT%H:%M}"
+def local(instant: datetime, calendar: Calendar) -> str:
+    """Write an instant as the local date, with the time where it is not midnight."""
+    here = instant.astimezone(calendar.zone)
+    return f"{here:%Y-%m-%d}" if calendar.midnight(here.date()) == instant else f"{here:%Y-%m-%dT%H:%M}"
 
 
 def default_reference(window: WindowSpec) -> Reference:

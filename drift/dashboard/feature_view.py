@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import HTTPException
@@ -29,8 +29,9 @@ def course(
     store: Store, monitor: str, feature: str, windows: int, at: datetime | None, local: LocalTime, segment: str = ""
 ) -> tuple[list[dict[str, Any]], list[window_reads.WindowState]]:
     """Return the scores of a feature and their windows: the newest ones, or those around an older one; 404 for none."""
-    rows = store.scores(monitor, feature=feature, segment=segment, windows=windows)
-    until = None
+    now = datetime.now(UTC)
+    until = now if at is None or at < now else at + timedelta(microseconds=1)
+    rows = store.scores(monitor, feature=feature, segment=segment, windows=windows, until=until)
     if at is not None and rows and at < rows[0]["window_start"]:
         # The window that is asked for stands two thirds along.
         until = at + (windows // 3 + 1) * local.calendar.span.nominal

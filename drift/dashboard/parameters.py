@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, HTTPException, Query, Request
@@ -71,6 +72,12 @@ def known_monitor(store: Store, name: str) -> dict[str, Any]:
         if row["monitor"] == name:
             return row
     raise HTTPException(404, "there is no such monitor, or it never ran: drift run MONITOR, or drift backfill MONITOR")
+
+
+def shown_until(local: LocalTime, text: str | None) -> datetime:
+    """Return before when the newest windows have to start: what is given, or now; the future is not the newest."""
+    found: datetime = instant(local, text) or datetime.now(UTC)
+    return found
 
 
 def instant(local: LocalTime, text: str | None) -> Any:

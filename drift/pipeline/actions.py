@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from drift.alerts import actions as alert_actions
-from drift.alerts import channels, messages
+from drift.alerts import channels, lifecycle, messages
 from drift.alerts import silences as silence_rules
 from drift.alerts.alerts import SYSTEM
 from drift.errors import DriftError
+from drift.pipeline import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert
     from drift.alerts.silences import Silence
     from drift.config.monitor import Monitor
+    from drift.pipeline.context import Context
     from drift.store.store import Store
+    from drift.windows import Window
 
 
 def act(
@@ -37,6 +40,30 @@ def act(
     changed, event = alert_actions.act(alert, action, by=by, now=now, comment=comment, until=until)
     store.save_alerts([changed], [event])
     return changed
+
+
+def delete_window(context: Context, window: Window, *, by: str, now: datetime, dry_run: bool = False) -> dict[str, int]:
+    """Take a window out of the results database, with all that hangs on it; return how many rows went, by table.
+
+    Alerts stand as if it had never been run. With `dry_run` everything is taken back, so that the numbers are true.
+    """
+    store, name = context.store, context.name
+    known = store.alerts(name)
+    touched = [alert for alert in known if alert.opened_window <= window.start <= alert.last_window]
+    since = lifecycle.history_start(touched, window)
+    changed, gone = lifecycle.forget(
+        known,
+        window,
+        monitor=name,
+        now=now,
+        by=by,
+        policy=context.monitor.alerts.policy,
+        history=notify.signals_since(context, since, window) if touched else (),
+    )
+    rows = store.delete_window(name, window, changed, gone, dry_run=dry_run)
+    if not any(rows.values()):
+        raise DriftError(f"{name} has no window {context.label(window)} in {store.name}: drift history {name}")
+    return rows
 
 
 def silence_features(

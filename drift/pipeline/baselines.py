@@ -59,6 +59,7 @@ def promote(context: Context[State], windows: Sequence[Window], *, now: datetime
     The bins stay, so everything counted stays comparable; where there are none yet they are fitted on these
     windows. Windows that were never counted are read. Promoting the same windows again changes nothing.
     """
+    run.refuse_unfinished(context.monitor, windows, now)
     start, end = windows[0].start, windows[-1].end
     span = describe_span(context.monitor.window.calendar, start, end)
     before = context.baselines()

@@ -18,8 +18,10 @@ from urllib.request import urlopen
 import sqlalchemy as sa
 
 from drift.config.monitor import load_monitor, monitor_files
+from drift.config.reference import local
 from drift.errors import ConfigError, DriftError
 from drift.pipeline.context import SourceReader
+from drift.pipeline.gate import stored_calendar
 from drift.store import engine, migrations
 from drift.store.store import Store
 from drift.text.formatting import when
@@ -82,6 +84,7 @@ def examine(
             if stores:
                 yield from _running(monitor, stores[0], now())
         if stores:
+            yield from _future(stores[0], now())
             yield _outbox(stores[0])
     finally:
         for store in stores:
@@ -234,7 +237,7 @@ def _routes(monitor: Monitor, resolve: Callable[[str], str]) -> Iterator[Check]:
 def _running(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
     name, fix = f"{monitor.name}: runs", f"drift run {monitor.name}"
     try:
-        runs = store.runs(monitor.name, 1)
+        runs = store.runs(monitor.name, 1, over_at=now)
     except DriftError as error:
         yield Check(name, "fail", masked(str(error)), fix)
         return
@@ -252,6 +255,17 @@ def _running(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
         yield Check(name, "warn", f"it is late: its newest window ended {ended_at}", f"is its schedule paused? {fix}")
     else:
         yield Check(name, "ok", f"the newest is {newest['status']}")
+
+
+def _future(store: Store, now: datetime) -> Iterator[Check]:
+    """Name the windows that are not over, and were run: somebody mistyped a date."""
+    try:
+        for name, window in store.unfinished(now):
+            start = local(window.start, stored_calendar(store, name))
+            message = f"the window {start} was run, and is not over until {when(window.end)}"
+            yield Check(f"{name}: future", "warn", message, f"drift runs delete {name} --window {start}")
+    except DriftError as error:
+        yield Check("future", "fail", masked(str(error)))
 
 
 def _outbox(store: Store) -> Check:

@@ -91,7 +91,7 @@ def decide(
     Parameters
     ----------
     window
-        The window that counts; None is the newest one that the monitor was run for.
+        The window that counts; None is the newest one that is over and that the monitor was run for.
     no_result
         What is to happen where the window has no result: it was never run, is being run, its run failed, no data came,
         or nothing in it could be compared.
@@ -101,13 +101,15 @@ def decide(
         A window that ended longer ago than this does not count; None takes any.
     """
     calendar = stored_calendar(store, monitor)
-    run = store.run_of(monitor, window) if window else next(iter(store.runs(monitor, 1)), None)
+    run = store.run_of(monitor, window) if window else next(iter(store.runs(monitor, 1, over_at=now)), None)
     if window is None and run is not None:
         window = calendar.containing(run["window_start"])
     label = calendar.label(window) if window else ""
     report = store.load_report(monitor, window.start) if window else None
     status = "absent" if run is None else str(run["status"])
     missing = _missing(run, window, report, max_age, now)
+    if window is not None and window.end > now:
+        missing = f"the window is not over until {when(window.end)}"
     if missing or window is None or report is None:
         why = f"no result: {missing}"
         return Clearance(monitor, window, label, status, no_result == "pass", final=False, reason=why)

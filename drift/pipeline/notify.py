@@ -19,7 +19,7 @@ from drift.errors import StoreConflict, StoreError
 from drift.text import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from drift.alerts.alerts import Alert
@@ -93,15 +93,6 @@ def closing_of(monitor: Monitor) -> Closing:
     return Closing(monitor.alerts.policy.close_below, monitor.detection.fdr, monitor.detection.z)
 
 
-def pending(context: Context[State]) -> list[Signal]:
-    """Return what drifts in the newest window and has not lasted long enough to be an alert."""
-    newest = context.store.reports(context.name, 1)
-    live = {alert.key for alert in context.store.alerts(context.name, ["open", "acknowledged"])}
-    since = newest[0]["window_start"] if newest else None
-    reports = context.store.load_reports(context.name, since=since) if since else []
-    return [seen for each in reports for seen in signals_of(each) if seen.state == "pending" and seen.key not in live]
-
-
 def _failures(context: Context[State], window: Window) -> list[str]:
     return [row["message"] for row in context.store.validations(context.name, window) if not row["success"]]
 
@@ -132,24 +123,23 @@ def _advance(
     failures: Sequence[str] = (),
 ) -> Transitions:
     window = _window_of(report)
-    known = context.store.alerts_in_play(context.name, window.start)
+    # What lies in the future says nothing of today, and hides nothing.
+    ahead = max(window.end, context.monitor.window.calendar.containing(now).start)
+
+    def in_play(keys: Collection[str] = ()) -> list[Alert]:
+        return lifecycle.as_of(context.store.alerts_in_play(context.name, window.start, keys), window, ahead)
+
+    known = in_play()
     found = signals(known)
     opening = {seen.key for seen in found if seen.state == "firing"} - {alert.key for alert in known}
     if not known and not opening:
         return Transitions()
     if opening:
         # What opens may have been open before: whether it flaps depends on when.
-        known = context.store.alerts_in_play(context.name, window.start, opening)
+        known = in_play(opening)
     since = lifecycle.history_start(known, window)
     # Later windows too: one that arrives late is put in its place among them.
-    reports = context.store.load_reports(context.name, since=since)
-    runs = context.store.run_results(context.name, since)
-    # The own run of a later window, if it is under way or was killed before it got here, notifies people of it.
-    reached = max([window.start, *(alert.last_window for alert in known), *(each.start for each, _ in runs)])
-    others = [each for each in reports if each.window and each.window.start <= reached]
-    closing = closing_of(context.monitor)
-    history = [seen for each in others if each.window != window for seen in signals_of(each, closing=closing)]
-    history += [run_signal(each, error) for each, error in runs if each != window]
+    history = signals_since(context, since, window, [a.last_window for a in known], ahead)
     transitions = lifecycle.advance(
         known,
         found,
@@ -164,10 +154,30 @@ def _advance(
     return transitions
 
 
+def signals_since(
+    context: Context[State],
+    since: datetime,
+    window: Window,
+    reached: Iterable[datetime] = (),
+    ahead: datetime | None = None,
+) -> list[Signal]:
+    """Return what the other windows since an instant said, but for those from `ahead` on."""
+    runs = [each for each in context.store.run_results(context.name, since) if not ahead or each[0].start < ahead]
+    # The own run of a later window, if it is under way or was killed before it got here, notifies people of it.
+    last = max([window.start, *reached, *(each.start for each, _ in runs)])
+    reports = [
+        each for each in context.store.load_reports(context.name, since=since, until=last) if each.window != window
+    ]
+    closing = closing_of(context.monitor)
+    found = [seen for each in reports for seen in signals_of(each, closing=closing)]
+    return found + [run_signal(each, error) for each, error in runs if each != window]
+
+
 def _remind(context: Context[State], *, now: datetime) -> Transitions:
     calendar = context.monitor.window.calendar
+    latest = calendar.last_complete(now)
     transitions = lifecycle.remind(
-        context.store.alerts_in_play(context.name),
+        lifecycle.as_of(context.store.alerts_in_play(context.name), latest, latest.end),
         monitor=context.name,
         now=now,
         every=calendar.span.nominal,
@@ -175,11 +185,10 @@ def _remind(context: Context[State], *, now: datetime) -> Transitions:
         suppression=_suppression(context, now),
     )
     if transitions.alerts:
-        newest = context.store.reports(context.name, 1)
+        newest = context.store.reports(context.name, 1, over_at=now)
         report = context.store.load_report(context.name, newest[0]["window_start"]) if newest else None
         if report is None:
-            window = calendar.last_complete(now)
-            report = Report(context.name, window, "none", [], 0, 0, label=context.label(window))
+            report = Report(context.name, latest, "none", [], 0, 0, label=context.label(latest))
         _write(context, report, transitions, now=now)
     return transitions
 

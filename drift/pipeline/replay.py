@@ -162,15 +162,17 @@ def windows_run(
     first: Window | None = None,
     until: Window | None = None,
     lead: int = 0,
+    now: datetime,
 ) -> tuple[list[Window], int]:
-    """Return windows that have a report, oldest first, and how many of them came by `lead` alone.
+    """Return windows that have a report and are over, oldest first, and how many of them came by `lead` alone.
 
     Only the newest `last`, or those from `first` to `until`, both included; and before them up to `lead` earlier
     ones.
     """
     limit = _ALL if first or until or last is None else last + lead
     calendar = monitor.window.calendar
-    known = [Window(row["window_start"], row["window_end"]) for row in reversed(store.reports(monitor.name, limit))]
+    rows = reversed(store.reports(monitor.name, limit, over_at=now))
+    known = [Window(row["window_start"], row["window_end"]) for row in rows]
     known = [window for window in known if calendar.containing(window.start) == window]
     wanted = [w for w in known if (not first or w >= first) and (not until or w <= until)]
     wanted = wanted[-last:] if last else wanted

@@ -12,19 +12,22 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift.errors import DriftError, SourceError
+from drift.errors import DriftError, SourceError, WindowError
 from drift.pipeline import evaluate, notify, prefetch
 from drift.pipeline import profile as profiling
 from drift.pipeline.context import Context, binning_key
 from drift.pipeline.fit import ensure_baseline, sparing, usable
 from drift.store.cache import Cache
+from drift.store.memory import Preview
 from drift.text import logs
+from drift.text.formatting import when
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from drift.alerts import alerts
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Gate, Report
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
@@ -54,7 +57,8 @@ def plan(context: Context[State], window: Window, *, now: datetime, force: bool 
     """
     monitor = context.monitor
     context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
-    wanted = context.needed(window)
+    # A window of the reference that is not over would be counted as if it were.
+    wanted = [each for each in context.needed(window) if each.end <= now or each == window]
     known = context.store.gates(monitor.name, wanted)
     return Plan(window, [w for w in wanted if w.start not in known or (force and w == window)])
 
@@ -150,6 +154,34 @@ class Outcome:
     profiled: int
 
 
+def refuse_unfinished(monitor: Monitor, windows: Sequence[Window], now: datetime) -> None:
+    """Refuse windows that are not over: counted now, their rows so far would stand for all of them."""
+    ahead = [window for window in windows if window.end > now]
+    if not ahead:
+        return
+    calendar = monitor.window.calendar
+    newest, over = calendar.label(max(ahead)), when(max(ahead).end, calendar.zone)
+    last = calendar.label(calendar.last_complete(now))
+    raise WindowError(
+        f"{monitor.name}: {newest} is not over until {over}: the last complete window is {last}; "
+        "drift run --partial judges the rows so far"
+    )
+
+
+def look(context: Context[State], window: Window, *, now: datetime) -> Report:
+    """Judge a window that need not be over by its rows so far: nothing is stored, and nobody is notified."""
+    if window.start >= now:
+        raise WindowError(f"{context.name}: {context.label(window)} has not begun")
+    if not context.store.active_baseline(context.name):
+        raise DriftError(f"{context.name} has no bins yet: run a window that is over first")
+    on = replace(context, store=Preview(context.store))
+    validate(on, plan(on, window, now=now, force=True).to_validate, [window], now=now)
+    for each in to_profile(on, window, force=True):
+        with sparing(on, each, [window]):
+            profile_window(on, each, now=now)
+    return replace(evaluate.evaluate_window(on, window), label=f"{context.label(window)} (not over)")
+
+
 def run_window(
     context: Context[State],
     window: Window,
@@ -160,6 +192,7 @@ def run_window(
     url: str = "",
 ) -> Outcome:
     """Run every stage for one window; whatever happens, the run is recorded, and a failure with its error."""
+    refuse_unfinished(context.monitor, [window], clock())
     cache = Cache(context.store, expected=context.remembered(window))
     return _run(replace(context, store=cache), window, clock=clock, force=force, page=page, url=url)
 
@@ -208,8 +241,9 @@ def backfill(
     A window whose source fails is recorded as failed and the rest go on; if none succeeds the last error is raised.
     With `force` windows are read again although they are stored. This process is one of the `jobs`; the others
     read, and are spawned: the caller's main module must be importable. `progress` is given each window, and what
-    came of it.
+    came of it. A window that is not over is refused before anything is read.
     """
+    refuse_unfinished(context.monitor, windows, clock())
     reports: list[Report] = []
     failure: SourceError | None = None
     cache = Cache(context.store)

@@ -96,28 +96,7 @@ class Alerts(Part):
         the same lines are there already (a repeated run, a concurrent one that said the same), nothing changes.
         If somebody else changed one of the alerts in between, nothing is written and a `StoreConflict` says so.
         """
-        wanted = {one.id: one for one in changed}
-        lines: dict[str, list[AlertEvent]] = {}
-        for event in events:
-            lines.setdefault(event.alert_id, []).append(event)
-        if strangers := lines.keys() - wanted.keys():
-            raise StoreError(f"events of alert {min(strangers)} were to be written without the alert itself")
-        new = _insert_new(connection, wanted)
-        others = _ALERTS.where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
-        known = {one.id: one for one in _found(connection, others)}
-        for alert_id, stored in known.items():
-            after, mine = wanted[alert_id], lines.get(alert_id, [])
-            if stored == after or _same_lines(connection, mine):
-                lines.pop(alert_id, None)
-                continue
-            if stored.events != after.events - len(mine):
-                raise StoreConflict(
-                    f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
-                    "run the same window again"
-                )
-            connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**asdict(after)))
-        insert_missing(connection, alert_event, [asdict(event) for mine in lines.values() for event in mine])
-        add_notifications(connection, notifications)
+        save_alerts(connection, changed, events, notifications)
 
     @reads
     def silences(self, connection: sa.Connection, monitor: str | None = None) -> list[Silence]:
@@ -142,6 +121,34 @@ class Alerts(Part):
         known = connection.execute(sa.select(silence).where(silence.c.id == one.id)).mappings().one()
         if known["ended_at"] != one.ended_at:
             raise StoreConflict(f"silence {one.id} was ended by {known['ended_by']} before")
+
+
+def save_alerts(
+    connection: sa.Connection, changed: Iterable[Alert], events: Iterable[AlertEvent], notifications: Iterable[Any] = ()
+) -> None:
+    """Write alerts, their events and notifications, in a transaction of the caller's (`Alerts.save_alerts`)."""
+    wanted = {one.id: one for one in changed}
+    lines: dict[str, list[AlertEvent]] = {}
+    for event in events:
+        lines.setdefault(event.alert_id, []).append(event)
+    if strangers := lines.keys() - wanted.keys():
+        raise StoreError(f"events of alert {min(strangers)} were to be written without the alert itself")
+    new = _insert_new(connection, wanted)
+    others = _ALERTS.where(alert.c.id.in_(wanted.keys() - new)).order_by(alert.c.id).with_for_update()
+    known = {one.id: one for one in _found(connection, others)}
+    for alert_id, stored in known.items():
+        after, mine = wanted[alert_id], lines.get(alert_id, [])
+        if stored == after or _same_lines(connection, mine):
+            lines.pop(alert_id, None)
+            continue
+        if stored.events != after.events - len(mine):
+            raise StoreConflict(
+                f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
+                "run the same window again"
+            )
+        connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**asdict(after)))
+    insert_missing(connection, alert_event, [asdict(event) for mine in lines.values() for event in mine])
+    add_notifications(connection, notifications)
 
 
 def _alerts(

@@ -225,9 +225,9 @@ class Cache(ReadThrough):
 
     # -- what nobody asks twice
 
-    def reports(self, monitor: str, limit: int | None = 100) -> list[Row]:
+    def reports(self, monitor: str, limit: int | None = 100, *, over_at: datetime | None = None) -> list[Row]:
         """As the store's."""
-        return self.store.reports(monitor, limit)
+        return self.store.reports(monitor, limit, over_at=over_at)
 
     def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
         """As the store's."""

@@ -103,9 +103,10 @@ class Memory(ReadThrough):
         recent = [each.get(segment, {}) for each in self.in_segments[start:end]] if segment else self.past[start:end]
         return {feature: [past[feature] for past in recent if feature in past] for feature in features}
 
-    def reports(self, monitor: str, limit: int | None = 100) -> list[Row]:
+    def reports(self, monitor: str, limit: int | None = 100, *, over_at: datetime | None = None) -> list[Row]:
         """As the store's, of the reports found."""
-        newest = self.judged[::-1][:limit]
+        found = [each for each in self.judged if over_at is None or window_of(each).end <= over_at]
+        newest = found[::-1][:limit]
         return [to_rows.report_row(monitor, report, window_of(report)) for report in newest]
 
     def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
@@ -168,6 +169,21 @@ class Memory(ReadThrough):
 
     def save_run_finished(self, *_: object, **__: object) -> None:
         """Do nothing: a replay records no run."""
+
+
+@dataclass
+class Preview(Memory):
+    """A memory that looks back at what is stored: one window judged as a run would, and nothing written."""
+
+    def history(
+        self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
+    ) -> dict[str, list[Past]]:
+        """As the store's."""
+        return self.store.history(monitor, features, before=before, limit=limit, segment=segment)
+
+    def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
+        """As the store's."""
+        return self.store.load_reports(monitor, since=since, until=until)
 
 
 def window_of(found: Report | Profile) -> Window:

@@ -106,9 +106,16 @@ class Reports(Part):
         return list(connection.execute(_STARTS, asked).scalars())
 
     @reads
-    def reports(self, connection: sa.Connection, monitor: str, limit: int | None = 100) -> list[Row]:
-        """Return the heads of the newest reports of a monitor, without their scores, newest first."""
+    def reports(
+        self, connection: sa.Connection, monitor: str, limit: int | None = 100, *, over_at: datetime | None = None
+    ) -> list[Row]:
+        """Return the heads of the newest reports of a monitor, without their scores, newest first.
+
+        With `over_at` only those of windows that are over then.
+        """
         mine = (report.c.monitor == monitor) & (report.c.segment == WHOLE)
+        if over_at is not None:
+            mine &= report.c.window_end <= over_at
         return rows_of(connection, sa.select(report).where(mine).order_by(report.c.window_start.desc()).limit(limit))
 
     @reads

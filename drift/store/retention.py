@@ -108,7 +108,7 @@ def prune(store: Store, keep: str, *, now: datetime, dry_run: bool = False) -> P
     With `dry_run` everything is deleted and taken back, so that the numbers are true.
     """
     before = cutoff(keep, now)
-    newest = {row["monitor"]: Window(row["window_start"], row["window_end"]) for row in store.latest_runs()}
+    newest = {row["monitor"]: Window(row["window_start"], row["window_end"]) for row in store.latest_runs(over_at=now)}
     live = store.alerts(states=["open", "acknowledged"])
     kept: list[Kept] = []
     for row in store.monitors():

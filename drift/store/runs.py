@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.store.engine import Part, reads, rows_of, upsert, writes
-from drift.store.schema import monitor_version, run
+from drift.store.schema import monitor_version, report, run
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -85,18 +85,32 @@ class Runs(Part):
         upsert(connection, run, [row])
 
     @reads
-    def latest_runs(self, connection: sa.Connection) -> list[Row]:
-        """Return the run of the newest window of each monitor."""
-        newest = sa.select(run.c.monitor, sa.func.max(run.c.window_start).label("newest")).group_by(run.c.monitor)
-        one = newest.subquery()
+    def latest_runs(self, connection: sa.Connection, *, over_at: datetime) -> list[Row]:
+        """Return the run of the newest window of each monitor, of those that are over."""
+        newest = sa.select(run.c.monitor, sa.func.max(run.c.window_start).label("newest"))
+        one = newest.where(run.c.window_end <= over_at).group_by(run.c.monitor).subquery()
         mine = (run.c.monitor == one.c.monitor) & (run.c.window_start == one.c.newest)
         return rows_of(connection, sa.select(run).join(one, mine).order_by(run.c.monitor))
 
     @reads
-    def runs(self, connection: sa.Connection, monitor: str, limit: int = 100) -> list[Row]:
-        """Return the runs of the newest windows of a monitor, newest first."""
-        query = sa.select(run).where(run.c.monitor == monitor).order_by(run.c.window_start.desc()).limit(limit)
-        return rows_of(connection, query)
+    def runs(
+        self, connection: sa.Connection, monitor: str, limit: int = 100, *, over_at: datetime | None = None
+    ) -> list[Row]:
+        """Return the runs of the newest windows of a monitor, newest first; of those that are over then, if given."""
+        mine = run.c.monitor == monitor
+        if over_at is not None:
+            mine &= run.c.window_end <= over_at
+        return rows_of(connection, sa.select(run).where(mine).order_by(run.c.window_start.desc()).limit(limit))
+
+    @reads
+    def unfinished(self, connection: sa.Connection, now: datetime) -> list[tuple[str, Window]]:
+        """Return the windows with a run or a report that are not over, by monitor and time."""
+        tables = [
+            sa.select(table.c.monitor, table.c.window_start, table.c.window_end).where(table.c.window_end > now)
+            for table in (run, report)
+        ]
+        found = connection.execute(sa.union(*tables))
+        return sorted((row.monitor, Window(row.window_start, row.window_end)) for row in found)
 
     @reads
     def run_of(self, connection: sa.Connection, monitor: str, window: Window) -> Row | None:

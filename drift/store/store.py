@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from drift.store import engine as database
 from drift.store import migrations, schema
-from drift.store.alerts import Alerts
+from drift.store.alerts import Alerts, save_alerts
 from drift.store.baselines import Baselines, baseline_spans
 from drift.store.engine import writes
 from drift.store.outbox import Outbox
@@ -22,8 +22,11 @@ from drift.store.reports import Reports
 from drift.store.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
+
+    from drift.alerts.alerts import Alert, Transitions
+    from drift.windows import Window
 
 _BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")
 
@@ -131,6 +134,41 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
         if dry_run:
             connection.rollback()
         return gone
+
+    @writes
+    def delete_window(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        window: Window,
+        changed: Transitions,
+        gone: Iterable[Alert] = (),
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, int]:
+        """Delete all that is known of a window; return how many rows went, by table.
+
+        With it go the alerts `gone`, the lines that it wrote in the timelines of others, and notifications of it that
+        are still pending; what `changed` of the others is written.
+        """
+        alert, events, notification = schema.alert, schema.alert_event, schema.notification
+        rows = {}
+        for table in map(schema.metadata.tables.__getitem__, _BY_WINDOW):
+            mine = (table.c.monitor == monitor) & (table.c.window_start == window.start)
+            rows[table.name] = connection.execute(sa.delete(table).where(mine)).rowcount
+        ids = [one.id for one in gone]
+        save_alerts(connection, changed.alerts, changed.events)
+        own = sa.select(alert.c.id).where(alert.c.monitor == monitor)
+        written = events.c.alert_id.in_(own) & (events.c.window_start == window.start)
+        lines = sa.delete(events).where(events.c.alert_id.in_(ids) | written)
+        rows["alert_event"] = connection.execute(lines).rowcount
+        rows["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ids))).rowcount
+        waiting = (notification.c.monitor == monitor) & (notification.c.window_start == window.start)
+        waiting &= notification.c.state == "pending"
+        rows["notification"] = connection.execute(sa.delete(notification).where(waiting)).rowcount
+        if dry_run:
+            connection.rollback()
+        return rows
 
     def _revision(self) -> str | None:
         # Not by `reads`: how long to be patient is for whoever opens the store to say.

@@ -15,6 +15,7 @@ from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
 from drift.store.memory import Memory
 from tests.pipeline.test_replay import context, no_source, stored
+from tests.support.flights import clock
 
 if TYPE_CHECKING:
     from drift.pipeline.context import Context
@@ -82,7 +83,7 @@ def test_a_fault_that_cannot_happen_does_not() -> None:
 
 def test_faults_are_planted_where_it_was_quiet(context: Context) -> None:
     """Of each kind as many as asked for, each lasting some windows, none where the feature drifted by itself."""
-    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_of(context.monitor))
+    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_of(context.monitor), now=clock())
     memory = Memory(context.store)
     before = replay(context.monitor, memory, windows, lead=lead)
     known = len(memory.judged)

@@ -166,22 +166,6 @@ def test_a_late_success_stands_where_it_belongs(context: Context) -> None:
     assert (failed.state, failed.resolved_window) == ("resolved", nth(context, LAST - 1).start)
 
 
-def test_what_is_pending_is_shown(context: Context) -> None:
-    """A feature that drifts, and has not lasted: no alert yet, and no secret either."""
-    reason = "1 of the 2 windows it takes: corrected KL 0.02 ≥ warning 0.01"
-    report = evaluate.recall(context, nth(context, LAST - 1))
-    verdicts = [replace(v, severity="warning", reason=reason) if v.feature == "late" else v for v in report.verdicts]
-    context.store.save_report("flights", replace(report, verdicts=verdicts))
-    (seen,) = notify.pending(context)
-    assert (seen.key, seen.severity, seen.reason) == ("drift:late", "warning", reason)
-    assert context.store.alerts("flights") == []
-
-
-def test_nothing_is_pending_before_the_first_window(tmp_path: Path, warehouse: str) -> None:
-    """Where nothing was evaluated nothing is said."""
-    assert notify.pending(open_context(f"sqlite:///{tmp_path / 'drift.db'}", warehouse)) == []
-
-
 def test_a_reminder_without_a_report(context: Context) -> None:
     """What is critical is repeated by the clock, with the newest report there is."""
     run(context)

@@ -74,7 +74,7 @@ def context(stored: Path) -> Context:
 def replayed(context: Context, settings: dict[str, Any] | None = None, **which: Any) -> Replay:
     """Replay with some settings changed."""
     monitor = with_settings(context.monitor, settings or {})
-    windows, lead = windows_run(context.store, monitor, lead=lead_of(monitor), **which)
+    windows, lead = windows_run(context.store, monitor, lead=lead_of(monitor), **which, now=clock())
     return replay(monitor, Memory(context.store), windows, lead=lead)
 
 
@@ -164,7 +164,7 @@ def test_other_settings_say_what_a_run_under_them_would(
     with Store.open(f"sqlite:///{tmp_path / 'again.db'}", create=True) as empty:
         copy(context, empty)
         again = Context.of(monitor, empty, no_source)
-        windows, _ = windows_run(context.store, monitor)
+        windows, _ = windows_run(context.store, monitor, now=clock())
         ran = [evaluate.evaluate_window(again, window) for window in windows]
     found = replayed(context, settings)
     assert said(found.reports) == said(ran)
@@ -178,7 +178,7 @@ def copy(context: Context, store: Store) -> None:
     fitted = next(iter(context.store.baseline_rows(name)))
     spans = {key: fitted[key] for key in ("fitted_from", "fitted_to", "n_rows", "reason")}
     store.save_baseline(name, binnings, types={}, now=now, by="test", **spans)
-    windows, _ = windows_run(context.store, context.monitor)
+    windows, _ = windows_run(context.store, context.monitor, now=clock())
     key = binning_key(binnings)
     for profile, gate in context.store.load_profiles(name, windows, binnings):
         if profile.window is not None:
@@ -214,9 +214,9 @@ def test_a_span_of_windows(context: Context) -> None:
     """Both ends are included; the newest of a span can be asked for."""
     calendar = context.monitor.window.calendar
     first, until = (calendar.starting(FIRST + timedelta(days=i)) for i in (10, 20))
-    windows, lead = windows_run(context.store, context.monitor, first=first, until=until, lead=3)
+    windows, lead = windows_run(context.store, context.monitor, first=first, until=until, lead=3, now=clock())
     assert (windows[lead], windows[-1], lead, len(windows)) == (first, until, 3, 14)
-    windows, lead = windows_run(context.store, context.monitor, until=until, last=2)
+    windows, lead = windows_run(context.store, context.monitor, until=until, last=2, now=clock())
     assert (windows[-1], lead, len(windows)) == (until, 0, 2)
 
 
@@ -224,10 +224,10 @@ def test_without_windows_it_says_what_to_run(context: Context, tmp_path: Path) -
     """Nothing stored, or nothing stored there, is an error in words."""
     later = context.monitor.window.calendar.starting(datetime(2030, 1, 1, tzinfo=UTC))
     with pytest.raises(StoreError, match="no reports to replay there: drift backfill flights"):
-        windows_run(context.store, context.monitor, first=later)
+        windows_run(context.store, context.monitor, first=later, now=clock())
     empty = open_context(f"sqlite:///{tmp_path / 'empty.db'}", "")
     with pytest.raises(StoreError, match="no reports to replay: drift backfill flights"):
-        windows_run(empty.store, empty.monitor)
+        windows_run(empty.store, empty.monitor, now=clock())
     window = empty.monitor.window.calendar.starting(FIRST)
     with pytest.raises(StoreError, match="no baseline yet"):
         replay(empty.monitor, Memory(empty.store), [window])
@@ -235,7 +235,7 @@ def test_without_windows_it_says_what_to_run(context: Context, tmp_path: Path) -
 
 def test_a_memory_goes_forward(context: Context) -> None:
     """Windows out of order would look back at what had not happened yet."""
-    windows, _ = windows_run(context.store, context.monitor)
+    windows, _ = windows_run(context.store, context.monitor, now=clock())
     with pytest.raises(StoreError, match="in order"):
         replay(context.monitor, Memory(context.store), windows[::-1])
 

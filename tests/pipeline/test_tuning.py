@@ -35,7 +35,7 @@ from drift.store.memory import Memory
 from tests.pipeline.test_replay import context, no_source, replayed, stored
 from tests.pipeline.test_run import dump
 from tests.support.command import runner
-from tests.support.flights import SQL, monitor_text
+from tests.support.flights import SQL, clock, monitor_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ __all__ = ["context", "no_source", "stored"]
 @pytest.fixture
 def scored(context: Context) -> Scored:
     """The stored windows replayed, with a few planted faults."""
-    windows, _ = windows_run(context.store, context.monitor)
+    windows, _ = windows_run(context.store, context.monitor, now=clock())
     memory = Memory(context.store)
     before = replay(context.monitor, memory, windows)
     return Scored.of(before, memory.past, plant(before, memory, rng=np.random.default_rng(2), times=6))
@@ -71,7 +71,7 @@ def test_judging_again_is_a_replay(context: Context, settings: dict[str, Any]) -
     """
     plain = with_settings(context.monitor, {"detection.seasonal": False})
     context = Context.of(plain, context.store, no_source)
-    windows, _ = windows_run(context.store, plain)
+    windows, _ = windows_run(context.store, plain, now=clock())
     memory = Memory(context.store)
     scored = Scored.of(replay(context.monitor, memory, windows), memory.past, [])
     full = replayed(context, settings)
@@ -155,7 +155,7 @@ def test_an_impossible_wish_is_told(scored: Scored, wished: float) -> None:
 
 def test_tuning_is_repeatable_and_writes_nothing(context: Context) -> None:
     """The same seed proposes the same, the database stays as it was, and the proposal was replayed in full."""
-    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_needed(context.monitor))
+    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_needed(context.monitor), now=clock())
     before = dump(context)
 
     def once() -> Any:
@@ -173,7 +173,7 @@ def test_tuning_is_repeatable_and_writes_nothing(context: Context) -> None:
 def test_what_is_proposed_can_be_pasted(context: Context) -> None:
     """The snippet under the monitor's own keys makes the proposed settings."""
     monitor = with_settings(context.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
-    windows, lead = windows_run(context.store, monitor)
+    windows, lead = windows_run(context.store, monitor, now=clock())
     loud = Context.of(monitor, context.store, no_source)
     found = tune(loud, windows, lead=lead, wished=2.0, rng=np.random.default_rng(5), times=3)
     assert found.current.a_month > 2 >= found.proposed.a_month
@@ -187,7 +187,7 @@ def test_what_is_proposed_can_be_pasted(context: Context) -> None:
 def test_monitors_without_history_are_tuned(context: Context) -> None:
     """With no history z says nothing; floors and persistence still do."""
     monitor = with_settings(context.monitor, {"detection.history": 0})
-    windows, lead = windows_run(context.store, monitor)
+    windows, lead = windows_run(context.store, monitor, now=clock())
     found = tune(
         Context.of(monitor, context.store, no_source),
         windows,

@@ -7,6 +7,7 @@ largest KL have series of their own; the rest are counted by status.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
@@ -61,7 +62,7 @@ class _Stored(Collector):
         return ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        found = health(self.store, most=MOST, worst=WORST)
+        found = health(self.store, most=MOST, worst=WORST, now=datetime.now(UTC))
         yield _gauge("drift_build_info", "Version of Drift that answers.", ("version",), [((drift.__version__,), 1)])
         yield from _of_windows(found)
         yield from _of_features(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -39,6 +40,7 @@ from drift.dashboard.parameters import (
     WindowStart,
     instant,
     known_monitor,
+    shown_until,
     states_of,
 )
 from drift.store.reads import alerts as alert_reads
@@ -70,7 +72,7 @@ def _local_time(store: Store, monitor: str) -> LocalTime:
 @v1.get("/monitors")
 def monitors(store: Opened) -> list[MonitorOut]:
     """Every monitor that ever ran, and how it stands."""
-    latest, alerts = window_reads.newest_windows(store, windows=1), alert_reads.counts(store)
+    latest, alerts = window_reads.newest_windows(store, windows=1, until=datetime.now(UTC)), alert_reads.counts(store)
     found = []
     for row in store.monitors():
         name = row["monitor"]
@@ -105,7 +107,7 @@ def scores(
         raise HTTPException(
             422, f"of all features at most {ALL_FEATURES_WINDOWS} windows: name a feature, or page by until"
         )
-    before = instant(_local_time(store, monitor), until)
+    before = shown_until(_local_time(store, monitor), until)
     rows = store.scores(monitor, feature=feature, segment=segment, until=before, windows=windows)
     first = rows[0]["window_start"] if rows else None
     more = first is not None and store.scores(monitor, feature=feature, segment=segment, until=first, limit=1)
@@ -119,7 +121,7 @@ def report(store: Opened, monitor: Name, window: WindowStart = None) -> dict[str
     """The whole report of one window (the newest by default): verdicts, intervals, and what every cell contributes."""
     at = instant(_local_time(store, monitor), window)
     if at is None:
-        newest = store.reports(monitor, limit=1)
+        newest = store.reports(monitor, limit=1, over_at=datetime.now(UTC))
         at = newest[0]["window_start"] if newest else None
     found = store.load_report(monitor, at) if at is not None else None
     if found is None:
@@ -130,7 +132,7 @@ def report(store: Opened, monitor: Name, window: WindowStart = None) -> dict[str
 @v1.get("/runs")
 def runs(store: Opened, monitor: Name, windows: Windows = 30, until: WindowStart = None) -> Runs:
     """Runs and the heads of their reports, newest window first; earlier ones by `until`."""
-    before = instant(_local_time(store, monitor), until)
+    before = shown_until(_local_time(store, monitor), until)
     states = window_reads.window_states(store, monitor, windows=windows, until=before)
     first = states[0].start if states else None
     more = first is not None and window_reads.window_states(store, monitor, windows=1, until=first)
@@ -158,8 +160,8 @@ def validations(store: Opened, monitor: Name, window: WindowStart = None) -> lis
     """What each expectation observed in one window (the newest by default), failures first."""
     from drift.windows import Window
 
-    at = instant(_local_time(store, monitor), window)
-    found = window_reads.window_states(store, monitor, windows=1, at=at)
+    at, until = instant(_local_time(store, monitor), window), None if window else datetime.now(UTC)
+    found = window_reads.window_states(store, monitor, windows=1, at=at, until=until)
     if not found:
         raise HTTPException(404, "nothing is stored for this window")
     rows = store.validations(monitor, Window(found[0].start, found[0].end))
@@ -205,7 +207,7 @@ def features(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
 ) -> Features:
     """The features of a monitor in its newest windows, worst first, by newest drift or by name."""
     known_monitor(store, monitor)
-    states = window_reads.window_states(store, monitor, windows=windows, segment=segment)
+    states = window_reads.window_states(store, monitor, windows=windows, until=datetime.now(UTC), segment=segment)
     wanted = window_reads.Wanted(order, q, having, segment)
     names, total = window_reads.features(store, monitor, wanted, states, limit=limit, offset=offset)
     return Features(monitor=monitor, total=total, features=names)
@@ -224,7 +226,7 @@ def compare(
     local = _local_time(store, monitor)
     at = instant(local, window)
     if at is None:
-        newest = store.scores(monitor, feature=feature, segment=segment, windows=1)
+        newest = store.scores(monitor, feature=feature, segment=segment, until=datetime.now(UTC), windows=1)
         at = newest[-1]["window_start"] if newest else None
     found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
     compared = feature_view.compare(store, monitor, feature, found, local, against or "previous:1") if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -45,6 +46,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     seen = {*statuses, *(figures.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
     happened = time_marks.time_marks(states, fits(store, monitor), local)
+    newest = store.scores(monitor, feature=feature, segment=segment, until=datetime.now(UTC), windows=1) or rows
     return render(
         request,
         "feature.html",
@@ -55,7 +57,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         rows=[{"row": row, "status": status} for row, status in zip(rows[::-1], statuses[::-1], strict=True)],
         segment=segment,
         segments=window_reads.segments(store, monitor),
-        newest=store.scores(monitor, feature=feature, segment=segment, windows=1)[-1],
+        newest=newest[-1],
         status_of=formatting.status_of,
         shown_statuses=[status for status in formatting.STATUSES if status in seen],
         marks={kind: time_marks.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},

@@ -21,8 +21,8 @@ from drift.dashboard.parameters import (
     Segment,
     Windows,
     WindowStart,
-    instant,
     known_monitor,
+    shown_until,
 )
 from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts
@@ -52,7 +52,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     """A monitor's heatmap: features down, windows across."""
     version = known_monitor(store, name)
     local = local_time_of(version["config"])
-    states = window_reads.window_states(store, name, windows=windows, until=instant(local, until), segment=segment)
+    states = window_reads.window_states(store, name, windows=windows, until=shown_until(local, until), segment=segment)
     size = max(15, min(50, CELLS_A_PAGE // windows))
     total = 0
     grid: list[dict[str, Any]] = []

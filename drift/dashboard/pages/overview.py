@@ -58,9 +58,9 @@ class Line:
 @router.get("/")
 def overview(request: Request, store: Opened) -> Response:
     """Every monitor: how it stands, what is open, and its last thirty windows."""
-    found = windows.newest_windows(store, windows=WINDOWS)
-    open_alerts = alert_reads.counts(store)
     now = datetime.now(UTC)
+    found = windows.newest_windows(store, windows=WINDOWS, until=now)
+    open_alerts = alert_reads.counts(store)
     lines = []
     for version in store.monitors():
         name, local = version["monitor"], local_time_of(version["config"])

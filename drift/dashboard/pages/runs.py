@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from drift.dashboard import formatting
 from drift.dashboard.formatting import LocalTime, local_time_of
-from drift.dashboard.parameters import Maybe, Opened, Windows, WindowStart, instant, known_monitor, local_times
+from drift.dashboard.parameters import (
+    Maybe,
+    Opened,
+    Windows,
+    WindowStart,
+    instant,
+    known_monitor,
+    local_times,
+    shown_until,
+)
 from drift.dashboard.rendering import render
 from drift.store.reads import windows as window_reads
 from drift.windows import Window
@@ -30,12 +40,13 @@ def runs(
     times = local_times(store)
     context: dict[str, Any] = {"monitors": sorted(times), "monitor": monitor, "windows": windows, "until": until}
     if not monitor:
-        states = [m for found in window_reads.newest_windows(store, windows=min(windows, 10)).values() for m in found]
+        newest = window_reads.newest_windows(store, windows=min(windows, 10), until=datetime.now(UTC))
+        states = [m for found in newest.values() for m in found]
         rows = _rows(sorted(states, key=lambda m: (m.start, m.monitor), reverse=True), times)
         empty: dict[str, Any] = {"expectations": [], "chosen": None, "outcomes": [], "local": None, "asked": None}
         return render(request, "runs.html", **context, rows=rows, **empty)
     local = local_time_of(known_monitor(store, monitor)["config"])
-    states = window_reads.window_states(store, monitor, windows=windows, until=instant(local, until))
+    states = window_reads.window_states(store, monitor, windows=windows, until=shown_until(local, until))
     at = instant(local, window)
     found = window_reads.window_states(store, monitor, windows=1, at=at) if at is not None else []
     return render(

@@ -35,12 +35,12 @@ class Health:
     oldest: datetime | None
 
 
-def health(store: Store, *, most: int, worst: int) -> Health:
-    """Read it all in one transaction.
+def health(store: Store, *, most: int, worst: int, now: datetime) -> Health:
+    """Read it all in one transaction; windows that are not over at `now` are left out.
 
     Of a monitor's features at most `most` are named, those that drift first, and `worst` of the others.
     """
-    score, run, alert, notification = _of_newest(), schema.run, schema.alert, schema.notification
+    score, run, alert, notification = _of_newest(now), schema.run, schema.alert, schema.notification
     statuses = sa.select(score.c.monitor, score.c.status, sa.func.count()).group_by(score.c.monitor, score.c.status)
     ended = run.c.error.is_(None) & run.c.finished_at.is_not(None)
     successes = sa.select(run.c.monitor, sa.func.max(run.c.finished_at)).where(ended).group_by(run.c.monitor)
@@ -50,8 +50,8 @@ def health(store: Store, *, most: int, worst: int) -> Health:
     due = (notification.c.state == "pending") & notification.c.not_before.is_(None)
     with engine.reading(store.engine) as connection:
         return Health(
-            _newest(connection, schema.report),
-            _newest(connection, run),
+            _newest(connection, schema.report, now),
+            _newest(connection, run, now),
             {(monitor, status): n for monitor, status, n in connection.execute(statuses)},
             connection.execute(_worst(score, most, worst)).mappings().all(),
             dict(iter(connection.execute(successes.order_by(run.c.monitor)))),
@@ -61,21 +61,22 @@ def health(store: Store, *, most: int, worst: int) -> Health:
         )
 
 
-def _newest(connection: sa.Connection, table: sa.Table) -> dict[str, sa.RowMapping]:
+def _newest(connection: sa.Connection, table: sa.Table, now: datetime) -> dict[str, sa.RowMapping]:
     """Return the row of the newest window of each monitor."""
     mine = table.c.segment == WHOLE if "segment" in table.c else sa.true()
-    newest = sa.select(table.c.monitor, sa.func.max(table.c.window_start).label("at")).where(mine)
-    one = newest.group_by(table.c.monitor).subquery()
+    newest = sa.select(table.c.monitor, sa.func.max(table.c.window_start).label("at"))
+    one = newest.where(mine, table.c.window_end <= now).group_by(table.c.monitor).subquery()
     both = (table.c.monitor == one.c.monitor) & (table.c.window_start == one.c["at"])
     query = sa.select(table).join(one, both).where(mine).order_by(table.c.monitor)
     return {row["monitor"]: row for row in connection.execute(query).mappings()}
 
 
-def _of_newest() -> sa.Subquery:
+def _of_newest(now: datetime) -> sa.Subquery:
     """Return the scores of the newest window of each monitor, as a query to select from."""
     score, report = schema.score, schema.report
     newest = sa.select(report.c.monitor, sa.func.max(report.c.window_start).label("at"))
-    one = newest.where(report.c.segment == WHOLE).group_by(report.c.monitor).subquery()
+    over = (report.c.segment == WHOLE) & (report.c.window_end <= now)
+    one = newest.where(over).group_by(report.c.monitor).subquery()
     both = (score.c.monitor == one.c.monitor) & (score.c.window_start == one.c["at"]) & (score.c.segment == WHOLE)
     columns = (score.c.monitor, score.c.feature, score.c.status, score.c.kl_corrected)
     return sa.select(*columns).join(one, both).subquery()

@@ -100,9 +100,9 @@ def window_states(
     return _states(store, monitor, windows, until, at, segment).get(monitor, [])
 
 
-def newest_windows(store: Store, *, windows: int) -> dict[str, list[WindowState]]:
-    """Return the newest windows of each monitor, oldest first."""
-    return _states(store, None, windows, None, None, WHOLE)
+def newest_windows(store: Store, *, windows: int, until: datetime) -> dict[str, list[WindowState]]:
+    """Return the newest windows of each monitor that start before `until`, oldest first."""
+    return _states(store, None, windows, until, None, WHOLE)
 
 
 def _states(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_the_newest_window_of_each_monitor(filled: Store) -> None:
     """Reports and runs are of the newest window; a run that failed is no success."""
-    found = health(filled, most=100, worst=10)
+    found = health(filled, most=100, worst=10, now=day(8).end)
     assert set(found.reports) == set(found.runs) == {MONITOR, ODD}
     assert found.runs[MONITOR]["window_start"] == day(7).start
     assert found.notifications == {}
@@ -22,6 +22,6 @@ def test_the_newest_window_of_each_monitor(filled: Store) -> None:
 
 def test_series_are_bounded(filled: Store) -> None:
     """No more features than asked for are named."""
-    few = health(filled, most=100, worst=1)
+    few = health(filled, most=100, worst=1, now=day(8).end)
     assert [row["monitor"] for row in few.features].count(ODD) == 1
-    assert HOSTILE not in {row["feature"] for row in health(filled, most=0, worst=0).features}
+    assert HOSTILE not in {row["feature"] for row in health(filled, most=0, worst=0, now=day(8).end).features}
