@@ -160,6 +160,28 @@ def test_run_scores_a_window_and_fails_on_demand(monitored: Drift) -> None:
     assert "delay: median" in done.stdout
 
 
+def test_a_window_that_is_not_over_is_refused_but_can_be_looked_at(monitored: Drift) -> None:
+    """The message names the last complete window; `--partial` has bins to judge by once one was run."""
+    refused = monitored("run", "flights", "--date", "2100-01-01")
+    assert refused.returncode == 2
+    assert "2100-01-01 is not over until" in refused.stderr
+    assert "has not begun" in monitored("run", "flights", "--date", "2100-01-01", "--partial").stderr
+
+
+def test_a_window_is_deleted_after_a_question(monitored: Drift) -> None:
+    """What would go is shown; without a yes nothing does, and there is nothing to delete twice."""
+    monitored("backfill", "flights", "--from", "2024-01-12", "--to", "2024-01-13")
+    command = ("runs", "delete", "flights", "--window", "2024-01-13")
+    asked = monitored(*command)
+    assert asked.returncode == 1
+    assert "delete " in asked.stderr
+    rows = json.loads(monitored(*command, "--yes", "--json").stdout)["rows"]
+    assert rows["run"] == rows["report"] == 1
+    again = monitored(*command, "--yes")
+    assert again.returncode == 2
+    assert "no window 2024-01-13" in again.stderr
+
+
 def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
     """Each shows what was stored, as a table and as JSON."""
     monitored("run", "flights", "--date", "2024-01-13")

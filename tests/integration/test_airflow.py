@@ -439,3 +439,22 @@ def test_a_backfill_tells_nobody() -> None:
     for kinds in (InTasks, InTheScheduler):
         silent = [kind.value for kind in kinds if not pages({"dag_run": SimpleNamespace(run_type=kind)})]
         assert silent == ["backfill"]
+
+
+def test_a_window_that_is_not_over_fails_the_run() -> None:
+    """By this machine's clock or the scheduler's, whichever is ahead; before anything is stored."""
+    from types import SimpleNamespace
+
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from drift.airflow.runs import watched_windows
+    from drift.config.monitor import parse_monitor
+
+    monitor = parse_monitor(monitor_text(SOURCE))
+
+    def windows(day: str, due: datetime) -> list[Any]:
+        return watched_windows(monitor, {"params": {"window": day}, "dag_run": SimpleNamespace(run_after=due)})
+
+    with pytest.raises(AirflowFailException, match="2100-01-01 is not over until"):
+        windows("2100-01-01", datetime(2013, 1, 1, tzinfo=UTC))
+    assert len(windows("2100-01-01", datetime(2100, 1, 2, 12, tzinfo=UTC))) == 1

@@ -157,3 +157,16 @@ def test_airflow_is_asked_how_it_is(home: dict[str, Any], health: tuple[str, dic
     assert "scheduler" in examined(home, airflow=address)["airflow server"].message
     assert examined(home, airflow="http://127.0.0.1:1")["airflow server"].state == "fail"
     assert examined(home, airflow="file:///etc/passwd")["airflow server"].state == "fail"
+
+
+def test_windows_in_the_future_are_found_with_what_removes_them(home: dict[str, Any]) -> None:
+    """A mistyped date is named with the command that takes its window out, and makes nothing late."""
+    now = home["now"]()
+    before = examined(home)["flights: runs"]
+    with Store.open(home["url"]) as store:
+        row = store.runs("flights", 1)[0]
+        future = Window(row["window_start"] + timedelta(days=3650), row["window_end"] + timedelta(days=3650))
+        store.save_run_finished("flights", future, "ok", now)
+    found = examined(home)["flights: future"]
+    assert (found.state, found.fix) == ("warn", f"drift runs delete flights --window {future.start:%Y-%m-%d}")
+    assert examined(home)["flights: runs"] == before
