@@ -126,7 +126,7 @@ def test_the_loudest_feature_may_get_a_floor_of_its_own(scored: Scored) -> None:
 def test_a_marked_event_is_kept_before_the_wish_is_met(context: Context) -> None:
     """Settings that page less often are passed over for those that page of the event, however few pages are wished."""
     loud = with_settings(context.monitor, {"detection.z": 0.5, "detection.persistence.at_least": 1})
-    windows, memory = windows_run(context.store, loud)[0], Memory(context.store)
+    windows, memory = windows_run(context.store, loud, now=clock())[0], Memory(context.store)
     before = replay(loud, memory, windows)
     scored = Scored.of(before, memory.past, [])
     _, (quiet, *_), _ = search(scored, wished=0.0)
@@ -140,7 +140,7 @@ def test_a_marked_event_is_kept_before_the_wish_is_met(context: Context) -> None
 
 def test_an_event_outside_the_replay_is_an_error(context: Context) -> None:
     """It says which windows there are."""
-    windows, lead = windows_run(context.store, context.monitor, last=30)
+    windows, lead = windows_run(context.store, context.monitor, last=30, now=clock())
     event = context.monitor.window.calendar.starting(date(1999, 1, 1))
     with pytest.raises(DriftError, match="cannot keep 1999-01-01: the windows replayed are"):
         tune(context, windows, lead=lead, wished=2.0, rng=np.random.default_rng(0), times=0, keep=[event])
