@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift.errors import WindowError
-from drift.windows import Calendar, Span, Window, load_timezone
+from drift.windows import Calendar, Span, Window, load_timezone, parse_date
 from tests.support.laws import examples
 
 ZONES = sorted(name for name in available_timezones() if "/" in name)
@@ -48,7 +48,9 @@ def zoned_instants(draw: st.DrawFn) -> tuple[str, datetime]:
     return zone, datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=minutes)
 
 
-spans = st.sampled_from(["1d", "7d", "1w", "2w", "10d", "1h", "3h", "12h", "15m", "30m", "24h"])
+spans = st.sampled_from(
+    ["1d", "7d", "1w", "2w", "10d", "1h", "3h", "12h", "15m", "30m", "24h", "1mo", "1q", "6mo", "1y"]
+)
 
 
 def hours(window: Window) -> float:
@@ -122,16 +124,18 @@ def test_keys_that_are_none_are_refused(key: str) -> None:
         (" 6 h ", "6h", timedelta(hours=6)),
         ("28d", "28d", timedelta(days=28)),
         ("2w", "14d", timedelta(days=14)),
+        ("2q", "6mo", timedelta(days=365.2425) / 2),
+        ("1y", "12mo", timedelta(days=365.2425)),
     ],
 )
 def test_spans_as_people_write_them(text: str, written: str, nominal: timedelta) -> None:
-    """Minutes, hours, days and weeks, in their shortest form."""
+    """Minutes, hours, days, weeks, months, quarters and years, in their shortest form."""
     assert str(Span.parse(text)) == written
     assert Span.parse(text).nominal == nominal
     assert Span.parse(written) == Span.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "d", "0d", "-1d", "1.5h", "1y", "1 month", "1D", "1d 2h", "1;DROP TABLE"])
+@pytest.mark.parametrize("text", ["", "d", "0d", "-1d", "1.5h", "1yr", "1 month", "1D", "1d 2h", "1;DROP TABLE"])
 def test_spans_that_are_none_are_refused(text: str) -> None:
     """The message shows what was written and what would do."""
     with pytest.raises(WindowError, match="such as 15m, 1h, 1d, 4w"):
@@ -139,10 +143,18 @@ def test_spans_that_are_none_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("every", "said"), [("7h", "divide a day"), ("25h", "divide a day"), ("367d", "longer"), ("0d", "not a span")]
+    ("every", "said"),
+    [
+        ("7h", "divide a day"),
+        ("25h", "divide a day"),
+        ("367d", "longer"),
+        ("0d", "not a span"),
+        ("5mo", "divide a year"),
+        ("2y", "divide a year"),
+    ],
 )
 def test_calendars_that_cannot_tile_are_refused(every: str, said: str) -> None:
-    """Hours must divide a day, and a window is at most a year."""
+    """Hours must divide a day, months a year, and a window is at most a year."""
     with pytest.raises(WindowError, match=said):
         Calendar(every)
 
@@ -302,6 +314,61 @@ def test_weeks_start_on_monday(where: tuple[str, datetime], every: str) -> None:
 
 
 @law
+@given(zoned_instants(), st.sampled_from([1, 2, 3, 4, 6, 12]))
+def test_months_start_on_the_first(where: tuple[str, datetime], months: int) -> None:
+    """A window of months begins at the local midnight of a first, counted from January, and ends with another."""
+    zone, instant = where
+    calendar = Calendar(f"{months}mo", zone)
+    window = calendar.containing(instant)
+    bounds = [bound.astimezone(calendar.zone).date() for bound in (window.start, window.end)]
+    assert [calendar.midnight(day) for day in bounds] == [window.start, window.end]
+    assert [(day.day, (day.month - 1) % months) for day in bounds] == [(1, 0), (1, 0)]
+    first, last = bounds
+    assert (last.year - first.year) * 12 + last.month - first.month == months
+
+
+@given(zoned_instants(), st.sampled_from([("1mo", 1), ("1q", 3), ("1y", 12)]), st.integers(1, 14))
+def test_a_trailing_span_of_months_counts_windows(
+    where: tuple[str, datetime], every: tuple[str, int], count: int
+) -> None:
+    """So many months before a window are so many windows, whatever their lengths, leap years and clocks."""
+    zone, instant = where
+    calendar = Calendar(every[0], zone)
+    window = calendar.containing(instant)
+    assert calendar.within(window, Span(count * every[1], "mo")) == calendar.before(window, count)
+
+
+@pytest.mark.parametrize(
+    ("year", "every", "lengths"),
+    [
+        (2023, "1mo", [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]),
+        (2024, "1mo", [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]),
+        (2024, "1q", [91, 91, 92, 92]),
+        (2024, "1y", [366]),
+    ],
+)
+def test_months_are_as_long_as_they_are(year: int, every: str, lengths: list[int]) -> None:
+    """February has its leap day, a quarter three months, a year all its days; in New York less or more by an hour."""
+    calendars = [Calendar(every, zone) for zone in ("UTC", NEW_YORK)]
+    utc, new_york = (
+        [hours(window) for window in each.between(each.midnight(date(year, 1, 1)), each.midnight(date(year + 1, 1, 1)))]
+        for each in calendars
+    )
+    assert utc == [24 * days for days in lengths]
+    assert sum(new_york) == sum(utc)
+    assert every == "1y" or new_york != utc
+
+
+@given(zoned_instants(), spans)
+def test_a_label_reads_back(where: tuple[str, datetime], every: str) -> None:
+    """What a window of a day or more is called names it again: messages print it behind `--date`."""
+    zone, instant = where
+    calendar = Calendar(every, zone)
+    window = calendar.containing(instant)
+    if calendar.span.unit != "m":
+        assert calendar.starting(parse_date(calendar.label(window))) == window
+
+
 @given(zoned_instants(), spans, st.integers(0, 12))
 def test_before_counts_back(where: tuple[str, datetime], every: str, count: int) -> None:
     """`before` gives so many windows, oldest first, that meet each other and end where the current one starts."""
@@ -412,6 +479,10 @@ def test_between_takes_whole_windows_only() -> None:
     [
         ("1d", date(2013, 2, 8), "2013-02-08"),
         ("7d", date(2013, 12, 31), "2013-12-30 … 2014-01-05"),
+        ("1mo", date(2013, 2, 8), "2013-02"),
+        ("2mo", date(2013, 2, 8), "2013-01 … 02"),
+        ("1q", date(2013, 2, 8), "2013-Q1"),
+        ("1y", date(2013, 2, 8), "2013"),
         ("15m", datetime(2013, 2, 8, 17, 20), "2013-02-08 17:15 EST"),  # noqa: DTZ001
     ],
 )

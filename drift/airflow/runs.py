@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -44,6 +44,8 @@ def run_windows(calendar: Calendar, start: datetime | None, end: datetime) -> li
 def asked_windows(calendar: Calendar, text: str) -> list[Window]:
     """Return the windows that a person, or the extra of an asset event, means: a local date or time, or START/END.
 
+    A month, quarter or year means all windows in it.
+
     Examples
     --------
     >>> [w.key for w in asked_windows(Calendar("1d"), "2013-02-08")]
@@ -54,11 +56,8 @@ def asked_windows(calendar: Calendar, text: str) -> list[Window]:
     if "/" in text:
         span = Window.from_key(text)
         return run_windows(calendar, span.start, span.end)
-    try:
-        when = date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
-    except ValueError as error:
-        raise WindowError(f"{text!r} is not a date: write 2013-02-08, or 2013-02-08T17:00 for hours") from error
-    return [calendar.starting(when)]
+    first, last = calendar.spanned(text)
+    return list(calendar.between(first.start, last.end))
 
 
 def windows_of(calendar: Calendar, context: Mapping[str, Any]) -> list[Window]:

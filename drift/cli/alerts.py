@@ -18,7 +18,6 @@ from drift.cli.options import (
     Reason,
     connection,
     find_monitor,
-    moment,
     monitors_of,
     now,
     open_store,
@@ -110,8 +109,8 @@ def alerts_timeline(
     calendar = _calendar(store, monitor)
     found = store.timelines(
         monitor,
-        calendar.starting(moment(start)).start if start else None,
-        calendar.starting(moment(end)).end if end else None,
+        calendar.spanned(start)[0].start if start else None,
+        calendar.spanned(end)[1].end if end else None,
     )
     if as_json:
         print_json([asdict(alert) | {"events": [asdict(event) for event in lines]} for alert, lines in found])
@@ -194,13 +193,13 @@ def _act(
 
 def _end(calendar: Calendar, until: str | None, span: str | None) -> datetime:
     """Return when something ends: at a local time of the monitor, or a span from now."""
-    from drift.windows import Span
+    from drift.windows import Span, parse_date
 
     if (until is None) == (span is None):
         raise DriftError("until when? give either --until 2013-02-12T08:00 or --for 4h")
     if span is not None:
         return (now() + Span.parse(span).nominal).astimezone(calendar.zone)
-    end: date | datetime = moment(until or "")
+    end: date | datetime = parse_date(until or "")
     if not isinstance(end, datetime):
         return calendar.midnight(end).astimezone(calendar.zone)
     return end if end.tzinfo else end.replace(tzinfo=calendar.zone)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from drift.cli.options import DATABASE, Database, Day, FailOn, Json, MonitorName, moment, now, open_store, print_json
+from drift.cli.options import DATABASE, Database, Day, FailOn, Json, MonitorName, now, open_store, print_json, window_on
 
 Choice = Literal["block", "pass"]
 
@@ -34,7 +34,7 @@ def gate(
 
     name = load_monitor(monitor).name if Path(monitor).suffix in {".yaml", ".yml"} else monitor
     with open_store(database) as store:
-        window = gates.stored_calendar(store, name).starting(moment(day)) if day else None
+        window = window_on(gates.stored_calendar(store, name), day) if day else None
         decision = gates.decide(
             store,
             name,

@@ -6,13 +6,13 @@ import getpass
 import json
 import os
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from drift.errors import ConfigError, DriftError
+from drift.errors import ConfigError, DriftError, WindowError
 from drift.text.formatting import iso
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.store.store import Store
-    from drift.windows import Window
+    from drift.windows import Calendar, Window
 
 DATABASE = "sqlite:///drift.db"
 MONITORS = Path("dags/monitors")
@@ -132,26 +132,24 @@ def route(name: str) -> str:
     return resolve_route(name, os.environ)
 
 
-def moment(text: str) -> date | datetime:
-    """Read a local date or time."""
-    try:
-        return date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
-    except ValueError as error:
-        raise DriftError(
-            f"{text!r} is not a date: write 2013-02-08, or 2013-02-08T17:00 for windows of hours"
-        ) from error
+def window_on(calendar: Calendar, day: str) -> Window:
+    """Return the one window that a date or time names."""
+    first, last = calendar.spanned(day)
+    if first != last:
+        raise WindowError(f"{day} names many windows of {calendar.every}: write a date such as {first.start:%Y-%m-%d}")
+    return first
 
 
 def window_of(context: Context, day: str | None) -> Window:
     """Return the window that holds a date, or the last complete one."""
     calendar = context.monitor.window.calendar
-    return calendar.starting(moment(day)) if day else calendar.last_complete(now())
+    return window_on(calendar, day) if day else calendar.last_complete(now())
 
 
 def windows_between(context: Context, start: str, end: str) -> list[Window]:
     """Return the windows from one date to another, both included."""
     calendar = context.monitor.window.calendar
-    first, last = calendar.starting(moment(start)), calendar.starting(moment(end))
+    first, last = calendar.spanned(start)[0], calendar.spanned(end)[1]
     if last < first:
         raise DriftError(f"--to {end} is before --from {start}")
     return list(calendar.between(first.start, last.end))

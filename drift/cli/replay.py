@@ -14,7 +14,6 @@ from drift.cli.options import (
     Folder,
     Json,
     MonitorName,
-    moment,
     now,
     open_context,
     print_json,
@@ -75,5 +74,6 @@ def stored_windows(
     from drift.pipeline.replay import windows_run
 
     calendar = context.monitor.window.calendar
-    first, until = (calendar.starting(moment(day)) if day else None for day in (start, end))
+    first = calendar.spanned(start)[0] if start else None
+    until = calendar.spanned(end)[1] if end else None
     return windows_run(context.store, context.monitor, last=last, first=first, until=until, lead=lead, now=now())

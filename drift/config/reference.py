@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_
 from drift.config.problems import noun, shorten
 from drift.config.validation import Model, Refusal, Text, known_timezone, refuse, refuse_value, split_message
 from drift.errors import WindowError
-from drift.windows import Calendar, Span
+from drift.windows import Calendar, Span, parse_date
 
 if TYPE_CHECKING:
     from drift.windows import Window
@@ -35,10 +36,11 @@ LeftOut = Literal["rejected", "critical"]
 
 
 class WindowSpec(Model):
-    """How time is cut: windows of whole days, or of hours or minutes that divide a day."""
+    """How time is cut: windows of days, of hours or minutes that divide a day, or of months that divide a year."""
 
     every: Text = Field(
-        description="Length of a window: 15m, 1h, 1d, 7d, …; weeks begin on Monday.", examples=["1d", "1h", "7d"]
+        description="Length of a window: 15m, 1h, 1d, 7d, 1mo, 1q, 1y, …; weeks begin on Monday, years in January.",
+        examples=["1d", "1h", "7d", "1mo"],
     )
     timezone: Text = Field("UTC", description="IANA time zone whose midnights cut the days.")
 
@@ -49,7 +51,7 @@ class WindowSpec(Model):
             Calendar(value)
         except WindowError as error:
             what, fix = split_message(error)
-            refuse_value(what, fix if fix[:3] in {"use", "wri"} else "write 15m, 1h, 6h, 1d or 7d")
+            refuse_value(what, fix if fix[:3] in {"use", "wri"} else "write 15m, 1h, 6h, 1d, 7d or 1mo")
         return value
 
     @field_validator("timezone")
@@ -80,10 +82,10 @@ def _read_bounds(value: Any) -> Any:
 
 
 def _read_date(value: Any) -> date | None:
-    if isinstance(value, str) and "-" in value[1:]:
+    if (isinstance(value, str) and "-" in value[1:]) or re.fullmatch(r"\d{4}", str(value)):
         try:
-            value = date.fromisoformat(value) if len(value) == len("2013-01-01") else datetime.fromisoformat(value)
-        except ValueError:
+            value = parse_date(str(value))
+        except WindowError:
             return None
     return value if isinstance(value, date) and 1900 <= value.year <= 2200 else None
 
@@ -192,7 +194,7 @@ class Reference(Model):
             found += _trailing_refusals(Span.parse(self.trailing), calendar)
         if self.fixed and self.fixed != "baseline":
             found += self._fixed_refusals(calendar)
-        if self.same_weekday and calendar.span.unit == "d" and calendar.span.amount > 1:
+        if self.same_weekday and calendar.span.nominal > timedelta(days=1):
             fix = "use trailing, or windows of 1d or less"
             found.append((("same_weekday",), f"{every} have no weekday", fix))
         if not found and self.fixed != "baseline" and self.min_windows and self.min_windows > self.count(calendar):
@@ -237,11 +239,15 @@ def describe_span(calendar: Calendar, start: datetime, end: datetime) -> str:
 
 def _trailing_refusals(span: Span, calendar: Calendar) -> list[Refusal]:
     path, every = ("trailing",), calendar.span
-    ratio = span.nominal / every.nominal
+    ratio = span.amount / every.amount if span.unit == every.unit else span.nominal / every.nominal
     if ratio < 1:
         return [(path, f"is shorter than one window of {calendar.every}", f"write {calendar.every} or more")]
-    if every.unit == "d" and span.unit != "d":
+    if every.unit == "d" and span.unit == "m":
         return [(path, "counts hours where windows are days", "write days: days can have 23 or 25 hours")]
+    if (every.unit == "mo") != (span.unit == "mo"):
+        what, fix = ("days", "months") if every.unit == "mo" else ("months", "days")
+        words = f"counts {what} where windows of {calendar.every} are cut by {fix}"
+        return [(path, words, f"write {fix}: months have 28 to 31 days")]
     if ratio != int(ratio):
         return [
             (path, f"is not a whole number of windows of {calendar.every}", f"write a multiple of {calendar.every}")
@@ -265,10 +271,15 @@ def local(instant: datetime, calendar: Calendar) -> str:
 
 
 def default_reference(window: WindowSpec) -> Reference:
-    """Return 28 days for days, 7 days for less (fewer where those were too many windows), four windows for more."""
+    """Return 28 days for days, 7 days for less (fewer where those were too many windows), four windows for more.
+
+    Of months a year, or four windows where that is more: the seasons of a year are in it.
+    """
     calendar = window.calendar
     span = calendar.span
-    if span.unit == "d":
+    if span.unit == "mo":
+        trailing = f"{max(12, 4 * span.amount)}mo"
+    elif span.unit == "d":
         trailing = "28d" if span.amount == 1 else f"{4 * span.amount}d"
     else:
         days = min(7, MAX_WINDOWS * span.amount // (24 * 60))

@@ -66,7 +66,11 @@ def for_windows(span: Span) -> str:
     >>> from drift.windows import Span
     >>> [for_windows(Span.parse(every)) for every in ("15m", "1h", "6h", "1d", "3d", "2w")]
     ['*/15 * * * *', '@hourly', '0 */6 * * *', '@daily', '@daily', '0 0 * * 1']
+    >>> [for_windows(Span.parse(every)) for every in ("1mo", "1q", "1y")]
+    ['@monthly', '0 0 1 */3 *', '0 0 1 1 *']
     """
+    if span.unit == "mo":
+        return {1: "@monthly", 12: "0 0 1 1 *"}.get(span.amount, f"0 0 1 */{span.amount} *")
     if span.unit == "d":
         return "@daily" if span.amount % 7 else "0 0 * * 1"
     if span.amount % 60:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from drift.errors import WindowError
 from drift.text.formatting import when
-from drift.windows import Calendar, Window
+from drift.windows import Calendar, Window, parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,6 +133,8 @@ class LocalTime:
         >>> local.short(datetime(2013, 2, 8, 5, tzinfo=UTC))
         '02-08'
         """
+        if self.calendar.span.unit == "mo":
+            return self.calendar.label(self.calendar.containing(start))
         local = start.astimezone(self.calendar.zone)
         return f"{local:%m-%d %H:%M}" if self.calendar.span.unit == "m" else f"{local:%m-%d}"
 
@@ -176,11 +178,11 @@ class LocalTime:
         True
         """
         try:
-            given = date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
+            given = parse_date(text)
             if isinstance(given, datetime) and given.tzinfo is not None:
                 return given.astimezone(UTC)
             return self.calendar.starting(given).start
-        except (ValueError, OverflowError, WindowError):
+        except (OverflowError, WindowError):
             return None
 
 

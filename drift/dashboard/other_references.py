@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from drift.config.reference import describe_span, fixed_windows
@@ -42,6 +42,7 @@ def parse(
 
     Examples
     --------
+    >>> from datetime import date
     >>> from drift.windows import Calendar
     >>> days = Calendar("1d")
     >>> parse("weekday:2", days, days.starting(date(2013, 2, 8))).words
@@ -58,7 +59,7 @@ def parse(
             return _counted(text, counted[1], int(counted[2]), calendar, current)
         if span := _SPAN.fullmatch(text):
             return _span(text, span[1], span[2], calendar, current)
-    except (ValueError, OverflowError, WindowError):
+    except (OverflowError, WindowError):
         return None
     return None
 
@@ -85,15 +86,11 @@ def _baseline(calendar: Calendar, current: Window, row: Mapping[str, Any] | None
 
 
 def _span(text: str, first: str, last: str, calendar: Calendar, current: Window) -> OtherReference | None:
-    start, end = (calendar.starting(_moment(bound)) for bound in (first, last))
+    start, end = calendar.spanned(first)[0], calendar.spanned(last)[1]
     if end < start or (end.end - start.start) / calendar.span.nominal > MOST + 1:
         return None
     windows = fixed_windows(calendar, current, start.start, end.end)
     return OtherReference(text, f"the windows of {describe_span(calendar, start.start, end.end)}", windows)
-
-
-def _moment(text: str) -> date | datetime:
-    return date.fromisoformat(text) if len(text) == len("2013-02-08") else datetime.fromisoformat(text)
 
 
 def choices(calendar: Calendar, *, baseline: bool) -> list[tuple[str, str]]:

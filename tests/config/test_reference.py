@@ -106,15 +106,22 @@ def test_a_reference_in_words(reference: dict[str, Any], text: str) -> None:
         ("7d", "28d", 1),
         ("2w", "56d", 1),
         ("366d", "1464d", 1),
+        ("1mo", "12mo", 3),
+        ("1q", "12mo", 1),
+        ("1y", "48mo", 1),
     ],
 )
 def test_the_default_reference(every: str, trailing: str, min_windows: int) -> None:
-    """28 days of days, 7 days of less, four windows of more; a quarter of them must be stored."""
+    """28 days of days, 7 days of less, four windows of more, a year of months; a quarter of them must be stored."""
     found = monitor({"every": every}).reference
     assert (found.trailing, found.min_windows) == (trailing, min_windows)
 
 
-@given(st.sampled_from([f"{n}m" for n in range(1, 1441) if 1440 % n == 0]) | st.integers(1, 366).map("{}d".format))
+@given(
+    st.sampled_from([f"{n}m" for n in range(1, 1441) if 1440 % n == 0])
+    | st.integers(1, 366).map("{}d".format)
+    | st.sampled_from(["1mo", "2mo", "1q", "4mo", "6mo", "1y"])
+)
 def test_the_default_reference_passes_its_own_checks(every: str) -> None:
     """What is the default for a window may be written down for it."""
     default = monitor({"every": every})
@@ -138,7 +145,7 @@ def test_min_windows_is_a_quarter(reference: dict[str, Any], min_windows: int) -
     assert found.reference.min_windows == found.reference_min_windows == min_windows
 
 
-@given(st.sampled_from(["1d", "7d", "3d", "1h", "6h"]), st.integers(0, 300), st.integers(1, 60))
+@given(st.sampled_from(["1d", "7d", "3d", "1h", "6h", "1mo", "1q"]), st.integers(0, 300), st.integers(1, 60))
 def test_a_fixed_reference_counts_its_windows(every: str, first: int, many: int) -> None:
     """The count that `min_windows` is a quarter of is the number of windows, but for changes of clocks."""
     calendar = Calendar(every, "America/New_York")
@@ -146,7 +153,7 @@ def test_a_fixed_reference_counts_its_windows(every: str, first: int, many: int)
     while len(windows) < many:
         windows.append(calendar.next(windows[-1]))
     reference = Reference(fixed=(windows[0].start, windows[-1].end))
-    found = reference.windows(calendar, calendar.starting(date(2015, 1, 1)))
+    found = reference.windows(calendar, calendar.starting(date(2035, 1, 1)))
     assert found == windows
     assert abs(reference.count(calendar) - many) <= 1
 
@@ -177,6 +184,17 @@ def test_a_fixed_reference_counts_its_windows(every: str, first: int, many: int)
         ("1d", {"same_weekday": 0}, "reference.same_weekday: 0 should be at least 1"),
         ("1d", {"same_weekday": 105}, "reference.same_weekday: 105 should be at most 104"),
         ("7d", {"same_weekday": 4}, "reference.same_weekday: windows of 7d have no weekday; fix: use trailing"),
+        ("1mo", {"same_weekday": 4}, "reference.same_weekday: windows of 1mo have no weekday; fix: use trailing"),
+        ("1mo", {"trailing": "90d"}, "reference.trailing: counts days where windows of 1mo are cut by months; fix:"),
+        ("1d", {"trailing": "1mo"}, "reference.trailing: counts months where windows of 1d are cut by days; fix:"),
+        ("1q", {"trailing": "4mo"}, "reference.trailing: is not a whole number of windows of 1q"),
+        (
+            "1mo",
+            {"fixed": ["2013-01-15", "2013-04-01"]},
+            "reference.fixed[0]: the start lies within a window of 1mo; fix: write 2013-01-01 or 2013-02-01",
+        ),
+        ("1y", {"fixed": [2012, "2013-07"]}, "the end lies within a window of 1y; fix: write 2013-01-01 or 2014-01-01"),
+        ("1mo", {"fixed": ["2013-01", "2013-13"]}, 'reference.fixed[1]: "2013-13" is not a date'),
         ("1d", {"trailing": "3d", "min_windows": 4}, "reference.min_windows: 4 is more than the 3 windows of the"),
         ("1d", {"trailing": "3d", "min_windows": 0}, "reference.min_windows: 0 should be at least 1"),
         ("1d", {"fixed": ["2013-02-01", "2013-01-01"]}, "reference.fixed: ends before it starts, or at once"),
@@ -221,7 +239,7 @@ def test_boundaries_are_those_of_the_monitors_time_zone() -> None:
     ("window", "problem"),
     [
         ({"every": "5h"}, "window.every: windows of 5h do not divide a day; fix: use 15m, 30m"),
-        ({"every": "400d"}, "window.every: windows of 400d are longer than 366d; fix: write 15m, 1h, 6h, 1d or 7d"),
+        ({"every": "400d"}, "window.every: windows of 400d are longer than 366d; fix: write 15m, 1h, 6h, 1d, 7d or 1mo"),
         ({"every": "0d"}, "window.every: '0d' is not a span of time"),
         ({"every": 1}, "window.every: should be text, not a number"),
         ({"every": "1d", "timezone": "EST5"}, "window.timezone: 'EST5' is not a time zone; fix: use an IANA name"),

@@ -83,9 +83,15 @@ def test_no_text_breaks_the_check(schedule: str) -> None:
         ("1w", "0 0 * * 1"),
         ("7d", "0 0 * * 1"),
         ("28d", "0 0 * * 1"),
+        ("1mo", "@monthly"),
+        ("2mo", "0 0 1 */2 *"),
+        ("1q", "0 0 1 */3 *"),
+        ("4mo", "0 0 1 */4 *"),
+        ("6mo", "0 0 1 */6 *"),
+        ("1y", "0 0 1 1 *"),
     ],
 )
 def test_the_schedule_of_a_window(every: str, schedule: str) -> None:
-    """It fires whenever a window ends: weeks end on Mondays; where cron cannot say it, it fires more often."""
+    """It fires whenever a window ends: weeks end on Mondays, months on a first; where cron cannot say it, it fires more often."""
     assert for_windows(Span.parse(every)) == schedule
     assert wrong_with(schedule) is None
