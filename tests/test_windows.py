@@ -369,6 +369,31 @@ def test_a_label_reads_back(where: tuple[str, datetime], every: str) -> None:
         assert calendar.starting(parse_date(calendar.label(window))) == window
 
 
+@pytest.mark.parametrize(
+    ("every", "text", "first", "last"),
+    [
+        ("1d", "2013-02", "2013-02-01", "2013-02-28"),
+        ("1d", "2012-Q1", "2012-01-01", "2012-03-31"),
+        ("1d", "2013-02-08", "2013-02-08", "2013-02-08"),
+        ("1mo", "2013", "2013-01", "2013-12"),
+        ("1mo", "2013-02-08", "2013-02", "2013-02"),
+        ("1q", "2013-02", "2013-Q1", "2013-Q1"),
+        ("1h", "2013-02-08T17:20", "2013-02-08 17:00 EST", "2013-02-08 17:00 EST"),
+    ],
+)
+def test_a_text_names_windows(every: str, text: str, first: str, last: str) -> None:
+    """A month, quarter or year means all windows in it; what is shorter than a window means the one that holds it."""
+    calendar = Calendar(every, NEW_YORK)
+    assert [calendar.label(window) for window in calendar.spanned(text)] == [first, last]
+
+
+@pytest.mark.parametrize("text", ["2013-13", "2013-02-30", "2013-Q5", "13", "0000", "yesterday", ""])
+def test_texts_that_name_no_window_are_refused(text: str) -> None:
+    """The message shows what would do."""
+    with pytest.raises(WindowError, match="is not a date: write 2013-02-08"):
+        Calendar("1d").spanned(text)
+
+
 @given(zoned_instants(), spans, st.integers(0, 12))
 def test_before_counts_back(where: tuple[str, datetime], every: str, count: int) -> None:
     """`before` gives so many windows, oldest first, that meet each other and end where the current one starts."""

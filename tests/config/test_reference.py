@@ -239,7 +239,10 @@ def test_boundaries_are_those_of_the_monitors_time_zone() -> None:
     ("window", "problem"),
     [
         ({"every": "5h"}, "window.every: windows of 5h do not divide a day; fix: use 15m, 30m"),
-        ({"every": "400d"}, "window.every: windows of 400d are longer than 366d; fix: write 15m, 1h, 6h, 1d, 7d or 1mo"),
+        (
+            {"every": "400d"},
+            "window.every: windows of 400d are longer than 366d; fix: write 15m, 1h, 6h, 1d, 7d or 1mo",
+        ),
         ({"every": "0d"}, "window.every: '0d' is not a span of time"),
         ({"every": 1}, "window.every: should be text, not a number"),
         ({"every": "1d", "timezone": "EST5"}, "window.timezone: 'EST5' is not a time zone; fix: use an IANA name"),

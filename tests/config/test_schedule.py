@@ -92,6 +92,6 @@ def test_no_text_breaks_the_check(schedule: str) -> None:
     ],
 )
 def test_the_schedule_of_a_window(every: str, schedule: str) -> None:
-    """It fires whenever a window ends: weeks end on Mondays, months on a first; where cron cannot say it, it fires more often."""
+    """It fires whenever a window ends, weeks on Mondays, months on a first; where cron cannot say it, more often."""
     assert for_windows(Span.parse(every)) == schedule
     assert wrong_with(schedule) is None
