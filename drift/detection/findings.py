@@ -7,6 +7,7 @@ with the windows of the baseline, so they stay in sight until the column moves a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from drift.profiles.binning import CategoricalBinning, NumericBinning
@@ -185,22 +186,28 @@ def _odd(rows: int, usual: float) -> bool:
 
 
 def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[Past]]) -> list[Finding]:
-    """Say which features have moved from the baseline too slowly for any window to drift.
+    """Say which features move away from the baseline too slowly for any window to drift.
 
-    Those that are at least as far from the baseline as their critical threshold in each of the last `MOVED` windows,
-    this one included. A ramp stays within its own recent history, and a trailing reference follows it; the baseline
-    does not. It is a finding and not an alert: the season of a year moves a feature just so, and whether that matters
-    to a model is not in the data. A feature that drifts has its alert.
+    At least as far from the baseline as their critical threshold in each of the last `MOVED` windows, this one too;
+    farther than in as many windows before, and these farther again; and in no window known did they drift. A ramp stays
+    within its own recent history, and a trailing reference follows it; the baseline does not. What is always far on
+    some weekdays, or stepped once, has not moved slowly. It is a finding and not an alert: a season may move a feature
+    just so, and whether that matters to a model is not in the data.
     """
     found = []
     for verdict in verdicts:
-        past = [window.kl_fixed for window in history.get(verdict.feature, ())][-MOVED + 1 :]
-        away = verdict.explanation.kl_fixed
-        if away is None or verdict.drifting or len(past) < MOVED - 1:
+        past = history.get(verdict.feature, ())
+        away = [window.kl_fixed for window in past] + [verdict.explanation.kl_fixed]
+        known = [-1.0 if nats is None else nats for nats in away]
+        last, before, first = (known[max(len(known) - (i + 1) * MOVED, 0) : len(known) - i * MOVED] for i in range(3))
+        severities = [verdict.severity, *(window.severity for window in past)]
+        called = verdict.drifting or set(severities) != {"none"}
+        if called or len(first) < MOVED:
             continue
-        least = min(-1.0 if nats is None else nats for nats in [*past, away])
-        if least >= verdict.critical:
-            words = f"KL_fixed {away:.2g}, at least critical {verdict.critical:g} in each of the last {MOVED} windows"
+        if min(last) >= verdict.critical and median(last) > median(before) > median(first) >= 0:
+            words = (
+                f"KL_fixed {known[-1]:.2g}, at least critical {verdict.critical:g} in each of the last {MOVED} windows"
+            )
             message = f"column {verdict.feature}: has moved slowly away from its baseline: {words}"
             found.append(Finding("moved", message, verdict.feature))
     return found

@@ -102,24 +102,34 @@ def verdict_of(kl_fixed: float | None, status: str = "ok") -> Verdict:
     return Verdict("x", status, "none", "why", 0.01, 0.1, explanation=Explanation(kl_fixed=kl_fixed))  # type: ignore[arg-type]
 
 
+RAMP = [*np.linspace(0, 0.4, 3 * MOVED - 1)]
+WEEKS = [0.05, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3] * 6
+
+
 @pytest.mark.parametrize(
     ("past", "now", "found"),
     [
-        ([0.2] * (MOVED - 1), verdict_of(0.21), True),
-        ([0.0, *[0.2] * (MOVED - 1)], verdict_of(0.21), True),
-        ([0.2] * (MOVED - 2), verdict_of(0.21), False),
-        ([0.2] * (MOVED - 2) + [0.05], verdict_of(0.21), False),
-        ([0.2] * (MOVED - 2) + [None], verdict_of(0.21), False),
-        ([0.2] * (MOVED - 1), verdict_of(0.05), False),
-        ([0.2] * (MOVED - 1), verdict_of(None), False),
-        ([0.2] * (MOVED - 1), verdict_of(0.21, "warning"), False),
+        (RAMP, verdict_of(0.41), True),
+        ([None, None, *RAMP], verdict_of(0.41), True),
+        (RAMP[1:], verdict_of(0.41), False),
+        ([*RAMP[:-1], 0.05], verdict_of(0.41), False),
+        ([*RAMP[:-1], None], verdict_of(0.41), False),
+        ([None, *RAMP[1:]], verdict_of(0.41), True),
+        (RAMP, verdict_of(0.05), False),
+        (RAMP, verdict_of(None), False),
+        (RAMP, verdict_of(0.41, "warning"), False),
+        ([0.3] * len(RAMP), verdict_of(0.3), False),
+        (WEEKS[1:], verdict_of(0.3), False),
+        (RAMP[::-1], verdict_of(0.2), False),
     ],
 )
-def test_a_slow_move_is_found_once_it_has_lasted(past: list[float | None], now: Verdict, *, found: bool) -> None:
-    """Critically far from the baseline in fourteen windows in a row, and no alert says it already."""
+def test_a_slow_move_is_found_while_it_lasts(past: list[float | None], now: Verdict, *, found: bool) -> None:
+    """Critically far from the baseline for a fortnight, farther than in the two before, and no alert says so."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
-    history = {"x": [Past(start, 0.0, 0.0, 9000, 300, 9, "none", nats) for nats in past]}
-    assert [finding.kind for finding in moved_findings([now], history)] == ["moved"] * found
+    quiet = [Past(start, 0.0, 0.0, 9000, 300, 9, "none", nats) for nats in past]
+    assert [finding.kind for finding in moved_findings([now], {"x": quiet})] == ["moved"] * found
+    called = [*quiet[:-20], quiet[-20]._replace(severity="warning"), *quiet[-19:]]
+    assert moved_findings([now], {"x": called}) == []
 
 
 def test_schema_findings_ignore_all_null_columns() -> None:

@@ -322,8 +322,8 @@ def test_frozen_and_empty_columns_stay_in_sight(stepped: Context) -> None:
         frozen = found["carrier", "frozen"]
         assert frozen == "column carrier: one value ('AA') in every row, where the baseline had 3"
         assert found["late", "all_null"] == "column late: no value in any row, where 0.0 % are missing in the baseline"
-        # What the trailing reference has adapted to is still far from where it was.
-        assert (("delay", "moved") in found) == (number > STEP)
+        # What stepped, and was called, has not moved slowly.
+        assert ("delay", "moved") not in found
 
 
 def test_lost_rows_stay_in_sight(stepped: Context) -> None:
