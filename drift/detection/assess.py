@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from drift.detection.scores import CellShift, Past, Score, Status, Verdict
     from drift.profiles.histograms import Histogram, Profile
 
-NOTICE = 0.004
-"""Below this divergence, in nats, no cell is looked for that strayed."""
+NOTICE = 0.002
+"""Below this divergence, in nats, no cell is looked for that strayed, unless the whole is unusual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Subject:
         Which reference a feature is compared with, where there is more than one.
     kl_fixed
         How far each feature is from its fixed baseline, in nats.
+    baseline
+        Where the reference cannot adapt, its own windows.
     """
 
     reference: Profile
@@ -54,6 +56,7 @@ class Subject:
     remembered: Sequence[Profile] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     kl_fixed: Mapping[str, float] = field(default_factory=dict)
+    baseline: Sequence[Profile] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,6 @@ def assess(subjects: Sequence[Subject], detection: Detection, watched: Features 
         pairs,
         smoothing=detection.smoothing,
         histories=[_history(subject, each, detection) for subject, each in zip(subjects, pairs, strict=True)],
-        windows=detection.history,
         persistence=detection.persistence.stretch,
         # Of several groups, those features with too few rows to be judged take no part in the others' control.
         min_rows=detection.min_rows if len(subjects) > 1 else 0,
@@ -102,12 +104,25 @@ def _pairs(subject: Subject) -> dict[str, tuple[Histogram, Histogram]]:
 def _history(
     subject: Subject, pairs: Mapping[str, tuple[Histogram, Histogram]], detection: Detection
 ) -> dict[str, Sequence[Past]]:
-    return own_history.with_stand_ins(
-        {feature: subject.history.get(feature, ()) for feature in pairs},
-        subject.remembered,
-        windows=detection.history,
-        smoothing=detection.smoothing,
-    )
+    """Return the past that each feature is judged by; none where the monitor asks for none."""
+    return {
+        feature: own_history.own_past(
+            subject.history.get(feature, ()),
+            feature,
+            subject.remembered,
+            windows=detection.history,
+            recent=detection.persistence.stretch[0] - 1,
+            most=_most(subject, detection),
+            baseline=subject.baseline,
+            smoothing=detection.smoothing,
+        )
+        for feature in (pairs if detection.history else ())
+    }
+
+
+def _most(subject: Subject, detection: Detection) -> int | None:
+    """Return how many windows of an event make it usual; None where nothing does."""
+    return None if subject.baseline else detection.remembered // 2 + 1
 
 
 def _judged(
@@ -146,13 +161,22 @@ def _judged(
 
 def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | None:
     """Return the cell that strayed farthest, where there is anything to explain: significant, and worth a notice."""
-    if score.kl_corrected < NOTICE or score.q > detection.fdr or not detection.history:
+    remarkable = score.kl_corrected >= NOTICE and score.q <= detection.fdr
+    if not (remarkable or (score.z or 0.0) >= detection.z) or not detection.history:
         return None
-    before = [p.histograms[score.feature] for p in subject.remembered if score.feature in p.histograms]
-    stretch = detection.persistence.stretch
-    start = max(len(before) - stretch[0] + 1, 0)
-    recent = [*before[start:], subject.current.histograms[score.feature]]
-    return own_history.unusual_cell(before[:start], recent, persistence=stretch)
+    feature, stretch = score.feature, detection.persistence.stretch
+    remembered = [p for p in subject.remembered if feature in p.histograms]
+    start = max(len(remembered) - stretch[0] + 1, 0)
+    recent = {p.window: p.histograms[feature] for p in remembered[start:]}
+    apart = own_history.loud(subject.history.get(feature, ()), most=_most(subject, detection))
+    quiet = [p for p in remembered[:start] if p.window and p.window.start not in apart]
+    past = {
+        p.window: p.histograms[feature]
+        for p in (*subject.baseline, *quiet)
+        if feature in p.histograms and p.window not in recent
+    }
+    now = subject.current.histograms[feature]
+    return own_history.unusual_cell(list(past.values()), [*recent.values(), now], persistence=stretch)
 
 
 def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]]:

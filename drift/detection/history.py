@@ -1,10 +1,12 @@
-r"""Own history: how far a window lies beyond the windows before it, in robust standard deviations.
+r"""Own history: how far a window lies beyond the windows before it, in standard deviations.
 
 Real days are not independent draws from one urn. A delay differs from day to day far more than sampling explains, a
-timetable far less; weekdays differ from Sundays. So a window is compared with the windows before it, in two ways.
+timetable far less; weekdays differ from Sundays. So a window is compared with the quiet windows before it
+(`own_past`), in two ways.
 
 As a whole: `history_z` of the statistic of its divergence. The past are the feature's earlier scores; as long as
-these are too few the stored windows stand in, each compared with the rest of them (`leave_one_out`).
+these are too few the stored windows stand in, each compared with the rest of them (`leave_one_out`). Of a feature whose
+past differs no more than sampling explains, sampling theory says more than a short past can: `sampling_z`.
 
 Cell by cell: `unusual_cell`. The days of a feature differ along few directions (location, scale, the weekday), which
 its past shows; a cell whose share strays from these is news, even where the divergence as a whole is not.
@@ -18,6 +20,7 @@ References
    analysis. *Technometrics* 21(3), 341-349.
 .. [4] Anscombe, F. J. (1948). The transformation of Poisson, binomial and negative-binomial data. *Biometrika* 35(3/4),
    246-254.
+.. [5] McCullagh, P. & Nelder, J. A. (1989). *Generalized Linear Models*, 2nd ed., 4.5.2 and 9.2.4.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ from drift.detection.scores import CellShift, Past
 from drift.statistics import divergence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -42,8 +46,11 @@ if TYPE_CHECKING:
 HISTORY = 56
 """Windows of a feature's own past that the next one is compared with: eight weeks of days."""
 
-MIN_HISTORY = 7
-"""Fewer windows say nothing: a week of days holds every weekday once."""
+MIN_HISTORY = 5
+"""Fewer windows say nothing: with the two before this one that persistence looks at, a week of days."""
+
+LASTING = 7
+"""This many windows in a row that drift are an event, and no part of what is usual when it is over."""
 
 OWN_HISTORY = 14
 """With fewer scores of its own than this, a verdict says that the history is short."""
@@ -56,6 +63,12 @@ CELLS_A_DIRECTION = 4
 
 LEAST_SHARE = 0.005
 """A cell that moved by less than this share of the rows is not news."""
+
+PRIOR_WINDOWS = 20.0
+"""How many degrees of freedom the assumption weighs that a feature's windows differ by sampling alone."""
+
+RESTLESS = 0.1
+"""From this p-value down the past of a feature begins to speak against sampling; at 0 its own history decides alone."""
 
 _CLIP = 3.0
 _UPPER = 0.8
@@ -82,14 +95,7 @@ def history_statistic(kl: ArrayLike, n_reference: ArrayLike, n_current: ArrayLik
     return np.asarray(np.cbrt(2 * n * m / np.maximum(n + m, 1) * np.asarray(kl, np.float64) / free))
 
 
-def history_z(
-    statistic: ArrayLike,
-    past: ArrayLike,
-    cells: ArrayLike,
-    *,
-    windows: int = HISTORY,
-    persistence: tuple[int, int] = (1, 1),
-) -> Floats | None:
+def history_z(recent: ArrayLike, past: ArrayLike, cells: ArrayLike, *, at_least: int = 1) -> Floats:
     r"""Say how far a window lies beyond each feature's own past, in robust standard deviations.
 
     The median of the past takes the place of theory's mean, and the larger of its MAD and of the distance from the
@@ -98,50 +104,87 @@ def history_z(
     sampling alone gives, :math:`\sqrt{2/(9(k-1))}` [1]_, so that a past without any variation does not cry wolf. What
     is learned from few windows is divided by `uncertainty`.
 
-    With a `persistence`, windows looked at and how many of them must reach the statistic, what as many of the last
-    windows reach is compared with what stretches of the same length in the past reached: a small change that lasts is
-    found sooner than by counting windows, and a column whose days resemble each other has its own law.
+    Of several recent windows, what `at_least` so many of them reach is compared with what stretches of the same length
+    in the past reached: a small change that lasts is found sooner than by counting windows, and a column whose days
+    resemble each other has its own law.
+
+    Parameters
+    ----------
+    recent : array_like, shape (n_features, n_recent)
+        By `history_statistic`; this window last.
+    past : array_like, shape (n_features, n_windows)
+        Of the windows before these, newest last; at least as many as there are recent ones.
+    cells : array_like of int, shape (n_features,)
+        Occupied cells of this window.
+
+    Examples
+    --------
+    >>> history_z([[2.0], [1.2]], [[1.0] * 56, [1.0] * 56], [10, 10]).round(2).tolist()
+    [6.36, 1.27]
+    >>> history_z([[2.0]], [[1.0] * 14], [10]).round(2).tolist()
+    [3.79]
+    >>> lasting = [history_z([[1, last, 2.0]], [[1.0] * 56], [10], at_least=2) for last in (1, 2)]
+    >>> [z.round(1).tolist() for z in lasting]
+    [[0.0], [8.2]]
+    """
+    before, last = np.asarray(past, np.float64), np.asarray(recent, np.float64)
+    of = last.shape[1]
+    reached, now = before, last[:, -1]
+    if of > 1:
+        reached = np.sort(np.lib.stride_tricks.sliding_window_view(before, of, axis=1), axis=-1)[..., of - at_least]
+        now = np.sort(last, axis=1)[:, of - at_least]
+    median = np.median(reached, axis=1)
+    spread = 1.4826 * np.median(np.abs(reached - median[:, None]), axis=1)
+    upper = (np.quantile(reached, _UPPER, axis=1) - median) / _UPPER_NORMAL
+    narrow = _ORDER_STATISTIC.get((of, at_least), 1.0)
+    least = np.sqrt(2 / (9 * np.maximum(np.asarray(cells) - 1, 1))) * narrow
+    scale = np.maximum(np.maximum(spread, upper), least) * uncertainty(_independent(before.shape[1], of))
+    return np.asarray((now - median) / scale)
+
+
+def sampling_z(statistic: ArrayLike, cells: ArrayLike, past: ArrayLike, past_cells: ArrayLike) -> tuple[Floats, Floats]:
+    r"""Say how far a window lies beyond sampling, and how much that counts beside the feature's own history.
+
+    With :math:`G = 2h\,\mathrm{KL}`, :math:`\chi^2_{k-1}` under sampling alone, the windows of a feature are taken to
+    have one factor of overdispersion, :math:`G/\varphi \sim \chi^2`. Its estimate is drawn towards 1, as if
+    :math:`\nu_0` = `PRIOR_WINDOWS` degrees of freedom had shown just that, and is never below 1:
+
+    .. math:: \tilde\varphi = \max\!\left(1, \frac{\nu_0 + \sum G_i}{\nu_0 + \nu}\right), \qquad
+              z = \Phi^{-1}\!\left(F_{k-1,\,\nu_0+\nu}\!\left(\frac{G}{(k-1)\,\tilde\varphi}\right)\right),
+              \qquad \nu = \sum (k_i - 1)
+
+    over the windows of the past: an F in place of a :math:`\chi^2`, as the scale of a linear model is treated [5]_.
+    The weight is 1 where the past says nothing against sampling, and falls to 0 with :math:`P(\chi^2_\nu \ge \sum
+    G_i)` from `RESTLESS` down.
 
     Parameters
     ----------
     statistic : array_like, shape (n_features,)
         Of this window, by `history_statistic`.
-    past : array_like, shape (n_features, n_windows)
-        Of the windows before, newest last.
     cells : array_like of int, shape (n_features,)
         Occupied cells of this window.
+    past, past_cells : array_like, shape (n_features, n_windows)
+        The same of the windows before.
 
     Returns
     -------
-    ndarray of float64, shape (n_features,), or None
-        None where fewer than `MIN_HISTORY` windows are known.
+    z, weight : ndarray of float64, shape (n_features,)
 
     Examples
     --------
-    >>> history_z([2.0, 1.2], [[1.0] * 56, [1.0] * 56], [10, 10]).round(2).tolist()
-    [6.36, 1.27]
-    >>> history_z([2.0], [[1.0] * 14], [10]).round(2).tolist(), history_z([2.0], [[1.0] * 6], [10])
-    ([3.79], None)
-    >>> lasting = [history_z([2.0], [[1.0] * 56 + last], [10], persistence=(3, 2)) for last in ([1, 1], [1, 2])]
-    >>> [z.round(1).tolist() for z in lasting]
-    [[0.0], [8.2]]
+    >>> z, weight = sampling_z([2.0, 2.0], [10, 10], [[1.0] * 7, [1.5] * 7], [[10] * 7] * 2)
+    >>> z.round(1).tolist(), weight.round(2).tolist()
+    ([5.5, 2.5], [1.0, 0.0])
     """
-    of, at_least = persistence
-    values = np.asarray(past, np.float64)[:, -(windows + of - 1) :]
-    length = values.shape[1] - of + 1
-    if length < max(MIN_HISTORY, of):
-        return None
-    before, recent = values[:, :length], np.column_stack([values[:, length:], np.asarray(statistic, np.float64)])
-    reached, now = before, recent[:, -1]
-    if of > 1:
-        reached = np.sort(np.lib.stride_tricks.sliding_window_view(before, of, axis=1), axis=-1)[..., of - at_least]
-        now = np.sort(recent, axis=1)[:, of - at_least]
-    median = np.median(reached, axis=1)
-    spread = 1.4826 * np.median(np.abs(reached - median[:, None]), axis=1)
-    upper = (np.quantile(reached, _UPPER, axis=1) - median) / _UPPER_NORMAL
-    least = np.sqrt(2 / (9 * np.maximum(np.asarray(cells) - 1, 1))) * _ORDER_STATISTIC.get(persistence, 1.0)
-    scale = np.maximum(np.maximum(spread, upper), least) * uncertainty(_independent(length, of))
-    return np.asarray((now - median) / scale)
+    from scipy.special import chdtrc, fdtrc, ndtri
+
+    free, past_free = (np.maximum(np.asarray(each, np.float64) - 1, 1) for each in (cells, past_cells))
+    total = (np.asarray(past, np.float64) ** 3 * past_free).sum(axis=1)
+    known = past_free.sum(axis=1)
+    scale = np.maximum((PRIOR_WINDOWS + total) / (PRIOR_WINDOWS + known), 1.0)
+    tail = fdtrc(free, PRIOR_WINDOWS + known, np.asarray(statistic, np.float64) ** 3 / scale)
+    weight = np.clip(chdtrc(known, total) / RESTLESS, 0.0, 1.0)
+    return np.asarray(-ndtri(np.maximum(tail, np.finfo(np.float64).tiny))), np.asarray(weight)
 
 
 def _independent(windows: int, of: int) -> float:
@@ -169,51 +212,103 @@ def uncertainty(windows: float) -> float:
     return float(stdtrit((windows - 1) / 2, tail) / stdtrit((HISTORY - 1) / 2, tail))
 
 
-def leave_one_out(
-    profiles: Sequence[Profile], features: Sequence[str], *, smoothing: Smoothing = "pooled"
-) -> dict[str, list[Past]]:
-    """Compare each stored window with all the others: what its score would have been, had there been one.
+# -- what the past is -------------------------------------------------------------------------------------------------
 
-    The profiles are those of one window each, oldest first, under the same binnings. Of each feature there is as much
-    as there are windows with rows, if there are two; with severity ``none``.
+
+def loud(past: Sequence[Past], *, most: int | None) -> frozenset[datetime]:
+    """Return where the windows start that say nothing of what is usual; `past` is oldest first.
+
+    Beside a reference that cannot follow (`most` is None) these are all that drift by themselves. Beside one that does,
+    single ones belong to what a feature does. An event that lasts is no measure of itself: windows that drift without a
+    break, up to now or for as long as `LASTING`. More than `most` of these are usual.
     """
-    found: dict[str, list[Past]] = {}
-    for feature in features:
-        having = [p for p in profiles if p.window and feature in p.histograms and p.histograms[feature].n]
-        if len(having) < 2:
-            continue
-        now = np.array([p.histograms[feature].counts for p in having], np.float64)
-        rest = now.sum(axis=0) - now
-        current, reference = divergence.smooth(now, rest, smoothing)
-        kl = divergence.contributions(current, reference).sum(axis=1)
-        corrected = divergence.kl_corrected(now, rest)
-        cells = int((now.sum(axis=0) > 0).sum())
-        found[feature] = [
-            Past(p.window.start, float(a), float(b), int(n), int(m), cells, "none")
-            for p, a, b, n, m in zip(having, kl, corrected, rest.sum(axis=1), now.sum(axis=1), strict=True)
-            if p.window
-        ]
-    return found
+    if most is None:
+        return frozenset(window.window_start for window in past if window.severity != "none")
+    runs: list[list[datetime]] = [[]]
+    for window in past:
+        if window.severity == "none":
+            runs.append([])
+        else:
+            runs[-1].append(window.window_start)
+    *over, lasting = runs
+    found = frozenset(start for run in (*(each for each in over if len(each) >= LASTING), lasting) for start in run)
+    return found if len(found) <= most else frozenset()
 
 
-def with_stand_ins(
-    history: Mapping[str, Sequence[Past]],
+def leave_one_out(profiles: Sequence[Profile], feature: str, *, smoothing: Smoothing = "pooled") -> list[Past]:
+    """Compare each window with all the others: what its score would have been, had there been one.
+
+    The profiles are those of one window each, oldest first, under the same binnings. There is as much as there are
+    windows with rows of the feature, if there are two; with severity ``none``.
+    """
+    having = [p for p in profiles if p.window and feature in p.histograms and p.histograms[feature].n]
+    if len(having) < 2:
+        return []
+    now = np.array([p.histograms[feature].counts for p in having], np.float64)
+    rest = now.sum(axis=0) - now
+    current, reference = divergence.smooth(now, rest, smoothing)
+    kl = divergence.contributions(current, reference).sum(axis=1)
+    corrected = divergence.kl_corrected(now, rest)
+    cells = int((now.sum(axis=0) > 0).sum())
+    return [
+        Past(p.window.start, float(a), float(b), int(n), int(m), cells, "none")
+        for p, a, b, n, m in zip(having, kl, corrected, rest.sum(axis=1), now.sum(axis=1), strict=True)
+        if p.window
+    ]
+
+
+def own_past(
+    scored: Sequence[Past],
+    feature: str,
     profiles: Sequence[Profile],
     *,
     windows: int,
+    recent: int,
+    most: int | None,
+    baseline: Sequence[Profile] = (),
     smoothing: Smoothing = "pooled",
-) -> dict[str, Sequence[Past]]:
-    """Fill up a short history with the stored windows that have no score, each compared with the others.
+) -> list[Past]:
+    """Return the windows that the next one of a feature is compared with: the quiet ones, and then the last few.
 
-    Everything is oldest first. Where there are half as many scores as `windows` nothing stands in.
+    Everything is oldest first.
+
+    Parameters
+    ----------
+    scored, feature
+        The feature's earlier scores.
+    profiles
+        The stored windows: as long as fewer than half of `windows` are quiet, those without a score stand in, each
+        compared with the others.
+    windows
+        From how many windows a past is learned.
+    recent
+        How many windows before this one persistence looks at: these stand last, quiet or not.
+    most
+        As in `loud`.
+    baseline
+        Where the reference cannot adapt, its own windows: these stand in, each compared with the others.
     """
-    short = [feature for feature, past in history.items() if len(past) < min(windows // 2, len(profiles))]
-    found = dict(history)
-    for feature, stand_ins in leave_one_out(profiles, short, smoothing=smoothing).items():
-        known = {past.window_start for past in history[feature]}
-        more = [past for past in stand_ins if past.window_start not in known]
-        found[feature] = sorted([*history[feature], *more], key=lambda past: past.window_start)
-    return found
+    apart = loud(scored, most=most)
+    if baseline:
+        own = leave_one_out(baseline, feature, smoothing=smoothing)
+    elif len(scored) - len(apart) < min(windows // 2, len(profiles)):
+        still = [p for p in profiles if p.window and p.window.start not in apart]
+        own = leave_one_out(still, feature, smoothing=smoothing)
+    else:
+        own = []
+    last = {past.window_start for past in scored[max(len(scored) - recent, 0) :]}
+    stands_in = {past.window_start for past in own} - ({p.window_start for p in scored} if not baseline else last)
+    known = [
+        *(past for past in own if past.window_start in stands_in),
+        *(past for past in scored if past.window_start not in stands_in and past.window_start not in apart - last),
+    ]
+    if baseline:
+        # Its windows may be later than this one.
+        return known
+    if len(known) < MIN_HISTORY + recent and apart:
+        # What was called before there was a history is no event.
+        return own_past(scored, feature, profiles, windows=windows, recent=recent, most=0)
+    return sorted(known, key=lambda past: past.window_start)
 
 
 # -- cell by cell -----------------------------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ def compose(
     detection: Detection,
     *,
     left_out: Collection[tuple[str, datetime]] = (),
+    drifted: Collection[tuple[str, datetime]] = (),
     least: int = 1,
 ) -> tuple[Profile, dict[str, str]]:
     """Return what `current` is compared with: the main reference, and for some features a companion that excuses them.
@@ -91,6 +92,9 @@ def compose(
     A companion excuses what reaches the warning threshold; with fewer rows than `min_rows` it says nothing. Where the
     main reference has fewer windows than `least` there is none, and the result is empty. `left_out` is that of `merge`,
     and the result that of `least_drifted`.
+
+    Windows that `drifted` are in the main reference, so that it follows what lasts. Of the features that have some a
+    companion goes without them: when an incident is over, the data are as before it, and that is no drift.
     """
     main, *companions = windows
     if len(windows[main]) < least:
@@ -101,6 +105,11 @@ def compose(
             companion = merge(windows[name], left_out=left_out, least=MIN_SEASON)
             if companion.n_rows >= detection.min_rows:
                 references[name] = companion
+    without = {feature for feature, _ in drifted} & references[main].histograms.keys()
+    if without:
+        quiet = merge(windows[main], left_out={*left_out, *drifted}, least=least)
+        histograms = {feature: quiet.histograms[feature] for feature in without}
+        references[f"{main} without what drifted"] = replace(quiet, histograms=histograms)
     return least_drifted(references, current, floor=lambda feature: detection.effect_for(feature).warning)
 
 

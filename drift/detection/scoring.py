@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.detection.history import HISTORY, history_statistic, history_z
+from drift.detection.history import MIN_HISTORY, history_statistic, history_z, sampling_z
 from drift.detection.scores import Past, Score
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning
@@ -33,7 +33,6 @@ def measure(
     *,
     smoothing: Smoothing = "pooled",
     history: Mapping[str, Sequence[Past]] | None = None,
-    windows: int = HISTORY,
     persistence: tuple[int, int] = (1, 1),
 ) -> dict[str, Score]:
     """Score every feature: divergences, their error, and how surely it is more than sampling.
@@ -59,9 +58,7 @@ def measure(
     >>> round(score.kl_corrected, 2), score.q < 1e-100, bool(score.kl == score.contributions.sum())
     (3.05, True, True)
     """
-    (scores,) = measure_together(
-        [pairs], [history or {}], smoothing=smoothing, windows=windows, persistence=persistence
-    )
+    (scores,) = measure_together([pairs], [history or {}], smoothing=smoothing, persistence=persistence)
     return scores
 
 
@@ -70,7 +67,6 @@ def measure_together(
     histories: Sequence[Mapping[str, Sequence[Past]]],
     *,
     smoothing: Smoothing = "pooled",
-    windows: int = HISTORY,
     persistence: tuple[int, int] = (1, 1),
     min_rows: int = 0,
 ) -> list[dict[str, Score]]:
@@ -99,7 +95,7 @@ def measure_together(
     q[judged] = benjamini_hochberg(p[judged])
     own_q = np.split(q, np.cumsum([len(own_p) for own_p in tested])[:-1])
     return [
-        _scored(*each, smoothing=smoothing, windows=windows, persistence=persistence)
+        _scored(*each, smoothing=smoothing, persistence=persistence)
         for each in zip(counted, tested, own_q, histories, strict=True)
     ]
 
@@ -155,7 +151,6 @@ def _scored(
     past: Mapping[str, Sequence[Past]],
     *,
     smoothing: Smoothing,
-    windows: int,
     persistence: tuple[int, int],
 ) -> dict[str, Score]:
     """Return a score of each feature, given its p- and q-value."""
@@ -171,7 +166,7 @@ def _scored(
     low, high = confidence_interval(estimate, x, y)
     noise = divergence.noise_floor(y, x)
     earlier = [past.get(name, ()) for name in group.names]
-    unusual = _unusual(history_statistic(parts.sum(axis=1), n, m, cells), cells, earlier, windows, persistence)
+    unusual = _unusual(history_statistic(parts.sum(axis=1), n, m, cells), cells, earlier, persistence)
     scores = {}
     for i, (name, binning) in enumerate(zip(group.names, group.binnings, strict=True)):
         own = parts[i, : binning.n_cells].copy()
@@ -232,19 +227,22 @@ def _unusual(
     now: Floats,
     cells: NDArray[np.int64],
     past: Sequence[Sequence[Past]],
-    windows: int,
     persistence: tuple[int, int],
 ) -> list[tuple[float | None, float | None]]:
     """Return how far each feature's window, and the last windows together, lie beyond its past."""
     found: list[tuple[float | None, float | None]] = [(None, None)] * len(past)
+    of, at_least = persistence
     lengths = np.array([len(some) for some in past])
     # Features with as many windows behind them are looked at together; nearly always these are all.
-    for length in set(lengths.tolist()) if windows else ():
+    for length in {length for length in lengths.tolist() if length - of + 1 >= max(MIN_HISTORY, of)}:
         some = np.flatnonzero(lengths == length).tolist()
-        known = [[(w.kl, w.n_reference, w.n_current, w.cells) for w in past[i]] for i in some]
-        earlier = history_statistic(*np.moveaxis(np.array(known, np.float64).reshape(len(some), length, 4), -1, 0))
-        z = history_z(now[some], earlier, cells[some], windows=windows)
-        lasting = history_z(now[some], earlier, cells[some], windows=windows, persistence=persistence)
+        known = np.array([[(w.kl, w.n_reference, w.n_current, w.cells) for w in past[i]] for i in some], np.float64)
+        before = history_statistic(*np.moveaxis(known, -1, 0))
+        earlier, recent = np.split(np.column_stack([before, now[some]]), [length - of + 1], axis=1)
+        z = history_z(recent[:, -1:], earlier, cells[some])
+        by_sampling, weight = sampling_z(now[some], cells[some], earlier, known[:, : length - of + 1, 3])
+        z += weight * np.maximum(by_sampling - z, 0)
+        lasting = history_z(recent, earlier, cells[some], at_least=at_least)
         for at, i in enumerate(some):
-            found[i] = (None if z is None else float(z[at])), (None if lasting is None else float(lasting[at]))
+            found[i] = float(z[at]), float(lasting[at])
     return found

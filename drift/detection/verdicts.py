@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drift.config.features import Features
-from drift.detection.history import MIN_HISTORY, OWN_HISTORY
+from drift.detection.history import OWN_HISTORY
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, UNEXPLAINED, Past, Score, Severity, Status, Verdict
 from drift.text.formatting import figure, percent, thousands
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 FAST_KL, FAST_MARGIN = 0.05, 2.0
 """One window is enough, without waiting for the next, from this divergence *and* this far beyond what is unusual."""
+
+FAR_Z, FAR_FLOOR = 10.0, 0.4
+"""Or this far beyond anything the feature did before, from this share of the warning threshold on (.004 nats)."""
 
 VAST = 5.0
 """Or where it is unusual, and its whole interval lies beyond this many times the critical threshold (.5 nats: 1 σ)."""
@@ -135,6 +138,8 @@ class _Case:
         if min(self.score.n_reference, self.score.n_current) < self.detection.min_rows:
             return "insufficient_data", "none", self.too_few()
         severity, why = self.severity()
+        if severity == "none" and (far := self.far()):
+            severity, why = "warning", far
         status, reason = self.status(severity, why)
         return status, severity, reason
 
@@ -176,20 +181,22 @@ class _Case:
         """Return how severe a large difference is beside the feature's own history, and why; None if it is not."""
         score, cell = self.score, self.cell
         if score.z is None and level != "none":
-            few = f"history too short ({len(self.past)} of {MIN_HISTORY} windows)" if self.past else "no history"
+            few = "history too short" if self.past else "no history"
             return level, f"; {few}: judged by sampling error and effect floor alone"
         short = "" if len(self.past) >= OWN_HISTORY else f" ({len(self.past)} scores: stored windows stand in)"
         beyond = f"robust sd beyond its own history{short}"
+        found: list[tuple[Severity, str]] = []
         if score.z is not None and score.z >= self.detection.z and level != "none":
-            return level, f", {score.z:.0f} {beyond}"
+            found.append((level, f", {score.z:.0f} {beyond}"))
         lasted = self.lasted()
         if lasted != "none":
-            return lasted, f", {score.z_lasting:.0f} {beyond} over the last {self.detection.persistence.of} windows"
+            found.append(
+                (lasted, f", {score.z_lasting:.0f} {beyond} over the last {self.detection.persistence.of} windows")
+            )
         if cell and self.strays():
-            moved = f"{cell.cell} {percent(cell.usual, 1)} → {percent(cell.share, 1)} ({cell.kl:.2g} nats by itself)"
             # How large the whole divergence is says nothing of the cell: a restless feature is large every day.
-            return self.level(cell.kl), f"; {moved}, {max(cell.z, self.cell_lasting):.0f} {beyond}"
-        return None
+            found.append((self.level(cell.kl), f"; {self.moved(cell)}, {max(cell.z, self.cell_lasting):.0f} {beyond}"))
+        return max(found, key=lambda one: SEVERITY_RANK[one[0]], default=None)
 
     def status(self, severity: Severity, why: str) -> tuple[Status, str]:
         """Return the status that persistence leaves of this window's severity, and the whole reason."""
@@ -225,6 +232,8 @@ class _Case:
     def unmistakable(self) -> bool:
         """Whether nobody gains by waiting for another window."""
         score, critical = self.score, self.effect.critical
+        if self.far():
+            return True
         if self.kl < FAST_KL:
             return False
         if score.z is None:
@@ -232,6 +241,21 @@ class _Case:
             return score.ci_low >= critical
         vast = score.z >= self.detection.z and score.ci_low >= VAST * critical
         return vast or score.z >= self.detection.z + FAST_MARGIN
+
+    def far(self) -> str:
+        """Say what is far beyond anything the feature did before, though it may be small; empty where nothing is."""
+        score, cell, least = self.score, self.cell, FAR_FLOOR * self.effect.warning
+        small = f"corrected KL {figure(self.kl)}, far beyond its own history"
+        # A cell's deviations are those of sampling at least, so that they stand for themselves.
+        if cell and cell.z >= FAR_Z and cell.kl >= least:
+            return f"{small}: {self.moved(cell)}, {cell.z:.0f} robust sd"
+        if score.z is not None and score.z >= FAR_Z and self.kl >= least and score.q <= self.detection.fdr:
+            return f"{small}: {score.z:.0f} robust sd, q {_small(score.q)}"
+        return ""
+
+    def moved(self, cell: CellShift) -> str:
+        """Say how far the share of a cell moved."""
+        return f"{cell.cell} {percent(cell.usual, 1)} → {percent(cell.share, 1)} ({cell.kl:.2g} nats by itself)"
 
     def lasted(self) -> Severity:
         """Return how large a difference is that is unusual together with the windows before: as large as it lasted."""

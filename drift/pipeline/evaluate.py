@@ -195,11 +195,19 @@ def _columns(profiles: Iterable[Profile]) -> dict[str, str]:
 
 def reference(context: Context[State], stored: Gathered, part: Recorded) -> Subject:
     """Compose what the window, or a segment of it, is compared with, feature by feature."""
+    adapts, starts = not context.monitor.reference.fixed, {each.window.start for each in part.main if each.window}
+    drifted = {
+        (feature, window.window_start)
+        for feature, past in part.history.items()
+        for window in past
+        if window.severity != "none" and window.window_start in starts
+    }
     composed, names = compose(
         part.references,
         part.current,
         context.monitor.detection,
         left_out=stored.critical.get(part.segment, ()),
+        drifted=drifted if adapts else (),
         least=context.monitor.reference_min_windows,
     )
     types = {**_columns(part.main), **part.current.schema}
@@ -217,6 +225,7 @@ def reference(context: Context[State], stored: Gathered, part: Recorded) -> Subj
         part.remembered,
         names,
         {feature: away[each][feature] for feature, each in stored.baselines.items() if feature in away[each]},
+        () if adapts else part.main,
     )
 
 
@@ -236,11 +245,11 @@ def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
 
 def findings(context: Context[State], stored: Gathered, assessed: Assessment) -> list[Finding]:
     """Return what is found in the whole window beside its scores, so that no reference that adapts hides it."""
-    whole, least = stored.parts[0], context.monitor.reference_min_windows
+    whole, least, reference = stored.parts[0], context.monitor.reference_min_windows, context.monitor.reference
     if len(whole.main) < least:
         wanted = len(next(iter(stored.wanted.values())))
         few = f"the reference has {len(whole.main)} of {wanted} windows with rows; it needs {least}"
-        if context.monitor.reference.fixed == "baseline" and not stored.baselines:
+        if reference.fixed == "baseline" and not stored.baselines:
             few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
         found = [Finding("no_reference", few)]
     elif not whole.current.n_rows:
@@ -253,7 +262,7 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
             *volume_findings(
                 whole.current.n_rows,
                 assessed.n_reference / len(whole.main),
-                [profile.n_rows for profile in stored.fixed[newest]] if newest else [],
+                [profile.n_rows for profile in stored.fixed[newest]] if newest and not reference.fixed else [],
                 label=context.span(newest) if newest else "",
             ),
             *still_findings(whole.current, before, min_rows=context.monitor.detection.min_rows),

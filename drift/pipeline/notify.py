@@ -226,6 +226,8 @@ def _adapted(context: Context[State], report: Report, known: Iterable[Alert]) ->
 
     That is what is as its reference is now, and still at least half as far from its baseline as when the alert opened.
     """
+    if context.monitor.reference.fixed:
+        return {}
     start = _window_of(report).start
     whole = [a for a in known if a.kind in {"drift", "table"} and not a.segment and a.opened_window < start]
     alerts = [a for a in whole if a.live or a.last_window >= start]

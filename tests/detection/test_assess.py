@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from drift.config.detection import Detection, Persistence
 from drift.detection.assess import Subject, assess
 from drift.profiles.histograms import Histogram, Profile
-from tests.support.pair_samples import CALM, LETTERS, history
+from drift.windows import Window
+from tests.support.pair_samples import CALM, LETTERS, START, history
 
 ONE = Detection(persistence=Persistence(of=1, at_least=1))
 EVEN, TILTED = [125] * 8 + [0] * 3, [200, 50] + [125] * 6 + [0] * 3
@@ -24,7 +26,7 @@ def letters(counts: list[int], scale: int = 1, **changes: object) -> Profile:
 
 def test_a_verdict_comes_with_its_explanation_and_its_evidence() -> None:
     """Which reference, how far from the baseline, which cell: nothing is added later."""
-    past = [letters(EVEN) for _ in range(20)]
+    past = [letters(EVEN, window=Window(START + timedelta(days=i), START + timedelta(days=i + 1))) for i in range(20)]
     now = letters(TILTED)
     subject = Subject(letters(EVEN, 28), now, ["x"], {"x": history(*CALM)}, past, {"x": "same weekday"}, {"x": 0.4})
     (found,) = assess([subject], ONE)

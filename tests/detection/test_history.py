@@ -18,15 +18,17 @@ from drift.profiles.histograms import Histogram, Profile
 from drift.statistics.divergence import kl_divergence, noise_floor, smooth
 from drift.windows import Window
 from tests.support.laws import examples
+from tests.support.pair_samples import CALM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from drift.detection.scores import CellShift
+    from drift.detection.scores import CellShift, Severity
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 CARRIERS = CategoricalBinning(("UA", "B6", "EV"))
 SHARES = np.array([0.5, 0.3, 0.19, 0.01, 0, 0])
+WHOLE = (1000 * SHARES).round().astype(np.int64)
 DELAYS = NumericBinning(np.linspace(-3, 3, 13))
 
 
@@ -61,19 +63,18 @@ def cell(past: Sequence[Histogram], *recent: Histogram, persistence: tuple[int, 
 # --- as a whole
 
 
-def beyond(now: float, past: Sequence[float] | np.ndarray, cells: int = 10, **more: object) -> float:
-    """The z of one feature; there is a history."""
-    z = history.history_z([now], [list(past)], [cells], **more)  # type: ignore[arg-type]
-    assert z is not None
-    return float(z[0])
+def beyond(now: float, past: Sequence[float] | np.ndarray, cells: int = 10) -> float:
+    """The z of one feature."""
+    return float(history.history_z([[now]], [list(past)], [cells])[0])
 
 
-def test_history_needs_seven_windows() -> None:
-    """With fewer than seven earlier windows nothing is usual yet; only the last 56 count."""
-    past = np.linspace(0.9, 1.1, history.MIN_HISTORY)
-    assert history.history_z([2.0], [past[1:]], [10]) is None
-    assert beyond(2.0, past) > 0
-    assert beyond(1.0, np.concatenate([np.full(500, 99.0), np.full(history.HISTORY, 1.0)])) == 0
+def test_history_needs_five_windows_and_those_of_persistence() -> None:
+    """With fewer nothing is usual yet, whatever is known."""
+    two = {"x": (Histogram(CARRIERS, 28 * WHOLE), Histogram(CARRIERS, WHOLE))}
+    known = [Past(day(i).start, 0.001, 0.0, 28_000, 1000, 4, "none") for i in range(history.MIN_HISTORY + 2)]
+    for past, some in ((known, True), (known[1:], False)):
+        score = measure(two, history={"x": past}, persistence=(3, 2))["x"]
+        assert (score.z is not None, score.z_lasting is not None) == (some, some)
 
 
 def test_a_still_history_does_not_explode() -> None:
@@ -100,10 +101,10 @@ def test_neighbours_play_no_part() -> None:
     """Many features at once are each one alone."""
     rng = np.random.default_rng(6)
     past, now = rng.normal(1, 0.2, (5, 40)), rng.normal(1, 0.2, 5)
-    for rule in ((1, 1), (3, 2)):
-        together = history.history_z(now, past, np.full(5, 10), persistence=rule)
-        assert together is not None
-        assert together.tolist() == [beyond(now[i], past[i], persistence=rule) for i in range(5)]
+    recent = np.column_stack([past[:, -2:], now])
+    together = history.history_z(recent, past, np.full(5, 10), at_least=2)
+    alone = [history.history_z(recent[[i]], past[[i]], [10], at_least=2)[0] for i in range(5)]
+    assert together.tolist() == alone
 
 
 @pytest.mark.parametrize("windows", [7, 10, 14, 28])
@@ -111,8 +112,7 @@ def test_few_windows_raise_no_more_false_alarms(windows: int) -> None:
     """Whatever the number of windows, a normal one is called as rarely as after 56."""
     rng = np.random.default_rng(windows)
     past, now = rng.normal(10, 1, (100_000, windows)), rng.normal(10, 1, 100_000)
-    z = history.history_z(now, past, np.full(100_000, 2))
-    assert z is not None
+    z = history.history_z(now[:, None], past, np.full(100_000, 2))
     # Of 56 windows four deviations are exceeded once in 6,100 times, and three once in 450.
     assert (z >= 4).sum() <= 1.5 * 16.3 + 3 * np.sqrt(1.5 * 16.3)
     assert (z >= 3).sum() <= 222 + 3 * np.sqrt(222)
@@ -124,7 +124,7 @@ def test_what_lasts_is_found_sooner() -> None:
     past = rng.normal(10, 1, 56)
 
     def lasting(*last: float) -> float:
-        return beyond(last[-1], [*past, *last[:-1]], 2, persistence=(3, 2))
+        return float(history.history_z([last], [past], [2], at_least=2)[0])
 
     assert lasting(10, 12.5, 12.5) > beyond(12.5, past, 2)
     assert lasting(10, 10, 30) < 2
@@ -142,6 +142,44 @@ def test_the_statistic_is_comparable_between_sizes(n: int, m: int) -> None:
     assert found[0] == pytest.approx(np.cbrt(kl_divergence(*smooth(y[0], x[0])) / noise_floor(y[0], x[0])))
 
 
+# --- by sampling
+
+
+def normal(kind: int, windows: int, seed: int, *, unrest: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The statistics of windows that differ by sampling, and that much more: so many features of `kind` cells."""
+    rng = np.random.default_rng(seed)
+    g = unrest * rng.chisquare(kind - 1, (100_000, windows + 1))
+    statistic = np.cbrt(g / (kind - 1))
+    return statistic[:, -1], statistic[:, :-1]
+
+
+@pytest.mark.parametrize("windows", [5, 12, 56])
+@pytest.mark.parametrize("kind", [2, 10])
+def test_sampling_alone_is_called_as_rarely_as_a_normal(kind: int, windows: int) -> None:
+    """However short the past: the uncertainty of the factor is in the law, and a factor below 1 is not believed."""
+    now, past = normal(kind, windows, windows)
+    z, weight = history.sampling_z(now, np.full(len(now), kind), past, np.full(past.shape, kind))
+    assert (z >= 3).sum() <= 135 + 3 * np.sqrt(135)
+    assert weight.mean() > 0.9
+
+
+def test_a_restless_past_is_not_judged_by_sampling() -> None:
+    """Days that differ four times as much as sampling explains: a week of ten cells gives the theory up."""
+    now, past = normal(10, 7, 1, unrest=4.0)
+    _, weight = history.sampling_z(now, np.full(len(now), 10), past, np.full(past.shape, 10))
+    assert weight.mean() < 0.01
+
+
+def test_a_short_quiet_past_is_enough() -> None:
+    """A clear step after a week of quiet days is unusual at once; its own history alone could not say so."""
+    step = Histogram(CARRIERS, np.array([400, 400, 190, 10, 0, 0]))
+    days = [Past(day(i).start, 0.0018, 0.0, 7000, 1000, 4, "none") for i in range(7)]
+    pair = {"x": (Histogram(CARRIERS, 7 * WHOLE), step)}
+    z = measure(pair, history={"x": days}, persistence=(3, 2))["x"].z
+    assert z is not None
+    assert z > 4
+
+
 # --- a history where there is none
 
 
@@ -150,7 +188,7 @@ def test_the_statistic_is_comparable_between_sizes(n: int, m: int) -> None:
 def test_each_window_is_compared_with_the_rest(counts: list[list[int]]) -> None:
     """What stands in is the score that the window would have had against all the others."""
     days = profiles([carriers(*c) for c in counts])
-    found = history.leave_one_out(days, ["x"])["x"]
+    found = history.leave_one_out(days, "x")
     assert [one.window_start for one in found] == [day(i).start for i in range(len(days))]
     for i, one in enumerate(found):
         rest = sum((p.histograms["x"].counts for j, p in enumerate(days) if j != i), np.zeros(6, np.int64))
@@ -159,20 +197,78 @@ def test_each_window_is_compared_with_the_rest(counts: list[list[int]]) -> None:
         assert (one.n_reference, one.n_current, one.severity) == (score.n_reference, score.n_current, "none")
 
 
+def past_of(
+    scored: Sequence[Past],
+    days: Sequence[Profile] = (),
+    *,
+    windows: int = 56,
+    recent: int = 0,
+    most: int | None = 30,
+    baseline: Sequence[Profile] = (),
+) -> list[Past]:
+    """The past of the feature x."""
+    return history.own_past(scored, "x", days, windows=windows, recent=recent, most=most, baseline=baseline)
+
+
+def scores(severities: Sequence[Severity], first: int = 0) -> list[Past]:
+    """Scores of days in a row, each of a divergence that says which day it is."""
+    return [Past(day(first + i).start, first + i, 0.0, 1, 1, 4, severity) for i, severity in enumerate(severities)]
+
+
+def numbers(past: Sequence[Past]) -> list[int]:
+    """The days of a past."""
+    return [(one.window_start - START).days for one in past]
+
+
 def test_scores_of_its_own_come_first() -> None:
     """A window that was scored keeps its score, the others stand in, in the order of time; with scores enough none."""
     days = profiles(draws(SHARES, 10))
-    own = [Past(day(i).start, 9.0, 9.0, 1, 1, 4, "critical") for i in (7, 8, 9)]
-    found = history.with_stand_ins({"x": own, "y": []}, days, windows=56)
-    assert [one.window_start for one in found["x"]] == [day(i).start for i in range(10)]
-    assert [one.kl for one in found["x"][7:]] == [9.0, 9.0, 9.0]
-    assert list(found["y"]) == []
-    assert history.with_stand_ins({"x": own}, days, windows=6) == {"x": own}
+    own = scores(["none"] * 3, 7)
+    found = past_of(own, days)
+    assert numbers(found) == list(range(10))
+    assert found[7:] == own
+    assert past_of([], profiles(draws(SHARES, 1))) == []
+    assert past_of(own, days, windows=6) == own
+    assert history.leave_one_out(days, "gone") == []
 
 
-def test_one_window_alone_stands_in_for_nothing() -> None:
-    """There is nothing to hold it against."""
-    assert history.leave_one_out(profiles(draws(SHARES, 1)), ["x", "gone"]) == {}
+EVENT: list[Severity] = CALM.copy()
+EVENT += ["critical"] * 10
+
+
+def test_an_event_is_no_measure_of_itself() -> None:
+    """What drifts up to now is left out, also of what stands in, but for the windows that persistence looks at."""
+    assert numbers(past_of(scores(EVENT), recent=2)) == [*range(20), 28, 29]
+    dead = [carriers(1000, 0, 0, 0, 0, 0)] * 10
+    days = profiles([*draws(SHARES, 20), *dead])
+    found = past_of(scores(EVENT[13:], 13), days, recent=2)
+    assert numbers(found) == [*range(20), 28, 29]
+    assert max(one.kl for one in found[:13]) < 0.02
+
+
+def test_a_week_of_an_event_stays_out_when_it_is_over() -> None:
+    """A dead sensor that lives again has the past of the living; a single odd day belongs to what a feature does."""
+    over = scores([*EVENT, "none", "none", "warning", "none"])
+    assert numbers(past_of(over)) == [*range(20), 30, 31, 32, 33]
+
+
+def test_what_lasts_long_enough_is_usual_where_the_reference_follows() -> None:
+    """More windows than `most`: they count; beside a fixed reference they never do."""
+    assert numbers(past_of(scores(EVENT), most=9)) == list(range(30))
+    ever = scores(["none", "warning"] * 20)
+    assert numbers(past_of(ever)) == list(range(39))
+    assert numbers(past_of(ever, most=None)) == list(range(0, 40, 2))
+
+
+def test_a_fixed_reference_stands_for_what_is_usual() -> None:
+    """Its own windows come first, each compared with the others, even those that were loud or are yet to come."""
+    days = profiles(draws(SHARES, 8))
+    baseline = days[3:]
+    found = past_of(
+        scores(["none", "none", "warning", "critical", "none", "none"]), recent=1, most=None, baseline=baseline
+    )
+    assert numbers(found) == [3, 4, 6, 7, 0, 1, 5]
+    assert found[:2] == history.leave_one_out(baseline, "x")[:2]
 
 
 # --- cell by cell

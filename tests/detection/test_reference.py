@@ -107,6 +107,21 @@ def test_what_is_left_out_is_one_feature_of_one_window() -> None:
     assert (reference.histograms["x"].n, reference.histograms["y"].n) == (6000, 7000)
 
 
+def test_what_is_over_is_excused_by_what_was_before() -> None:
+    """Days that drifted stay in the reference, so that it follows; a day like those before them is no drift."""
+    days = {
+        "trailing": [*(day(i, QUIET, y=QUIET) for i in range(20)), *(day(i, SUNDAY, y=QUIET) for i in range(20, 28))]
+    }
+    drifted = {("x", profile.window.start) for profile in days["trailing"][20:] if profile.window}
+    for now, name, far in ((QUIET, "trailing without what drifted", False), (SUNDAY, "trailing", True)):
+        composed, names = compose(days, day(28, now, y=QUIET), DETECTION, drifted=drifted, least=7)
+        assert names == {"x": name}
+        assert (distance(composed, day(28, now)) > 0.01) == far
+        assert composed.histograms["y"].n == 28_000
+    _, names = compose(days, day(28, QUIET, y=QUIET), DETECTION, drifted=drifted, least=21)
+    assert names == {"x": "trailing"}
+
+
 def test_a_reference_never_runs_dry() -> None:
     """What was critical in nearly every window is the new normal: leaving it out would leave nothing."""
     days = [day(i, QUIET) for i in range(7)]
