@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from drift.alerts.timeline import timeline
@@ -20,6 +21,7 @@ from drift.config.monitor import load_monitor
 from drift.pipeline import run
 from drift.pipeline.context import Context
 from drift.store.store import Store
+from drift.windows import Window
 
 HEAD = (
     "# The demo's year: a timeline\n\nWhat the demo's monitor, with the settings it ships with, would have sent in "
@@ -43,9 +45,13 @@ def live(folder: Path, first: date = FIRST, last: date = LAST) -> str:
         context = Context.of(monitor, store, lambda _: f"sqlite:///{folder / 'warehouse.db'}")
         run.prepare(context, windows, now=windows[0].end + MORNING)
         for window in windows:
-            run.run_window(context, window, clock=lambda at=window.end + MORNING: at)
+            run.run_window(context, window, clock=partial(_morning_after, window))
         found = store.timelines(monitor.name)
     return timeline([alert for alert, _ in found], [event for _, lines in found for event in lines], calendar)
+
+
+def _morning_after(window: Window) -> datetime:
+    return window.end + MORNING
 
 
 def main() -> None:

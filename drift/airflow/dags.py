@@ -172,7 +172,7 @@ def describe(monitor: Monitor) -> str:
     page = monitor.alerts.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", "")
     days = f"{monitor.start or '…'} to {monitor.end or '…'}" if monitor.start or monitor.end else ""
     lines = [
-        f"- source: {where}, time in `{source.time_column}`",
+        f"- source: {where}, time in `{', '.join(source.time_columns)}`",
         f"- window: {monitor.window.every} ({monitor.window.timezone}), on `{monitor.cron}`",
         f"- days: {days}" if days else "",
         f"- reference: {monitor.reference}",

@@ -18,7 +18,7 @@ from drift.config.problems import noun, shorten
 from drift.config.validation import Model, Refusal, Text, refuse_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 FeatureKind = Literal["numeric", "categorical", "boolean", "datetime"]
 Role = Literal["input", "prediction", "label"]
@@ -139,11 +139,11 @@ class Features(Model):
         """Whether a feature's labels are stored only as hashes."""
         return matches(feature, self.hashed)
 
-    def unwatched(self, keys: Iterable[str], time_column: str | None) -> list[Refusal]:
+    def unwatched(self, keys: Iterable[str], times: Collection[str]) -> list[Refusal]:
         """Say which of `keys`, names or patterns, cannot be a feature."""
         found: list[Refusal] = []
         for key in keys:
-            if key == time_column:
+            if key in times:
                 found.append(((key,), "is the time column, which is not a feature", "remove it here"))
             elif matches(key, self.exclude):
                 found.append(((key,), "is excluded by features.exclude", "remove it here, or from exclude"))

@@ -23,7 +23,7 @@ from drift.config.expectations import Expectation, canonical
 from drift.config.features import Features
 from drift.config.problems import shorten
 from drift.config.reference import Reference, WindowSpec, default_reference, with_min_windows
-from drift.config.source import Source
+from drift.config.source import PARTS, Source
 from drift.config.validation import Model, Refusal, Text, check, in_doubt, refuse, refuse_value
 from drift.errors import ConfigError
 
@@ -103,6 +103,19 @@ class Monitor(Model):
         None, description="Last local day that is monitored on schedule; none by default."
     )
 
+    @field_validator("window")
+    @classmethod
+    def _check_window(cls, value: WindowSpec, info: ValidationInfo) -> WindowSpec:
+        source, span = info.data.get("source"), value.calendar.span if not in_doubt(info, ("window",)) else None
+        if source and source.time and span:
+            whole = {"mo": 1 if span.amount % 12 == 0 else 2, "d": 3, "m": 4}[span.unit]
+            if len(source.time.columns) < whole:
+                fix = f"write longer windows, or add the {PARTS[whole - 1]} to source.time"
+                refuse((("every",), f"{value.every} is finer than source.time tells", fix))
+            if span.unit == "m" and span.amount % 60:
+                refuse((("every",), f"{value.every} is finer than the hours of source.time", "write 1h or more"))
+        return value
+
     @field_validator("reference")
     @classmethod
     def _check_reference(cls, value: Reference, info: ValidationInfo) -> Reference:
@@ -116,16 +129,16 @@ class Monitor(Model):
     @field_validator("features")
     @classmethod
     def _check_features(cls, value: Features, info: ValidationInfo) -> Features:
-        time_column = info.data["source"].time_column if "source" in info.data else None
+        times = info.data["source"].time_columns if "source" in info.data else ()
         found: list[Refusal] = [
             ((section, *path), what, fix)
             for section in ("kinds", "bins", "roles", "weights")
-            for path, what, fix in value.unwatched(getattr(value, section), time_column)
+            for path, what, fix in value.unwatched(getattr(value, section), times)
         ]
         found += [
             (("include", i), "is the time column, which is not a feature", "remove it here")
             for i, name in enumerate(value.include)
-            if name == time_column
+            if name in times
         ]
         refuse(*found)
         return value
@@ -140,7 +153,7 @@ class Monitor(Model):
             if sorted(columns) in map(sorted, cuts[:i]):
                 found.append(((i,), "repeats earlier columns", "remove one of the two"))
             for name in columns:
-                if source and name == source.time_column:
+                if source and name in source.time_columns:
                     found.append(((i,), "is the time column, which windows are cut by", "remove it here"))
                 if features and features.hashes(name):
                     what = f"{shorten(name)} is among features.hashed, and segments are stored by name"
@@ -160,8 +173,8 @@ class Monitor(Model):
     @classmethod
     def _check_detection(cls, value: Detection, info: ValidationInfo) -> Detection:
         if "features" in info.data:
-            time_column = info.data["source"].time_column if "source" in info.data else None
-            found = info.data["features"].unwatched(value.features, time_column)
+            times = info.data["source"].time_columns if "source" in info.data else ()
+            found = info.data["features"].unwatched(value.features, times)
             refuse(*((("features", *path), what, fix) for path, what, fix in found))
         return value
 

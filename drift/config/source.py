@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -16,17 +16,49 @@ from drift.errors import ConfigError
 IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,249}")
 """A connection id, or the name of a route."""
 
+PARTS = ("year", "month", "day", "hour")
+"""What a time may be split into, over as many columns: the first of these that are given."""
+
 SECRET = re.compile(r"://[^/@\s]+:[^@\s]*@|[?&;](?:passw(?:or)?d|pwd|secret|token|api_?key)=", re.IGNORECASE)
 """What gives a password in a URL away."""
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}?")
 
 
+class TimeParts(Model):
+    """Columns that hold the parts of a local time, as whole numbers: the year, and what is finer."""
+
+    year: Text = Field(description="Column of the year.")
+    month: Text | None = Field(None, description="Column of the month, 1 to 12.")
+    day: Text | None = Field(None, description="Column of the day of the month.")
+    hour: Text | None = Field(None, description="Column of the hour, 0 to 23.")
+
+    @model_validator(mode="after")
+    def _check_gaps(self) -> Self:
+        given = [getattr(self, part) is not None for part in PARTS]
+        for coarse, fine, has_coarse, has_fine in zip(PARTS, PARTS[1:], given, given[1:], strict=False):
+            if has_fine and not has_coarse:
+                refuse(((fine,), f"is given without the {coarse}", f"add the column of the {coarse}"))
+        if len(set(self.columns)) < len(self.columns):
+            refuse(((), "names a column twice", "name a column for each part"))
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns, that of the year first."""
+        return tuple(name for part in PARTS if (name := getattr(self, part)) is not None)
+
+
 class Source(Model):
     """Where the rows are: a table, a query or files, and the column that says when a row happened."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["table"]}, {"required": ["query"]}, {"required": ["files"]}]}
+        json_schema_extra={
+            "allOf": [
+                {"oneOf": [{"required": ["table"]}, {"required": ["query"]}, {"required": ["files"]}]},
+                {"oneOf": [{"required": ["time_column"]}, {"required": ["time"]}]},
+            ]
+        }
     )
 
     connection: Text | None = Field(
@@ -43,7 +75,12 @@ class Source(Model):
     format: Literal["parquet", "csv"] | None = Field(
         None, description="Format of the files; by default by their extension."
     )
-    time_column: Text = Field(description="Column that says when a row happened; it decides the window of the row.")
+    time_column: Text | None = Field(
+        None, description="Column that says when a row happened; it decides the window of the row."
+    )
+    time: TimeParts | None = Field(
+        None, description="Or the columns, such as those of folders year=2013/month=02/day=08, that hold its parts."
+    )
     timezone: Text | None = Field(
         None, description="IANA time zone of times that carry none; by default the time zone of the window."
     )
@@ -99,12 +136,22 @@ class Source(Model):
                 found.append((("engine",), "warehouse is not used with files", "remove it: files are counted here"))
         elif places and "connection" not in {*keys, *doubts}:
             found.append((("connection",), "is missing", f"add the id of the connection that has the {places[0]}"))
+        times = [key for key in keys if key in {"time_column", "time"}]
+        if times[1:]:
+            found.append(((times[1],), f"{times[0]} is given already", "keep exactly one of time_column, time"))
+        elif not times and not any(in_doubt(info, ("source", key)) for key in ("time_column", "time")):
+            found.append((("time_column",), "is missing", "add time_column: day"))
         if "schema" in keys and places == ["query"]:
             found.append((("schema",), "is not used with query", "remove it"))
         if "format" in keys and places and "files" not in places:
             found.append((("format",), f"is not used with {places[0]}", "remove it"))
         refuse(*found)
         return data
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """The columns that say when a row happened: they are not features."""
+        return self.time.columns if self.time else (self.time_column or "",)
 
     @property
     def files(self) -> str | None:

@@ -113,7 +113,7 @@ class SourceReader:
 
     def features(self, columns: Iterable[str]) -> list[str]:
         """Return the columns that are watched."""
-        return self.monitor.features.select([c for c in columns if c != self.monitor.source.time_column])
+        return self.monitor.features.select([c for c in columns if c not in self.monitor.source.time_columns])
 
 
 @dataclass(frozen=True, slots=True)

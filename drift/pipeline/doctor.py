@@ -216,7 +216,7 @@ def _source(monitor: Monitor, connect: Callable[[str], str], now: Callable[[], d
     features = source.features(schema)
     if not features:
         return Check(name, "fail", "no column is left to watch", "see features.include and features.exclude")
-    return Check(name, "ok", f"{len(features)} features; times in {monitor.source.time_column}")
+    return Check(name, "ok", f"{len(features)} features; times in {', '.join(monitor.source.time_columns)}")
 
 
 def _routes(monitor: Monitor, resolve: Callable[[str], str]) -> Iterator[Check]:

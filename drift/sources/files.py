@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as default
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from drift.errors import SourceError
 from drift.profiles.kinds import mixed, mixture, type_text
 from drift.sources import csv_files
 from drift.sources.file_listing import COMPRESSED, list_files, locate, partition_type, placing
-from drift.sources.time_filter import missing_column
+from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
     from drift.sources.file_listing import Format, Listing, PartitionValue, Place
-    from drift.sources.time_filter import Bound, WindowFilter
+    from drift.sources.time_filter import Bound, Chosen
 
     Read = Callable[[list[str]], Iterator[pa.RecordBatch]]
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
@@ -43,7 +44,7 @@ _BUFFER_BYTES = 1 << 20
 
 
 def open_files(
-    files: str, file_format: Format | None, chosen: WindowFilter | None, known: Opened | None = None
+    files: str, file_format: Format | None, chosen: Chosen | None, known: Opened | None = None
 ) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str]]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
@@ -75,7 +76,7 @@ def open_files(
         listing = known["listing"] = list_files(place, path, file_format)
         rows = _chosen(listing, chosen, place.files)
     shape, infos, keys = listing.shape, listing.infos, listing.keys
-    by_partition = chosen is not None and chosen.column in keys
+    by_partition = chosen is not None and all(name in keys for name in chosen.columns)
     # A window without any file has the columns of the newest one.
     places = rows or [len(infos) - 1]
     now = place.filesystem.get_file_info([infos[i].path for i in places])
@@ -83,7 +84,10 @@ def open_files(
     opened = _open(place, shape, wanted, known.setdefault("files", {}))
     holding = opened if rows else []
     condition: _Condition | None = None
-    if chosen and not by_partition:
+    if isinstance(chosen, PartsFilter) and not by_partition:
+        condition, holding = _parts_condition(place, opened, shape, chosen, keys)
+        holding = holding if rows else []
+    elif isinstance(chosen, WindowFilter) and not by_partition:
         times = _times(place, opened, shape, chosen.column, keys)
         condition = _window_condition(place, opened, times, chosen)
         holding = _holding(place, opened, times, condition)
@@ -96,8 +100,10 @@ def open_files(
     return schema, place.files, read, columns, placing(keys, path)
 
 
-def _chosen(listing: Listing, chosen: WindowFilter | None, files: str) -> list[int]:
+def _chosen(listing: Listing, chosen: Chosen | None, files: str) -> list[int]:
     """Return the places of the files that may hold rows of a window, as far as their folders tell."""
+    if isinstance(chosen, PartsFilter):
+        return _prune_parts(listing, chosen, files)
     if chosen is None or chosen.column not in listing.keys:
         return list(range(len(listing.infos)))
     return _prune(listing.keys, chosen, files)
@@ -105,9 +111,9 @@ def _chosen(listing: Listing, chosen: WindowFilter | None, files: str) -> list[i
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """Which rows to keep: an expression over one column."""
+    """Which rows to keep: an expression over some columns."""
 
-    column: str
+    columns: tuple[str, ...]
     expression: Any
 
 
@@ -115,7 +121,7 @@ def _read(
     place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition | None, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
     """Stream the columns of every file in turn, as `schema` has them."""
-    wanted = list(dict.fromkeys([*columns, condition.column] if condition else columns))
+    wanted = list(dict.fromkeys([*columns, *condition.columns] if condition else columns))
     for file in files:
         with place.reading(file.path):
             batches = _parquet_batches(place, file, wanted) if file.metadata else _csv(file, schema, wanted)
@@ -383,6 +389,50 @@ def _prune(keys: dict[str, list[PartitionValue]], chosen: WindowFilter, files: s
     return [i for i, value in enumerate(values) if value is not None and start <= value < end]
 
 
+def _prune_parts(listing: Listing, chosen: PartsFilter, files: str) -> list[int]:
+    """Return which files may lie in the window, by the parts of the time in their path, from the year on."""
+    names = list(takewhile(listing.keys.__contains__, chosen.columns))
+    start, end = (bound[: len(names)] for bound in chosen.bounds(files))
+    found = []
+    for i, info in enumerate(listing.infos):
+        values = [listing.keys[name][i] for name in names]
+        if None in values:
+            continue
+        try:
+            parts = tuple(int(str(value)) for value in values)
+        except ValueError:
+            chosen.refuse(values, info.path)
+        if start <= parts < end or (names != list(chosen.columns) and parts == end):
+            if bool(chosen.impossible(parts)):
+                chosen.refuse(parts, info.path)
+            found.append(i)
+    return found
+
+
+def _parts_condition(
+    place: Place, files: Sequence[_File], shape: Format, chosen: PartsFilter, keys: dict[str, list[PartitionValue]]
+) -> tuple[_Condition, list[_File]]:
+    """Return which rows are in the window where columns hold parts of its time, and the files that may have such."""
+    import pyarrow.compute as pc
+
+    schema = _unify(files, shape)
+    for name in chosen.columns:
+        if name not in schema.names and name not in keys:
+            raise missing_column(name, [*schema.names, *keys], place.files)
+    schema = pa.schema([*schema, *((n, partition_type(v)) for n, v in keys.items() if n not in schema.names)])
+    fields = [schema.field(name) for name in chosen.columns]
+    parts: list[Any] = [pc.field(f.name) if t.is_integer(f.type) else pc.field(f.name).cast(pa.int64()) for f in fields]
+    inside, impossible = chosen.inside(parts, place.files), chosen.impossible(parts)
+    condition = _Condition(chosen.columns, inside)
+    if keys.keys().isdisjoint(chosen.columns):
+        files = _holding(place, files, pa.schema(fields), condition)
+    if impossible is not None:
+        wrong = replace(condition, expression=inside & impossible)
+        for batch in _read(place, files, schema, wrong, list(chosen.columns)):
+            chosen.refuse([column[0].as_py() for column in batch.columns], place.files)
+    return condition, list(files)
+
+
 def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, chosen: WindowFilter) -> _Condition:
     import pyarrow.compute as pc
 
@@ -399,18 +449,18 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
         present = column.is_valid() & (column != "") if is_text else column.is_valid()
 
         def first(among: Sequence[_File]) -> object:
-            found = next(_read(place, among, schema, _Condition(chosen.column, present), [chosen.column]), None)
+            found = next(_read(place, among, schema, _Condition(chosen.columns, present), [chosen.column]), None)
             return None if found is None else found.column(0)[0].as_py()
 
         sample = first(files)
         if sample is None:
-            return _Condition(chosen.column, pc.scalar(value=False))  # no row has a time, so none is in the window
+            return _Condition(chosen.columns, pc.scalar(value=False))  # no row has a time, so none is in the window
         for file in _odd_texts(files, chosen.column) if is_text else ():
             own = first([file])
             if own is not None:
                 chosen.bounds(own, f"{file.path}: {chosen.column}")
     start, end = (_literal(bound, value_type) for bound in chosen.bounds(sample, f"{place.files}: {chosen.column}"))
-    return _Condition(chosen.column, (column >= start) & (column < end))
+    return _Condition(chosen.columns, (column >= start) & (column < end))
 
 
 def _odd_texts(files: Sequence[_File], name: str) -> list[_File]:

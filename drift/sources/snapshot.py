@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.errors import SourceError
 from drift.profiles.kinds import mixture, type_text
-from drift.sources.time_filter import WindowFilter, missing_column
+from drift.sources.time_filter import missing_column, window_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -104,11 +104,7 @@ def open_snapshot(
     one. `url` is the database's SQLAlchemy URL (`drift.config.connections.resolve_url`), `known` what was opened for an
     earlier window of the same files (`drift.sources.files.open_files`).
     """
-    chosen = (
-        WindowFilter(source.time_column, window, calendar, source.timezone)
-        if window is not None and source.time_column
-        else None
-    )
+    chosen = window_filter(source, window, calendar) if window is not None else None
     if source.files is not None:
         from drift.sources.files import open_files
 

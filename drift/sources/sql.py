@@ -23,12 +23,12 @@ from sqlalchemy.ext.compiler import compiles
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
 from drift.sources.adbc import adbc_batches
 from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
-from drift.sources.time_filter import missing_column
+from drift.sources.time_filter import PartsFilter, missing_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.sources.time_filter import Bound, WindowFilter
+    from drift.sources.time_filter import Bound, Chosen
 
 _MAX_ROWS = 1 << 16
 _MAX_CELLS = 1 << 20
@@ -55,7 +55,7 @@ def open_sql(
     table: str | None = None,
     schema: str | None = None,
     query: str | None = None,
-    chosen: WindowFilter | None = None,
+    chosen: Chosen | None = None,
 ) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
     """Look at a table (or view), or at one SELECT or WITH statement; settle its types, and return how to stream it.
 
@@ -66,8 +66,9 @@ def open_sql(
     relation = relation_of(engine, table, schema, query)
     with session(engine, relation.origin) as connection:
         types = declared_types(connection, relation, table, schema)
-        if chosen and chosen.column not in types:
-            raise missing_column(chosen.column, types, relation.origin)
+        for name in chosen.columns if chosen else ():
+            if name not in types:
+                raise missing_column(name, types, relation.origin)
         where = _where(connection, relation, types, chosen) if chosen else None
         if engine.dialect.name == "sqlite":
             types = stored_types(connection, relation, types, where)
@@ -220,10 +221,10 @@ def _nearest(connection: sa.Connection, origin: str) -> str:
     return " (a schema is its own key: `schema: …`)"
 
 
-def _where(
-    connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: WindowFilter
-) -> Any:
+def _where(connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: Chosen) -> Any:
     """Return ``time >= :start AND time < :end``, both bound, in the form in which the column holds its times."""
+    if isinstance(chosen, PartsFilter):
+        return _where_parts(connection, relation, types, chosen)
     column: sa.ColumnClause[Any] = sa.column(chosen.column)
     kind = types[chosen.column]
     sample: object = None
@@ -239,6 +240,20 @@ def _where(
         sample = found[0]
     start, end = chosen.bounds(sample, f"{relation.origin}: {chosen.column}")
     return sa.and_(column >= _bound("drift_start", start), column < _bound("drift_end", end))
+
+
+def _where_parts(
+    connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: PartsFilter
+) -> Any:
+    names: list[sa.ColumnClause[Any]] = [sa.column(name) for name in chosen.columns]
+    texts = [(kind := types[name]) is not None and t.is_string(kind) for name in chosen.columns]
+    parts = [sa.cast(each, sa.Integer) if text else each for each, text in zip(names, texts, strict=True)]
+    inside, impossible = chosen.inside(parts, relation.origin), chosen.impossible(parts)
+    if impossible is not None:
+        found = connection.execute(relation.select(*names, where=inside & impossible).limit(1)).first()
+        if found is not None:
+            chosen.refuse(found, relation.origin)
+    return inside
 
 
 def _bound(name: str, value: Bound) -> sa.BindParameter[Any]:

@@ -10,18 +10,21 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from calendar import isleap
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from drift.config.source import PARTS
 from drift.errors import SourceError, SourceMissing
 from drift.windows import load_timezone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
 
+    from drift.config.source import Source
     from drift.windows import Calendar, Window
 
 Bound = date | datetime | str | int
@@ -49,6 +52,11 @@ class WindowFilter:
     window: Window
     calendar: Calendar
     timezone: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column, as `PartsFilter` has several."""
+        return (self.column,)
 
     def bounds(self, sample: object, where: str) -> tuple[Bound, Bound]:
         """Return the window's start and end as values that compare with the column that `sample`, not null, is from.
@@ -105,7 +113,8 @@ class WindowFilter:
                         return _since_1970(window.start, tick), _since_1970(window.end, tick)
         raise SourceError(
             f"{where} does not look like a time: it holds {_short(sample)}. Drift reads dates, timestamps, ISO 8601 "
-            "text and seconds (ms, µs, ns) since 1970: name another time_column, or convert it in a query"
+            "text and seconds (ms, µs, ns) since 1970: name another time_column, convert it in a query, or where "
+            "columns hold the parts of a time write time: {year: year, month: month, day: day}"
         )
 
     def _local_dates(self, where: str) -> tuple[date, date]:
@@ -145,6 +154,113 @@ class WindowFilter:
                 "or to a timestamp in a query"
             )
         return _prefix(start, shape["separator"]), _prefix(end, shape["separator"])
+
+
+@dataclass(frozen=True, slots=True)
+class PartsFilter:
+    """Which rows a window asks for where columns hold the parts of a local time: year, month, day, hour, in this order.
+
+    The parts are compared in their order, as text is letter by letter, so every row that has them is in exactly one
+    window: one of 31 February in that of 29 February. `impossible` tells it from the others.
+    """
+
+    columns: tuple[str, ...]
+    window: Window
+    calendar: Calendar
+    timezone: str | None = None
+
+    def bounds(self, where: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the first parts of the window, and those of the next one.
+
+        Examples
+        --------
+        >>> from drift.windows import Calendar
+        >>> calendar = Calendar("1mo")
+        >>> PartsFilter(("y", "m"), calendar.starting(date(2023, 12, 1)), calendar).bounds("table sales")
+        ((2023, 12), (2024, 1))
+        """
+        zone = load_timezone(self.timezone) if self.timezone else self.calendar.zone
+        n = len(self.columns)
+        found = []
+        for bound in (self.window.start, self.window.end):
+            wall = _wall_clock(bound, zone)
+            parts = (wall.year, wall.month, wall.day, wall.hour)
+            if (*parts[n:], wall.minute, wall.second, wall.microsecond) != (*_FIRST[n:], 0, 0, 0):
+                raise SourceError(
+                    f"{where}: {', '.join(self.columns)} tell the {PARTS[n - 1]}, which cannot tell "
+                    f"{self.calendar.label(self.window)} from the rest of it: use longer windows, or add the "
+                    f"{PARTS[min(n, 3)]} to source.time"
+                )
+            found.append(parts[:n])
+        return found[0], found[1]
+
+    def inside(self, columns: Sequence[Any], where: str) -> Any:
+        """Return the condition that rows are in the window, on columns of any library with operators."""
+        start, end = self.bounds(where)
+        return _in_order(columns, start, end)
+
+    def impossible(self, columns: Sequence[Any]) -> Any:
+        """Return the condition that a row of the window has parts that no time has; None where a year is all there is.
+
+        Examples
+        --------
+        >>> from drift.windows import Calendar
+        >>> calendar = Calendar("1d")
+        >>> day = PartsFilter(("y", "m", "d"), calendar.starting(date(2023, 2, 28)), calendar)
+        >>> import numpy as np
+        >>> day.impossible([np.full(3, 2023), np.full(3, 2), np.array([28, 29, 31])]).tolist()
+        [False, True, True]
+        """
+        year, month, day, hour = (*columns, None, None, None, None)[:4]
+        if month is None:
+            return None
+        wrong = (month < 1) | (month > 12)
+        if day is not None:
+            short = (month == 4) | (month == 6) | (month == 9) | (month == 11)
+            wrong = wrong | (day < 1) | (day > 31) | (short & (day > 30)) | ((month == 2) & (day > 29))
+            for each in range(self.window.start.year - 1, self.window.end.year + 2):
+                if not isleap(each):
+                    wrong = wrong | ((year == each) & (month == 2) & (day > 28))
+        return wrong if hour is None else wrong | (hour < 0) | (hour > 23)
+
+    def refuse(self, parts: Sequence[object], where: str) -> NoReturn:
+        """Say that some parts are not those of a time."""
+        said = ", ".join(f"{name} {part}" for name, part in zip(self.columns, parts, strict=False))
+        raise SourceError(f"{where} holds {said}, which is not a time: mend it, or leave it out by a query or a glob")
+
+
+_FIRST = (1, 1, 1, 0)
+
+Chosen = WindowFilter | PartsFilter
+
+
+def window_filter(source: Source, window: Window, calendar: Calendar) -> Chosen:
+    """Return which rows of a source a window asks for."""
+    if source.time:
+        return PartsFilter(source.time.columns, window, calendar, source.timezone)
+    return WindowFilter(source.time_column or "", window, calendar, source.timezone)
+
+
+def _in_order(columns: Sequence[Any], start: Sequence[int], end: Sequence[int]) -> Any:
+    """Return ``start <= columns < end``, part by part; the range of the first is named alone, to skip partitions."""
+    first, low, high = columns[0], start[0], end[0]
+    if len(columns) == 1:
+        return (first >= low) & (first < high)
+    if low == high:
+        return (first == low) & _in_order(columns[1:], start[1:], end[1:])
+    after = (first > low) | ((first == low) & _from(columns[1:], start[1:]))
+    before = (first < high) | ((first == high) & _until(columns[1:], end[1:]))
+    return (first >= low) & (first <= high) & after & before
+
+
+def _from(columns: Sequence[Any], start: Sequence[int]) -> Any:
+    first, low = columns[0], start[0]
+    return first >= low if len(columns) == 1 else (first > low) | ((first == low) & _from(columns[1:], start[1:]))
+
+
+def _until(columns: Sequence[Any], end: Sequence[int]) -> Any:
+    first, high = columns[0], end[0]
+    return first < high if len(columns) == 1 else (first < high) | ((first == high) & _until(columns[1:], end[1:]))
 
 
 def _short(sample: object) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drift.alerts.alerts import Transitions
 from drift.detection.findings import Finding
 from drift.errors import StoreError
 from drift.profiles.binning import CategoricalBinning
@@ -172,6 +173,20 @@ def test_pruning_takes_old_windows_and_nothing_else(store: Store) -> None:
     assert [report.window for report in store.load_reports("flights", since=nth(-9).start)] == [nth(2)]
     assert store.active_baseline("flights") == BINNINGS
     assert sum(store.prune(nth(2).start).values()) == 0
+
+
+def test_a_deleted_window_is_gone_in_one_transaction(store: Store) -> None:
+    """With every row that hangs on it, and none of another window's; a dry run takes it all back."""
+    save_everything(store, NOW)
+    before = dump(store)
+    save_everything(store, NOW, nth(9), seed=8)
+    both = dump(store)
+    rows = store.delete_window("flights", nth(9), Transitions(), dry_run=True)
+    assert dump(store) == both
+    assert store.delete_window("flights", nth(9), Transitions()) == rows
+    assert {name for name, n in rows.items() if n} >= {"histogram", "profile", "validation", "gate", "score", "run"}
+    assert dump(store) == before
+    assert not any(store.delete_window("flights", nth(9), Transitions()).values())
 
 
 def test_the_views_show_what_the_tables_hold(store: Store) -> None:

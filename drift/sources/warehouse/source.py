@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.types as t
 
-from drift.sources.time_filter import WindowFilter, missing_column
+from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column, window_filter
 from drift.sources.warehouse.engine import Warehouse, flat
 from drift.sources.warehouse.query import backend_of, is_installed, open_database, sqlalchemy_knows
 from drift.sources.warehouse.values import is_below
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drift.config.source import Source
+    from drift.sources.time_filter import Chosen
     from drift.sources.warehouse.query import Database
     from drift.windows import Calendar
 
@@ -54,7 +55,7 @@ def open_source(source: Source, windows: Sequence[Window] | None, *, calendar: C
     chosen = None
     if windows is not None:
         spans = _merged(windows)
-        chosen = [WindowFilter(source.time_column, span, calendar, source.timezone) for span in spans]
+        chosen = [window_filter(source, span, calendar) for span in spans]
     return open_warehouse(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen)
 
 
@@ -75,7 +76,7 @@ def open_warehouse(
     table: str | None = None,
     schema: str | None = None,
     query: str | None = None,
-    chosen: Sequence[WindowFilter] | None = None,
+    chosen: Sequence[Chosen] | None = None,
 ) -> Warehouse:
     """Look at a table (or view) or a query in a warehouse, and choose the rows of some windows; None is every row.
 
@@ -86,11 +87,17 @@ def open_warehouse(
     source = database.source()
     if chosen is None:
         return Warehouse(database, None, source)
-    for column in {each.column for each in chosen}:
+    for column in {column for each in chosen for column in each.columns}:
         if column not in database.columns:
             raise missing_column(column, database.columns, database.origin)
-    samples = {column: _sample(database, source, column) for column in {each.column for each in chosen}}
-    conditions = [_condition(database, source, each, samples[each.column]) for each in chosen]
+    whole = {each.column for each in chosen if isinstance(each, WindowFilter)}
+    samples = {column: _sample(database, source, column) for column in whole}
+    conditions = [
+        _condition(database, source, each, samples[each.column])
+        if isinstance(each, WindowFilter)
+        else _parts_condition(database, source, each)
+        for each in chosen
+    ]
     return Warehouse(database, reduce(or_, conditions), source)
 
 
@@ -107,6 +114,23 @@ def _sample(database: Database, source: Any, name: str) -> Any:
     branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
     with database.session() as run:
         return next((row[0] for row in flat(run(database.statement(some, [branch])))), None)
+
+
+def _parts_condition(database: Database, source: Any, chosen: PartsFilter) -> Any:
+    parts = [
+        column.cast("int64") if column.type().is_string() else column
+        for column in map(source.__getitem__, chosen.columns)
+    ]
+    inside, impossible = chosen.inside(parts, database.origin), chosen.impossible(parts)
+    if impossible is not None:
+        import ibis
+
+        some = source.filter(inside & impossible).select(list(chosen.columns)).limit(1)
+        branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
+        with database.session() as run:
+            for row in flat(run(database.statement(some, [branch]))):
+                chosen.refuse(row, database.origin)
+    return inside
 
 
 def _condition(database: Database, source: Any, chosen: WindowFilter, sample: Any) -> Any:
