@@ -14,6 +14,7 @@ import tempfile
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drift.alerts.timeline import timeline
 from drift.cli import demo
@@ -21,7 +22,9 @@ from drift.config.monitor import load_monitor
 from drift.pipeline import run
 from drift.pipeline.context import Context
 from drift.store.store import Store
-from drift.windows import Window
+
+if TYPE_CHECKING:
+    from drift.windows import Window
 
 HEAD = (
     "# The demo's year: a timeline\n\nWhat the demo's monitor, with the settings it ships with, would have sent in "

@@ -382,10 +382,10 @@ def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
     [
         ("postgresql://ada:hunter2@127.0.0.1:1/db", SourceUnreachable, "cannot connect"),
         ("postgres://ada:hunter2@127.0.0.1:1/db", SourceUnreachable, "cannot connect"),
-        ("postgresql+nosuch://ada:hunter2@h/db", SourceError, "no database that SQLAlchemy knows"),
+        ("postgresql+nosuch://ada:hunter2@h/db", SourceError, "not a database that SQLAlchemy knows"),
         ("postgresql+pg8000://ada:hunter2@h/db", MissingExtra, "pg8000 is not installed"),
         ("mysql+pymysql://ada:hunter2@h/db", SourceError, "needs the driver pymysql"),
-        ("nosuch://ada:hunter2@h/db", SourceError, "no database that SQLAlchemy knows"),
+        ("nosuch://ada:hunter2@h/db", SourceError, "not a database that SQLAlchemy knows"),
         ("ada:hunter2", SourceError, "URL cannot be read"),
         ("postgresql://ada:hunter2@h:port/db", SourceError, "URL cannot be read"),
         ("", SourceError, "URL cannot be read"),
