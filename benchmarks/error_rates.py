@@ -1,6 +1,6 @@
 """How often Drift is wrong: false alarms, bias, coverage, power and pages, beside the rules of its peers.
 
-    python -m benchmarks.error_rates [--quick] [--only calibration,estimate,interval,power,pages,season]
+    python -m benchmarks.error_rates [--quick] [--only calibration,estimate,interval,power,pages,season,early,lasting]
 
 Seeds are fixed, so the figures repeat. Bins are fitted end to end from raw values. The peers' rules are written anew
 from their published formulas.
@@ -539,16 +539,17 @@ def _seasonal_month(unrest: float, rng: np.random.Generator) -> Counter[str]:
 
 
 def _stream(
-    counted: Callable[[int, Window], Profile], binnings: Sequence[Binning]
+    counted: Callable[[int, Window], Profile], binnings: Sequence[Binning], days: int = WARM + WATCHED, *keys: str
 ) -> tuple[Context[State], list[Window]]:
-    """Return a monitor with default settings on days that are counted and nowhere stored."""
-    monitor = parse_monitor("name: stream\nwindow: {every: 1d}\nsource: {files: none.csv, time_column: t}")
+    """Return a monitor with default settings, but for `keys`, on days that are counted and nowhere stored."""
+    text = ["name: stream", "window: {every: 1d}", "source: {files: none.csv, time_column: t}", *keys]
+    monitor = parse_monitor("\n".join(text))
     memory = Memory(cast("StateReader", None))
     context = offline(monitor, memory)
     start = datetime(2024, 1, 1, tzinfo=UTC)
-    windows = list(monitor.window.calendar.between(start, start + timedelta(days=WARM + WATCHED)))
+    windows = list(monitor.window.calendar.between(start, start + timedelta(days=days)))
     memory.binnings |= {str(i): binning for i, binning in enumerate(binnings)}
-    span = {"version": 1, "fitted_from": start, "fitted_to": windows[28].start}
+    span = {"version": 1, "fitted_from": start, "fitted_to": windows[min(28, days - 1)].start}
     memory.fitted = {f: {**span, "fingerprint": binning.fingerprint} for f, binning in memory.binnings.items()}
     # Days before the first are known to hold nothing: nothing is left to be asked of a database.
     asked = {each for window in windows for each in (*context.needed(window), *context.remembered(window))}
@@ -558,6 +559,103 @@ def _stream(
     return context, windows
 
 
+# --- §4: steps, early and lasting
+
+STEPS: dict[str, dict[float, float]] = {
+    "binary": {0.015: 0.38, 0.035: 0.42, 0.1: 0.51},
+    "categorical": {0.015: 0.425, 0.035: 0.47, 0.1: 0.56},
+    "numeric": {0.015: 0.175, 0.035: 0.28, 0.1: 0.46},
+}
+"""What a step of so many nats is: the share of the first of two labels, that of ten labels by 1/i, a shift in σ."""
+
+
+def _steps(
+    kinds: Sequence[str], sizes: Sequence[float], first: int, rng: np.random.Generator, *, rows: int = 1000
+) -> tuple[Callable[[int, Window], Profile], list[Binning]]:
+    """Return what counts features of these kinds, each with a step of its size (0: none) from its day on."""
+    numeric = fit_numeric(np.random.default_rng(0).normal(size=28 * rows), expected_rows=rows)
+    edges = np.concatenate([[-np.inf], numeric.edges, [np.inf]])
+    ten = zipf(10)
+    names = {"binary": ("a", "b"), "categorical": tuple("abcdefghij")}
+    before = {"binary": np.array([0.3, 0.7]), "categorical": ten, "numeric": np.diff(ndtr(edges))}
+
+    def shares(kind: str, size: float) -> Floats:
+        if not size:
+            return before[kind]
+        to = STEPS[kind][size]
+        if kind == "numeric":
+            return np.asarray(np.diff(ndtr(edges - to)))
+        return np.concatenate([[to], before[kind][1:] * (1 - to) / (1 - before[kind][0])])
+
+    fitted = {
+        kind: fit_categorical({name: int(1e6 * share) for name, share in zip(labels, before[kind], strict=True)})
+        for kind, labels in names.items()
+    }
+    binnings: list[Binning] = [numeric if kind == "numeric" else fitted[kind] for kind in kinds]
+
+    def counted(day: int, window: Window) -> Profile:
+        histograms = {}
+        for i, (kind, size, binning) in enumerate(zip(kinds, sizes, binnings, strict=True)):
+            counts = np.zeros(binning.n_cells, np.int64)
+            drawn = rng.multinomial(rows, shares(kind, size if day >= first else 0.0))
+            counts[: len(drawn)] = drawn
+            histograms[str(i)] = Histogram(binning, counts)
+        return Profile(window, rows, histograms, {}, dict.fromkeys(histograms, "double"))
+
+    return counted, binnings
+
+
+def early(*, quick: bool) -> None:
+    """Print how often a step is told within three days, by the days of history before it."""
+    streams, planted = (2 if quick else 6), 20
+    kinds = [kind for kind in STEPS for _ in range(planted)] + [
+        list(STEPS)[i % 3] for i in range(FEATURES - 3 * planted)
+    ]
+    sizes = [0.035] * 3 * planted + [0.0] * (FEATURES - 3 * planted)
+    rows: list[list[object]] = []
+    for days in (7, 14, 20, 28, 56):
+        told, false = Counter[str](), 0
+        for stream in range(streams):
+            counted, binnings = _steps(kinds, sizes, days, np.random.default_rng([14, stream, days]))
+            context, windows = _stream(counted, binnings, days + 3)
+            found: set[int] = set()
+            for window in windows:
+                drifting = {int(v.feature) for v in evaluate.evaluate_window(context, window).verdicts if v.drifting}
+                false += len(drifting - set(range(3 * planted)) - found)
+                found |= drifting
+            told.update(kinds[i] for i in found if i < 3 * planted)
+        rows.append([f"{days} days", *(told[kind] / (streams * planted) for kind in STEPS), false / streams])
+    heading = ["history", *STEPS, f"of {FEATURES - 3 * planted} unchanged, in all"]
+    table("Told within three days: a step of .035 nats, 1,000 rows a day", heading, rows)
+
+
+def lasting(*, quick: bool) -> None:
+    """Print how often a step stays called beside a fixed reference of four weeks."""
+    planted, first, days = 10, 35, 35 + (30 if quick else 90)
+    cases = [(kind, size) for kind in STEPS for size in STEPS[kind] for _ in range(planted)]
+    cases += [(list(STEPS)[i % 3], 0.0) for i in range(FEATURES - len(cases))]
+    kinds, sizes = [kind for kind, _ in cases], [size for _, size in cases]
+    counted, binnings = _steps(kinds, sizes, first, np.random.default_rng([15]))
+    context, windows = _stream(counted, binnings, days, "reference: {fixed: [2024-01-01, 2024-01-29]}")
+    called = np.array([
+        [verdict.drifting for verdict in evaluate.evaluate_window(context, window).verdicts] for window in windows
+    ])  # fmt: skip
+    after, half = called[first + 2 :], (days - first - 2) // 2
+    rows: list[list[object]] = []
+    for kind, step in STEPS.items():
+        for size in step:
+            mine = [i for i, case in enumerate(cases) if case == (kind, size)]
+            rows.append(
+                [f"{kind}, {size:g} nats", *(float(part[:, mine].mean()) for part in (after[:half], after[half:]))]
+            )
+    rows.append(["unchanged", *(float(part[:, 9 * planted :].mean()) for part in (after[:half], after[half:]))])
+    table(
+        f"Windows called from the third after a step on, 1,000 rows a day, 28 fixed days, {days - first} days",
+        ["step", "first half", "second half"],
+        rows,
+    )
+
+
 TABLES: dict[str, Callable[..., None]] = {
     "calibration": calibration,
     "estimate": estimate,
@@ -565,6 +663,8 @@ TABLES: dict[str, Callable[..., None]] = {
     "power": power,
     "pages": pages,
     "season": season,
+    "early": early,
+    "lasting": lasting,
 }
 
 

@@ -169,7 +169,8 @@ def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | N
     start = max(len(remembered) - stretch[0] + 1, 0)
     recent = {p.window: p.histograms[feature] for p in remembered[start:]}
     apart = own_history.loud(subject.history.get(feature, ()), most=_most(subject, detection))
-    quiet = [p for p in remembered[:start] if p.window and p.window.start not in apart]
+    earlier = remembered[:start] if len(subject.baseline) < own_history.OWN_HISTORY else []
+    quiet = [p for p in earlier if p.window and p.window.start not in apart]
     past = {
         p.window: p.histograms[feature]
         for p in (*subject.baseline, *quiet)

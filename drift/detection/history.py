@@ -286,11 +286,14 @@ def own_past(
     most
         As in `loud`.
     baseline
-        Where the reference cannot adapt, its own windows: these stand in, each compared with the others.
+        Where the reference cannot adapt, its own windows: these stand in, each compared with the others. From
+        `OWN_HISTORY` of them on no later window counts that lies beyond them all, though it may have been quiet: what
+        drifts by hardly enough is called on some days, and would become usual on the others.
     """
     apart = loud(scored, most=most)
     if baseline:
         own = leave_one_out(baseline, feature, smoothing=smoothing)
+        apart = apart | _beyond(scored, own)
     elif len(scored) - len(apart) < min(windows // 2, len(profiles)):
         still = [p for p in profiles if p.window and p.window.start not in apart]
         own = leave_one_out(still, feature, smoothing=smoothing)
@@ -309,6 +312,16 @@ def own_past(
         # What was called before there was a history is no event.
         return own_past(scored, feature, profiles, windows=windows, recent=recent, most=0)
     return sorted(known, key=lambda past: past.window_start)
+
+
+def _beyond(scored: Sequence[Past], own: Sequence[Past]) -> frozenset[datetime]:
+    """Return where windows start that lie beyond all of a baseline's own, if these are enough to say so."""
+    if len(own) < OWN_HISTORY:
+        return frozenset()
+    known = np.array([(past.kl, past.n_reference, past.n_current, past.cells) for past in [*own, *scored]], np.float64)
+    statistic = history_statistic(*known.T)
+    beyond = statistic[len(own) :] > statistic[: len(own)].max()
+    return frozenset(past.window_start for past, far in zip(scored, beyond.tolist(), strict=True) if far)
 
 
 # -- cell by cell -----------------------------------------------------------------------------------------------------
