@@ -36,6 +36,10 @@ def run_windows(calendar: Calendar, start: datetime | None, end: datetime) -> li
     >>> midnight = datetime(2013, 2, 9, 5, tzinfo=UTC)
     >>> [w.key for w in run_windows(calendar, None, midnight)]
     ['2013-02-08T05:00:00Z/2013-02-09T05:00:00Z']
+    >>> months = Calendar("1mo")
+    >>> february = months.spanned("2024-02")[0]
+    >>> [months.label(w) for w in run_windows(months, february.start, february.end)]
+    ['2024-02']
     """
     whole = list(calendar.between(start, end)) if start is not None and start < end else []
     return whole or [calendar.last_complete(end)]

@@ -132,6 +132,8 @@ class LocalTime:
         >>> local = local_time_of({"window": {"every": "1d", "timezone": "America/New_York"}})
         >>> local.short(datetime(2013, 2, 8, 5, tzinfo=UTC))
         '02-08'
+        >>> local_time_of({"window": {"every": "1q"}}).short(datetime(2013, 4, 1, tzinfo=UTC))
+        '2013-Q2'
         """
         if self.calendar.span.unit == "mo":
             return self.calendar.label(self.calendar.containing(start))

@@ -65,7 +65,7 @@ def parse(
 
 
 def _counted(text: str, kind: str, n: int, calendar: Calendar, current: Window) -> OtherReference | None:
-    if not 1 <= n <= MOST:
+    if not 1 <= n <= MOST or (kind == "weekday" and calendar.span.unit == "mo"):
         return None
     if kind == "trailing":
         return OtherReference(

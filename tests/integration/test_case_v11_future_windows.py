@@ -11,9 +11,12 @@ import pytest
 
 from drift.config.monitor import parse_monitor
 from drift.errors import DriftError, WindowError
-from drift.pipeline import actions, gate
+from drift.pipeline import actions, gate, notify
 from drift.pipeline import run as runs
 from drift.pipeline.context import Context
+from drift.pipeline.replay import windows_run
+from drift.store.reads.metrics import health
+from drift.store.reads.windows import newest_windows
 from drift.store.store import Store
 from tests.support.store_samples import dump
 
@@ -113,6 +116,19 @@ def test_a_future_window_silences_nothing(context: Context) -> None:
     assert (decided.label, decided.cleared) == ("2024-01-21", False)
     ahead = gate.decide(context.store, "t", window=window(context, 2192), now=at(STEP))
     assert ahead.reason == "no result: the window is not over until 2030-01-02 00:00 UTC"
+
+
+def test_a_future_window_is_not_the_newest_of_anything(context: Context) -> None:
+    """Not on the dashboard, in the metrics, of a replay, or of what retention keeps."""
+    last, now = window(context, STEP - 1), at(STEP - 1)
+    with_future(context)
+    states = newest_windows(context.store, windows=1, until=now)["t"]
+    assert [state.start for state in states] == [last.start]
+    found = health(context.store, most=9, worst=9, now=now)
+    assert (found.runs["t"]["window_start"], found.reports["t"]["window_start"]) == (last.start, last.start)
+    assert [run["window_start"] for run in context.store.latest_runs(over_at=now)] == [last.start]
+    assert windows_run(context.store, context.monitor, last=1, now=now) == ([last], 0)
+    assert notify.remind(context, now=now).notices == ()
 
 
 def test_an_alert_that_a_future_window_reached_goes_on(context: Context) -> None:

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drift.errors import SourceError
-from drift.sources.time_filter import WindowFilter, missing_column
+from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column
 from drift.windows import Calendar, Window
 
 NEW_YORK = Calendar("1d", "America/New_York")
@@ -147,3 +147,32 @@ def test_a_missing_column_suggests_the_one_meant() -> None:
     """The error names what the source has."""
     assert "did you mean 'dep_delay'?" in str(missing_column("dep_dely", ["carrier", "dep_delay"], "table x"))
     assert "it has a, b" in str(missing_column("zzz", ["a", "b"], "table x"))
+
+
+PARTS = st.tuples(st.integers(2019, 2025), st.integers(0, 14), st.integers(0, 33))
+
+
+@given(PARTS, st.sampled_from(["1d", "7d", "1mo", "1q", "1y"]), st.sampled_from(["UTC", "America/New_York"]))
+@example((2023, 2, 29), "1d", "UTC")
+@example((2024, 13, 1), "1mo", "UTC")
+def test_parts_are_in_one_window(parts: tuple[int, int, int], every: str, zone: str) -> None:
+    """Whatever stands in the columns is in one window; a date is in its own, and what is not a date is named."""
+    calendar = Calendar(every, zone)
+    low, high = datetime(parts[0] - 1, 1, 1, tzinfo=UTC), datetime(parts[0] + 2, 1, 1, tzinfo=UTC)
+    windows = [PartsFilter(("y", "m", "d"), window, calendar) for window in calendar.between(low, high)]
+    (found,) = [each for each in windows if each.inside(parts, "t")]
+    try:
+        day = date(*parts)
+    except ValueError:
+        assert found.impossible(parts)
+    else:
+        assert not found.impossible(parts)
+        assert found.window == calendar.starting(day)
+
+
+def test_parts_that_are_too_coarse_are_refused() -> None:
+    """A month cannot tell one day from the others."""
+    calendar = Calendar("1d")
+    day = PartsFilter(("y", "m"), calendar.starting(date(2013, 2, 8)), calendar)
+    with pytest.raises(SourceError, match="y, m tell the month, which cannot tell 2013-02-08 from the rest of it"):
+        day.bounds("t")
