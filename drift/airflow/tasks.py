@@ -137,7 +137,7 @@ def profile(spec: Monitor, key: str) -> str:
     run_context, window, current = open_context(spec), Window.from_key(key), watched_windows(spec, context)
     label = run_context.label(window)
     context["window_label"] = label  # type: ignore[typeddict-unknown-key]
-    with recording(run_context, current), fit.sparing(run_context, window, current):
+    with recording(run_context, current), fit.sparing(run_context, window, current, now=clock()):
         counted = run.profile_window(run_context, window, now=clock())
         log.info("%s %s: %s rows, %d features", spec.name, label, f"{counted.n_rows:,}", len(counted.histograms))
     return key
@@ -147,14 +147,13 @@ def profile(spec: Monitor, key: str) -> str:
 def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Score the windows; the log ends with the table."""
     from drift.pipeline import evaluate as evaluation
-    from drift.pipeline import run
 
     run_context, windows = open_context(spec), from_keys(planned["windows"])
     statuses = {}
     with recording(run_context, windows):
         for window in windows:
             report = evaluation.evaluate_window(run_context, window)
-            statuses[window.key] = run.run_status(report)
+            statuses[window.key] = report.status
             log_report(report)
     return statuses
 
@@ -165,7 +164,6 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
     from drift.alerts import delivery
     from drift.pipeline import evaluate as evaluation
     from drift.pipeline import notify as notifications
-    from drift.pipeline import run
 
     context = get_current_context()
     run_context, windows = open_context(spec), from_keys(keys)
@@ -174,7 +172,7 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
     with recording(run_context, windows):
         for window in windows:
             report = evaluation.recall(run_context, window)
-            status = run.run_status(report)
+            status = report.status
             changes = notifications.notify_window(run_context, report, now=clock(), page=page, run_url=url)
             run_context.store.save_run_finished(run_context.name, window, status, clock(), reference=report.reference)
             found.append(outcome(report, run_context, status, notified=len(changes.notices)))

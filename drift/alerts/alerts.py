@@ -166,8 +166,8 @@ def alert_id(monitor: str, key: str, opened_window: datetime) -> str:
 
 
 def closes_after(alert: Alert, policy: Policy) -> int:
-    """Return how many quiet windows in a row resolve an alert: a failed run is over with the next that succeeds."""
-    return 1 if alert.kind == "run" else policy.close_after
+    """Return how many quiet windows in a row resolve an alert: the next answer ends that there was none."""
+    return 1 if alert.kind in {"run", "not_judged"} else policy.close_after
 
 
 def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Alert | None:

@@ -183,7 +183,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         },
         "failures": list(failures),
         "n_drifting": len(worst),
-        "n_scored": sum(v.score is not None for v in report.verdicts),
+        "n_judged": report.rollup().n_judged,
         "alerts": alerts,
         "features": _features(figures, notices, worst),
         "segments": _segments(figures, notices),

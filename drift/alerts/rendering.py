@@ -26,6 +26,7 @@ _NAMES = {
     "rows": "no rows",
     "volume": "number of rows",
     "table": "the table",
+    "not_judged": "no feature judged",
     "run": "the run",
 }
 _AGAIN = {"notified", "repeated", "flapping"}
@@ -118,7 +119,7 @@ def _overall(content: Mapping[str, Any]) -> list[str]:
     if content["gate"] == "rejected":
         return ["The window was rejected by its expectations: it was not scored, and no window is compared with it."]
     scores = (
-        f"{content['n_drifting']} of {content['n_scored']} scored features drift "
+        f"{content['n_drifting']} of {content['n_judged']} judged features drift "
         f"({percent(content['share_drifting'])}), {figure(content['total_kl'])} nats in all; "
         f"{thousands(content['n_current'])} rows compared with {thousands(content['n_reference'])} of the reference "
         f"({plain(content['reference'])}). KL is D(current‖reference), in nats."

@@ -1,7 +1,7 @@
 """Signals: what one window shows about each thing that an alert may be about.
 
-There is a signal for every feature, the gate, the number of rows, each changed column, the table as a whole and the run
-itself. `drift.alerts.lifecycle` makes alerts of them.
+There is a signal for every feature, the gate, the number of rows, each changed column, the table as a whole, whether
+anything was judged, and the run itself. `drift.alerts.lifecycle` makes alerts of them.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Signal:
     """What one window shows about one key.
 
     `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``, ``volume``,
-    ``schema:carrier``, ``run``; `feature` is the feature or column, None where the whole window is meant; `segment` is
-    empty for the whole window. `severity` is that of this window alone, before persistence; `status` includes it:
-    ``warning`` and ``critical`` open an alert.
+    ``schema:carrier``, ``not_judged``, ``run``; `feature` is the feature or column, None where the whole window is
+    meant; `segment` is empty for the whole window. `severity` is that of this window alone, before persistence;
+    `status` includes it: ``warning`` and ``critical`` open an alert.
 
     `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
@@ -121,7 +121,7 @@ def signals_of(
 
     One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one for
     their number (``volume``), one for the schema and one more for each column that changed. Where at least five
-    features and more than 20 % of the scored ones drift, they are replaced by one for the ``table``. The same again for
+    features and more than 20 % of the judged ones drift, they are replaced by one for the ``table``. The same again for
     each segment (``drift:<feature>@<segment>``); an alert of the whole window inhibits those of its segments.
 
     `failures` are the messages of the expectations that failed. `adapted` says, by key, what stays though the window is
@@ -135,7 +135,7 @@ def signals_of(
     found = [at_once("gate", "data_quality", None, *_gate(report, failures))]
     if report.gate == "rejected":
         return found
-    found += _rows(report, window)
+    found += [*_rows(report, window), *_judged(report, window)]
     if report.n_reference and report.n_current:
         found.append(at_once("schema", "schema", None, "none", "compared"))
     found.extend(
@@ -155,14 +155,14 @@ def signals_of(
 def _drift(report: Report, window: Window, closing: Closing | None) -> list[Signal]:
     """Say what drifts, feature by feature or all of them in one."""
     at = f"@{report.segment}" if report.segment else ""
-    scored = sum(v.score is not None for v in report.verdicts)
+    judged = sum(v.judged for v in report.verdicts)
     drifting = report.drifting
-    together = len(drifting) >= TABLE_FEATURES and len(drifting) > TABLE_SHARE * scored
+    together = len(drifting) >= TABLE_FEATURES and len(drifting) > TABLE_SHARE * judged
     found = []
-    if scored:
+    if judged:
         names = ", ".join(v.feature for v in drifting[:3]) + (", …" if len(drifting) > 3 else "")
-        share = f"{len(drifting)} of {scored} scored features drift"
-        many = f"{share} ({percent(len(drifting) / scored)}): {names}"
+        share = f"{len(drifting)} of {judged} judged features drift"
+        many = f"{share} ({percent(len(drifting) / judged)}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
         table = _at_once(window, f"table{at}", "table", None, *said)
         found.append(replace(table, segment=report.segment))
@@ -208,6 +208,15 @@ def _rows(report: Report, window: Window) -> list[Signal]:
     volume = _at_once(window, "volume", "data_quality", None, *odd)
     stays = "; ".join(finding.message for finding in report.findings if finding.kind == "adapted")
     return [_at_once(window, "rows", "missing_data", None, "none", "rows arrived"), replace(volume, standing=stays)]
+
+
+def _judged(report: Report, window: Window) -> list[Signal]:
+    """Say whether anything was judged: not for one window, only where it lasts."""
+    at_once = partial(_at_once, window, "not_judged", "not_judged", None)
+    if report.status != "not_judged":
+        return [at_once("none", "features were judged")]
+    lasting = next((finding.message for finding in report.findings if finding.kind == "not_judged"), "")
+    return [at_once("warning", lasting)] if lasting else []
 
 
 def _gate(report: Report, failures: Sequence[str]) -> tuple[Severity, str]:

@@ -116,7 +116,7 @@ def backfill(
         reports = runs.backfill(context, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
     if page:
         _deliver(context)
-    counts = Counter(map(runs.run_status, reports))
+    counts = Counter(report.status for report in reports)
     if as_json:
         print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": failed})
     else:

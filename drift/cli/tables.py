@@ -32,6 +32,7 @@ COLOURS = {
     "ok": "green",
     "error": "magenta",
     "rejected": "magenta",
+    "not_judged": "magenta",
     "open": "red",
     "acknowledged": "yellow",
     "resolved": "green",
@@ -99,8 +100,10 @@ def segment_table(report: Report) -> None:
     """Print what drifts in segments, the worst first, and how many of them do not."""
     out = console()
     drifting = [(one, verdict) for one in report.segments.values() for verdict in one.drifting]
-    quiet = sum(not one.drifting for one in report.segments.values())
-    out.print(Text(f"{quiet} of {len(report.segments)} segments are quiet"))
+    statuses = [one.status for one in report.segments.values()]
+    quiet, unjudged = (statuses.count(word) for word in ("ok", "not_judged"))
+    others = f", {unjudged} not judged" if unjudged else ""
+    out.print(Text(f"{quiet} of {len(statuses)} segments are quiet{others}"))
     if not drifting:
         return
     drifting.sort(key=lambda each: (STATUS_ORDER[each[1].status], -(each[1].score.kl if each[1].score else 0.0)))

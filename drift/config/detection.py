@@ -57,7 +57,7 @@ class Persistence(Model):
 class Detection(Model):
     """When a difference is drift: significant, large enough, and lasting."""
 
-    min_rows: int = Field(200, ge=1, description="Fewer rows in a window than this are not compared.")
+    min_rows: int = Field(30, ge=1, description="Fewer rows than this, in a window or its reference, are not judged.")
     effect: Effect = Field(default_factory=Effect, description="How large a divergence must be, in nats.")
     features: dict[str, EffectOverride] = Field(
         {}, description="Thresholds of some features, by name or pattern; the most specific pattern wins."

@@ -23,6 +23,7 @@ STATUSES: dict[str, tuple[str, str]] = {
     "ok": ("·", "ok"),
     "insufficient_data": ("○", "insufficient data"),
     "not_comparable": ("≠", "not comparable"),
+    "not_judged": ("∅", "not judged"),
     "error": ("!", "error"),
     "rejected": ("⊘", "rejected by its expectations"),
     "failed": ("✕", "run failed"),
@@ -37,6 +38,7 @@ STATUSES: dict[str, tuple[str, str]] = {
     "snoozed": ("☾", "snoozed"),
     "late": ("»", "late"),
     "not_validated": ("–", "not validated"),
+    "unreadable": ("✕", "cannot be read"),
 }
 """The glyph and the words of every status."""
 

@@ -43,6 +43,7 @@ FindingKind = Literal[
     "row_count",
     "no_rows",
     "no_reference",
+    "not_judged",
     "other",
 ]
 

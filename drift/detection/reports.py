@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
-from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Severity, Status, Verdict
+from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, ReportStatus, Severity, Verdict
 from drift.text.formatting import iso
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-Gate = Literal["accepted", "warned", "rejected", "not_validated"]
+Gate = Literal["accepted", "warned", "rejected", "not_validated", "unreadable"]
+"""What validation decided of a window; an ``unreadable`` one of a reference is tried again."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,14 @@ class Report:
 
     def rollup(self) -> Rollup:
         """Return all verdicts in one, overall and by role, with the rule that made it."""
-        return roll_up(self.verdicts)
+        found = roll_up(self.verdicts)
+        if self.gate != "rejected":
+            return found
+        return replace(found, status="rejected", rule="rejected: by its expectations, so no feature was judged")
 
     @property
-    def status(self) -> Status:
-        """The worst status among the verdicts (`Rollup.status`); ``ok`` where there are none."""
+    def status(self) -> ReportStatus:
+        """The worst status among the verdicts (`Rollup.status`), or ``rejected`` by its expectations."""
         return self.rollup().status
 
     @property
@@ -91,7 +95,7 @@ class Report:
 
     @property
     def share_drifting(self) -> float:
-        """Share of the scored features that drift."""
+        """Share of the judged features that drift."""
         return self.rollup().share
 
     @property

@@ -9,10 +9,10 @@ from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from drift.config.features import Role
-    from drift.detection.scores import Status, Verdict
+    from drift.detection.scores import ReportStatus, Verdict
 
 ROLES: tuple[Role, ...] = ("input", "prediction", "label")
 
@@ -24,14 +24,14 @@ class Rollup:
     Parameters
     ----------
     status
-        The worst of them. ``insufficient_data`` only where there is nothing else: a label that has not arrived does
-        not hide what is known of the others.
+        The worst of them; ``not_judged`` where none is an answer. ``insufficient_data`` of some features counts for
+        nothing beside an answer on others: a label that has not arrived does not hide what is known of them.
     rule
         Why it is that, in words, the status first.
-    n_features, n_scored, n_drifting
-        Features watched, with a score, with status warning or critical.
+    n_features, n_judged, n_drifting
+        Features watched; with status ok, warning or critical; with status warning or critical.
     share
-        Of the scored features, those that drift.
+        Of the judged features, those that drift.
     weighted_share
         The same, each feature counting with its weight.
     total_kl
@@ -42,16 +42,21 @@ class Rollup:
         The same for each role that a feature has; empty within a role.
     """
 
-    status: Status
+    status: ReportStatus
     rule: str
     n_features: int
-    n_scored: int
+    n_judged: int
     n_drifting: int
     share: float
     weighted_share: float
     total_kl: float
     mean_kl: float
     by_role: Mapping[Role, Rollup] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The rule without its status."""
+        return self.rule.removeprefix(f"{self.status}: ")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the roll-up as plain JSON."""
@@ -64,7 +69,7 @@ class Rollup:
     def line(self) -> str:
         """Return the rule, and where there are several roles what each comes to, as one line."""
         roles = [
-            f"{role} {of.status}, {of.n_drifting} of {of.n_scored}"
+            f"{role} {of.status}, {of.n_drifting} of {of.n_judged}"
             for role, of in self.by_role.items()
             if len(self.by_role) > 1
         ]
@@ -82,7 +87,7 @@ def roll_up(verdicts: Sequence[Verdict]) -> Rollup:
     >>> found.rule
     'critical: age (input) is critical'
     >>> found.by_role["label"].rule
-    'insufficient_data: paid (label): labels have not arrived'
+    'not_judged: paid (label): labels have not arrived'
     """
     roles = {role: [v for v in verdicts if v.role == role] for role in ROLES}
     return _of(verdicts, {role: _of(mine, {}) for role, mine in roles.items() if mine})
@@ -90,16 +95,16 @@ def roll_up(verdicts: Sequence[Verdict]) -> Rollup:
 
 def _of(verdicts: Sequence[Verdict], by_role: Mapping[Role, Rollup]) -> Rollup:
     scored = [(v, v.score) for v in verdicts if v.score is not None]
-    drifting = [v for v in verdicts if v.drifting]
-    weight = sum(v.weight for v, _ in scored)
-    share = len(drifting) / len(scored) if scored else 0.0
-    weighted_share = min(sum(v.weight for v in drifting) / weight, 1.0) if weight else 0.0
-    status = _status(verdicts)
+    judged, drifting = [v for v in verdicts if v.judged], [v for v in verdicts if v.drifting]
+    weight, weight_judged = sum(v.weight for v, _ in scored), sum(v.weight for v in judged)
+    share = len(drifting) / len(judged) if judged else 0.0
+    weighted_share = min(sum(v.weight for v in drifting) / weight_judged, 1.0) if weight_judged else 0.0
+    status = _status(verdicts) if judged else "not_judged"
     return Rollup(
         status,
-        f"{status}: {_why(verdicts, status, len(scored), share, weighted_share)}",
+        f"{status}: {_why(verdicts, status, len(judged), share, weighted_share)}",
         len(verdicts),
-        len(scored),
+        len(judged),
         len(drifting),
         share,
         weighted_share,
@@ -109,20 +114,20 @@ def _of(verdicts: Sequence[Verdict], by_role: Mapping[Role, Rollup]) -> Rollup:
     )
 
 
-def _status(verdicts: Sequence[Verdict]) -> Status:
-    found: set[Status] = {v.status for v in verdicts}
-    return min(found - {"insufficient_data"} or found, key=lambda s: STATUS_ORDER[s], default="ok")
+def _status(verdicts: Iterable[Verdict]) -> ReportStatus:
+    return min((v.status for v in verdicts if v.status != "insufficient_data"), key=STATUS_ORDER.__getitem__)
 
 
-def _why(verdicts: Sequence[Verdict], status: Status, n_scored: int, share: float, weighted_share: float) -> str:
+def _why(verdicts: Sequence[Verdict], status: ReportStatus, n_judged: int, share: float, weighted_share: float) -> str:
     if not verdicts:
-        return "no feature was judged"
+        return "there is no feature to judge"
     weighted = len({v.weight for v in verdicts}) > 1
     if status == "ok":
-        return f"none of {n_scored} features drifts"
+        return f"none of {n_judged} features drifts"
     # The weightiest first, then the largest.
     made_it = sorted(
-        (v for v in verdicts if v.status == status), key=lambda v: (-v.weight, -(v.score.kl if v.score else 0.0))
+        (v for v in verdicts if status in {v.status, "not_judged"}),
+        key=lambda v: (-v.weight, -(v.score.kl if v.score else 0.0)),
     )
     first, others = made_it[0], len(made_it) - 1
     name = f"{first.feature} ({first.role}, weight {first.weight:g})" if weighted else f"{first.feature} ({first.role})"
@@ -130,9 +135,9 @@ def _why(verdicts: Sequence[Verdict], status: Status, n_scored: int, share: floa
     if not first.drifting:
         return f"{name}{more}: {first.reason}"
     verb, adjective = "are" if others else "is", "critical" if status == "critical" else "at warning"
-    if n_scored <= 1:
+    if n_judged <= 1:
         return f"{name}{more} {verb} {adjective}"
     drifting = sum(v.drifting for v in verdicts)
     part = f"{percent(weighted_share)} of the weight" if weighted else percent(share)
     features = "features drifts" if drifting == 1 else "features drift"
-    return f"{name}{more} {verb} {adjective}; {drifting} of {n_scored} {features} ({part})"
+    return f"{name}{more} {verb} {adjective}; {drifting} of {n_judged} {features} ({part})"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
 Severity = Literal["none", "warning", "critical"]
+ReportStatus = Literal["critical", "error", "warning", "not_comparable", "ok", "not_judged", "rejected"]
+"""What the verdicts of a window come to: the worst of them, or why there is no such answer."""
 
 SEVERITY_RANK: dict[str, int] = {"none": 0, "warning": 1, "critical": 2}
 STATUS_ORDER: dict[Status, int] = {
@@ -186,6 +188,11 @@ class Verdict:
     def drifting(self) -> bool:
         """Whether the status asks for attention."""
         return self.status in {"warning", "critical"}
+
+    @property
+    def judged(self) -> bool:
+        """Whether the status is an answer: ``ok``, ``warning`` or ``critical``."""
+        return self.drifting or self.status == "ok"
 
 
 class Past(NamedTuple):

@@ -114,7 +114,7 @@ def rescore(context: Context[State], windows: Sequence[Window], *, now: datetime
             continue
         report = evaluate.evaluate_window(context, window)
         notify.notify_window(context, report, now=now, page=False)
-        context.store.save_run_finished(context.name, window, run.run_status(report), now, reference=report.reference)
+        context.store.save_run_finished(context.name, window, report.status, now, reference=report.reference)
         reports.append(report)
     return Rescored(reports, kept)
 
@@ -138,8 +138,7 @@ def _not_comparable(context: Context[State], window: Window) -> str:
 
 
 def _validate(context: Context[State], windows: Sequence[Window], now: datetime) -> None:
-    gates = context.store.gates(context.name, windows)
-    run.validate(context, [w for w in windows if w.start not in gates], [], now=now)
+    run.validate(context, baseline_fit.unvalidated(context, windows), [], now=now)
 
 
 def _count(context: Context[State], windows: Sequence[Window], now: datetime) -> None:

@@ -11,6 +11,7 @@ from drift.detection.findings import Finding, moved_findings, still_findings, vo
 from drift.detection.late_labels import arrived
 from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
+from drift.detection.rollups import roll_up
 from drift.errors import StoreError
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
@@ -108,6 +109,11 @@ class Gathered:
     fixed: Mapping[Baseline, Sequence[Profile]]
     critical: Mapping[str, set[tuple[str, datetime]]]
     parts: Sequence[Recorded]
+
+    @property
+    def main(self) -> Sequence[Window]:
+        """The windows of the main reference, whether they may be used or not."""
+        return next(iter(self.wanted.values()))
 
 
 # -- gather: what the store holds -------------------------------------------------------------------------------------
@@ -247,11 +253,11 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
     """Return what is found in the whole window beside its scores, so that no reference that adapts hides it."""
     whole, least, reference = stored.parts[0], context.monitor.reference_min_windows, context.monitor.reference
     if len(whole.main) < least:
-        wanted = len(next(iter(stored.wanted.values())))
+        wanted = len(stored.main)
         few = f"the reference has {len(whole.main)} of {wanted} windows with rows; it needs {least}"
         if reference.fixed == "baseline" and not stored.baselines:
             few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
-        found = [Finding("no_reference", few)]
+        found = [Finding("no_reference", few), *_lasting(context, stored, few)]
     elif not whole.current.n_rows:
         found = [Finding("no_rows", "the window holds no rows")]
     else:
@@ -267,7 +273,31 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
             ),
             *still_findings(whole.current, before, min_rows=context.monitor.detection.min_rows),
         ]
+        overall = roll_up(assessed.verdicts)
+        if overall.status == "not_judged":
+            found += _lasting(context, stored, overall.reason)
     return [*assessed.findings, *found, *moved_findings(assessed.verdicts, whole.history)]
+
+
+def _lasting(context: Context[State], stored: Gathered, why: str) -> list[Finding]:
+    """Say that nothing is judged where the next window will not mend it: it lasts, or the reference cannot be read."""
+    whole, least = stored.parts[0], context.monitor.reference_min_windows
+    if stored.binnings and not whole.current.n_rows:
+        return []  # the rows' own alert says so
+    gates = context.store.gates(context.name, stored.main)
+    unread = [window for window in stored.main if gates.get(window.start) == "unreadable"]
+    if len(whole.main) < least <= len(whole.main) + len(unread):
+        last = context.label(unread[-1])
+        why = f"{len(unread)} windows of the reference cannot be read, the last of them {last}; {why}"
+        return [Finding("not_judged", f"no feature was judged: {why}")]
+    # As long as the reference is long.
+    before = context.monitor.window.calendar.before
+    first = before(stored.window, len(stored.main) or 1)[0] if context.monitor.reference.fixed else stored.main[0]
+    known = context.store.report_statuses(context.name, since=first.start, until=stored.window.start)
+    earlier = {status for start, status in known.items() if start != stored.window.start}
+    if first.start not in known or earlier - {"not_judged", "rejected"}:
+        return []
+    return [Finding("not_judged", f"no feature was judged in any window since {context.label(first)}: {why}")]
 
 
 # -- annotate: the report ---------------------------------------------------------------------------------------------

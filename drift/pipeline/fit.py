@@ -33,10 +33,12 @@ Filled = tuple["Window", "Snapshot", int]
 
 
 @contextmanager
-def sparing(context: Context[State], window: Window, current: Collection[Window] = ()) -> Iterator[None]:
-    """Go on without a reference window that cannot be read: its own run says so. Outages are for a retry.
+def sparing(
+    context: Context[State], window: Window, current: Collection[Window] = (), *, now: datetime
+) -> Iterator[None]:
+    """Go on without a reference window that cannot be read, and record that. Outages are for a retry.
 
-    The `current` windows are what the run is for: without them there is nothing to go on with.
+    Without the `current` windows, those that the run is for, there is nothing to go on with.
     """
     try:
         yield
@@ -45,17 +47,25 @@ def sparing(context: Context[State], window: Window, current: Collection[Window]
     except SourceError as error:
         if window in current:
             raise
+        context.store.save_gate(context.name, window, "unreadable", [], now)
         log.warning("%s %s: is not a reference, for it cannot be read: %s", context.name, context.label(window), error)
 
 
+def unvalidated(context: Context[State], windows: Sequence[Window]) -> list[Window]:
+    """Return those windows that were never validated, or could not be read."""
+    gates = context.store.gates(context.name, windows)
+    return [w for w in windows if gates.get(w.start, "unreadable") == "unreadable"]
+
+
 def usable(context: Context[State], windows: Sequence[Window], current: Window | None = None) -> list[Window]:
-    """Return those windows that may be counted: gated, and not rejected where that excludes them.
+    """Return those windows that may be counted: read and gated, and not rejected where that excludes them.
 
     The `current` window, which is to be judged, never may if it was rejected.
     """
     gates = context.store.gates(context.name, windows)
     rejected = "rejected" not in context.monitor.reference.exclude
-    return [w for w in windows if (gate := gates.get(w.start)) and (gate != "rejected" or (rejected and w != current))]
+    read = [(w, gate) for w in windows if (gate := gates.get(w.start, "unreadable")) != "unreadable"]
+    return [w for w, gate in read if gate != "rejected" or (rejected and w != current)]
 
 
 @logs.stage("baseline")
@@ -99,14 +109,16 @@ def fit_bins(
 
         binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
     else:
-        binnings, problems = fit(_alike(context, filled, features), options, expected_rows=total // len(filled))
+        binnings, problems = fit(_alike(context, filled, features, now), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", context.name, feature, problem)
     _freeze(context, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
     return context.store.active_baseline(context.name)
 
 
-def _alike(context: Context[State], filled: Sequence[Filled], features: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _alike(
+    context: Context[State], filled: Sequence[Filled], features: Sequence[str], now: datetime
+) -> Iterator[pa.RecordBatch]:
     """Read of each window the features that are of the kind which they have in most rows of the reference.
 
     So a day of another type takes no part in the fit, wherever it lies.
@@ -122,7 +134,7 @@ def _alike(context: Context[State], filled: Sequence[Filled], features: Sequence
     labels = {f for f in features if context.monitor.features.kind_for(f) == "categorical"}
     for (window, snapshot, _), found in zip(filled, families, strict=True):
         # Of a file that is damaged somewhere the rows before are as good as any.
-        with sparing(context, window):
+        with sparing(context, window, now=now):
             yield from snapshot.batches(
                 [f for f in features if f in found and (f in labels or found[f] in {usual[f], "null"})]
             )

@@ -94,7 +94,7 @@ def decide(
         The window that counts; None is the newest one that is over and that the monitor was run for.
     no_result
         What is to happen where the window has no result: it was never run, is being run, its run failed, no data came,
-        or nothing in it could be compared.
+        or no feature was judged.
     rejected
         What is to happen where its expectations rejected the window, so that it was never scored.
     max_age
@@ -133,8 +133,10 @@ def _missing(
         return f"the window is being run since {when(run['started_at'])}"
     if run["error"] or report is None:
         return str(run["error"] or "the window was not scored")
-    if report.gate != "rejected" and not any(verdict.score for verdict in report.verdicts):
-        return "; ".join(finding.message for finding in report.findings) or "no feature could be compared"
+    if report.status == "not_judged":
+        explained = {"no_rows", "no_reference", "not_judged"} & {finding.kind for finding in report.findings}
+        why = [] if explained else [report.rollup().reason]
+        return "; ".join([*why, *(finding.message for finding in report.findings)])
     return ""
 
 
@@ -146,9 +148,9 @@ def _judge(report: Report, severity: AtLeast) -> tuple[str, tuple[str, ...]]:
         more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
         words = ", ".join(f"{_name(one)} {one.severity}" for one in found[:NAMED]) + more
         return words, tuple(map(_name, found))
-    scored = sum(verdict.score is not None for verdict in report.verdicts)
+    judged = sum(verdict.judged for verdict in report.verdicts)
     below = f"; below that: {', '.join(map(_name, bad[:NAMED]))}" if bad else ""
-    return f"nothing {_at_least(severity)} in {scored} features{below}", ()
+    return f"nothing {_at_least(severity)} in {judged} features{below}", ()
 
 
 def _at_least(severity: AtLeast) -> str:

@@ -7,13 +7,14 @@ found by itself. The source is never opened.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift.config.overrides import changes
 from drift.errors import DriftError, StoreError
-from drift.pipeline import evaluate, notify, run
+from drift.pipeline import evaluate, notify
 from drift.pipeline.context import Context
 from drift.store.memory import window_of
 from drift.text.formatting import iso
@@ -118,11 +119,7 @@ class Replay:
     @property
     def statuses(self) -> dict[str, int]:
         """How many windows had each status."""
-        counts: dict[str, int] = {}
-        for report in self.reports[self.lead :]:
-            word = run.run_status(report)
-            counts[word] = counts.get(word, 0) + 1
-        return counts
+        return dict(Counter(report.status for report in self.reports[self.lead :]))
 
     def to_dict(self) -> dict[str, Any]:
         """The replay as plain JSON."""

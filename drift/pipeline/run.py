@@ -16,7 +16,7 @@ from drift.errors import DriftError, SourceError, WindowError
 from drift.pipeline import evaluate, notify, prefetch
 from drift.pipeline import profile as profiling
 from drift.pipeline.context import Context, binning_key
-from drift.pipeline.fit import ensure_baseline, sparing, usable
+from drift.pipeline.fit import ensure_baseline, sparing, unvalidated, usable
 from drift.store.cache import Cache
 from drift.store.memory import Preview
 from drift.text import logs
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run has to read: windows never gated, and windows never counted under the binnings in force."""
+    """What a run has to read: windows never validated."""
 
     window: Window
     to_validate: list[Window] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Plan:
 
 @logs.stage("plan")
 def plan(context: Context[State], window: Window, *, now: datetime, force: bool = False) -> Plan:
-    """Record the monitor's version and list the windows that were never gated: `window` and its references.
+    """Record the monitor's version and list what was never validated of `window` and its references.
 
     With `force` the window is read again even if it is stored.
     """
@@ -59,8 +59,8 @@ def plan(context: Context[State], window: Window, *, now: datetime, force: bool 
     context.store.save_monitor(monitor.name, monitor.config_hash, monitor.model_dump(mode="json", by_alias=True), now)
     # A window of the reference that is not over would be counted as if it were.
     wanted = [each for each in context.needed(window) if each.end <= now or each == window]
-    known = context.store.gates(monitor.name, wanted)
-    return Plan(window, [w for w in wanted if w.start not in known or (force and w == window)])
+    new = unvalidated(context, wanted)
+    return Plan(window, [w for w in wanted if w in new or (force and w == window)])
 
 
 @logs.stage("validate")
@@ -70,14 +70,14 @@ def validate(
     """Pass windows through the Great Expectations gate, and store what was observed.
 
     A rejected window is never scored, nor a reference unless the monitor's `reference.exclude` lets it. A reference
-    window without a single row (before the data begin, or not yet arrived), or that cannot be read, is left open; the
-    `current` ones come first, and are gated as they are.
+    window without a single row (before the data begin, or not yet arrived), or that cannot be read, is tried
+    again; the `current` ones come first, and are gated as they are.
     """
     decided: dict[Window, Gate] = {}
     for window in sorted(windows, key=lambda w: w not in current):
         if window in context.source.empty and window not in current:
             continue
-        with sparing(context, window, current):
+        with sparing(context, window, current, now=now):
             snapshot = context.source.snapshot(window)
             if window in current:
                 context.source.opened[window] = snapshot
@@ -209,7 +209,7 @@ def _run(
         ensure_baseline(context, window, now=started)
         missing = to_profile(context, window, force=force)
         for each in missing:
-            with sparing(context, each, [window]):
+            with sparing(context, each, [window], now=started):
                 profile_window(context, each, now=started)
         report = evaluate.evaluate_window(context, window)
         transitions = notify.notify_window(context, report, now=started, page=page, run_url=url)
@@ -217,13 +217,8 @@ def _run(
         context.store.save_run_finished(context.name, window, "error", clock(), error=str(error))
         notify.run_failed(context, window, str(error), now=started, page=page, run_url=url)
         raise
-    context.store.save_run_finished(context.name, window, run_status(report), clock(), reference=report.reference)
+    context.store.save_run_finished(context.name, window, report.status, clock(), reference=report.reference)
     return Outcome(report, transitions, len(missing))
-
-
-def run_status(report: Report) -> str:
-    """Return the one word a run is stored under."""
-    return "rejected" if report.gate == "rejected" else report.status
 
 
 def backfill(
@@ -308,7 +303,7 @@ def prepare(context: Context[State], windows: Sequence[Window], *, now: datetime
     for window in ordered:
         if context.store.active_baseline(context.name):
             return
-        with sparing(context, window):
+        with sparing(context, window, now=now):
             validate(context, plan(context, window, now=now).to_validate, [window], now=now)
             oldest = context.reference_windows(window)[:1]
             if usable(context, oldest) and context.source.snapshot(oldest[0]).count_rows():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
-    from drift.detection.scores import Past
+    from drift.detection.scores import Past, ReportStatus
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
@@ -56,7 +56,9 @@ class StateReader(Protocol):
 
     def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]: ...
 
-    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]: ...
+    def report_statuses(
+        self, monitor: str, *, since: datetime, until: datetime | None = None
+    ) -> dict[datetime, ReportStatus]: ...
 
     def history(
         self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
-    from drift.detection.scores import Past
+    from drift.detection.scores import Past, ReportStatus
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
@@ -210,7 +210,7 @@ class Cache(ReadThrough):
 
     def load_reports(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[Report]:
         """As the store's: what this run has just written need not be read."""
-        starts = self.store.report_starts(monitor, since=since, until=until)
+        starts = self.store.report_statuses(monitor, since=since, until=until)
         if all(start in self.written for start in starts):
             return [self.written[start] for start in starts]
         return self.store.load_reports(monitor, since=since, until=until)
@@ -229,9 +229,11 @@ class Cache(ReadThrough):
         """As the store's."""
         return self.store.reports(monitor, limit, over_at=over_at)
 
-    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
+    def report_statuses(
+        self, monitor: str, *, since: datetime, until: datetime | None = None
+    ) -> dict[datetime, ReportStatus]:
         """As the store's."""
-        return self.store.report_starts(monitor, since=since, until=until)
+        return self.store.report_statuses(monitor, since=since, until=until)
 
     def history(
         self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE

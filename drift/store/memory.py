@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
+    from drift.detection.scores import ReportStatus
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
@@ -115,9 +116,11 @@ class Memory(ReadThrough):
         found = self.judged[self._since(since) :]
         return found if until is None else [report for report in found if window_of(report).start <= until]
 
-    def report_starts(self, monitor: str, *, since: datetime, until: datetime | None = None) -> list[datetime]:
+    def report_statuses(
+        self, monitor: str, *, since: datetime, until: datetime | None = None
+    ) -> dict[datetime, ReportStatus]:
         """As the store's, of the reports found."""
-        return [window_of(report).start for report in self.load_reports(monitor, since=since, until=until)]
+        return {window_of(each).start: each.status for each in self.load_reports(monitor, since=since, until=until)}
 
     def _since(self, start: datetime) -> int:
         """Return the index of the first report of a window that starts then or later."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from drift.detection.reports import Report
+    from drift.detection.scores import ReportStatus
     from drift.profiles.binning import Binning
     from drift.store.rows import Row
 
@@ -98,12 +99,12 @@ class Reports(Part):
         ]
 
     @reads
-    def report_starts(
+    def report_statuses(
         self, connection: sa.Connection, monitor: str, *, since: datetime, until: datetime | None = None
-    ) -> list[datetime]:
-        """Return where the windows start of which `load_reports` would return the reports."""
+    ) -> dict[datetime, ReportStatus]:
+        """Return the status of each report that `load_reports` would return, by the start of its window."""
         asked = {"monitor": monitor, "segment": WHOLE, "since": since, "until": until or _NEVER}
-        return list(connection.execute(_STARTS, asked).scalars())
+        return {row.window_start: row.status for row in connection.execute(_STATUSES, asked)}
 
     @reads
     def reports(
@@ -201,8 +202,8 @@ def _of(table: sa.Table) -> sa.ColumnElement[bool]:
 
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
-_STARTS = (
-    sa.select(report.c.window_start)
+_STATUSES = (
+    sa.select(report.c.window_start, report.c.status)
     .where(_of(report), report.c.window_start.between(sa.bindparam("since"), sa.bindparam("until")))
     .order_by(report.c.window_start)
 )

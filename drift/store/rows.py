@@ -114,7 +114,7 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
         "n_reference": report.n_reference,
         "n_current": report.n_current,
         "n_features": overall.n_features,
-        "n_scored": overall.n_scored,
+        "n_judged": overall.n_judged,
         "n_drifting": overall.n_drifting,
         "total_kl": overall.total_kl,
         "findings": [asdict(finding) for finding in report.findings],

@@ -153,7 +153,7 @@ class Words(TypeDecorator[str]):
         )
 
 
-_GATES = "('accepted', 'warned', 'rejected', 'not_validated')"
+_GATES = "('accepted', 'warned', 'rejected', 'not_validated', 'unreadable')"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -307,7 +307,7 @@ report = sa.Table(
     _must("n_reference", sa.BigInteger),
     _must("n_current", sa.BigInteger),
     _must("n_features", sa.Integer),
-    _must("n_scored", sa.Integer),
+    _must("n_judged", sa.Integer),
     _must("n_drifting", sa.Integer),
     _must("total_kl", Finite),
     _must("findings", sa.JSON),

@@ -10,9 +10,9 @@
 -- n_current       rows of the window
 -- n_reference     rows of its reference
 -- n_features      features watched
--- n_scored        features that have a score
+-- n_judged        features that were judged: ok, warning or critical
 -- n_drifting      features with status warning or critical
--- share_drifting  n_drifting / n_scored; null where nothing was scored
+-- share_drifting  n_drifting / n_judged; null where nothing was judged
 -- total_kl        sum of the features' kl, nats
 -- reference       the reference in words
 -- run_status      how the last run for this window ended; null where none is recorded
@@ -31,10 +31,10 @@ SELECT
     report.n_current,
     report.n_reference,
     report.n_features,
-    report.n_scored,
+    report.n_judged,
     report.n_drifting,
     CASE
-        WHEN report.n_scored > 0 THEN CAST(report.n_drifting AS DOUBLE PRECISION) / report.n_scored
+        WHEN report.n_judged > 0 THEN CAST(report.n_drifting AS DOUBLE PRECISION) / report.n_judged
     END AS share_drifting,
     report.total_kl,
     report.reference,

@@ -33,7 +33,7 @@ def test_many_features_at_once_are_the_table() -> None:
     found = signals_of(report(*many))
     assert keys(found, "firing") == {"table"}
     table = next(o for o in found if o.key == "table")
-    assert (table.status, table.reason) == ("critical", "5 of 11 scored features drift (45 %): c, a, b, …")
+    assert (table.status, table.reason) == ("critical", "5 of 11 judged features drift (45 %): c, a, b, …")
     assert not {o.key for o in found} & {f"drift:{f}" for f in "abcjk"}
 
 

@@ -77,7 +77,7 @@ def test_status_is_the_worst() -> None:
     """One critical feature makes the report critical; an error is never hidden behind a warning."""
     assert report(verdict("a"), verdict("b", "critical")).status == "critical"
     assert report(verdict("a", "warning"), verdict("b", "error")).status == "error"
-    assert report().status == "ok"
+    assert report().status == "not_judged"
 
 
 def test_severity_counts_only_what_a_person_is_told() -> None:
@@ -157,7 +157,7 @@ def test_the_json_says_which_rule_made_the_status() -> None:
     assert found["overall"]["status"] == found["status"] == "critical"
     assert {role: of["status"] for role, of in found["overall"]["by_role"].items()} == {
         "input": "critical",
-        "label": "insufficient_data",
+        "label": "not_judged",
     }
 
 

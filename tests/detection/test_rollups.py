@@ -51,10 +51,10 @@ def test_a_roll_up_is_finite_and_consistent(verdicts: list[Verdict]) -> None:
 
 @given(VERDICTS)
 def test_the_status_is_the_worst(verdicts: list[Verdict]) -> None:
-    """The worst of the features' statuses, but that data which is not there yet hides nothing."""
-    every: list[Status] = [v.status for v in verdicts]
-    known = [status for status in every if status != "insufficient_data"] or every
-    assert roll_up(verdicts).status == min(known, key=STATUS_ORDER.__getitem__, default="ok")
+    """The worst of the features' statuses, but that data which is not there yet hides nothing; or there is none."""
+    known: set[Status] = {v.status for v in verdicts} - {"insufficient_data"}
+    judged = known & {"ok", "warning", "critical"}
+    assert roll_up(verdicts).status == (min(known, key=STATUS_ORDER.__getitem__) if judged else "not_judged")
 
 
 @given(VERDICTS, st.sampled_from([0.25, 4.0]))
@@ -81,7 +81,7 @@ def test_features_of_no_weight_have_no_share() -> None:
 @pytest.mark.parametrize(
     ("verdicts", "rule"),
     [
-        ([], "ok: no feature was judged"),
+        ([], "not_judged: there is no feature to judge"),
         ([verdict("a", "ok", [0.1]), verdict("b", "ok", [0.1])], "ok: none of 2 features drifts"),
         ([verdict("a", "critical", [0.1])], "critical: a (input) is critical"),
         (
@@ -93,7 +93,8 @@ def test_features_of_no_weight_have_no_share() -> None:
             "warning: b (input) and 2 more are at warning; 3 of 7 features drift (43 %)",
         ),
         ([verdict("a", "not_comparable"), verdict("b", "ok", [0.1])], "not_comparable: a (input): because"),
-        ([verdict("a", "insufficient_data")], "insufficient_data: a (input): because"),
+        ([verdict("a", "insufficient_data")], "not_judged: a (input): because"),
+        ([verdict("a", "error"), verdict("b", "not_comparable")], "not_judged: a (input) and 1 more: because"),
     ],
 )
 def test_the_rule_in_words(verdicts: list[Verdict], rule: str) -> None:
@@ -108,11 +109,11 @@ def test_roles_are_rolled_up_apart() -> None:
     assert {role: of.status for role, of in found.by_role.items()} == {
         "input": "ok",
         "prediction": "warning",
-        "label": "insufficient_data",
+        "label": "not_judged",
     }
     assert found.line() == (
         "warning: p (prediction) is at warning; 1 of 2 features drifts (50 %)"
-        " · input ok, 0 of 1 · prediction warning, 1 of 1 · label insufficient_data, 0 of 0"
+        " · input ok, 0 of 1 · prediction warning, 1 of 1 · label not_judged, 0 of 0"
     )
 
 

@@ -71,7 +71,7 @@ def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame:
         assert (report["late"].status, report["late"].score) == ("insufficient_data", None)
         assert report["late"].reason == "labels have not arrived (0 of 400)"
         assert report.status == "ok"
-        assert report.rollup().by_role["label"].status == "insufficient_data"
+        assert report.rollup().by_role["label"].status == "not_judged"
     assert context.store.alerts("flights") == []
     stored = evaluate.recall(context, days(context, LAST)[0])["late"]
     assert (stored.role, stored.weight, stored.status) == ("label", 0.5, "insufficient_data")

@@ -204,7 +204,7 @@ def test_a_rejected_window_is_recorded_and_never_a_reference(tmp_path: Path) -> 
     )
     context = open_context(f"sqlite:///{tmp_path / 'd.db'}", url, text)
     reports = backfill(context, page=True)
-    assert [runs.run_status(r) for r in reports[9:12]] == ["ok", "rejected", "ok"]
+    assert [r.status for r in reports[9:12]] == ["ok", "rejected", "ok"]
     assert reports[10].verdicts == []
     assert "6 of 7 windows" in reports[11].reference
     window = days(context, 10, 10)[0]

@@ -19,7 +19,7 @@ PAYLOAD: dict[str, Any] = {
     "window": {"start": "2013-02-08T05:00:00Z", "end": "2013-02-09T05:00:00Z", "label": "2013-02-08"},
     "reference": "trailing 28d", "direction": "current||reference", "unit": "nats", "n_reference": 23_000,
     "n_current": 930, "gate": "accepted", "status": "critical", "share_drifting": 0.1, "total_kl": 1.5, "findings": [],
-    "failures": [], "n_drifting": 1, "n_scored": 10, "features": {}, "link": None, "run_url": None, "held": None,
+    "failures": [], "n_drifting": 1, "n_judged": 10, "features": {}, "link": None, "run_url": None, "held": None,
     "notify_type": "failure",
     "alerts": [{
         "id": "a1", "key": "drift:dep<b>", "kind": "drift", "feature": "dep<b>", "transition": "opened",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from fastapi import APIRouter, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 import drift
 from drift.dashboard.parameters import Opened
-from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER
+from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, ReportStatus
 from drift.store.reads.metrics import health
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MOST = 100
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_RUN_STATES = (*STATUS_ORDER, "rejected", "running")
+_RUN_STATES = (*get_args(ReportStatus), "running")
 _OUTBOX_STATES = ("pending", "sent", "dead", "merged")
 
 

@@ -16,7 +16,7 @@ class MonitorOut(BaseModel):
     timezone: str
     window: datetime | None = Field(description="Start of the newest window.")
     status: str
-    n_scored: int | None
+    n_judged: int | None
     n_drifting: int | None
     open_alerts: dict[str, int] = Field(description="Open and acknowledged alerts, by severity.")
     config_hash: str
@@ -78,7 +78,7 @@ class RunOut(BaseModel):
     reference: str | None
     n_reference: int | None
     n_current: int | None
-    n_scored: int | None
+    n_judged: int | None
     n_drifting: int | None
     total_kl: float | None
     findings: list[str]

@@ -84,7 +84,7 @@ def monitors(store: Opened) -> list[MonitorOut]:
                 timezone=local_time_of(row["config"]).zone,
                 window=last.start if last else None,
                 status=last.status if last else "never",
-                n_scored=last.report.get("n_scored") if last else None,
+                n_judged=last.report.get("n_judged") if last else None,
                 n_drifting=last.report.get("n_drifting") if last else None,
                 open_alerts=alerts.get(name, {}),
                 config_hash=row["config_hash"],
@@ -141,7 +141,7 @@ def runs(store: Opened, monitor: Name, windows: Windows = 30, until: WindowStart
 
 def _run(state: window_reads.WindowState) -> RunOut:
     report, run = state.report, state.run
-    heads = ("gate", "reference", "n_reference", "n_current", "n_scored", "n_drifting", "total_kl")
+    heads = ("gate", "reference", "n_reference", "n_current", "n_judged", "n_drifting", "total_kl")
     times = ("config_hash", "started_at", "finished_at", "error")
     url = web_address(run.get("url")) or None
     return RunOut(

@@ -23,7 +23,7 @@ router = APIRouter(include_in_schema=False)
 WINDOWS = 30
 _URGENCY = (
     *("failed", "late", "critical", "error", "rejected", "warning", "not_comparable"),
-    *("insufficient_data", "running", "ok"),
+    *("not_judged", "running", "ok"),
 )
 
 

@@ -33,9 +33,9 @@ _HAVING: dict[str, tuple[str, ...]] = {
 
 _REPORT = (
     *("label", "reference", "gate", "status", "n_reference", "n_current"),
-    *("n_features", "n_scored", "n_drifting", "total_kl", "findings"),
+    *("n_features", "n_judged", "n_drifting", "total_kl", "findings"),
 )
-_STAMP = ("status", "n_scored", "n_drifting", "total_kl")
+_STAMP = ("status", "n_judged", "n_drifting", "total_kl")
 """What in a report's head differs where the report was written anew."""
 _RUN = ("status", "config_hash", "started_at", "finished_at", "error", "url")
 _CELL = (
@@ -48,7 +48,7 @@ _CELL = (
 class WindowState:
     """One window of a monitor: the rows of its run and of the head of its report, empty where there is none.
 
-    The status is the report's, or ``rejected``, ``failed`` (the run ended with an error), ``running``, ``absent``.
+    The status is the report's, or ``failed`` (the run ended with an error), ``running``, ``absent``.
     """
 
     monitor: str
@@ -60,9 +60,9 @@ class WindowState:
 
     @property
     def share(self) -> float | None:
-        """Share of the scored features that drift; None where nothing was scored."""
-        scored = self.report.get("n_scored")
-        return self.report["n_drifting"] / scored if scored else None
+        """Share of the judged features that drift; None where nothing was judged."""
+        judged = self.report.get("n_judged")
+        return self.report["n_drifting"] / judged if judged else None
 
 
 def status_of(report: Mapping[str, Any], run: Mapping[str, Any]) -> str:
@@ -70,7 +70,7 @@ def status_of(report: Mapping[str, Any], run: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> status_of({"gate": "rejected", "status": "ok"}, {"status": "rejected", "error": None})
+    >>> status_of({"status": "rejected"}, {"status": "rejected", "error": None})
     'rejected'
     >>> status_of({}, {"status": "error", "error": "the warehouse does not answer"})
     'failed'
@@ -79,8 +79,6 @@ def status_of(report: Mapping[str, Any], run: Mapping[str, Any]) -> str:
         return "running"
     if run.get("error"):
         return "failed"
-    if report.get("gate") == "rejected":
-        return "rejected"
     return str(report.get("status") or run.get("status") or "absent")
 
 

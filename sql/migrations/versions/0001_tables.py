@@ -15,7 +15,7 @@ depends_on = None
 
 _INSTANT = sa.DateTime(timezone=True).with_variant(sa.String(27), "sqlite")
 
-_GATES = "('accepted', 'warned', 'rejected', 'not_validated')"
+_GATES = "('accepted', 'warned', 'rejected', 'not_validated', 'unreadable')"
 
 _TABLES = (
     "monitor_version",
@@ -164,7 +164,7 @@ def upgrade() -> None:
         sa.Column("n_reference", sa.BigInteger(), nullable=False),
         sa.Column("n_current", sa.BigInteger(), nullable=False),
         sa.Column("n_features", sa.Integer(), nullable=False),
-        sa.Column("n_scored", sa.Integer(), nullable=False),
+        sa.Column("n_judged", sa.Integer(), nullable=False),
         sa.Column("n_drifting", sa.Integer(), nullable=False),
         sa.Column("total_kl", sa.Double(), nullable=False),
         sa.Column("findings", sa.JSON(), nullable=False),

@@ -66,4 +66,4 @@ def test_very_many_features_in_one_monitor(database_url: str, features: int) -> 
     """Every one is judged, in a first run, in the next day's and in the same again."""
     assert len(told(WIDE, database_url, features)) == 3
     with Store.open(database_url) as store:
-        assert [row["n_scored"] for row in store.reports("wide")] == [features, features]
+        assert [row["n_judged"] for row in store.reports("wide")] == [features, features]
