@@ -87,6 +87,7 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
     with recording(run_context, windows):
         for window in windows:
             run_context.store.save_run_started(run_context.name, window, spec.config_hash, now, url=url)
+            run.check_columns(run_context, [window])
             planned = run.plan(run_context, window, now=now, force=forced(context))
             todo |= dict.fromkeys(w.key for w in planned.to_validate)
             log.info(
@@ -149,7 +150,7 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
     from drift.pipeline import evaluate as evaluation
 
     run_context, windows = open_context(spec), from_keys(planned["windows"])
-    statuses = {}
+    statuses: dict[str, str] = {}
     with recording(run_context, windows):
         for window in windows:
             report = evaluation.evaluate_window(run_context, window)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.options import Json, print_error, print_json
-from drift.errors import ConfigError
+from drift.cli.options import Json, connection, now, print_error, print_json
+from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
     from drift.config.monitor import Monitor
@@ -18,7 +18,10 @@ def check(
     files: Annotated[list[Path], typer.Argument(help="Monitor files, or folders of them.")],
     as_json: Json = False,
 ) -> None:
-    """Check monitor files and print every problem: file, line, key, and the fix. Exits with 1 if there are any."""
+    """Check monitor files and print every problem: file, line, key, and the fix. Exits with 1 if there are any.
+
+    Names are compared with the columns where the source is files that are at hand.
+    """
     from drift.config.monitor import load_monitor, monitor_files
 
     paths = [path for file in files for path in (monitor_files(file) if file.is_dir() else [file])]
@@ -29,6 +32,7 @@ def check(
         except ConfigError as error:
             problems += error.problems
             continue
+        problems += [f"{path}: {problem}" for problem in _column_problems(monitor)]
         if monitor.expectations:
             problems += [f"{path}: {problem}" for problem in _expectation_problems(monitor)]
     if as_json:
@@ -40,6 +44,20 @@ def check(
             print(f"{len(paths)} monitor file{'s' * (len(paths) != 1)}, no problems")
     if problems:
         raise typer.Exit(1)
+
+
+def _column_problems(monitor: Monitor) -> list[str]:
+    """Say which names match no column, where files that are at hand say which columns there are."""
+    from drift.config.features import unmatched
+    from drift.pipeline.context import SourceReader
+
+    if not monitor.source.files or "://" in monitor.source.files:
+        return []
+    try:
+        snapshot = SourceReader(monitor, connection).snapshot(monitor.window.calendar.last_complete(now()))
+    except DriftError:
+        return []  # drift doctor looks at sources
+    return unmatched(monitor.patterns, snapshot.schema)
 
 
 def _expectation_problems(monitor: Monitor) -> list[str]:

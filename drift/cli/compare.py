@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.options import Fail, Html, Json, exit_on, show, write_html
+from drift.cli.options import Allow, Fail, Html, Json, exit_on, show, write_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,9 @@ def compare(
     ] = None,
     warning: Annotated[float, typer.Option(help="Smallest KL of a warning, in nats.")] = 0.01,
     critical: Annotated[float, typer.Option(help="Smallest KL of a critical finding, in nats.")] = 0.1,
-    min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 200,
+    min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 30,
     fail_on: Fail = None,
+    allow: Allow = None,
     as_json: Json = False,
     html: Html = None,
 ) -> None:
@@ -54,7 +55,7 @@ def compare(
     report = compare_tables(reference, current, features=features, detection=detection)
     write_html(report, html)
     show(report, as_json=as_json)
-    exit_on(report, fail_on)
+    exit_on(report, fail_on, allow or ())
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from drift.detection.scores import Gap
 from drift.errors import ConfigError, DriftError, WindowError
 from drift.text.formatting import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from drift.config.monitor import Monitor
     from drift.detection.reports import Report
@@ -52,7 +53,16 @@ Day = Annotated[
     str | None,
     typer.Option("--date", help="The window that holds this local date or time. Default: the last complete window."),
 ]
-Fail = Annotated[FailOn | None, typer.Option("--fail-on", help="Exit with 1 if any feature reaches this severity.")]
+Fail = Annotated[
+    FailOn | None,
+    typer.Option("--fail-on", help="Exit with 1 if any feature reaches this severity, or could not be judged."),
+]
+Allow = Annotated[
+    list[Gap] | None,
+    typer.Option("--allow", help="With --fail-on: do not fail for this reason why something could not be judged."),
+]
+_NAMED = 5
+"""Columns that a message names of those that could not be judged."""
 Html = Annotated[
     Path | None, typer.Option("--html", help="Also write the report to this file, as one self-contained HTML page.")
 ]
@@ -178,9 +188,14 @@ def write_html(report: Report, path: Path | None, *, timezone: str = "UTC") -> N
         raise DriftError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def exit_on(report: Report, fail_on: FailOn | None) -> None:
-    """Leave with 1 if a feature reaches a severity."""
-    if fail_on and any(v.status in {fail_on, "critical"} for v in report.verdicts):
+def exit_on(report: Report, fail_on: FailOn | None, allowed: Collection[Gap]) -> None:
+    """Leave with 1 if a feature reaches a severity, or where there is no answer and that is not allowed."""
+    if not fail_on:
+        return
+    gaps = {gap: reasons for gap, reasons in report.gaps().items() if gap not in allowed}
+    for gap, reasons in gaps.items():
+        print_error(f"{'; '.join(reasons[:_NAMED])}{'; …' * (len(reasons) > _NAMED)} (--allow {gap} permits it)")
+    if gaps or any(v.status in {fail_on, "critical"} for v in report.verdicts):
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ import typer
 from drift.cli.options import (
     DATABASE,
     MONITORS,
+    Allow,
     Database,
     Day,
     Fail,
@@ -50,6 +51,7 @@ def run(
         bool, typer.Option("--partial", help="Judge a window that is not over by its rows so far; store nothing.")
     ] = False,
     fail_on: Fail = None,
+    allow: Allow = None,
     as_json: Json = False,
     html: Html = None,
     folder: Folder = MONITORS,
@@ -73,7 +75,7 @@ def run(
         _deliver(context)
     write_html(report, html, timezone=context.monitor.window.timezone)
     show(report, as_json=as_json)
-    exit_on(report, fail_on)
+    exit_on(report, fail_on, allow or ())
 
 
 def _deliver(context: Context) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -24,6 +25,9 @@ FeatureKind = Literal["numeric", "categorical", "boolean", "datetime"]
 Role = Literal["input", "prediction", "label"]
 
 _MAX_BINS = 1000
+_NAMED = 10
+"""Columns that a message names where none is near."""
+_WILDCARD = r"\[[^]]*\]|[*?]"
 _V = TypeVar("_V")
 
 
@@ -48,7 +52,26 @@ def most_specific(name: str, choices: Mapping[str, _V]) -> _V | None:
     fitting = [pattern for pattern in choices if fnmatchcase(name, pattern)]
     if not fitting:
         return None
-    return choices[min(fitting, key=lambda pattern: (-len(re.sub(r"\[[^]]*\]|[*?]", "", pattern)), pattern))]
+    return choices[min(fitting, key=lambda pattern: (-len(re.sub(_WILDCARD, "", pattern)), pattern))]
+
+
+def unmatched(written: Iterable[tuple[str, str]], columns: Collection[str]) -> list[str]:
+    """Say which names and patterns, each beside its key, match none of some columns, and which column is nearest.
+
+    Examples
+    --------
+    >>> unmatched([("segments", "orgin"), ("features.exclude", "fl*")], ["flight", "origin"])
+    ['segments: "orgin" matches no column; fix: write origin, the nearest, or remove it']
+    """
+    found = []
+    for key, pattern in written:
+        if pattern == "*" or any(matches(column, [pattern]) for column in columns):
+            continue
+        near = get_close_matches(re.sub(_WILDCARD, "", pattern), columns, n=1)
+        names = f"one of {', '.join(sorted(columns)[:_NAMED])}" + (", …" if len(columns) > _NAMED else "")
+        meant = f"{near[0]}, the nearest" if near else names
+        found.append(f"{key}: {shorten(pattern)} matches no column; fix: write {meant}, or remove it")
+    return found
 
 
 def _check_bins(value: Any) -> Any:
@@ -118,6 +141,12 @@ class Features(Model):
         names = {*self.include, *self.kinds, *self.bins, *self.roles, *self.weights, *self.hashed}
         return frozenset(name for name in names if not set("*?[") & set(name))
 
+    @property
+    def patterns(self) -> list[tuple[str, str]]:
+        """Every name or pattern that is written here, beside its key."""
+        sections = ("include", "exclude", "kinds", "bins", "roles", "weights", "hashed")
+        return [(f"features.{section}", pattern) for section in sections for pattern in getattr(self, section)]
+
     def kind_for(self, feature: str) -> FeatureKind | None:
         """Return the kind that was set for a feature, or None."""
         return most_specific(feature, self.kinds)
@@ -148,5 +177,7 @@ class Features(Model):
             elif matches(key, self.exclude):
                 found.append(((key,), "is excluded by features.exclude", "remove it here, or from exclude"))
             elif not set("*?[") & set(key) and not matches(key, self.include):
-                found.append(((key,), "is not among features.include", "remove it here, or add it to include"))
+                near = get_close_matches(key, self.include, n=1)
+                fix = f"write {near[0]}, the nearest" if near else "remove it here, or add it to include"
+                found.append(((key,), "is not among features.include", fix))
         return found

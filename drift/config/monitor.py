@@ -207,6 +207,13 @@ class Monitor(Model):
         return list(map(_columns, self.segments))
 
     @property
+    def patterns(self) -> list[tuple[str, str]]:
+        """Every name or pattern of a column to watch that is written here, beside its key (`features.unmatched`)."""
+        detection = [("detection.features", pattern) for pattern in self.detection.features]
+        segments = [("segments", column) for columns in self.segment_columns for column in columns]
+        return [*self.features.patterns, *segments, *detection]
+
+    @property
     def cron(self) -> str:
         """The schedule, in the time zone of the window; where none is set, one that fires whenever a window ends."""
         return self.schedule or cron_schedule.for_windows(self.window.calendar.span)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
-from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, ReportStatus, Severity, Verdict
+from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
 from drift.text.formatting import iso
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from drift.detection.findings import Finding
+    from drift.detection.findings import Finding, FindingKind
     from drift.detection.rollups import Rollup
     from drift.windows import Window
 
@@ -25,6 +25,13 @@ SCHEMA_VERSION = 1
 
 Gate = Literal["accepted", "warned", "rejected", "not_validated", "unreadable"]
 """What validation decided of a window; an ``unreadable`` one of a reference is tried again."""
+
+
+_SCHEMA_GAPS: dict[FindingKind, Gap | None] = {
+    "missing_column": Gap.MISSING_COLUMNS,
+    "retyped_column": Gap.CHANGED_TYPES,
+    "new_column": None,
+}
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,26 @@ class Report:
             if verdict.feature == feature:
                 return verdict
         raise KeyError(feature)
+
+    def gaps(self) -> dict[Gap, list[str]]:
+        """Say what was not judged, and why: the whole, or some of the features.
+
+        A label that has not arrived is not a gap, and neither is a column that the reference has not.
+        """
+        found: dict[Gap, list[str]] = {}
+        if self.status in {"rejected", "not_judged"}:
+            begun = all(finding.kind != "no_reference" for finding in self.findings)
+            empty = begun and not (self.n_current and self.n_reference)
+            whole = Gap.REJECTED if self.status == "rejected" else Gap.EMPTY if empty else Gap.NOT_JUDGED
+            found[whole] = [f"{whole.replace('-', ' ')}: {self.rollup().reason}"]
+        schema = {each.column: each for each in self.findings if each.kind in _SCHEMA_GAPS}
+        for finding in schema.values():
+            if gap := _SCHEMA_GAPS[finding.kind]:
+                found.setdefault(gap, []).append(str(finding))
+        for v in self.verdicts:
+            if v.status in {"not_comparable", "error"} and v.feature not in schema:
+                found.setdefault(Gap.NOT_COMPARABLE, []).append(f"column {v.feature}: {v.reason}")
+        return found
 
     def explain(self, feature: str, *, most: int = 3) -> list[str]:
         """Say in words which cells of `feature` moved."""

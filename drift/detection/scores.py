@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +19,18 @@ Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparab
 Severity = Literal["none", "warning", "critical"]
 ReportStatus = Literal["critical", "error", "warning", "not_comparable", "ok", "not_judged", "rejected"]
 """What the verdicts of a window come to: the worst of them, or why there is no such answer."""
+
+
+class Gap(StrEnum):
+    """What keeps a report, or one of its features, from an answer."""
+
+    REJECTED = "rejected"
+    EMPTY = "empty"
+    NOT_JUDGED = "not-judged"
+    MISSING_COLUMNS = "missing-columns"
+    CHANGED_TYPES = "changed-types"
+    NOT_COMPARABLE = "not-comparable"
+
 
 SEVERITY_RANK: dict[str, int] = {"none": 0, "warning": 1, "critical": 2}
 STATUS_ORDER: dict[Status, int] = {

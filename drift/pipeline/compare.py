@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift.config.detection import Detection, Persistence
-from drift.config.features import Features
+from drift.config.features import Features, unmatched
 from drift.detection.assess import Subject, assess
 from drift.detection.reports import Report
+from drift.errors import ConfigError
 from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
@@ -65,6 +66,8 @@ def compare(
     ------
     SourceError
         If a table cannot be read.
+    ConfigError
+        If a name or pattern matches no column of either.
 
     Examples
     --------
@@ -80,6 +83,9 @@ def compare(
     rules = detection or Detection(persistence=Persistence(of=1, at_least=1))
     before, after = open_table(reference), open_table(current)
     both = list(dict.fromkeys([*before.schema, *after.schema]))
+    problems = unmatched([*wanted.patterns, *(("detection.features", each) for each in rules.features)], both)
+    if problems:
+        raise ConfigError(problems)
     placed = (before.placed | after.placed) - wanted.named
     selected = [column for column in wanted.select(both) if column not in placed]
     shared = [column for column in selected if column in before.schema]

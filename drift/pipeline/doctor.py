@@ -17,6 +17,7 @@ from urllib.request import urlopen
 
 import sqlalchemy as sa
 
+from drift.config.features import unmatched
 from drift.config.monitor import load_monitor, monitor_files
 from drift.config.reference import local
 from drift.errors import ConfigError, DriftError
@@ -207,13 +208,16 @@ def _source(monitor: Monitor, connect: Callable[[str], str], now: Callable[[], d
     source = SourceReader(monitor, connect)
     window = monitor.window.calendar.last_complete(now())
     try:
-        schema = source.columns(source.snapshot(window))
+        snapshot = source.snapshot(window)
+        schema = source.columns(snapshot)
     except DriftError as error:
         return Check(name, "fail", masked(str(error)))
     except Exception as error:  # noqa: BLE001 - a driver's own failure is a finding, not the end of the others
         reason = masked(str(error).split("\n")[0])
         return Check(name, "fail", f"{type(error).__name__}: {reason}", "check the connection's URL and driver")
-    features = source.features(schema)
+    features, problems = source.features(schema), unmatched(monitor.patterns, snapshot.schema)
+    if problems:
+        return Check(name, "fail", "; ".join(problems))
     if not features:
         return Check(name, "fail", "no column is left to watch", "see features.include and features.exclude")
     return Check(name, "ok", f"{len(features)} features; times in {', '.join(monitor.source.time_columns)}")

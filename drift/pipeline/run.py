@@ -9,10 +9,12 @@ each may be repeated, retried or run on another machine, and Airflow's tasks pas
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from drift.errors import DriftError, SourceError, WindowError
+from drift.config.features import unmatched
+from drift.errors import ConfigError, DriftError, SourceError, WindowError
 from drift.pipeline import evaluate, notify, prefetch
 from drift.pipeline import profile as profiling
 from drift.pipeline.context import Context, binning_key
@@ -47,6 +49,28 @@ class Plan:
 
     window: Window
     to_validate: list[Window] = field(default_factory=list)
+
+
+def check_columns(context: Context[State], windows: Sequence[Window]) -> None:
+    """Refuse a configuration that names a column which never was there; of one that ran before nothing is asked.
+
+    So a column that goes missing takes away no monitor that works. The columns are those of the first and the last of
+    the windows, of the newest window of their reference, and those with bins.
+
+    Raises
+    ------
+    ConfigError
+        Every name and pattern that matches none of them.
+    """
+    if not windows or context.store.has_run(context.name, context.monitor.config_hash):
+        return
+    columns = set(context.store.active_baseline(context.name))
+    for window in {*context.reference_windows(windows[0])[-1:], windows[0], windows[-1]}:
+        with suppress(SourceError):  # whoever reads it says so
+            columns |= context.source.snapshot(window).schema.keys()
+    problems = unmatched(context.monitor.patterns, columns)
+    if columns and problems:
+        raise ConfigError(problems)
 
 
 @logs.stage("plan")
@@ -177,7 +201,7 @@ def look(context: Context[State], window: Window, *, now: datetime) -> Report:
     on = replace(context, store=Preview(context.store))
     validate(on, plan(on, window, now=now, force=True).to_validate, [window], now=now)
     for each in to_profile(on, window, force=True):
-        with sparing(on, each, [window]):
+        with sparing(on, each, [window], now=now):
             profile_window(on, each, now=now)
     return replace(evaluate.evaluate_window(on, window), label=f"{context.label(window)} (not over)")
 
@@ -194,16 +218,24 @@ def run_window(
     """Run every stage for one window; whatever happens, the run is recorded, and a failure with its error."""
     refuse_unfinished(context.monitor, [window], clock())
     cache = Cache(context.store, expected=context.remembered(window))
-    return _run(replace(context, store=cache), window, clock=clock, force=force, page=page, url=url)
+    return _run(replace(context, store=cache), window, clock=clock, force=force, page=page, url=url, asked_for=[window])
 
 
 def _run(
-    context: Context[State], window: Window, *, clock: Callable[[], datetime], force: bool, page: bool, url: str = ""
+    context: Context[State],
+    window: Window,
+    *,
+    clock: Callable[[], datetime],
+    force: bool,
+    page: bool,
+    url: str = "",
+    asked_for: Sequence[Window] = (),
 ) -> Outcome:
     started = clock()
     context.source.opened.clear()
     context.store.save_run_started(context.name, window, context.monitor.config_hash, started, url=url)
     try:
+        check_columns(context, asked_for)
         todo = plan(context, window, now=started, force=force)
         validate(context, todo.to_validate, [window], now=started)
         ensure_baseline(context, window, now=started)
@@ -243,8 +275,9 @@ def backfill(
     failure: SourceError | None = None
     cache = Cache(context.store)
     context = replace(context, store=cache)
-    prepare(context, windows, now=clock())
     ordered = sorted(windows)
+    check_columns(context, ordered)
+    prepare(context, ordered, now=clock())
     binnings, by = context.store.active_baseline(context.name), context.segmentations()
     tasks = _to_read(context, ordered, force=force) if jobs > 1 else []
     with prefetch.read_ahead(context.source, tasks, binnings, by, jobs=jobs) as ahead:

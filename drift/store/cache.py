@@ -253,6 +253,10 @@ class Cache(ReadThrough):
         """As the store's."""
         return self.store.silences(monitor)
 
+    def has_run(self, monitor: str, config_hash: str) -> bool:
+        """As the store's."""
+        return self.store.has_run(monitor, config_hash)
+
     def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]:
         """As the store's."""
         return self.store.run_results(monitor, since)

@@ -35,6 +35,13 @@ class Runs(Part):
             upsert(connection, monitor_version, [row], keep={"first_seen_at"})
 
     @reads
+    def has_run(self, connection: sa.Connection, monitor: str, config_hash: str) -> bool:
+        """Return whether a run with this configuration ever succeeded."""
+        mine = (run.c.monitor == monitor) & (run.c.config_hash == config_hash)
+        ended = run.c.error.is_(None) & (run.c.status != "running")
+        return connection.execute(sa.select(sa.exists().where(mine, ended))).scalar_one()
+
+    @reads
     def monitors(self, connection: sa.Connection) -> list[Row]:
         """Return the monitors by name, each with the configuration it ran with last."""
         newest: dict[str, Row] = {}

@@ -3,7 +3,7 @@
 -- id               sixteen hexadecimal digits: what `drift alerts show` takes
 -- monitor          name of the monitor
 -- alert_key        what it is about: drift:<feature>, table, gate, rows, volume, schema:<column>, run
--- kind             drift, table, data_quality, missing_data, schema, run
+-- kind             drift, table, data_quality, missing_data, schema, not_judged, run
 -- feature          the feature or column; null where the whole window is meant
 -- state            open or acknowledged
 -- severity         of the newest window that was not quiet: warning, critical

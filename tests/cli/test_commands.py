@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.command import runner
-from tests.support.flights import monitor_text, rows, write_sql
+from tests.support.flights import FIRST, monitor_text, rows, write_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.command import Drift
@@ -79,6 +80,37 @@ def test_compare_drift_exits_1_only_when_asked(drift: Drift, tables: tuple[str, 
     assert "critical" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("change", "allowed"),
+    [
+        (lambda frame: frame.drop(columns="c"), ["missing-columns"]),
+        (lambda frame: frame.astype({"x": str}), ["changed-types"]),
+        (lambda frame: frame.assign(c=[[1]] * len(frame)), ["changed-types"]),
+        (lambda frame: frame[:0], ["empty"]),
+        (lambda frame: frame[:29], ["not-judged"]),
+        (lambda frame: frame[["x"]].rename(columns={"x": "y"}), ["missing-columns", "not-judged"]),
+        (lambda frame: frame[["x"]].astype(str), ["missing-columns", "changed-types", "not-judged"]),
+    ],
+)
+def test_what_could_not_be_judged_fails_unless_allowed_by_name(
+    drift: Drift,
+    tables: tuple[str, str, str],
+    tmp_path: Path,
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    allowed: list[str],
+) -> None:
+    """Each reason is named on standard error with what permits it; only all of them together do."""
+    change(pd.read_parquet(tmp_path / tables[1])).to_parquet(tmp_path / "changed.parquet")
+    command = ("compare", tables[0], "changed.parquet", "--fail-on", "critical")
+    done = drift(*command)
+    assert done.returncode == 1
+    named = {line.rpartition("(--allow ")[2].removesuffix(" permits it)") for line in done.stderr.splitlines()}
+    assert named == {*allowed}
+    options = [each for gap in allowed for each in ("--allow", gap)]
+    assert drift(*command, *options[2:]).returncode == 1
+    assert drift(*command, *options).returncode == 0
+
+
 def test_compare_json_is_documented_and_versioned(drift: Drift, tables: tuple[str, str, str]) -> None:
     """Everything a script needs, self-describing."""
     data = json.loads(drift("compare", tables[0], tables[2], "--json").stdout)
@@ -108,6 +140,16 @@ def test_compare_json_is_documented_and_versioned(drift: Drift, tables: tuple[st
         (["compare", "reference.parquet", "same.parquet", "--kind", "x"], "COLUMN=KIND"),
         (["compare", "reference.parquet", "same.parquet", "--kind", "x=colour"], "colour"),
         (["compare", "reference.parquet", "same.parquet", "--warning", "-1"], "warning"),
+        (
+            ["compare", "reference.parquet", "same.parquet", "-i", "xx"],
+            '"xx" matches no column; fix: write x, the nearest',
+        ),
+        (
+            ["compare", "reference.parquet", "same.parquet", "-x", "*_id"],
+            '"*_id" matches no column; fix: write one of c, x',
+        ),
+        (["compare", "reference.parquet", "same.parquet", "--kind", "xx=numeric"], 'features.kinds: "xx" matches no'),
+        (["compare", "reference.parquet", "same.parquet", "--fail-on", "warning", "--allow", "all"], "missing-columns"),
         (["run", "nope"], "monitors"),
         (["history", "nope.yaml"], "nope.yaml"),
         (["db", "current", "--database", "nonsense"], "needs a URL"),
@@ -145,6 +187,22 @@ def test_check_tells_every_problem_with_its_line(drift: Drift, tmp_path: Path) -
     assert "bad.yaml:4: colour" in done.stderr
 
 
+def test_check_compares_names_with_the_columns_of_files_at_hand(drift: Drift, tmp_path: Path) -> None:
+    """Without reading a row; files that are elsewhere are nobody's mistake."""
+    path = tmp_path / "lake" / "a.parquet"
+    path.parent.mkdir()
+    pd.DataFrame({"day": [FIRST], "price": [1.0]}).to_parquet(path, index=False)
+    text = monitor_text("{files: 'lake/*.parquet', time_column: day}", name="a", features="{exclude: [prize]}")
+    (tmp_path / "m.yaml").write_text(text)
+    done = drift("check", "m.yaml")
+    assert (done.returncode, done.stderr) == (
+        1,
+        'error: m.yaml: features.exclude: "prize" matches no column; fix: write price, the nearest, or remove it\n',
+    )
+    path.unlink()
+    assert drift("check", "m.yaml").returncode == 0
+
+
 def test_check_of_the_shipped_monitors_passes(drift: Drift) -> None:
     """What we ship is right, its expectations too."""
     from drift.cli.demo import resource
@@ -180,6 +238,34 @@ def test_a_window_is_deleted_after_a_question(monitored: Drift) -> None:
     again = monitored(*command, "--yes")
     assert again.returncode == 2
     assert "no window 2024-01-13" in again.stderr
+
+
+def test_a_run_without_a_verdict_fails_on_demand(monitored: Drift) -> None:
+    """The first window has no reference: its title says not_judged, and a verdict that is asked for is not given."""
+    command = ("run", "flights", "--date", "2024-01-01")
+    done = monitored(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("flights 2024-01-01: not_judged;")
+    done = monitored(*command, "--fail-on", "critical")
+    assert (done.returncode, done.stderr.endswith("(--allow not-judged permits it)\n")) == (1, True)
+    assert monitored(*command, "--fail-on", "critical", "--allow", "not-judged").returncode == 0
+
+
+def test_a_name_that_no_column_has_fails_the_first_run_alone(monitored: Drift, tmp_path: Path) -> None:
+    """The run is recorded with the nearest name; what ran before is not asked again, whatever columns go missing."""
+    source = "{connection: warehouse, table: flights, time_column: day}"
+    path = tmp_path / "monitors" / "flights.yaml"
+    path.write_text(monitor_text(source, segments="[carier]", detection="{features: {'*_dealy': {warning: .1}}}"))
+    done = monitored("run", "flights", "--date", "2024-01-13")
+    assert done.returncode == 2
+    assert 'segments: "carier" matches no column; fix: write carrier, the nearest, or remove it' in done.stderr
+    assert 'detection.features: "*_dealy" matches no column' in done.stderr
+    assert 'run failed: segments: "carier"' in monitored("alerts").stdout
+    assert monitored("backfill", "flights", "--from", "2024-01-12", "--to", "2024-01-13").returncode == 2
+    path.write_text(monitor_text(source))
+    frame = rows(14).drop(columns="carrier")
+    write_sql(frame, f"sqlite:///{tmp_path / 'warehouse.db'}")
+    assert monitored("run", "flights", "--date", "2024-01-14").returncode == 0
 
 
 def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:

@@ -137,7 +137,7 @@ def test_everything_but_three_keys_has_a_default() -> None:
     assert (monitor.features.include, monitor.features.levels) == (["*"], 50)
     assert (monitor.expectations, monitor.alerts.routes, monitor.schedule, monitor.cron) == ([], [], None, "@daily")
     detection = monitor.detection
-    assert (detection.min_rows, detection.fdr, detection.smoothing, detection.history) == (200, 0.01, "pooled", 56)
+    assert (detection.min_rows, detection.fdr, detection.smoothing, detection.history) == (30, 0.01, "pooled", 56)
     assert (detection.persistence.of, detection.persistence.at_least) == (3, 2)
     assert (detection.effect.warning, detection.effect.critical) == (0.01, 0.1)
 
@@ -376,7 +376,7 @@ def test_variables_are_checked_when_a_file_is_loaded(monkeypatch: pytest.MonkeyP
 
 def test_the_hash_does_not_change_from_version_to_version() -> None:
     """Results are stored under it: a change here is a change of every stored monitor, and must be meant."""
-    assert parse_monitor(SHORTEST).config_hash == "de2d2c66fd7dd3a3"
+    assert parse_monitor(SHORTEST).config_hash == "537daeb03c213b5a"
 
 
 def test_the_hash_is_that_of_the_meaning() -> None:

@@ -72,7 +72,7 @@ def test_false_discoveries_are_controlled_over_all_subjects() -> None:
     """Of several subjects those too small to be judged take no part; alone, or beside others, p is the same."""
     whole = Subject(letters(EVEN, 28), letters(TILTED), ["x"])
     quiet = Subject(letters(EVEN, 28), letters(EVEN), ["x"])
-    small = Subject(letters(EVEN, 28), letters([10] * 8 + [0] * 3), ["x"])
+    small = Subject(letters(EVEN, 28), letters([2] * 8 + [0] * 3), ["x"])
     alone, many, few = (
         assess(subjects, ONE)[0].verdicts[0].score for subjects in ([whole], [whole, quiet, quiet], [whole, small])
     )

@@ -111,14 +111,14 @@ def test_short_history_is_said() -> None:
 
 def test_too_few_rows() -> None:
     """Below min_rows nothing is judged, and the figures say what was there."""
-    found = verdict(a_score(n_current=40, p=0.08, q=0.2, kl_corrected=0.12))
+    found = verdict(a_score(n_current=20, p=0.08, q=0.2, kl_corrected=0.12))
     assert (found.status, found.severity) == ("insufficient_data", "none")
     assert found.reason == (
-        "40 rows in the window, min_rows is 200: corrected KL 0.12, large but not significant (p 0.08)"
+        "20 rows in the window, min_rows is 30: corrected KL 0.12, large but not significant (p 0.08)"
     )
     assert found.score is not None
-    small = verdict(a_score(n_reference=150, kl_corrected=0.001))
-    assert small.reason == "150 rows in the reference, min_rows is 200"
+    small = verdict(a_score(n_reference=29, kl_corrected=0.001))
+    assert small.reason == "29 rows in the reference, min_rows is 30"
 
 
 def test_what_cannot_be_compared_has_no_score() -> None:

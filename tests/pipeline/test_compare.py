@@ -177,8 +177,8 @@ def test_another_sort_of_number_is_no_other_column(before: pa.DataType, now: pa.
 
 
 def test_too_few_rows_are_insufficient_data(rng: np.random.Generator) -> None:
-    """Forty rows are a status, not a number to be woken by."""
-    report = compare(pd.DataFrame({"x": rng.normal(size=5000)}), pd.DataFrame({"x": rng.normal(3, 1, 40)}))
+    """Twenty rows are a status, not a number to be woken by."""
+    report = compare(pd.DataFrame({"x": rng.normal(size=5000)}), pd.DataFrame({"x": rng.normal(3, 1, 20)}))
     assert report["x"].status == "insufficient_data"
 
 

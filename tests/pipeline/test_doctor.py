@@ -75,6 +75,13 @@ def test_a_broken_file_a_lost_source_and_an_unknown_route_are_each_named(home: d
     assert "s3cret" not in str(found)
 
 
+def test_a_name_that_no_column_has_is_found(home: dict[str, Any]) -> None:
+    """In any source, with the nearest column."""
+    (home["folder"] / "flights.yaml").write_text(monitor_text(SQL, features="{exclude: [carier]}"))
+    check = examined(home)["flights: source"]
+    assert (check.state, check.message.startswith('features.exclude: "carier" matches no column')) == ("fail", True)
+
+
 def test_a_database_that_is_not_there_says_what_to_run(home: dict[str, Any], tmp_path: Path) -> None:
     """And the rest is looked at all the same."""
     found = examined(home, url=f"sqlite:///{tmp_path / 'none.db'}")

@@ -49,7 +49,7 @@ def test_a_cache_asks_for_all_else(store: Store) -> None:
     assert cache.reports("flights") == store.reports("flights")
     found, stored = cache.load_report("flights", DAY.start), store.load_report("flights", DAY.start)
     assert repr(found) == repr(stored) != "None"
-    assert cache.report_starts("flights", since=DAY.start) == [DAY.start, nth(1).start]
+    assert list(cache.report_statuses("flights", since=DAY.start)) == [DAY.start, nth(1).start]
     assert cache.history("flights", BINNINGS, before=before) == store.history("flights", BINNINGS, before=before)
     assert cache.run_results("flights", DAY.start) == store.run_results("flights", DAY.start)
     assert cache.alerts() == store.alerts()

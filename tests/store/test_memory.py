@@ -39,7 +39,7 @@ def test_reports_are_looked_back_at_as_in_the_store(store: Store, memory: Memory
         mine, theirs = (each.history("flights", BINNINGS, before=before.start, limit=limit) for each in (memory, store))
         assert mine == theirs
     since, until = nth(1).start, nth(2).start
-    assert memory.report_starts("flights", since=since, until=until) == [since, until]
+    assert list(memory.report_statuses("flights", since=since, until=until)) == [since, until]
     found, stored = (each.load_reports("flights", since=since, until=until) for each in (memory, store))
     assert [repr(each.verdicts) for each in found] == [repr(each.verdicts) for each in stored]
     assert [row["window_start"] for row in memory.reports("flights", 2)] == [nth(3).start, nth(2).start]
