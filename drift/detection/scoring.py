@@ -211,12 +211,12 @@ def _with_expected_unseen(group: _Group) -> Floats:
     for i, binning in enumerate(group.binnings):
         if not isinstance(binning, CategoricalBinning):
             continue
-        other, unseen = len(binning.levels), len(binning.levels) + 1
+        other, unseen = binning.other, binning.unseen
         short = min(np.ceil(y[i, unseen] * n[i] / m[i]), np.round(expected[i])) - x[i, unseen]
         if short <= 0:
             continue
         rare = min(short, x[i, other])
-        once = np.flatnonzero(x[i, :other] == 1)[::-1][: int(short - rare)]
+        once = np.flatnonzero(x[i, : len(binning.levels)] == 1)[::-1][: int(short - rare)]
         x[i, other] -= rare
         x[i, once] = 0
         x[i, unseen] += rare + len(once)

@@ -56,7 +56,7 @@ def unseen(before: Histogram, rng: np.random.Generator) -> Counts | None:
     binning = before.binning
     if not isinstance(binning, CategoricalBinning) or binning.rare is None:
         return None
-    return _move(before, 0.01, len(binning.levels) + 1, rng)
+    return _move(before, 0.01, binning.unseen, rng)
 
 
 def shift(before: Histogram, rng: np.random.Generator) -> Counts | None:

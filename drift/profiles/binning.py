@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -202,14 +202,9 @@ class NumericBinning:
         >>> NumericBinning([0, 10, 20], apart=[3]).set_apart([1, 9, 5, 2, 0], [4]).tolist()
         [1, 5, 4, 5, 2, 0]
         """
-        rest = np.array(counts, np.int64)
         cells = self.cell_of(self.apart)
-        own = []
-        for cell, n in zip(cells.tolist(), rows, strict=True):
-            own.append(min(int(n), int(rest[cell])))
-            rest[cell] -= own[-1]
         # Behind the rest of its bin, so that the cells stay in order, as far as they have one.
-        return np.insert(rest, cells + 1, own)
+        return _set_apart(counts, rows, cells, cells + 1)
 
     def count_arrow(self, array: pa.Array[Any]) -> NDArray[np.int64]:
         """Count an Arrow array into cells; nulls and NaN are missing."""
@@ -269,7 +264,7 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class CategoricalBinning:
-    """Cells for categories: each level, other, unseen, missing.
+    """Cells for categories: each level, each label set apart, other, unseen, missing.
 
     Parameters
     ----------
@@ -283,6 +278,8 @@ class CategoricalBinning:
     vocabulary
         What the fit knows of the labels it did not see. None where it saw every label often enough to know them all,
         and where nothing was fitted.
+    apart
+        Labels with a cell of their own that would otherwise count as *other* or *unseen*.
 
     Examples
     --------
@@ -291,6 +288,8 @@ class CategoricalBinning:
     ('JFK', 'EWR', 'other', 'unseen', 'missing')
     >>> binning.count_labels(["JFK", "LGA", "SFO"], [3, 2, 1], n_missing=4).tolist()
     [3, 0, 2, 1, 4]
+    >>> CategoricalBinning(("JFK", "EWR"), apart=("SFO",)).cells
+    ('JFK', 'EWR', 'SFO', 'other', 'unseen', 'missing')
     """
 
     levels: tuple[str, ...]
@@ -298,15 +297,17 @@ class CategoricalBinning:
     salt: str = ""
     boolean: bool = field(default=False, repr=False)
     vocabulary: Vocabulary | None = field(default=None, repr=False)
+    apart: tuple[str, ...] = ()
     ordered: ClassVar[bool] = False
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        named = (*self.levels, *self.apart)
         known = (*self.levels, *(self.rare or ()))
-        if len(set(known)) != len(known):
+        if len(set(known)) != len(known) or len(set(named)) != len(named):
             raise BinningError("a level stands twice in this binning")
-        index = {label: cell for cell, label in enumerate(self.levels)}
-        index |= dict.fromkeys(self.rare or (), len(self.levels))
+        index = dict.fromkeys(self.rare or (), self.other)
+        index |= {label: cell for cell, label in enumerate(named)}
         object.__setattr__(self, "_index", index)
 
     @property
@@ -316,8 +317,18 @@ class CategoricalBinning:
 
     @property
     def n_cells(self) -> int:
-        """Number of cells: the levels, other, unseen, missing."""
-        return len(self.levels) + 3
+        """Number of cells: the levels, the labels set apart, other, unseen, missing."""
+        return self.other + 3
+
+    @property
+    def other(self) -> int:
+        """Index of the cell of the labels that the reference held, but rarely."""
+        return len(self.levels) + len(self.apart)
+
+    @property
+    def unseen(self) -> int:
+        """Index of the cell of the labels that the reference did not hold."""
+        return self.other + 1
 
     @property
     def missing(self) -> int:
@@ -329,7 +340,7 @@ class CategoricalBinning:
         """The name of every cell, in order; a level that is named like a special cell is quoted."""
         named: list[str] = []
         taken = {"other", "unseen", "missing"}
-        for level in self.levels:
+        for level in (*self.levels, *self.apart):
             name = level
             while name in taken:
                 name = f"'{name}'"
@@ -337,18 +348,58 @@ class CategoricalBinning:
             named.append(name)
         return (*named, "other", "unseen", "missing")
 
+    @cached_property
+    def whole(self) -> CategoricalBinning:
+        """The same levels with no label set apart."""
+        return replace(self, apart=()) if self.apart else self
+
+    @cached_property
+    def whole_cells(self) -> NDArray[np.intp]:
+        """Of each cell, the cell of `whole` that it is part of."""
+        return np.concatenate([np.arange(len(self.levels)), self.whole.cell_of(self.apart), self.whole.special])
+
+    @property
+    def special(self) -> NDArray[np.intp]:
+        """The cells that are no label's own: other, unseen, missing."""
+        return np.arange(self.other, self.n_cells)
+
+    def named(self, labels: Sequence[str]) -> Sequence[str]:
+        """Return labels as they are stored: hashed where the binning says so."""
+        if self.salt:
+            return [hash_label(label, self.salt) for label in labels]
+        return [_BITS.get(label, label) for label in labels] if self.boolean else labels
+
+    def written(self, label: str) -> str:
+        """Return a label, as `named` returns it, short enough to be kept with every window it recurs in.
+
+        Of a longer one that the binning does not know its beginning is kept, and a digest that no other label has.
+        """
+        if len(label) <= LONGEST or label in self._index:
+            return label
+        digest = hashlib.blake2b(label.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+        return f"{label[:LONGEST]}… #{digest}"
+
+    def cell_of(self, named: Sequence[str]) -> NDArray[np.intp]:
+        """Return the cell of each label, as `named` returns them."""
+        get, unknown = self._index.get, self.other if self.rare is None else self.unseen
+        return np.fromiter((get(label, unknown) for label in named), np.intp, len(named))
+
     def count_labels(self, labels: Sequence[str], counts: ArrayLike, n_missing: int = 0) -> NDArray[np.int64]:
         """Count labels, each with its number of rows, into cells."""
         cells = np.zeros(self.n_cells, np.int64)
-        unknown = len(self.levels) + (self.rare is not None)
-        named = [hash_label(label, self.salt) for label in labels] if self.salt else labels
-        if self.boolean:
-            named = [_BITS.get(label, label) for label in named]
-        get = self._index.get
-        index = np.fromiter((get(label, unknown) for label in named), np.intp, len(labels))
-        np.add.at(cells, index, np.asarray(counts, np.int64))
+        np.add.at(cells, self.cell_of(self.named(labels)), np.asarray(counts, np.int64))
         cells[-1] += n_missing
         return cells
+
+    def set_apart(self, counts: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Move rows of the labels that are set apart from the cells of `whole` to their own, and none that they lack.
+
+        Examples
+        --------
+        >>> CategoricalBinning(("JFK",), apart=("SFO",)).set_apart([5, 0, 4, 0], [3]).tolist()
+        [5, 3, 0, 1, 0]
+        """
+        return _set_apart(counts, rows, self.whole.cell_of(self.apart), len(self.levels))
 
     def count_arrow(self, array: pa.Array[Any]) -> NDArray[np.int64]:
         """Count an Arrow array into cells; nulls (and NaN) are missing."""
@@ -359,8 +410,10 @@ class CategoricalBinning:
         rare = None if self.rare is None else list(self.rare)
         boolean = {"boolean": True} if self.boolean else {}
         vocabulary = {"vocabulary": asdict(self.vocabulary)} if self.vocabulary else {}
+        apart = {"apart": list(self.apart)} if self.apart else {}
         levels = list(self.levels)
-        return {"kind": "categorical", "levels": levels, "rare": rare, "salt": self.salt, **boolean, **vocabulary}
+        spec = {"kind": "categorical", "levels": levels, "rare": rare, "salt": self.salt}
+        return {**spec, **boolean, **vocabulary, **apart}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -369,6 +422,9 @@ class CategoricalBinning:
 
 
 Binning = NumericBinning | CategoricalBinning
+
+LONGEST = 200
+"""Letters of a label that is not known to its binning, as it is kept with a window."""
 
 BOOLEAN = CategoricalBinning(("false", "true"), boolean=True)
 """Both its levels, whether the reference held both or not."""
@@ -384,6 +440,18 @@ def _increasing(name: str, values: ArrayLike) -> NDArray[np.float64]:
         raise BinningError(f"{named} must be finite and strictly increasing, got {array.tolist()}")
     array.flags.writeable = False
     return array
+
+
+def _set_apart(
+    counts: NDArray[np.int64], rows: NDArray[np.int64], cells: NDArray[np.intp], places: NDArray[np.intp] | int
+) -> NDArray[np.int64]:
+    """Move rows from some cells to new ones, which are inserted before `places`; of a cell no more than it holds."""
+    rest = np.array(counts, np.int64)
+    own = []
+    for cell, n in zip(cells.tolist(), rows, strict=True):
+        own.append(min(int(n), int(rest[cell])))
+        rest[cell] -= own[-1]
+    return np.insert(rest, np.broadcast_to(places, cells.shape), own)
 
 
 def _fingerprint(spec: Mapping[str, Any]) -> str:
@@ -411,7 +479,12 @@ def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
             except TypeError as error:
                 raise BinningError(f"vocabulary is none of ours: {error}") from error
             return CategoricalBinning(
-                tuple(levels), None if rare is None else tuple(rare), salt, bool(spec.get("boolean")), vocabulary
+                tuple(levels),
+                None if rare is None else tuple(rare),
+                salt,
+                bool(spec.get("boolean")),
+                vocabulary,
+                tuple(spec.get("apart", ())),
             )
         case _:
             raise BinningError(f"unknown binning {spec.get('kind')!r}: written by a newer version of Drift?")

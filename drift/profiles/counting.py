@@ -1,7 +1,8 @@
 """Counting: a stream of rows into cells, in one pass and bounded memory.
 
 Numbers are looked at in chunks that fit the cache: counts and summary there and then. The values that recur are found
-in a sample, the one that `drift.profiles.fitting` takes too; up to `SAMPLE` rows that is all of them.
+in a sample, the one that `drift.profiles.fitting` takes too; up to `SAMPLE` rows that is all of them. Labels are
+counted chunk by chunk; those that have no cell of their own are followed, the most frequent ones at least.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import numpy as np
 from drift.errors import BinningError
 from drift.profiles.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import SAMPLE
-from drift.profiles.heavy_hitters import Atoms
+from drift.profiles.heavy_hitters import Atoms, LabelTally
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.profiles.kinds import compatible, infer_scale, to_numbers, type_text
+from drift.profiles.kinds import compatible, infer_scale, to_labels, to_numbers, type_text
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
@@ -165,6 +166,22 @@ def count_numbers(binning: NumericBinning, values: ArrayLike) -> Histogram:
     return numbers.histogram()
 
 
+def count_labels(
+    binning: CategoricalBinning, labels: Sequence[str], counts: ArrayLike, n_missing: int = 0
+) -> Histogram:
+    """Count labels, each with its rows, and those that recur without a cell of their own.
+
+    Examples
+    --------
+    >>> found = count_labels(CategoricalBinning(("JFK",)), ["JFK", "SFO"], [3, 2])
+    >>> found.counts.tolist(), found.atoms.values.tolist()
+    ([3, 0, 2, 0], ['SFO'])
+    """
+    tally = Labels(binning)
+    tally.add(labels, counts, n_missing)
+    return tally.histogram()
+
+
 @dataclass(slots=True)
 class Numbers:
     """A stream of numbers on its way into cells, in chunks of so many rows wherever its batches are cut.
@@ -239,11 +256,23 @@ class Labels:
 
     binning: CategoricalBinning
     counts: NDArray[np.int64] = field(init=False)
+    recurring: LabelTally = field(default_factory=LabelTally)
+    """Those that have no cell of their own."""
     _pending: list[pa.Array[Any]] = field(default_factory=list)
     _rows: int = 0
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.binning.n_cells, np.int64)
+
+    def add(self, labels: Sequence[str], counts: ArrayLike, n_missing: int = 0) -> None:
+        """Take labels into account, each with its rows, and rows without one."""
+        named, rows = self.binning.named(labels), np.asarray(counts, np.int64)
+        cells = self.binning.cell_of(named)
+        np.add.at(self.counts, cells, rows)
+        self.counts[-1] += n_missing
+        hidden = np.flatnonzero(cells >= self.binning.other)
+        if len(hidden):
+            self.recurring.add([named[i] for i in hidden.tolist()], rows[hidden])
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
         """Take a chunk of a column."""
@@ -251,7 +280,7 @@ class Labels:
         import pyarrow.types as t
 
         if len(column) > _SHORT:
-            self.counts += self.binning.count_arrow(column)
+            self.add(*to_labels(column))
             return
         if t.is_dictionary(column.type):
             column = cast("pa.DictionaryArray[Any, Any]", column).dictionary_decode()
@@ -268,12 +297,12 @@ class Labels:
 
         pending, self._pending, self._rows = self._pending, [], 0
         if pending:
-            self.counts += self.binning.count_arrow(pa.concat_arrays(pending))
+            self.add(*to_labels(pa.concat_arrays(pending)))
 
     def histogram(self) -> Histogram:
         """Return what was counted."""
         self._settle()
-        return Histogram(self.binning, self.counts)
+        return Histogram(self.binning, self.counts, self.recurring.atoms(self.binning.written))
 
 
 _SHORT = 1 << 12

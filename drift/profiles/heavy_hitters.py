@@ -1,30 +1,35 @@
-"""Atoms: the values that recur in a window of numbers, counted while its chunks are sorted.
+"""Atoms: the values that recur in a window, numbers inside bins and labels without a cell, counted with its chunks.
 
-Frozen bins do not see that one in a hundred rows suddenly holds one ordinary value. What is kept here of each window,
-at most `KEPT` values with their rows, lets `drift.profiles.refinement` give such a value a cell of its own afterwards,
-on both sides of a comparison, without reading anything again.
+Frozen bins do not see that one in a hundred rows suddenly holds one ordinary value, and all labels that they do not
+know are one cell. What is kept here of each window, at most `KEPT` values with their rows, lets
+`drift.profiles.refinement` give such a value a cell of its own afterwards, on both sides of a comparison, without
+reading anything again.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Values = Floats | NDArray[np.object_]
     Counts = NDArray[np.int64]
 
 KEPT = 64
 """Values kept of a window: those with the most rows, of equal ones the smaller."""
 
 _MANY_PAIRS, _MANY_VALUES = 1 << 12, 1 << 10
+
+MOST_LABELS = 1 << 10
+"""Labels of a stream that are followed from chunk to chunk; up to twice as many between two clearances."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Atoms:
 
     Parameters
     ----------
-    values : float64, shape (k,)
-        Increasing and finite.
+    values : float64 or object, shape (k,)
+        Numbers, finite, or labels; increasing.
     rows, most : int64, shape (k,)
         Rows of each, and at most how many. Equal where all rows were looked at: then they are exact.
     typical, bound : int
@@ -51,15 +56,15 @@ class Atoms:
     ([0.3, 7.0], [90, 4], [90, 5], 1, 3)
     """
 
-    values: Floats
+    values: Values
     rows: Counts
     most: Counts
     typical: int
     bound: int
 
     def __post_init__(self) -> None:
-        for name, kind in (("values", np.float64), ("rows", np.int64), ("most", np.int64)):
-            array = np.array(getattr(self, name), kind)
+        arrays = {"values": _array(self.values), **{name: np.array(getattr(self, name), np.int64) for name in _ROWS}}
+        for name, array in arrays.items():
             array.flags.writeable = False
             object.__setattr__(self, name, array)
 
@@ -102,9 +107,10 @@ class Atoms:
         if len(parts) == 1:
             return parts[0]
         typical, bound = sum(part.typical for part in parts), sum(part.bound for part in parts)
-        values = np.concatenate([np.empty(0), *(part.values for part in parts)])
-        if not len(values):
-            return cls(values, values, values, typical, bound)
+        listed = [part.values for part in parts if len(part.values)]
+        if not listed:
+            return cls([], [], [], typical, bound)  # type: ignore[arg-type]
+        values = np.concatenate(listed)
         order = np.argsort(values, kind="stable")
         values = values[order]
         first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
@@ -140,7 +146,7 @@ class Atoms:
         most = np.ceil(stride * (seen + 4 + 5 * np.sqrt((seen + 6) * (1 - 1 / stride)))).astype(np.int64)
         return Atoms(self.values, self.rows * stride, most[:-1], self.typical * stride, int(most[-1]))
 
-    def rows_of(self, values: ArrayLike) -> tuple[Counts, Counts]:
+    def rows_of(self, values: Values | Sequence[float] | Sequence[str]) -> tuple[Counts, Counts]:
         """Return about how many rows each of some values has, and how many at most.
 
         Examples
@@ -148,7 +154,7 @@ class Atoms:
         >>> Atoms([0.3], [40], [41], 0, 2).rows_of([0.3, 0.4])
         (array([40,  0]), array([41,  2]))
         """
-        asked = np.asarray(values, np.float64)
+        asked = _array(values)
         at = np.searchsorted(self.values, asked)
         known = at < len(self.values)
         known[known] = self.values[at[known]] == asked[known]
@@ -168,8 +174,8 @@ class Atoms:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def _key(self) -> tuple[bytes, bytes, bytes, int, int]:
-        return self.values.tobytes(), self.rows.tobytes(), self.most.tobytes(), self.typical, self.bound
+    def _key(self) -> tuple[tuple[float | str, ...], bytes, bytes, int, int]:
+        return tuple(self.values.tolist()), self.rows.tobytes(), self.most.tobytes(), self.typical, self.bound
 
     def to_dict(self) -> dict[str, Any]:
         """The atoms as plain JSON; `most` stands there only where it is not `rows`.
@@ -188,6 +194,62 @@ class Atoms:
         """Read back what `to_dict` wrote."""
         rows = fields["rows"]
         return cls(fields["values"], rows, fields.get("most", rows), fields["typical"], fields["bound"])
+
+
+@dataclass(slots=True)
+class LabelTally:
+    """A stream of labels, chunk by chunk, on its way into atoms: those with the most rows are followed, in bounded memory.
+
+    No label has more rows than are counted of it here and `missed` together. While the labels are few, nothing is
+    missed.
+
+    Examples
+    --------
+    >>> tally = LabelTally()
+    >>> for labels in (["SFO", "LAX"], ["SFO", "ORD"]):
+    ...     tally.add(labels, [3, 1])
+    >>> tally.atoms()
+    Atoms({'values': ['SFO'], 'rows': [6], 'typical': 0, 'bound': 1})
+    """
+
+    missed: int = 0
+    _rows: dict[str, int] = field(default_factory=dict)
+
+    def add(self, labels: Sequence[str], counts: Counts | Sequence[int]) -> None:
+        """Take some labels into account, each with its rows in this chunk."""
+        many = np.asarray(counts, np.int64)
+        chosen: Iterable[int] = range(len(labels))
+        if len(labels) > MOST_LABELS:
+            cut = int(np.partition(many, -MOST_LABELS - 1)[-MOST_LABELS - 1])
+            chosen = np.flatnonzero(many > cut).tolist()
+            self.missed += cut
+        rows = self._rows
+        for i in chosen:
+            rows[labels[i]] = rows.get(labels[i], 0) + int(many[i])
+        if len(rows) > 2 * MOST_LABELS:
+            ranked = sorted(rows.items(), key=_most_first)
+            self._rows = dict(ranked[:MOST_LABELS])
+            self.missed += ranked[MOST_LABELS][1]
+
+    def atoms(self, written: Callable[[str], str] = str) -> Atoms:
+        """Return the labels that recur, each as it is to be written."""
+        ranked = sorted((each for each in self._rows.items() if each[1] > max(self.missed, 1)), key=_most_first)
+        listed = sorted((written(label), n) for label, n in ranked[:KEPT])
+        others = max((n for _, n in ranked[KEPT:]), default=min(max(self._rows.values(), default=0), max(self.missed, 1)))
+        rows = np.array([n for _, n in listed], np.int64)
+        return Atoms(_array([label for label, _ in listed]), rows, rows + self.missed, 0, others + self.missed)
+
+
+def _most_first(label: tuple[str, int]) -> tuple[int, str]:
+    return -label[1], label[0]
+
+
+_ROWS = ("rows", "most")
+
+
+def _array(values: Values | Sequence[float] | Sequence[str]) -> Values:
+    """Return numbers as float64, labels as objects: a fixed width would be that of the longest, and cut NULs off."""
+    return np.array(values, object if len(values) and isinstance(values[0], str) else np.float64)
 
 
 def _recurring(ordered: Floats) -> tuple[Floats, int, int]:

@@ -37,8 +37,8 @@ class Histogram:
     counts : int64, shape (n_cells,)
         Not negative.
     atoms
-        The values that recur in bins with other values; None where nobody looked for them, and for categories. None
-        with anything else makes None.
+        The values that recur in bins with other values, or the labels that recur among *other* and *unseen*; None where
+        nobody looked for them. None with anything else makes None.
 
     Examples
     --------
@@ -67,8 +67,7 @@ class Histogram:
     @classmethod
     def empty(cls, binning: Binning) -> Histogram:
         """Return the histogram of no rows: the zero of ``+``."""
-        atoms = Atoms.none() if isinstance(binning, NumericBinning) else None
-        return cls(binning, np.zeros(binning.n_cells, np.int64), atoms)
+        return cls(binning, np.zeros(binning.n_cells, np.int64), Atoms.none())
 
     @classmethod
     def total(cls, parts: Sequence[Histogram]) -> Histogram:
@@ -119,14 +118,14 @@ class Histogram:
         return hash((self.binning.fingerprint, self.counts.tobytes()))
 
     def whole(self) -> Histogram:
-        """Return the same rows with no value set apart (`NumericBinning.apart`).
+        """Return the same rows with no value set apart.
 
         Examples
         --------
         >>> Histogram(NumericBinning([0, 10, 20], apart=[3]), [1, 5, 4, 5, 2, 0]).whole().counts.tolist()
         [1, 9, 5, 2, 0]
         """
-        if not isinstance(self.binning, NumericBinning) or not len(self.binning.apart):
+        if not len(self.binning.apart):
             return self
         counts = np.zeros(self.binning.whole.n_cells, np.int64)
         np.add.at(counts, self.binning.whole_cells, self.counts)

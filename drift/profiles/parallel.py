@@ -18,7 +18,7 @@ from drift.errors import BinningError
 from drift.profiles import counting
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.fitting import Labels, check_later, sketch
-from drift.profiles.histograms import Histogram, Profile
+from drift.profiles.histograms import Profile
 from drift.profiles.kinds import to_numbers
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.binning import Binning
     from drift.profiles.fitting import FitOptions
-    from drift.profiles.histograms import Summary
+    from drift.profiles.histograms import Histogram, Summary
 
     Stream = Callable[[str], Iterator[pa.Array[Any]]]
 
@@ -120,7 +120,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_Side = tuple[Histogram, "Summary | None"]
+_Side = tuple["Histogram", "Summary | None"]
 
 
 def _column(
@@ -153,8 +153,7 @@ def _column(
     if isinstance(binning, CategoricalBinning):
         labels = sketched.counts if isinstance(sketched, Labels) else {}
         rows = np.fromiter(labels.values(), np.int64, len(labels))
-        cells = binning.count_labels(list(labels), rows, n_missing=n_before - int(rows.sum()))
-        reference = Histogram(binning, cells), None
+        reference = counting.count_labels(binning, list(labels), rows, n_before - int(rows.sum())), None
     else:
         sample = None if sketched is None or isinstance(sketched, Labels) else sketched.sample
         numbers = counting.Numbers(binning, sample=sample)

@@ -1,7 +1,7 @@
-"""Refinement: a cell of its own for a value that came out of nowhere, or went, inside a bin that others share.
+"""Refinement: a cell of its own for a value that came out of nowhere, or went, inside a cell that others share.
 
 Frozen bins hide it: a value that suddenly holds 1 % of the rows adds a tenth to its decile, KL .0005 where a cell of
-its own says .05. Which values recur was counted with the windows (`drift.profiles.heavy_hitters`), so both sides of a
+its own says .05; of all labels that are rare or unknown one may become another, KL 0. Which values recur was counted with the windows (`drift.profiles.heavy_hitters`), so both sides of a
 comparison can be given that cell before they are scored, and everything behind works on the refined pair: divergence,
 test, contributions, words.
 
@@ -12,13 +12,14 @@ rows of it as its list of values leaves room for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from drift.errors import BinningMismatch
-from drift.profiles.binning import NumericBinning
+from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ MOST = 8
 
 @lru_cache(maxsize=1 << 10)  # a pair is asked for when a reference is chosen, and when it is scored
 def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histogram]:
-    """Set values apart that are new, or gone, in a bin that shows little of it.
+    """Set values apart that are new, or gone, in a bin that shows little of it, or among *other* and *unseen*.
 
-    Both sides keep their rows and share one binning again, without atoms: they are spent. Histograms that do not
-    compare are left as they are.
+    Both sides keep their rows and share one binning again. The atoms are spent, but for the labels of the current side,
+    which can be named though they have no cell. Histograms that do not compare are left as they are.
 
     Examples
     --------
@@ -60,13 +61,15 @@ def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histog
     (('[0.3, 0.4) without 0.3', '= 0.3'), [500, 0], [500, 50])
     """
     binning = reference.binning
-    if binning.fingerprint != current.binning.fingerprint or not isinstance(binning, NumericBinning):
+    if binning.fingerprint != current.binning.fingerprint:
         return reference, current
     news = _news(reference, current, binning)
-    if not len(news):
-        return Histogram(binning, reference.counts), Histogram(binning, current.counts)
-    finer = NumericBinning(binning.edges, binning.scale, news)
-    return under(finer, reference), under(finer, current)
+    finer: Binning = binning
+    if news and isinstance(binning, NumericBinning):
+        finer = NumericBinning(binning.edges, binning.scale, np.sort(np.array(news, np.float64)))
+    elif news and isinstance(binning, CategoricalBinning):
+        finer = replace(binning, apart=tuple(map(str, news)))
+    return replace(under(finer, reference), atoms=None), under(finer, current)
 
 
 def refined_pairs(
@@ -83,28 +86,29 @@ def under(binning: Binning, histogram: Histogram) -> Histogram:
 
     A binning with other bins is a `BinningMismatch`.
     """
+    atoms = None if isinstance(binning, NumericBinning) else histogram.atoms
     if binning.fingerprint == histogram.binning.fingerprint:
-        return Histogram(binning, histogram.counts)
-    if not isinstance(binning, NumericBinning) or binning.whole.fingerprint != histogram.binning.fingerprint:
+        return Histogram(binning, histogram.counts, atoms)
+    if binning.whole.fingerprint != histogram.binning.fingerprint:
         raise BinningMismatch(
             f"binning {binning.fingerprint} is not a refinement of {histogram.binning.fingerprint}: "
             "profile the window under it"
         )
-    rows = histogram.atoms.rows_of(binning.apart)[0] if histogram.atoms else np.zeros(len(binning.apart), np.int64)
-    return Histogram(binning, binning.set_apart(histogram.counts, rows))
+    apart = binning.apart
+    rows = histogram.atoms.rows_of(apart)[0] if histogram.atoms else np.zeros(len(apart), np.int64)
+    return Histogram(binning, binning.set_apart(histogram.counts, rows), atoms)
 
 
-def _news(reference: Histogram, current: Histogram, binning: NumericBinning) -> NDArray[np.float64]:
-    """Return the values that are new or gone and hidden, increasing."""
-    found: dict[float, float] = {}
+def _news(reference: Histogram, current: Histogram, binning: Binning) -> list[float | str]:
+    """Return the values that are new or gone and hidden, those with the largest shares first."""
+    found: dict[float | str, float] = {}
     for here, there in ((reference, current), (current, reference)):
         for value, share in _only_here(here, there, binning):
             found[value] = max(share, found.get(value, 0.0))
-    largest = sorted(found, key=lambda value: (-found[value], value))[:MOST]
-    return np.sort(np.array(largest, np.float64))
+    return sorted(found, key=lambda value: (-found[value], value))[:MOST]
 
 
-def _only_here(here: Histogram, there: Histogram, binning: NumericBinning) -> list[tuple[float, float]]:
+def _only_here(here: Histogram, there: Histogram, binning: Binning) -> list[tuple[float | str, float]]:
     """Return values and their shares that one side has and the other hardly, in bins that both have."""
     if here.atoms is None or there.atoms is None or not here.n or not there.n:
         return []
@@ -112,10 +116,12 @@ def _only_here(here: Histogram, there: Histogram, binning: NumericBinning) -> li
     values, rows = here.atoms.values[many], here.atoms.rows[many]
     if not len(values):
         return []
-    shares, most = rows / here.n, there.atoms.rows_of(values)[1]
-    # Where the whole bin is as new as the value, the bins show it already.
-    bins = there.counts[binning.cell_of(values)]
-    hidden = (most <= NEARLY_ABSENT * shares * there.n) & (bins > NEARLY_ABSENT * shares * there.n)
+    bins = there.counts[binning.cell_of(values)]  # type: ignore[arg-type]
+    shares, most = rows / here.n, np.minimum(there.atoms.rows_of(values)[1], bins)
+    hidden = most <= NEARLY_ABSENT * shares * there.n
+    if isinstance(binning, NumericBinning):
+        # Where the whole bin is as new as the value, the bins show it already; a label they would not name.
+        hidden &= bins > NEARLY_ABSENT * shares * there.n
     if not hidden.any():
         return []
     from scipy.special import betainc

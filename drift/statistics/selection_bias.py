@@ -101,7 +101,7 @@ def expected_unseen(x: Floats, binnings: Sequence[Binning]) -> Floats:
     found = np.zeros(len(x))
     for i, binning in enumerate(binnings):
         if isinstance(binning, CategoricalBinning) and binning.rare is not None and not binning.boolean:
-            known, held = binning.vocabulary, x[i, len(binning.levels) + 1]
+            known, held = binning.vocabulary, x[i, binning.unseen]
             found[i] = max(held, (x[i].sum() - x[i, -1]) * known.once / known.rows) if known else held
     return found
 
@@ -148,9 +148,9 @@ def _labels(x: Floats, y: Floats, binning: CategoricalBinning) -> None:
     cutoff = np.floor(known.cutoff * (min(1.0, n / known.rows) if known.rows else 1.0)) if known else 0.0
     pooled = x[:levels] + y[:levels]
     alone = bdtr(cutoff, np.maximum(pooled, cutoff + 1).astype(np.int64), n / max(n + m, 1)) <= CHANCE
-    small = np.append(np.flatnonzero(~alone), levels + 1)
+    small = np.append(np.flatnonzero(~alone), binning.unseen)
     for counts in (x, y):
-        counts[levels] += counts[small].sum()
+        counts[binning.other] += counts[small].sum()
         counts[small] = 0
 
 
@@ -162,7 +162,7 @@ def _unseen_p(x: Floats, y: Floats, binnings: Sequence[Binning]) -> Floats:
     values: list[tuple[float, float, float, float, float]] = []
     for i, binning in enumerate(binnings):
         if isinstance(binning, CategoricalBinning) and binning.rare is not None and not binning.boolean:
-            unseen = len(binning.levels) + 1
+            unseen = binning.unseen
             n, m = x[i, :-1].sum(), y[i, :-1].sum()
             new = expected[i] + y[i, unseen]
             if n and m and MIN_POOLED <= new <= n + m - MIN_POOLED:
