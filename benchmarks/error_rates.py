@@ -27,7 +27,7 @@ from drift.detection.scoring import measure
 from drift.pipeline import evaluate
 from drift.pipeline.replay import offline
 from drift.profiles.binning import NumericBinning
-from drift.profiles.counting import count_numbers
+from drift.profiles.counting import count_labels, count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.refinement import refined
@@ -96,7 +96,7 @@ def histogram(binning: Binning, values: Floats) -> Histogram:
     if isinstance(binning, NumericBinning):
         return count_numbers(binning, values)
     labels, counts = np.unique(values, return_counts=True)
-    return Histogram(binning, binning.count_labels([str(int(label)) for label in labels], counts))
+    return count_labels(binning, [str(int(label)) for label in labels], counts)
 
 
 def table(title: str, heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -207,7 +207,7 @@ def _labelled(shares: Floats, n: int, m: int) -> Callable[[np.random.Generator],
     def draw(rng: np.random.Generator) -> Pair:
         before, after = counts(rng, n), counts(rng, m)
         binning = fit_categorical(dict(zip(before[0], before[1].tolist(), strict=True)))
-        return Histogram(binning, binning.count_labels(*before)), Histogram(binning, binning.count_labels(*after))
+        return refined(count_labels(binning, *before), count_labels(binning, *after))
 
     return draw
 

@@ -40,7 +40,7 @@ import numpy as np
 
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import TIE_SHARE
-from drift.statistics.two_sample_tests import MIN_POOLED, cell_against_rest
+from drift.statistics.two_sample_tests import cell_against_rest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +165,7 @@ def _unseen_p(x: Floats, y: Floats, binnings: Sequence[Binning]) -> Floats:
             unseen = binning.unseen
             n, m = x[i, :-1].sum(), y[i, :-1].sum()
             new = expected[i] + y[i, unseen]
-            if n and m and MIN_POOLED <= new <= n + m - MIN_POOLED:
+            if n and m and 0 < new < n + m:
                 rows.append(i)
                 excess = _excess_variance(x[i, unseen], expected[i], y[i, unseen], n, m, binning.vocabulary)
                 values.append((expected[i], y[i, unseen], n, m, excess))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.statistics.divergence import smooth
-from drift.statistics.two_sample_tests import SMALLEST_P, combine, heads, merge_cells
+from drift.statistics.two_sample_tests import SMALLEST_P, combine, heads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -24,9 +24,9 @@ def p_values(
 ) -> Floats:
     """Return the p-value of "nothing changed but sampling" for each feature.
 
-    Cells with fewer than five rows in both samples together are merged; then all cells, the cell that moved most and,
-    where cells have an order, location and scale are tested and combined (`drift.statistics.two_sample_tests`). Nothing
-    is drawn at random, and no feature's p-value depends on another's counts.
+    All cells, the cell that moved most and, where cells have an order, location and scale are tested and combined
+    (`drift.statistics.two_sample_tests`). Nothing is drawn at random, and no feature's p-value depends on another's
+    counts.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def p_values(
     >>> p_values([[500, 500, 0], [500, 500, 0]], [[50, 50, 0], [20, 80, 0]], ordered=[False, True]).round(12).tolist()
     [0.99, 3.179e-09]
     """
-    x, y = merge_cells(reference, current, ordered=ordered)
+    x, y = np.array(reference, np.float64, ndmin=2), np.array(current, np.float64, ndmin=2)
     has_order = np.broadcast_to(np.asarray(ordered, bool), len(x))
     some = np.flatnonzero((x.sum(axis=1) > 0) & (y.sum(axis=1) > 0) & ((x + y > 0).sum(axis=1) > 1))
     looks = np.full((5, len(x)), np.nan)

@@ -123,9 +123,10 @@ def _together(pooled: Floats) -> NDArray[np.intp]:
 
 
 def heads(x: Floats, y: Floats, *, ordered: Bools) -> Floats:
-    """Return the p-values of the four looks at each row of merged counts, shape (4, n_rows); NaN where not taken.
+    """Return the p-values of the four looks at each row of counts, shape (4, n_rows); NaN where not taken.
 
-    All cells, the largest cell, location, scale.
+    All cells, the largest cell, location, scale. Few rows are merged before all but the largest cell is looked at: its
+    law is exact however few they are, and a label that is new is as much news with four rows as five rows allow.
 
     Examples
     --------
@@ -138,7 +139,8 @@ def heads(x: Floats, y: Floats, *, ordered: Bools) -> Floats:
     large, small = np.where(swap, y, x), np.where(swap, x, y)
     found = np.full((4, len(x)), np.nan)
     found[1] = largest_cell(large, small)
-    found[0] = np.where((x + y > 0).sum(axis=1) > 2, all_cells(large, small), found[1])
+    large, small = merge_cells(large, small, ordered=ordered)
+    found[0] = np.where((large + small > 0).sum(axis=1) > 2, all_cells(large, small), found[1])
     found[2:, ordered] = ranks(large[ordered, :-1], small[ordered, :-1])
     return found
 
@@ -228,7 +230,7 @@ def cell_against_rest(x: Floats, y: Floats, n: Floats, m: Floats, excess_varianc
     p = _chi2_one(g)
     few = (x + y) * m / (n + m) < TABULATED
     if few.any():
-        exact = _cell_tail(np.round(x + y)[few], np.ceil(n)[few], np.ceil(m)[few], g[few], equal=0.5)
+        exact = _cell_tail(np.maximum(np.round(x + y), 1)[few], np.ceil(n)[few], np.ceil(m)[few], g[few], equal=0.5)
         p[few] = np.where((clump[few] > 1) & (p[few] < 0.5), np.maximum(p[few], exact), exact)
     return p
 
