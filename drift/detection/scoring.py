@@ -11,9 +11,10 @@ from drift.detection.history import MIN_HISTORY, history_statistic, history_z, s
 from drift.detection.scores import Past, Score
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning
+from drift.profiles.refinement import newest_label
 from drift.statistics import divergence
 from drift.statistics.false_discovery import benjamini_hochberg
-from drift.statistics.selection_bias import as_tested, expected_unseen
+from drift.statistics.selection_bias import as_tested, expected_unseen, unseen_rows
 from drift.statistics.significance import confidence_interval, p_values
 
 if TYPE_CHECKING:
@@ -111,13 +112,15 @@ def corrected(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> dict[str, flo
 class _Group:
     """The counts of the features that have rows on both sides: padded, the missing cell last.
 
-    Of the reference `x`, of the current window `y`, both float64 of shape (n_features, n_cells).
+    Of the reference `x`, of the current window `y`, both float64 of shape (n_features, n_cells); `recurring`, of shape
+    (n_features,), is the chance of the `newest_label`, NaN where it is not worth a look.
     """
 
     names: list[str]
     binnings: list[Binning]
     x: Floats
     y: Floats
+    recurring: Floats
 
 
 def _grouped(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> _Group:
@@ -133,7 +136,7 @@ def _grouped(pairs: Mapping[str, tuple[Histogram, Histogram]]) -> _Group:
             )
         for row, counts in ((x[i], before.counts), (y[i], after.counts)):
             row[: binning.missing], row[-1] = counts[: binning.missing], counts[binning.missing]
-    return _Group(names, binnings, x, y)
+    return _Group(names, binnings, x, y, np.array([newest_label(*pairs[name]) for name in names], np.float64))
 
 
 def _tested(group: _Group) -> Floats:
@@ -141,7 +144,8 @@ def _tested(group: _Group) -> Floats:
     if not group.names:
         return np.empty(0)
     x, y, unseen = as_tested(group.x, group.y, group.binnings)
-    return p_values(x, y, ordered=np.array([binning.ordered for binning in group.binnings]), beside=unseen)
+    ordered = np.array([binning.ordered for binning in group.binnings])
+    return p_values(x, y, ordered=ordered, beside=np.stack([unseen, group.recurring]))
 
 
 def _scored(
@@ -212,7 +216,7 @@ def _with_expected_unseen(group: _Group) -> Floats:
         if not isinstance(binning, CategoricalBinning):
             continue
         other, unseen = binning.other, binning.unseen
-        short = min(np.ceil(y[i, unseen] * n[i] / m[i]), np.round(expected[i])) - x[i, unseen]
+        short = min(np.ceil(y[i, unseen] * n[i] / m[i]), np.round(expected[i])) - unseen_rows(x[i], binning)
         if short <= 0:
             continue
         rare = min(short, x[i, other])

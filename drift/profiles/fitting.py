@@ -144,7 +144,7 @@ def fit_categorical(
     Examples
     --------
     >>> fit_categorical({"a": 5, "b": 9, "c": 1}, levels=2)
-    CategoricalBinning(levels=('b', 'a'), rare=('c',), salt='')
+    CategoricalBinning(levels=('b', 'a'), rare=('c',), salt='', apart=())
     """
     if kind == "boolean":
         return BOOLEAN

@@ -12,6 +12,7 @@ rows of it as its list of values leaves room for.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
 
+    Counts = NDArray[np.int64]
+    Floats = NDArray[np.float64]
+
 LEAST_SHARE = 0.005
 LEAST_ROWS = 10
 """A value is news from this share of the rows on, and from this many rows."""
@@ -40,6 +44,9 @@ NEARLY_ABSENT = 0.2
 BY_CHANCE = 1e-6
 """… which chance would do more rarely than this."""
 
+WORTH_A_LOOK = 0.1
+"""From this chance on a label is nothing special."""
+
 MOST = 8
 """Values set apart at once: those with the largest shares."""
 
@@ -48,8 +55,8 @@ MOST = 8
 def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histogram]:
     """Set values apart that are new, or gone, in a bin that shows little of it, or among *other* and *unseen*.
 
-    Both sides keep their rows and share one binning again. The atoms are spent, but for the labels of the current side,
-    which can be named though they have no cell. Histograms that do not compare are left as they are.
+    Both sides keep their rows and share one binning again. The atoms are spent, but for labels, which can be named, and
+    tested, though they have no cell. Histograms that do not compare are left as they are.
 
     Examples
     --------
@@ -69,7 +76,7 @@ def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histog
         finer = NumericBinning(binning.edges, binning.scale, np.sort(np.array(news, np.float64)))
     elif news and isinstance(binning, CategoricalBinning):
         finer = replace(binning, apart=tuple(map(str, news)))
-    return replace(under(finer, reference), atoms=None), under(finer, current)
+    return under(finer, reference), under(finer, current)
 
 
 def refined_pairs(
@@ -124,10 +131,47 @@ def _only_here(here: Histogram, there: Histogram, binning: Binning) -> list[tupl
         hidden &= bins > NEARLY_ABSENT * shares * there.n
     if not hidden.any():
         return []
+    chosen = hidden & (_chance(rows, most, here.n, there.n) <= BY_CHANCE)
+    return list(zip(values[chosen].tolist(), shares[chosen].tolist(), strict=True))
+
+
+def _chance(rows: Counts, most: Counts, n: int, m: int) -> Floats:
+    """Return how likely at least so many of all rows with a value are from here, if at most so many are from there.
+
+    Each is drawn from here with the chance n / (n + m): by the binomial law, and by the hypergeometric one, which is the
+    exact one, more rarely still.
+    """
     from scipy.special import betainc
 
-    # Of all rows with this value each is drawn from here with the chance n / (n + m): at least so many of them are by
-    # the binomial law, and by the hypergeometric one, which is the exact one, more rarely still.
-    chance = betainc(rows, most + 1.0, here.n / (here.n + there.n))
-    chosen = hidden & (chance <= BY_CHANCE)
-    return list(zip(values[chosen].tolist(), shares[chosen].tolist(), strict=True))
+    return np.asarray(betainc(rows, most + 1.0, n / (n + m)))
+
+
+def newest_label(reference: Histogram, current: Histogram) -> float:
+    """Return how likely chance is to bring about what happened to a label without a level, of all such labels.
+
+    The least likely of them counts, as often as there can be labels with so many rows. So a new label is news in
+    proportion to its rows, long before it is set apart. NaN where nothing is special, for numbers, and where nobody
+    looked.
+
+    Examples
+    --------
+    >>> from drift.profiles.counting import count_labels
+    >>> binning = CategoricalBinning(("a",), rare=("b", "c"))
+    >>> before = count_labels(binning, ["a", "b", "c"], [900, 60, 40])
+    >>> after = count_labels(binning, ["a", "b", "c", "NEW"], [90, 6, 2, 4])
+    >>> round(newest_label(before, after), 3)
+    0.004
+    """
+    known = reference.atoms, current.atoms
+    if isinstance(reference.binning, NumericBinning) or None in known or not reference.n or not current.n:
+        return math.nan
+    whole = reference.whole(), current.whole()
+    hidden = sum(int(side.counts[side.binning.missing - 2 : side.binning.missing].sum()) for side in whole)
+    least = 1.0
+    for here, there in (whole, whole[::-1]):
+        if here.atoms and there.atoms and len(here.atoms.values):
+            labels, rows = here.atoms.values.tolist(), here.atoms.rows
+            most = np.minimum(there.atoms.rows_of(labels)[1], there.counts[there.binning.cell_of(labels)])
+            as_many = np.maximum(hidden / (rows + most), 1.0)
+            least = min(least, float((2 * as_many * _chance(rows, most, here.n, there.n)).min()))
+    return least if least < WORTH_A_LOOK else math.nan

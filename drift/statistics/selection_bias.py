@@ -101,9 +101,14 @@ def expected_unseen(x: Floats, binnings: Sequence[Binning]) -> Floats:
     found = np.zeros(len(x))
     for i, binning in enumerate(binnings):
         if isinstance(binning, CategoricalBinning) and binning.rare is not None and not binning.boolean:
-            known, held = binning.vocabulary, x[i, binning.unseen]
+            known, held = binning.vocabulary, unseen_rows(x[i], binning)
             found[i] = max(held, (x[i].sum() - x[i, -1]) * known.once / known.rows) if known else held
     return found
+
+
+def unseen_rows(counts: Floats, binning: CategoricalBinning) -> float:
+    """Return the rows of all unseen labels, with a cell of their own or without."""
+    return float(counts[: binning.n_cells - 1][binning.whole_cells[:-1] == binning.whole.unseen].sum())
 
 
 def _numbers(x: Floats, y: Floats, binning: NumericBinning) -> None:
@@ -162,13 +167,13 @@ def _unseen_p(x: Floats, y: Floats, binnings: Sequence[Binning]) -> Floats:
     values: list[tuple[float, float, float, float, float]] = []
     for i, binning in enumerate(binnings):
         if isinstance(binning, CategoricalBinning) and binning.rare is not None and not binning.boolean:
-            unseen = binning.unseen
             n, m = x[i, :-1].sum(), y[i, :-1].sum()
-            new = expected[i] + y[i, unseen]
+            held, seen = unseen_rows(x[i], binning), unseen_rows(y[i], binning)
+            new = expected[i] + seen
             if n and m and 0 < new < n + m:
                 rows.append(i)
-                excess = _excess_variance(x[i, unseen], expected[i], y[i, unseen], n, m, binning.vocabulary)
-                values.append((expected[i], y[i, unseen], n, m, excess))
+                excess = _excess_variance(held, expected[i], seen, n, m, binning.vocabulary)
+                values.append((expected[i], seen, n, m, excess))
     if rows:
         found[rows] = cell_against_rest(*np.array(values).T)
     return found

@@ -34,8 +34,8 @@ def p_values(
         The last column is the missing cell.
     ordered : array_like of bool, shape (n_features,)
         Whether the cells before the last have an order.
-    beside : array_like, shape (n_features,)
-        A p-value of something that the counts do not show, to be combined with the others; NaN for none.
+    beside : array_like, shape (n_features,) or (n_looks, n_features)
+        p-values of what the counts do not show, to be combined with the others; NaN for none.
 
     Returns
     -------
@@ -50,10 +50,10 @@ def p_values(
     x, y = np.array(reference, np.float64, ndmin=2), np.array(current, np.float64, ndmin=2)
     has_order = np.broadcast_to(np.asarray(ordered, bool), len(x))
     some = np.flatnonzero((x.sum(axis=1) > 0) & (y.sum(axis=1) > 0) & ((x + y > 0).sum(axis=1) > 1))
-    looks = np.full((5, len(x)), np.nan)
-    looks[:4, some] = heads(x[some], y[some], ordered=has_order[some])
+    looks = np.full((4, len(x)), np.nan)
+    looks[:, some] = heads(x[some], y[some], ordered=has_order[some])
     if beside is not None:
-        looks[4] = beside
+        looks = np.vstack([looks, beside])
     taken = np.isfinite(looks).any(axis=0)
     p = np.ones(len(x))
     p[taken] = combine(looks[:, taken])

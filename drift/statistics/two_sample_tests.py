@@ -43,6 +43,9 @@ SPARSE = 5
 TABULATED = 10
 """Expected rows below which a single cell's tail is summed exactly: alone it has no other cells to smooth its steps."""
 
+TABULATED_ALONE = 200
+"""… and those below which the tail of the one that moved most is: far out, where what is new lies, χ² errs longest."""
+
 FAR = 0.1
 """Rank scores whose normal p-value is below this are looked at more closely."""
 
@@ -179,13 +182,16 @@ def largest_cell(x: Floats, y: Floats) -> Floats:
     total, pooled = n + m, x + y
     some = pooled > 0
     k = some.sum(axis=1)
-    g = np.where(some, _against_the_rest(x, y, n, m), 0.0).max(axis=1)
+    against = np.where(some, _against_the_rest(x, y, n, m), 0.0)
+    g = against.max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         bartlett = 1 + (total / pooled + total / (total - pooled) - 1) * (total / n + total / m - 1) / (6 * total)
         expected = pooled * m / total
     each = np.where(some, _chi2_one(g[:, None] / np.where(np.isfinite(bartlett), bartlett, 1.0)), 0.0)
     rough = _chi2_one(g)
-    rows, cells = np.nonzero(some & (expected < TABULATED) & ((rough < 0.3) & (rough > BEYOND))[:, None])
+    first_of_all = np.arange(x.shape[1]) == against.argmax(axis=1)[:, None]
+    few = (expected < TABULATED) | (first_of_all & (expected < TABULATED_ALONE))
+    rows, cells = np.nonzero(some & few & ((rough < 0.3) & (rough > BEYOND))[:, None])
     order = np.argsort(expected[rows, cells], kind="stable")
     for first in range(0, len(order), 2048):
         at = rows[order[first : first + 2048]], cells[order[first : first + 2048]]
@@ -228,7 +234,7 @@ def cell_against_rest(x: Floats, y: Floats, n: Floats, m: Floats, excess_varianc
     x, y = np.where(rest, n - x, x), np.where(rest, m - y, y)
     g = _against_the_rest(x, y, n, m)
     p = _chi2_one(g)
-    few = (x + y) * m / (n + m) < TABULATED
+    few = ((x + y) * m / (n + m) < TABULATED) & (p > BEYOND)
     if few.any():
         exact = _cell_tail(np.maximum(np.round(x + y), 1)[few], np.ceil(n)[few], np.ceil(m)[few], g[few], equal=0.5)
         p[few] = np.where((clump[few] > 1) & (p[few] < 0.5), np.maximum(p[few], exact), exact)
