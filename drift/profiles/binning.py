@@ -331,6 +331,11 @@ class CategoricalBinning:
         return self.other + 1
 
     @property
+    def unknown(self) -> int:
+        """Index of the cell of any label that the binning does not name."""
+        return self.other if self.rare is None else self.unseen
+
+    @property
     def missing(self) -> int:
         """Index of the missing cell: the last."""
         return self.n_cells - 1
@@ -381,7 +386,7 @@ class CategoricalBinning:
 
     def cell_of(self, named: Sequence[str]) -> NDArray[np.intp]:
         """Return the cell of each label, as `named` returns them."""
-        get, unknown = self._index.get, self.other if self.rare is None else self.unseen
+        get, unknown = self._index.get, self.unknown
         return np.fromiter((get(label, unknown) for label in named), np.intp, len(named))
 
     def count_labels(self, labels: Sequence[str], counts: ArrayLike, n_missing: int = 0) -> NDArray[np.int64]:

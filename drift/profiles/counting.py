@@ -274,6 +274,11 @@ class Labels:
         if len(hidden):
             self.recurring.add([named[i] for i in hidden.tolist()], rows[hidden])
 
+    def add_unnamed(self, rows: int, largest: int) -> None:
+        """Take rows into account of labels that the binning does not know, none of which has more than `largest`."""
+        self.counts[self.binning.unknown] += rows
+        self.recurring.unnamed = max(self.recurring.unnamed, largest)
+
     def add_arrow(self, column: pa.Array[Any]) -> None:
         """Take a chunk of a column."""
         import pyarrow as pa

@@ -200,8 +200,8 @@ class Atoms:
 class LabelTally:
     """A stream of labels, chunk by chunk, on its way into atoms: those with the most rows are followed, in bounded memory.
 
-    No label has more rows than are counted of it here and `missed` together. While the labels are few, nothing is
-    missed.
+    No label has more rows than are counted of it here and `missed` together; while the labels are few, nothing is
+    missed. One that was never added has at most `unnamed`.
 
     Examples
     --------
@@ -213,6 +213,7 @@ class LabelTally:
     """
 
     missed: int = 0
+    unnamed: int = 0
     _rows: dict[str, int] = field(default_factory=dict)
 
     def add(self, labels: Sequence[str], counts: Counts | Sequence[int]) -> None:
@@ -235,9 +236,9 @@ class LabelTally:
         """Return the labels that recur, each as it is to be written."""
         ranked = sorted((each for each in self._rows.items() if each[1] > max(self.missed, 1)), key=_most_first)
         listed = sorted((written(label), n) for label, n in ranked[:KEPT])
-        others = max((n for _, n in ranked[KEPT:]), default=min(max(self._rows.values(), default=0), max(self.missed, 1)))
+        others = max(sorted(self._rows.values(), reverse=True)[len(listed) :], default=0)
         rows = np.array([n for _, n in listed], np.int64)
-        return Atoms(_array([label for label, _ in listed]), rows, rows + self.missed, 0, others + self.missed)
+        return Atoms(_array([label for label, _ in listed]), rows, rows + self.missed, 0, max(others, self.unnamed) + self.missed)
 
 
 def _most_first(label: tuple[str, int]) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.types as t
 
+from drift.profiles.heavy_hitters import KEPT
 from drift.profiles.histograms import Histogram, Summary
 from drift.sources.warehouse.query import compiled
 from drift.sources.warehouse.values import constant, is_below, is_nan, key_of, labels
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.profiles.binning import CategoricalBinning, NumericBinning
+    from drift.profiles.counting import Labels
 
 PUSHED_LABELS = 1000
 """With no more known labels than this the database puts all others together; with more, each label comes back."""
@@ -168,34 +170,37 @@ def known_keys(binning: CategoricalBinning, arrow: pa.DataType) -> list[str] | N
 
 
 def labels_branch(backend: str, i: int, known: Sequence[str] | None, by: str | None = None) -> str:
-    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, the unknown ones together.
+    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, the unknown ones together but for the
+    most frequent.
+
+    Of those together, ``largest`` is the rows of the most frequent one.
 
     With `by`, a column that numbers segments, in each of them; without, all rows are in segment 0.
     """
     import ibis
 
     rows = ibis.table({f"k{i}": "string", **_numbered(by)}, name="drift_rows")
-    each = rows[f"k{i}"]
-    if known is not None:
-        each = ibis.cases((each.isnull(), ibis.null("string")), (each.isin(known), each), else_=ibis.literal(_ELSE))
-    keyed = rows.select(key=each, **_segment(rows, by))
-    grouped = keyed.group_by([*_segment(rows, by), "key"]).aggregate(n_rows=keyed.count())
-    return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", "key", "n_rows"))
+    keyed = rows.select(key=rows[f"k{i}"], **_segment(rows, by))
+    cut = list(_segment(rows, by))
+    grouped = keyed.group_by([*cut, "key"]).aggregate(n_rows=keyed.count())
+    if known is None:
+        grouped = grouped.mutate(largest=grouped.n_rows)
+    else:
+        news = grouped.mutate(news=grouped.key.notnull() & ~grouped.key.isin(known))
+        most_first = [news.n_rows.desc(), news.key.asc()]
+        ranked = news.mutate(place=ibis.row_number().over(group_by=[*cut, "news"], order_by=most_first))
+        together = ranked.news & (ranked.place >= KEPT)
+        named = ranked.mutate(key=ibis.cases((together, ibis.literal(_ELSE)), else_=ranked.key))
+        grouped = named.group_by([*cut, "key"]).aggregate(n_rows=named.n_rows.sum(), largest=named.n_rows.max())
+    return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", "key", "n_rows", "largest"))
 
 
-def count_keys(
-    binning: CategoricalBinning, found: Sequence[tuple[str | None, int]], arrow: pa.DataType
-) -> NDArray[np.int64]:
-    """Count keys, each with its rows, into cells; None is missing."""
-    missing = sum(rows for key, rows in found if key is None)
-    others = sum(rows for key, rows in found if key == _ELSE)
-    known = {key: rows for key, rows in found if key is not None and key != _ELSE}
+def add_keys(tally: Labels, found: Sequence[tuple[str | None, int, int]], arrow: pa.DataType) -> None:
+    """Take keys into account as `labels_branch` has them returned, each with its rows; None is missing."""
+    missing = sum(rows for key, rows, _ in found if key is None)
+    known = {key: rows for key, rows, _ in found if key is not None and key != _ELSE}
     named, counts = labels(list(known), list(known.values()), arrow)
-    if others:
-        named, counts = [*named, _unknown_label(binning)], [*counts, others]
-    return binning.count_labels(named, counts, missing)
-
-
-def _unknown_label(binning: CategoricalBinning) -> str:
-    known = {*binning.levels, *(binning.rare or ())}
-    return next(label for label in ("?" * n for n in range(1, len(known) + 2)) if label not in known)
+    tally.add(named, counts, missing)
+    for key, rows, largest in found:
+        if key == _ELSE:
+            tally.add_unnamed(rows, largest)

@@ -11,18 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.types as t
 
 from drift.errors import SourceError
 from drift.profiles.binning import CategoricalBinning, NumericBinning
-from drift.profiles.counting import count
+from drift.profiles.counting import Labels, count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind
 from drift.sources.sql_types import to_arrow
 from drift.sources.warehouse.cells import (
-    count_keys,
+    add_keys,
     fine_edges,
     gathered,
     known_keys,
@@ -34,8 +33,6 @@ from drift.sources.warehouse.values import key, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Summary
@@ -154,7 +151,8 @@ class Warehouse:
         """Count the rows into cells, inside the database, as a whole and by segment.
 
         What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in every
-        cell, the same problems and types. Means and sums of squares agree to about ten digits. No atoms are looked for.
+        cell, the same problems and types. Means and sums of squares agree to about ten digits. Labels that recur are
+        counted; numbers are not looked at for it.
 
         Raises
         ------
@@ -253,18 +251,19 @@ class Warehouse:
         known = [known_keys(binning, self.columns[name].arrow) for name, binning in binnings.items()]
         branches = [labels_branch(backend, i, keys, by) for i, keys in enumerate(known) for by in cut or (None,)]
         wanted = self.rows({f"k{i}": self.key(name) for i, name in enumerate(names)} | dict(cut))
-        counts: dict[tuple[int, int], NDArray[np.int64]] = {}
+        tallies: dict[tuple[int, int], Labels] = {}
         for batch in run(self.database.statement(wanted, branches)):
-            found: dict[tuple[int, int], list[tuple[str | None, int]]] = {}
-            for i, segment, each, n_rows in batch:
-                found.setdefault((int(i), int(segment)), []).append((each, int(n_rows)))
+            found: dict[tuple[int, int], list[tuple[str | None, int, int]]] = {}
+            for i, segment, each, n_rows, largest in batch:
+                found.setdefault((int(i), int(segment)), []).append((each, int(n_rows), int(largest)))
             for (i, segment), rows in found.items():
-                more = count_keys(binnings[names[i]], rows, self.columns[names[i]].arrow)
-                counts[i, segment] = counts[i, segment] + more if (i, segment) in counts else more
+                tally = tallies.setdefault((i, segment), Labels(binnings[names[i]]))
+                add_keys(tally, rows, self.columns[names[i]].arrow)
+        counted = {at: tally.histogram() for at, tally in tallies.items()}
         for i, (name, binning) in enumerate(binnings.items()):
-            none = np.zeros(binning.n_cells, np.int64)
             for part, segments in parts.items():
-                yield name, part, Histogram(binning, sum((counts.get((i, each), none) for each in segments), none))
+                mine = [counted[i, each] for each in segments if (i, each) in counted]
+                yield name, part, Histogram.total([Histogram.empty(binning), *mine])
 
 
 def groups(names: Sequence[str], size: int) -> list[Sequence[str]]:

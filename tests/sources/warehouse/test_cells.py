@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.counting import Labels
+from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Summary
 from drift.sources.warehouse.cells import (
     PUSHED_LABELS,
-    count_keys,
+    add_keys,
     fine_edges,
     gathered,
     known_keys,
@@ -95,6 +97,12 @@ def test_known_labels_are_pushed_down_where_they_are_few(
 
 def test_labels_that_nobody_knows_are_counted_together() -> None:
     """As unseen, even where the mark for them is a label itself; or as other, where no label is news."""
-    found = [("3f", 2), ("?", 5), (None, 1)]
-    assert count_keys(CategoricalBinning(("?", "??"), ()), found, pa.string()).tolist() == [2, 0, 0, 5, 1]
-    assert count_keys(CategoricalBinning(("?",), None), found, pa.string()).tolist() == [2, 5, 0, 1]
+    for binning, expected in (
+        (CategoricalBinning(("?", "??"), ()), [2, 0, 0, 5, 1]),
+        (CategoricalBinning(("?",), None), [2, 5, 0, 1]),
+    ):
+        tally = Labels(binning)
+        add_keys(tally, [("3f", 2, 2), ("?", 5, 3), (None, 1, 1)], pa.string())
+        found = tally.histogram()
+        assert found.counts.tolist() == expected
+        assert found.atoms == Atoms([], [], [], 0, 3)
