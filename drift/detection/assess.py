@@ -94,11 +94,33 @@ def _pairs(subject: Subject) -> dict[str, tuple[Histogram, Histogram]]:
     reference, current = subject.reference, subject.current
     # With no rows on a side there is nothing to say of any feature, and the feature is not at fault.
     features = subject.features if reference.n_rows and current.n_rows else ()
+    unknown = _unknown(subject)
     return {
         feature: refined(reference.histograms[feature], current.histograms[feature])
         for feature in features
-        if feature in reference.histograms and feature in current.histograms
+        if feature in reference.histograms and feature in current.histograms and feature not in unknown
     }
+
+
+def _unknown(subject: Subject) -> dict[str, str]:
+    """Say of which features the reference knows no value that one of the window could be compared with."""
+    found = {}
+    for feature, before in subject.reference.histograms.items():
+        now = subject.current.histograms.get(feature)
+        if now is None or before.binning.fingerprint != now.binning.fingerprint:
+            continue
+        filled = [side.n > side.n_missing for side in (before, now)]
+        if not any(filled):
+            found[feature] = "no reference: it holds no value of the column, nor does the window"
+        elif all(filled) and before.binning.n_cells == _ANY_OR_MISSING:
+            found[feature] = (
+                "no reference: there was no value when the bins were fitted; drift baseline fit gives it bins"
+            )
+    return found
+
+
+_ANY_OR_MISSING = 2
+"""Cells of a number of which no value was known."""
 
 
 def _history(
@@ -176,8 +198,13 @@ def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | N
         for p in (*subject.baseline, *quiet)
         if feature in p.histograms and p.window not in recent
     }
-    now = subject.current.histograms[feature]
-    return own_history.unusual_cell(list(past.values()), [*recent.values(), now], persistence=stretch)
+    now = [*recent.values(), subject.current.histograms[feature]]
+    found = [look(list(past.values()), now, persistence=stretch) for look in _LOOKS]
+    return max((cell for cell in found if cell), key=lambda cell: max(cell.z, cell.lasting), default=None)
+
+
+# A label says more than the cell that it shares: where both strayed as far, it is named.
+_LOOKS = (own_history.unusual_label, own_history.unusual_cell)
 
 
 def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]]:
@@ -188,10 +215,13 @@ def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]
         return dict.fromkeys(subject.features, ("insufficient_data", f"no rows in the {side}"))
     sides = (reference, "the reference has no such column"), (current, "column missing")
     found: dict[str, tuple[Status, str]] = {}
+    unknown = _unknown(subject)
     for feature in subject.features:
         lacking = [profile.problems.get(feature, why) for profile, why in sides if feature not in profile.histograms]
         if late := waited_for(feature, reference, current, roles):
             found[feature] = "insufficient_data", late
         elif lacking:
             found[feature] = "not_comparable", lacking[0]
+        elif feature in unknown:
+            found[feature] = "insufficient_data", unknown[feature]
     return found

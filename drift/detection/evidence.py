@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from drift.config.problems import shorten
 from drift.detection.descriptive import describe, in_words
 from drift.detection.wasserstein import wasserstein
 from drift.profiles.binning import NumericBinning
-from drift.text.formatting import figure, percent
+from drift.text.formatting import figure, many, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from drift.detection.descriptive import Description
@@ -67,8 +69,11 @@ class Evidence:
         >>> Evidence(side, side).due_to([0.25, 0.5, 0.0, 0.0, 1.0])
         {'levels': 0.75, 'other': 0.0, 'unseen': 0.0, 'missing': 1.0}
         """
-        parts = [float(part) for part in contributions]
         binning = self.current.binning
+        # What is set apart is owed to the cell that it was part of.
+        whole = np.zeros(binning.whole.n_cells)
+        np.add.at(whole, binning.whole_cells, contributions)
+        parts = whole.tolist()
         if not isinstance(binning, NumericBinning):
             other, unseen, missing = parts[-3:]
             return {"levels": sum(parts[:-3]), "other": other, "unseen": unseen, "missing": missing}
@@ -76,6 +81,20 @@ class Evidence:
             return {"bins": parts[0], "below": 0.0, "above": 0.0, "missing": parts[1]}
         below, *bins, above, missing = parts
         return {"bins": sum(bins), "below": below, "above": above, "missing": missing}
+
+    def newcomers(self) -> list[tuple[str, int]]:
+        """Return the labels of the current side without a cell that the reference does not have, each with its rows.
+
+        Only where the reference has no unseen label at all: else nobody knows which of them it has.
+        """
+        binning, atoms = self.current.binning, self.current.atoms
+        if isinstance(binning, NumericBinning) or not atoms or not len(atoms.values):
+            return []
+        unseen = binning.cell_of(atoms.values.tolist()) == binning.unseen
+        if self.reference.whole().counts[binning.whole.unseen]:
+            return []
+        found = zip(atoms.values[unseen].tolist(), atoms.rows[unseen].tolist(), strict=True)
+        return sorted(found, key=lambda label: (-label[1], label[0]))
 
 
 _OUTSIDE = {
@@ -99,11 +118,12 @@ def _due_to(parts: Mapping[str, float], kl: float) -> str | None:
 
 
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
-    """Say in words which cells moved, the largest contribution first.
+    """Say in words which cells moved, the largest contribution first, and which labels are new.
 
     First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much comes from missing
     and unknown values, ``"of 1.28 nats 0.93 are missing values"``; then the cells, ``"missing rose from 0.9 % to
-    51 %: 0.93 of 1.28 nats"``. Empty where there is no score.
+    51 %: 0.93 of 1.28 nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3 nats"``; then new labels
+    too rare for a cell. Empty where there is no score.
     """
     score = verdict.score
     if score is None or evidence is None:
@@ -114,14 +134,18 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
     cells = evidence.cells()
     ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))
     for i in ranked[:most]:
-        name, _, _, before_share, after_share = cells[i]
+        name, rows_before, _, before_share, after_share = cells[i]
         part = float(score.contributions[i])
         if part <= 0 or part < LEAST_SHARE * score.kl:
             break
         verb = "rose" if after_share > before_share else "fell"
         label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
-        lines.append(
-            f"{label} {verb} from {percent(before_share)} to {percent(after_share)}: "
-            f"{part:.2g} of {figure(score.kl)} nats"
-        )
+        moved = f"{label} {verb} from {percent(before_share)} to {percent(after_share)}"
+        if label != name and not rows_before:
+            moved = f"{label} 0 % → {percent(after_share)} (not in the reference)"
+        lines.append(f"{moved}: {part:.2g} of {figure(score.kl)} nats")
+    news = [f"{shorten(label)} ({many(rows, 'row')})" for label, rows in evidence.newcomers()]
+    if news:
+        more = f" and {len(news) - most} more" if len(news) > most else ""
+        lines.append(f"not in the reference: {', '.join(news[:most])}{more}")
     return lines

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from drift.detection.scores import Past, Verdict
+    from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile, Summary
 
 VOLUME_FACTOR = 2.0
@@ -26,6 +27,9 @@ VOLUME_FACTOR = 2.0
 
 BY_CHANCE = 1e-6
 """A column is called frozen, or empty, where chance alone would make it so more rarely than this."""
+
+OUTGROWN = 0.5
+"""Bins no longer fit where more than this share of the values is outside of all of them."""
 
 MOVED = 14
 """A feature has moved where this many windows in a row are critically far from the baseline: two weeks of days."""
@@ -39,6 +43,7 @@ FindingKind = Literal[
     "frozen",
     "all_null",
     "adapted",
+    "bins_outgrown",
     "moved",
     "row_count",
     "no_rows",
@@ -157,6 +162,73 @@ def _variety(total: Histogram, summaries: Sequence[Summary | None]) -> str:
     known = [s for s in summaries if s]
     lows, highs = [s.low for s in known if s.low is not None], [s.high for s in known if s.high is not None]
     return f"{binning.format(min(lows))} … {binning.format(max(highs))}" if lows and highs else "others"
+
+
+def outgrown_findings(
+    current: Profile, baselines: Mapping[str, Sequence[Profile]], *, monitor: str, min_rows: int
+) -> list[Finding]:
+    """Say which columns have outgrown their bins: one cell holds most of what there is, and hides what moves in it.
+
+    Parameters
+    ----------
+    current
+    baselines
+        The windows each feature's baseline is made of, one profile each.
+    monitor
+        Its name, for the command that fits the bins again.
+    min_rows
+        Fewer values say nothing.
+
+    Returns
+    -------
+    list of Finding
+        Of kind ``bins_outgrown``, for features of which most values lie below, above or among the unseen labels, where
+        they did not in the baseline; which had no value in the baseline and have now; or whose whole baseline has fewer
+        values than this one window.
+    """
+    again = f"drift baseline fit {monitor} gives it bins that fit"
+    found = []
+    for feature, now in current.histograms.items():
+        before = [p.histograms[feature] for p in baselines.get(feature, ()) if feature in p.histograms]
+        values = now.n - now.n_missing
+        if not before or values < min_rows:
+            continue
+        total = Histogram.total(before)
+        known = total.n - total.n_missing
+        out, was = outside(now), max(outside(total) if known else 0.0, expected_outside(now.binning))
+        words = ""
+        if not known:
+            words = "had no value in the baseline, and has now"
+        elif out > OUTGROWN and out > 2 * was:
+            words = f"{percent(out)} of its values are outside of its bins, {percent(was)} in the baseline"
+        elif len(before) > 1 and known < values:
+            words = (
+                f"its bins were fitted on {thousands(known)} values, fewer than the {thousands(values)} of this window"
+            )
+        if words:
+            found.append(Finding("bins_outgrown", f"column {feature}: {words}: {again}", feature))
+    return found
+
+
+def outside(histogram: Histogram) -> float:
+    """Return the share of the values that are in no bin, and are no label that the bins know.
+
+    Examples
+    --------
+    >>> from drift.profiles.histograms import Histogram
+    >>> outside(Histogram(NumericBinning([0, 1]), [1, 6, 3, 10])), outside(Histogram(NumericBinning([]), [5, 1]))
+    (0.4, 1.0)
+    """
+    binning, values = histogram.binning, max(histogram.n - histogram.n_missing, 1)
+    if isinstance(binning, CategoricalBinning):
+        return float(histogram.counts[binning.unseen] / values)
+    return float(1 - histogram.counts[1 : binning.missing - 1].sum() / values)
+
+
+def expected_outside(binning: Binning) -> float:
+    """Return the share of new labels that a column has anyway, as the fit leaves to expect (Good & Turing, 1953)."""
+    known = binning.vocabulary if isinstance(binning, CategoricalBinning) else None
+    return known.once / known.rows if known and known.rows else 0.0
 
 
 def volume_findings(current: int, usual: float, baseline: Iterable[int] = (), *, label: str = "") -> list[Finding]:

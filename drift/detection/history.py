@@ -8,8 +8,9 @@ As a whole: `history_z` of the statistic of its divergence. The past are the fea
 these are too few the stored windows stand in, each compared with the rest of them (`leave_one_out`). Of a feature whose
 past differs no more than sampling explains, sampling theory says more than a short past can: `sampling_z`.
 
-Cell by cell: `unusual_cell`. The days of a feature differ along few directions (location, scale, the weekday), which
-its past shows; a cell whose share strays from these is news, even where the divergence as a whole is not.
+Cell by cell: `unusual_cell`, and `unusual_label` for labels that have none. The days of a feature differ along few
+directions (location, scale, the weekday), which its past shows; a cell whose share strays from these is news, even
+where the divergence as a whole is not.
 
 References
 ----------
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from drift.detection.scores import CellShift, Past
+from drift.profiles.binning import NumericBinning
 from drift.statistics import divergence
 
 if TYPE_CHECKING:
@@ -381,6 +383,58 @@ def unusual_cell(
                 nats = _binary_kl(is_now, was, 0.5 / recent[-1].n)
                 best = CellShift(recent[-1].binning.cells[i], was, is_now, nats, float(z[i]), float(lasting[i]))
     return best
+
+
+def unusual_label(
+    past: Sequence[Histogram], recent: Sequence[Histogram], *, persistence: tuple[int, int] = (1, 1)
+) -> CellShift | None:
+    """Return the largest label without a cell that no window of the past held, or None where there is none.
+
+    How far beyond is measured against what the past had of such labels: each of its windows had others, perhaps, that
+    the windows before it did not hold. Of a column with a new label a day a new label is no news.
+
+    Parameters
+    ----------
+    past, recent, persistence
+        As for `unusual_cell`.
+
+    Examples
+    --------
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.counting import count_labels
+    >>> carriers = CategoricalBinning(("UA",))
+    >>> past = [count_labels(carriers, ["UA", "AS"], [950, 50])] * 56
+    >>> now = count_labels(carriers, ["UA", "HA"], [950, 50])
+    >>> found = unusual_label(past, [past[0], now, now], persistence=(3, 2))
+    >>> found.cell, found.usual, found.share, round(found.z), round(found.lasting)
+    ('HA', 0.0, 0.05, 14, 21)
+    """
+    past, recent = ([one for one in some if one.n] for some in (past, recent))
+    looked_at = min(persistence[0], len(recent))
+    if len(past) < OWN_HISTORY or not looked_at or isinstance(recent[-1].binning, NumericBinning):
+        return None
+    shares = [
+        dict(zip(one.atoms.values.tolist(), (one.atoms.rows / one.n).tolist(), strict=True)) if one.atoms else {}
+        for one in (*past, *recent[-looked_at:])
+    ]
+    known: set[str] = set()
+    news = []
+    for labels in shares[: len(past)]:
+        news.append(max((share for label, share in labels.items() if label not in known), default=0.0))
+        known |= labels.keys()
+    now = shares[len(past) :]
+    label = max(now[-1].keys() - known, key=lambda label: (now[-1][label], label), default=None)
+    if label is None or now[-1][label] < LEAST_SHARE:
+        return None
+    reached = sorted(each.get(label, 0.0) for each in now)[looked_at - min(persistence[1], looked_at)]
+    # Of the first windows all labels are new.
+    usual = np.sqrt(np.array(news[MIN_HISTORY:]))[:, None]
+    least, unsure = 0.5 / np.sqrt(recent[-1].n), uncertainty(len(usual))
+    narrow = least * _ORDER_STATISTIC.get((looked_at, min(persistence[1], looked_at)), 1.0)
+    z = float(_deviations(usual, np.sqrt([now[-1][label]]), least)[0]) / unsure
+    lasting = float(_deviations(usual, np.sqrt([reached]), narrow)[0]) / unsure if reached >= LEAST_SHARE else 0.0
+    share = now[-1][label]
+    return CellShift(label, 0.0, share, _binary_kl(share, 0.0, 0.5 / recent[-1].n), max(z, 0.0), max(lasting, 0.0))
 
 
 def _binary_kl(share: float, usual: float, least: float) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from drift.config.reference import fixed_windows
 from drift.detection.assess import Subject, assess
-from drift.detection.findings import Finding, moved_findings, still_findings, volume_findings
+from drift.detection.findings import Finding, moved_findings, outgrown_findings, still_findings, volume_findings
 from drift.detection.late_labels import arrived
 from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
@@ -272,6 +272,9 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
                 label=context.span(newest) if newest else "",
             ),
             *still_findings(whole.current, before, min_rows=context.monitor.detection.min_rows),
+            *outgrown_findings(
+                whole.current, before, monitor=context.name, min_rows=context.monitor.detection.min_rows
+            ),
         ]
         overall = roll_up(assessed.verdicts)
         if overall.status == "not_judged":

@@ -128,7 +128,7 @@ class NumericBinning:
         """Of each cell, the cell of `whole` that it is part of."""
         return np.sort(np.append(np.arange(len(self.edges) + 2), self.cell_of(self.apart)))
 
-    def cell_of(self, values: NDArray[np.float64]) -> NDArray[np.intp]:
+    def cell_of(self, values: ArrayLike) -> NDArray[np.intp]:
         """Return the cell of `whole` that each number falls into."""
         return np.searchsorted(self.edges, values, "right")
 

@@ -9,7 +9,7 @@ reading anything again.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,8 +109,8 @@ class Atoms:
         typical, bound = sum(part.typical for part in parts), sum(part.bound for part in parts)
         listed = [part.values for part in parts if len(part.values)]
         if not listed:
-            return cls([], [], [], typical, bound)  # type: ignore[arg-type]
-        values = np.concatenate(listed)
+            return replace(cls.none(), typical=typical, bound=bound)
+        values = _array(np.concatenate(listed).tolist())
         order = np.argsort(values, kind="stable")
         values = values[order]
         first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
@@ -198,7 +198,7 @@ class Atoms:
 
 @dataclass(slots=True)
 class LabelTally:
-    """A stream of labels, chunk by chunk, on its way into atoms: those with the most rows are followed, in bounded memory.
+    """A stream of labels, chunk by chunk, on its way into atoms; those with the most rows are followed.
 
     No label has more rows than are counted of it here and `missed` together; while the labels are few, nothing is
     missed. One that was never added has at most `unnamed`.
@@ -238,7 +238,9 @@ class LabelTally:
         listed = sorted((written(label), n) for label, n in ranked[:KEPT])
         others = max(sorted(self._rows.values(), reverse=True)[len(listed) :], default=0)
         rows = np.array([n for _, n in listed], np.int64)
-        return Atoms(_array([label for label, _ in listed]), rows, rows + self.missed, 0, max(others, self.unnamed) + self.missed)
+        return Atoms(
+            _array([label for label, _ in listed]), rows, rows + self.missed, 0, max(others, self.unnamed) + self.missed
+        )
 
 
 def _most_first(label: tuple[str, int]) -> tuple[int, str]:

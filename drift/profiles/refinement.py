@@ -1,9 +1,9 @@
 """Refinement: a cell of its own for a value that came out of nowhere, or went, inside a cell that others share.
 
 Frozen bins hide it: a value that suddenly holds 1 % of the rows adds a tenth to its decile, KL .0005 where a cell of
-its own says .05; of all labels that are rare or unknown one may become another, KL 0. Which values recur was counted with the windows (`drift.profiles.heavy_hitters`), so both sides of a
-comparison can be given that cell before they are scored, and everything behind works on the refined pair: divergence,
-test, contributions, words.
+its own says .05; of all labels that are rare or unknown one may become another, KL 0. Which values recur was counted
+with the windows (`drift.profiles.heavy_hitters`), so both sides of a comparison can be given that cell before they are
+scored, and everything behind works on the refined pair: divergence, test, contributions, words.
 
 Looking at the data before choosing the cells would spoil the test if it happened by chance. It hardly ever does: a
 value is set apart only where chance would bring it about once in a million times, even if the other side held as many
@@ -123,7 +123,7 @@ def _only_here(here: Histogram, there: Histogram, binning: Binning) -> list[tupl
     values, rows = here.atoms.values[many], here.atoms.rows[many]
     if not len(values):
         return []
-    bins = there.counts[binning.cell_of(values)]  # type: ignore[arg-type]
+    bins = there.counts[binning.cell_of(values.tolist())]
     shares, most = rows / here.n, np.minimum(there.atoms.rows_of(values)[1], bins)
     hidden = most <= NEARLY_ABSENT * shares * there.n
     if isinstance(binning, NumericBinning):
@@ -138,8 +138,8 @@ def _only_here(here: Histogram, there: Histogram, binning: Binning) -> list[tupl
 def _chance(rows: Counts, most: Counts, n: int, m: int) -> Floats:
     """Return how likely at least so many of all rows with a value are from here, if at most so many are from there.
 
-    Each is drawn from here with the chance n / (n + m): by the binomial law, and by the hypergeometric one, which is the
-    exact one, more rarely still.
+    Each is drawn from here with the chance n / (n + m): by the binomial law, and by the hypergeometric one, which is
+    the exact one, more rarely still.
     """
     from scipy.special import betainc
 

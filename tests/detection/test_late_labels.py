@@ -31,9 +31,10 @@ def labels(present: int, missing: int) -> Profile:
     ],
 )
 def test_late_labels_are_no_drift(reference: Profile, current: Profile, reason: str) -> None:
-    """A label that has not arrived lacks data; the same column as an input is compared."""
+    """A label that has not arrived lacks data; the same column as an input is compared, if a side has a value."""
     (late,) = assess([Subject(reference, current, ["paid"])], ONE, LABEL)[0].verdicts
     assert (late.status, late.reason, late.role, late.weight) == ("insufficient_data", reason, "label", 2.0)
     (compared,) = assess([Subject(reference, current, ["paid"])], ONE)[0].verdicts
-    assert (compared.score is not None, compared.role) == (True, "input")
+    empty = all(side.histograms["paid"].n_missing == side.n_rows for side in (reference, current))
+    assert (compared.score is None, compared.status == "insufficient_data", compared.role) == (empty, empty, "input")
     assert not arrived(labels(0, 9), LABEL).histograms

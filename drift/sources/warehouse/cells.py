@@ -170,10 +170,9 @@ def known_keys(binning: CategoricalBinning, arrow: pa.DataType) -> list[str] | N
 
 
 def labels_branch(backend: str, i: int, known: Sequence[str] | None, by: str | None = None) -> str:
-    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, the unknown ones together but for the
-    most frequent.
+    """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, most of the unknown ones together.
 
-    Of those together, ``largest`` is the rows of the most frequent one.
+    The most frequent of these come by themselves; of the others ``largest`` is the rows of the most frequent one.
 
     With `by`, a column that numbers segments, in each of them; without, all rows are in segment 0.
     """
