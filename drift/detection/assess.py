@@ -114,7 +114,7 @@ def _unknown(subject: Subject) -> dict[str, str]:
             found[feature] = "no reference: it holds no value of the column, nor does the window"
         elif all(filled) and before.binning.n_cells == _ANY_OR_MISSING:
             found[feature] = (
-                "no reference: there was no value when the bins were fitted; drift baseline fit gives it bins"
+                "no reference: no number was known when the bins were fitted; drift baseline fit gives it bins"
             )
     return found
 

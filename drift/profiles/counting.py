@@ -272,7 +272,7 @@ class Labels:
         self.counts[-1] += n_missing
         hidden = np.flatnonzero(cells >= self.binning.other)
         if len(hidden):
-            self.recurring.add([named[i] for i in hidden.tolist()], rows[hidden])
+            self.recurring.add(named, rows, hidden)
 
     def add_unnamed(self, rows: int, largest: int) -> None:
         """Take rows into account of labels that the binning does not know, none of which has more than `largest`."""

@@ -216,17 +216,17 @@ class LabelTally:
     unnamed: int = 0
     _rows: dict[str, int] = field(default_factory=dict)
 
-    def add(self, labels: Sequence[str], counts: Counts | Sequence[int]) -> None:
-        """Take some labels into account, each with its rows in this chunk."""
-        many = np.asarray(counts, np.int64)
-        chosen: Iterable[int] = range(len(labels))
-        if len(labels) > MOST_LABELS:
+    def add(self, labels: Sequence[str], counts: Counts | Sequence[int], which: NDArray[np.intp] | None = None) -> None:
+        """Take some labels into account, each with its rows in this chunk; all of them, or only `which` are wanted."""
+        places = np.arange(len(labels)) if which is None else which
+        many = np.asarray(counts, np.int64)[places]
+        if len(places) > MOST_LABELS:
             cut = int(np.partition(many, -MOST_LABELS - 1)[-MOST_LABELS - 1])
-            chosen = np.flatnonzero(many > cut).tolist()
+            places, many = places[many > cut], many[many > cut]
             self.missed += cut
         rows = self._rows
-        for i in chosen:
-            rows[labels[i]] = rows.get(labels[i], 0) + int(many[i])
+        for place, n in zip(places.tolist(), many.tolist(), strict=True):
+            rows[labels[place]] = rows.get(labels[place], 0) + n
         if len(rows) > 2 * MOST_LABELS:
             ranked = sorted(rows.items(), key=_most_first)
             self._rows = dict(ranked[:MOST_LABELS])
