@@ -85,14 +85,15 @@ class Evidence:
     def newcomers(self) -> list[tuple[str, int]]:
         """Return the labels of the current side without a cell that the reference does not have, each with its rows.
 
-        Only where the reference has no unseen label at all: else nobody knows which of them it has.
+        Only where new labels are not the custom: where each was seen often when the bins were fitted, and the reference
+        has no unseen one at all.
         """
         binning, atoms = self.current.binning, self.current.atoms
         if isinstance(binning, NumericBinning) or not atoms or not len(atoms.values):
             return []
-        unseen = binning.cell_of(atoms.values.tolist()) == binning.unseen
-        if self.reference.whole().counts[binning.whole.unseen]:
+        if (binning.vocabulary and binning.vocabulary.once) or self.reference.whole().counts[binning.whole.unseen]:
             return []
+        unseen = binning.cell_of(atoms.values.tolist()) == binning.unseen
         found = zip(atoms.values[unseen].tolist(), atoms.rows[unseen].tolist(), strict=True)
         return sorted(found, key=lambda label: (-label[1], label[0]))
 

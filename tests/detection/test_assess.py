@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from drift.config.detection import Detection, Persistence
 from drift.detection.assess import Subject, assess
+from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.windows import Window
 from tests.support.pair_samples import CALM, LETTERS, START, history
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from drift.detection.scores import Verdict
 
 ONE = Detection(persistence=Persistence(of=1, at_least=1))
 EVEN, TILTED = [125] * 8 + [0] * 3, [200, 50] + [125] * 6 + [0] * 3
@@ -82,3 +89,21 @@ def test_false_discoveries_are_controlled_over_all_subjects() -> None:
     assert alone.p == many.p == few.p
     assert many.q == pytest.approx(3 * alone.q)
     assert few.q == alone.q
+
+
+@pytest.mark.parametrize("binning", [BOOLEAN, CategoricalBinning(()), NumericBinning(np.array([]))])
+def test_without_a_value_nothing_is_judged(binning: Binning) -> None:
+    """Null on both sides is not `ok`; a number of which the fit knew none is compared with nothing; nulls are."""
+    missing, value = np.zeros((2, binning.n_cells), np.int64)
+    missing[-1] = value[-2] = 1000
+
+    def judged(before: NDArray[np.int64], after: NDArray[np.int64]) -> Verdict:
+        reference, current = (Profile(None, 1000, {"x": Histogram(binning, counts)}) for counts in (before, after))
+        (found,) = assess([Subject(reference, current, ["x"])], ONE)[0].verdicts
+        return found
+
+    nothing = judged(missing, missing)
+    assert (nothing.status, nothing.score) == ("insufficient_data", None)
+    assert nothing.reason == "no reference: it holds no value of the column, nor does the window"
+    assert judged(missing, value).status == judged(value, missing).status == "critical"
+    assert judged(value, value).status == ("insufficient_data" if binning.n_cells == 2 else "ok")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from drift.detection.evidence import Evidence, explain
 from drift.detection.scores import Explanation, Verdict
-from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
+from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary
+from drift.profiles.counting import count_labels
 from drift.profiles.histograms import Histogram, Summary
 from tests.detection.test_reports import histogram, score, verdict
 
@@ -134,3 +135,36 @@ def test_a_category_has_no_distance() -> None:
         0.2,
         None,
     )
+
+
+def test_a_label_set_apart_is_owed_to_the_cell_it_came_from() -> None:
+    """A new one to the labels never seen before, a rare one that rose to the rare ones."""
+    binning = CategoricalBinning(("a",), rare=("r",), apart=("NEW", "r"))
+    x, y = histogram(binning, [99, 0, 1, 0, 0, 0]), histogram(binning, [60, 20, 20, 0, 0, 0])
+    evidence = Evidence(x, y)
+    parts = [0.1, 0.5, 0.3, 0.0, 0.0, 0.0]
+    assert evidence.owed_to(parts) == {"levels": 0.1, "other": 0.3, "unseen": 0.5, "missing": 0.0}
+    lines = explain(judged(evidence, parts), evidence)
+    assert lines == [
+        "of 0.9 nats 0.5 are labels never seen before, 0.3 rare labels, 0.1 shifts between levels",
+        "'NEW' 0 % → 20 % (not in the reference): 0.5 of 0.9 nats",
+        "'r' rose from 1.0 % to 20 %: 0.3 of 0.9 nats",
+        "'a' fell from 99 % to 60 %: 0.1 of 0.9 nats",
+    ]
+
+
+def test_new_labels_too_rare_for_a_cell_are_named() -> None:
+    """The most frequent of them; not where the reference has unseen labels itself, or new ones are the custom."""
+    rows = {"a": 900, "v": 2, "w": 3, "x": 4, "y": 5}
+    for vocabulary, unseen, words in (
+        (None, 0, 'not in the reference: "y" (5 rows), "x" (4 rows), "w" (3 rows) and 1 more'),
+        (None, 1, None),
+        (Vocabulary(1000, 3, 0, 0), 0, None),
+    ):
+        binning = CategoricalBinning(("a",), vocabulary=vocabulary)
+        evidence = Evidence(
+            histogram(binning, [900, 0, unseen, 0]), count_labels(binning, list(rows), list(rows.values()))
+        )
+        lines = explain(judged(evidence, [0.1, 0.0, 0.2, 0.0]), evidence)
+        assert lines[-1] == words or words is None
+        assert not (words is None and any("not in the reference" in line for line in lines))

@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from drift.detection.findings import MOVED, moved_findings, schema_findings, still_findings, volume_findings
+from drift.detection.findings import (
+    MOVED,
+    moved_findings,
+    outgrown_findings,
+    schema_findings,
+    still_findings,
+    volume_findings,
+)
 from drift.detection.scores import Explanation, Past, Verdict
-from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.histograms import Histogram, Profile, Summary
 
 EDGES = NumericBinning(np.array([0.0, 10.0, 20.0, 30.0]))
@@ -135,3 +142,54 @@ def test_a_slow_move_is_found_while_it_lasts(past: list[float | None], now: Verd
 def test_schema_findings_ignore_all_null_columns() -> None:
     """A column that is all null in one window has not changed its type."""
     assert schema_findings({"a": "int64"}, {"a": "null"}, ["a"]) == []
+
+
+def outgrown(now: Profile, *before: Profile, min_rows: int = 200) -> list[str]:
+    """What is found of bins that no longer fit, in words."""
+    return [str(f) for f in outgrown_findings(now, {"x": before}, monitor="flights", min_rows=min_rows)]
+
+
+def labels_of(*counts: int, vocabulary: Vocabulary | None = None) -> Profile:
+    """A window of two levels, other, unseen and missing ones."""
+    binning = CategoricalBinning(("a", "b"), vocabulary=vocabulary)
+    return Profile(None, sum(counts), {"x": Histogram(binning, np.array(counts))})
+
+
+def test_bins_that_most_values_are_outside_of_are_found() -> None:
+    """Unseen labels, or numbers below and above; with the command that mends it."""
+    usual = labels_of(800, 190, 0, 10, 0)
+    (words,) = outgrown(labels_of(100, 0, 0, 500, 400), usual, usual)
+    assert words == (
+        "column x: 83 % of its values are outside of its bins, 1.0 % in the baseline: "
+        "drift baseline fit flights gives it bins that fit"
+    )
+    (words,) = outgrown(numbers([-5.0] * 200 + [105.0] * 100), SPREAD, SPREAD)
+    assert words.startswith("column x: 100 % of its values are outside")
+
+
+def test_bins_that_fit_are_no_finding() -> None:
+    """Half of the values, a column whose labels are mostly new anyway, one that was so already, too few values."""
+    usual = labels_of(800, 200, 0, 0, 0)
+    assert outgrown(labels_of(500, 0, 0, 500, 0), usual) == []
+    ids = Vocabulary(rows=1000, once=900, twice=50, cutoff=1)
+    fitted = labels_of(1000, 0, 0, 0, 0, vocabulary=ids)
+    assert outgrown(labels_of(100, 0, 0, 900, 0, vocabulary=ids), fitted) == []
+    assert outgrown(labels_of(0, 0, 0, 900, 0), labels_of(400, 0, 0, 600, 0)) == []
+    assert outgrown(labels_of(0, 0, 0, 900, 0), usual, min_rows=901) == []
+    assert outgrown(labels_of(0, 0, 0, 900, 0)) == []
+
+
+def test_a_column_that_had_no_value_has_one_now() -> None:
+    """Whatever its kind; while it has none there is nothing to fit."""
+    nothing = labels_of(0, 0, 0, 0, 1000)
+    (words,) = outgrown(labels_of(0, 0, 0, 600, 400), nothing)
+    assert words.startswith("column x: had no value in the baseline, and has now")
+    assert outgrown(nothing, nothing) == []
+
+
+def test_a_baseline_smaller_than_one_window_is_found() -> None:
+    """24 rows of the first days are no baseline for thousands a day; a baseline of one window is what was asked for."""
+    few = labels_of(6, 6, 0, 0, 0)
+    (words,) = outgrown(labels_of(5000, 4000, 0, 0, 0), few, few)
+    assert words.startswith("column x: its bins were fitted on 24 values, fewer than the 9,000 of this window")
+    assert outgrown(labels_of(5000, 4000, 0, 0, 0), few) == []

@@ -14,6 +14,7 @@ from drift.detection import history
 from drift.detection.scores import Past
 from drift.detection.scoring import measure
 from drift.profiles.binning import CategoricalBinning, NumericBinning
+from drift.profiles.counting import count_labels
 from drift.profiles.histograms import Histogram, Profile
 from drift.statistics.divergence import kl_divergence, noise_floor, smooth
 from drift.windows import Window
@@ -362,3 +363,38 @@ def test_whatever_the_counts_the_cell_is_finite(
         assert found.cell in CARRIERS.cells
         assert np.isfinite([found.z, found.lasting]).all()
         assert 0 <= found.share <= 1
+
+
+def with_labels(**rows: int) -> Histogram:
+    """A window of ``UA`` and other labels, that have no cell."""
+    return count_labels(CategoricalBinning(("UA",)), list(rows), list(rows.values()))
+
+
+def test_a_new_label_is_news_where_new_labels_are_not_the_custom() -> None:
+    """The largest that no window of the past held; in a column with a new label a day it is as usual."""
+    calm = [with_labels(UA=950, AS=50)] * 56
+    now = with_labels(UA=850, AS=50, HA=90, DL=10)
+    found = history.unusual_label(calm, [calm[0], now, now], persistence=(3, 2))
+    assert found is not None
+    assert (found.cell, found.usual, found.share) == ("HA", 0.0, 0.09)
+    assert found.z > 10
+    assert found.lasting > found.z
+    restless = [with_labels(UA=910, **{f"day {i}": 90}) for i in range(56)]
+    usual = history.unusual_label(restless, [restless[0], now, now], persistence=(3, 2))
+    assert usual is not None
+    assert max(usual.z, usual.lasting) < 1
+
+
+def test_what_is_known_small_or_without_a_past_is_no_new_label() -> None:
+    """Nor are numbers; and what is over is not news."""
+    calm = [with_labels(UA=950, AS=50)] * 56
+    new = with_labels(UA=950, HA=50)
+    assert history.unusual_label(calm, calm[:1]) is None
+    assert history.unusual_label(calm, [with_labels(UA=9960, HA=40)]) is None
+    assert history.unusual_label(calm[:13], [new]) is None
+    assert history.unusual_label(calm, [new, new, calm[0]], persistence=(3, 2)) is None
+    once = history.unusual_label(calm, [calm[0], calm[0], new], persistence=(3, 2))
+    assert once is not None
+    assert once.lasting == 0
+    numbers = Histogram(NumericBinning(np.array([0, 1])), np.array([0, 9, 0, 0]))
+    assert history.unusual_label([numbers] * 56, [numbers]) is None

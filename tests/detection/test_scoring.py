@@ -15,7 +15,7 @@ from scipy.special import ndtr
 from drift.detection.scoring import corrected, measure
 from drift.errors import BinningMismatch, DistributionError
 from drift.profiles.binning import CategoricalBinning, Vocabulary
-from drift.profiles.counting import count_numbers
+from drift.profiles.counting import count_labels, count_numbers
 from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import refined
@@ -43,7 +43,8 @@ def labelled(rng: np.random.Generator, shares: Floats, n: int, m: int, *, fitted
     x, y = rng.multinomial(n, shares), rng.multinomial(m, shares)
     seen = x if fitted else rng.multinomial(n, shares)
     binning = fit_categorical({name: count for name, count in zip(names, seen.tolist(), strict=True) if count})
-    return Histogram(binning, binning.count_labels(names, x)), Histogram(binning, binning.count_labels(names, y))
+    reference, current = (count_labels(binning, names, side) for side in (x, y))
+    return refined(reference, current)
 
 
 def numbered(before: Floats, after: Floats) -> Pair:
@@ -260,3 +261,40 @@ def test_the_estimate_alone_is_the_scores(features: dict[str, Pair]) -> None:
     """`corrected` gives what `measure` gives, and nothing for a side without rows."""
     scores = measure(features)
     assert corrected(features) == {name: score.kl_corrected for name, score in scores.items()}
+
+
+def p_of_new(usual: dict[str, int], part: float, rows: int) -> float:
+    """The p-value of a window that is a part of the reference, and so many rows of a label that it does not have."""
+    binning = fit_categorical(usual)
+    after = {label: round(n * part) for label, n in usual.items()} | ({"NEW": rows} if rows else {})
+    reference, current = (count_labels(binning, list(side), list(side.values())) for side in (usual, after))
+    return measure({"x": refined(reference, current)})["x"].p
+
+
+@pytest.mark.parametrize("part", [0.02, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize(
+    "usual",
+    [{"a": 25_000, "b": 25_000}, {"a": 900, "b": 100}, {"a": 500}, {f"l{i}": 1000 - 10 * i for i in range(40)}],
+    ids=["two", "uneven", "one", "forty"],
+)
+def test_p_falls_with_every_row_of_a_new_label(usual: dict[str, int], part: float) -> None:
+    """One row after the other, with no step where cells merge or a label is set apart."""
+    p = np.array([p_of_new(usual, part, rows) for rows in range(201)])
+    # Further out the law is approximate, and no false-discovery rate asks.
+    told = p[:-1] > 1e-12
+    assert (p[1:][told] <= p[:-1][told] * (1 + 1e-9)).all()
+    n = sum(usual.values())
+    chance = 1 + 1 / part
+    assert (p[:-1] / p[1:])[told & (p[:-1] < 0.1)].max() <= 6 * chance, n
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 1.0, 2.0, 5.0])
+@pytest.mark.parametrize("labels", [3, 60, 300])
+def test_p_of_a_new_label_has_no_cliff(labels: int, part: float) -> None:
+    """Where some new labels are to be expected too, and in windows larger than the reference: it hardly ever rises."""
+    usual = {f"l{i}": max(1, 500 // (i + 1)) for i in range(labels)}
+    p = np.array([p_of_new(usual, part, rows) for rows in range(1, 201)])
+    least = np.minimum.accumulate(p)
+    news = p < 1e-3
+    first = int(np.argmax(news & (np.arange(1, 201) > 10)))
+    assert (p[first:] <= 4 * np.maximum(least[first:], 1e-12)).all()

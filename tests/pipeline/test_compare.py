@@ -347,3 +347,88 @@ def test_partitions_are_features_unless_they_say_where_rows_lie(tmp_path: Path, 
     assert {v.feature for v in compare(before / "country=DE", after / "country=FR").verdicts} == {"x"}
     named = Features(include=["x", "day"])
     assert {v.feature: v.status for v in compare(before, after, features=named).verdicts}["day"] == "critical"
+
+
+def status_of(before: list[Any], after: list[Any], **features: Any) -> str:
+    """How a column is judged that one table has so, and the other so."""
+    return compare(pd.DataFrame({"x": before}), pd.DataFrame({"x": after}), features=Features(**features))["x"].status
+
+
+def ids(rng: np.random.Generator, n: int) -> list[str]:
+    """Labels that hardly ever come twice."""
+    return [f"{number:016x}" for number in rng.integers(0, 2**62, n).tolist()]
+
+
+@pytest.mark.parametrize("constant", ["00000000-0000-0000-0000-000000000000", "N/A", "", "undefined", "x" * 10_000])
+@pytest.mark.parametrize("features", [{}, {"hashed": ["x"]}, {"levels": 10_000}], ids=["plain", "hashed", "levels"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+def test_ids_that_collapse_are_critical(
+    constant: str, features: dict[str, Any], share: float, rng: np.random.Generator
+) -> None:
+    """Half of them, or all, become one constant, whatever it is and however labels are kept; and it is named."""
+    before, after = ids(rng, 20_000), ids(rng, 3000)
+    k = round(3000 * share)
+    report = compare(
+        pd.DataFrame({"x": before}), pd.DataFrame({"x": [constant] * k + after[k:]}), features=Features(**features)
+    )
+    assert report["x"].status == "critical"
+    words = " ".join(report.explain("x"))
+    assert f"0 % → {round(100 * share) if share >= 0.1 else 100 * share:g}" in words
+    assert "(not in the reference)" in words
+    assert ("'#" in words) == ("hashed" in features)
+
+
+def test_other_ways_in_which_ids_collapse_are_critical(rng: np.random.Generator) -> None:
+    """Five labels of a fifth each, half of the labels one address, numbers that are labels; other ids are none."""
+    before, after = ids(rng, 20_000), ids(rng, 3000)
+    assert status_of(before, [f"ERR-{i % 5}" for i in range(3000)]) == "critical"
+    assert status_of(before, after) == "ok"
+    known = ["web", "app"] * 10_000
+    mails = [f"{each}@example.org" for each in before]
+    assert status_of([*known[:10_000], *mails[:10_000]], [*known[:1500], *["a@example.org"] * 1500]) == "critical"
+    numbers = [int(each, 16) for each in before]
+    assert status_of(numbers, [7] * 3000, kinds={"x": "categorical"}) == "critical"
+
+
+@pytest.mark.parametrize("n", [300, 1000, 10_000])
+@pytest.mark.parametrize("rank", [0, 30, 55, 99])
+def test_one_of_even_labels_that_becomes_everything_is_critical(n: int, rank: int, rng: np.random.Generator) -> None:
+    """Whether it has a cell of its own or not."""
+    before = pd.Series(rng.choice([f"s{i:04d}" for i in range(100)], 20_000))
+    label = before.value_counts().index[rank]
+    report = compare(pd.DataFrame({"x": before}), pd.DataFrame({"x": [label] * n}))
+    assert report["x"].status == "critical"
+    assert any(line.startswith(repr(label)) for line in report.explain("x"))
+
+
+def test_even_and_long_tailed_labels_stay_quiet(rng: np.random.Generator) -> None:
+    """Five thousand labels, unchanged: nothing is called, and nothing is called new."""
+    shares = 1 / np.arange(1.0, 5001)
+    for weights in (shares / shares.sum(), np.full(100, 0.01)):
+        for _ in range(5):
+            before, after = (
+                pd.DataFrame({"x": rng.choice(len(weights), n, p=weights).astype(str)}) for n in (20_000, 3000)
+            )
+            report = compare(before, after)
+            assert report["x"].status == "ok"
+            assert not any("not in the reference" in line for line in report.explain("x"))
+
+
+@pytest.mark.parametrize("rows", [2, 4, 5, 40])
+def test_a_new_label_is_named_however_few_rows_it_has(rows: int) -> None:
+    """With a cell of its own from ten rows on, in words below; a single row is none that recurs."""
+    before = pd.DataFrame({"x": ["a", "b"] * 25_000})
+    lines = compare(before, pd.DataFrame({"x": ["a", "b"] * 575 + ["NEW"] * rows})).explain("x")
+    if rows < 10:
+        assert lines[-1] == f'not in the reference: "NEW" ({rows} rows)'
+    else:
+        assert lines[-1].startswith("'NEW' 0 % → 3.4 % (not in the reference): ")
+
+
+def test_a_column_without_a_value_is_not_judged() -> None:
+    """Null on both sides, of whatever type; with a value on one of them it is."""
+    nothing, some = [None] * 500, ["a"] * 500
+    assert status_of(nothing, nothing) == "insufficient_data"
+    assert status_of([float("nan")] * 500, [float("nan")] * 400) == "insufficient_data"
+    assert status_of(nothing, some) == "critical"
+    assert status_of(some, nothing) == "critical"

@@ -161,3 +161,59 @@ def test_a_window_never_run_cannot_be_recalled(opened: Open) -> None:
     context = opened(rows(3))
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-02"):
         evaluate.recall(context, windows(context, 1, 1)[0])
+
+
+def labelled(number_to_label: Callable[[int], str | None], days: int) -> pd.DataFrame:
+    """Days on which every row has one carrier."""
+    frame = rows(days)
+    frame["carrier"] = np.repeat(np.array([number_to_label(i) for i in range(days)], object), 400)
+    return frame
+
+
+def test_one_unseen_label_that_becomes_another_is_named(opened: Open) -> None:
+    """Neither was there when the bins were fitted: each step is critical, and says which label came."""
+    step = lambda i: "a" if i < 20 else "b" if i < 40 else "c"  # noqa: E731
+    reports = backfill(opened(labelled(step, 44), reference="{trailing: 7d, min_windows: 3}"), 43)
+    for first, label in ((20, "b"), (40, "c")):
+        found = [report for report in reports[first : first + 2] if report["carrier"].status == "critical"]
+        assert found
+        assert f"'{label}' 0 % → 100 % (not in the reference)" in " ".join(reports[first].explain("carrier"))
+    assert [f.kind for f in reports[-1].findings if f.column == "carrier"] == ["bins_outgrown"]
+    assert "drift baseline fit flights" in str(reports[-1].findings[0])
+    assert all(report["carrier"].status == "ok" for report in reports[10:20])
+
+
+def test_a_label_of_each_day_is_no_news(opened: Open) -> None:
+    """A batch number is new every day; that is its custom, and nobody is told again and again."""
+    reports = backfill(opened(labelled(lambda i: f"batch {i}", 40), reference="{trailing: 7d, min_windows: 3}"), 39)
+    assert not any(report["carrier"].drifting for report in reports[20:])
+
+
+def test_a_column_without_values_is_watched_as_soon_as_they_come(opened: Open) -> None:
+    """Not judged while there are none, critical when they come, and the finding says what to do."""
+    frame = labelled(lambda i: None if i < 20 else "a", 22)
+    reports = backfill(opened(frame, reference="{trailing: 7d, min_windows: 3}"), 21)
+    assert {report["carrier"].status for report in reports[:20]} == {"insufficient_data"}
+    assert reports[15]["carrier"].reason.startswith("no reference")
+    assert reports[15].status == "ok"
+    assert reports[20]["carrier"].status == "critical"
+    assert [str(f) for f in reports[20].findings if f.kind == "bins_outgrown"] == [
+        "column carrier: had no value in the baseline, and has now: drift baseline fit flights gives it bins that fit"
+    ]
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_a_label_set_apart_is_read_back(opened: Open, *, hashed: bool) -> None:
+    """The report as it was said, its cells too; never the clear label where labels are hashed."""
+    frame = rows(20)
+    frame.loc[np.flatnonzero(day_of(frame, 19))[:40], "carrier"] = "klarna"
+    keys = {"features": "{exclude: [day], hashed: [carrier]}"} if hashed else {}
+    context = opened(frame, **keys)
+    said = backfill(context, 19)[-1]
+    words = " ".join(said.explain("carrier"))
+    assert "0 % → 10 % (not in the reference)" in words
+    assert ("klarna" in words) != hashed
+    again = evaluate.recall(context, windows(context, 19, 19)[0])
+    assert again.to_dict() == said.to_dict()
+    assert again.explain("carrier") == said.explain("carrier")
+    assert ("klarna" in str(again.to_dict())) != hashed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -237,3 +238,37 @@ def test_which_bins_are_shared() -> None:
     assert numbers.shared(asked).tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0]
     for nothing in (NumericBinning([]), NumericBinning([1])):
         assert not nothing.shared(asked).any()
+
+
+LABELS = CategoricalBinning(("a", "b"), rare=("c", "d"))
+
+
+@given(st.lists(st.sampled_from("abcdefg"), max_size=60), st.sets(st.sampled_from("cdefg")))
+def test_labels_set_apart_leave_the_whole_as_it_was(rows: list[str], apart: set[str]) -> None:
+    """Counted at once, or moved out of other and unseen afterwards: the same cells, and together the same rows."""
+    finer = replace(LABELS, apart=tuple(sorted(apart)))
+    counts = finer.count_labels(rows, [1] * len(rows), 3)
+    moved = finer.set_apart(LABELS.count_labels(rows, [1] * len(rows), 3), [rows.count(x) for x in finer.apart])
+    assert counts.tolist() == moved.tolist()
+    whole = np.zeros(LABELS.n_cells, np.int64)
+    np.add.at(whole, finer.whole_cells, counts)
+    assert whole.tolist() == LABELS.count_labels(rows, [1] * len(rows), 3).tolist()
+    assert finer.whole == LABELS
+    assert binning_from_dict(json.loads(json.dumps(finer.to_dict()))) == finer
+    assert len(finer.cells) == finer.n_cells == len(set(finer.cells))
+
+
+def test_a_level_cannot_be_set_apart() -> None:
+    """It has its cell."""
+    with pytest.raises(BinningError, match="twice"):
+        CategoricalBinning(("a",), apart=("a",))
+
+
+def test_a_long_label_is_kept_short_and_is_no_other() -> None:
+    """Unless the binning holds it anyway."""
+    one, other = "x" * 5000 + "1", "x" * 5000 + "2"
+    short = LABELS.written(one)
+    assert len(short) < 220
+    assert short != LABELS.written(other)
+    assert CategoricalBinning(("a",), rare=(one,)).written(one) == one
+    assert LABELS.written("x" * 200) == "x" * 200

@@ -1,4 +1,4 @@
-"""Atoms: which values recur, how often, and what may have been missed."""
+"""Atoms: which values and labels recur, how often, and what may have been missed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from drift.profiles.heavy_hitters import KEPT, Atoms
+from drift.profiles import heavy_hitters
+from drift.profiles.heavy_hitters import KEPT, Atoms, LabelTally
 from tests.support.laws import examples
 
 if TYPE_CHECKING:
@@ -31,7 +32,23 @@ def found(sample: list[float]) -> Atoms:
     return Atoms.of(np.sort(np.array(sample, float)), lambda asked: np.ones(len(asked), bool))
 
 
-atoms = st.lists(samples, min_size=1, max_size=3).map(lambda parts: Atoms.total(map(found, parts)))
+def tallied(chunks: list[list[str]]) -> Atoms:
+    """The atoms of labels that come in chunks."""
+    tally = LabelTally()
+    for chunk in chunks:
+        counted = Counter(chunk)
+        tally.add(list(counted), list(counted.values()))
+    return tally.atoms()
+
+
+# Few labels, so that they recur; NUL, lone surrogates and what is a number among them.
+words = st.sampled_from(["", "a", "A", "a\0", "\ud800", "0.5", "日本", "x" * 300]) | st.text(max_size=2)
+texts = st.lists(words, max_size=40)
+
+numbers = st.lists(samples, min_size=1, max_size=3).map(lambda parts: Atoms.total(map(found, parts)))
+labels = st.lists(texts, min_size=1, max_size=3).map(lambda parts: Atoms.total(tallied([part]) for part in parts))
+atoms = numbers | labels
+three = st.tuples(numbers, numbers, numbers) | st.tuples(labels, labels, labels)
 
 
 @law
@@ -47,9 +64,10 @@ def test_every_value_lies_in_its_range(sample: list[float]) -> None:
 
 
 @law
-@given(atoms, atoms, atoms)
-def test_atoms_add_up_in_any_order(a: Atoms, b: Atoms, c: Atoms) -> None:
-    """Associative, commutative, and no rows are the zero."""
+@given(three)
+def test_atoms_add_up_in_any_order(each: tuple[Atoms, Atoms, Atoms]) -> None:
+    """Associative, commutative, and no rows are the zero; numbers and labels alike."""
+    a, b, c = each
     assert a + b == b + a
     assert (a + b) + c == a + (b + c) == Atoms.total([c, a, b])
     assert a + Atoms.none() == a == Atoms.total([a])
@@ -148,3 +166,52 @@ def test_a_scaled_bound_is_exceeded_by_chance_once_in_a_million(seen: int, strid
     bound = Atoms([], [], [], 0, seen).scaled(stride).bound
     assert binom.cdf(seen, bound + 1, 1 / stride) < 2e-6
     assert bound <= 1.3 * stride * (seen + 14 + 5 * seen**0.5)
+
+
+@law
+@given(st.lists(texts, max_size=4))
+def test_few_labels_are_counted_to_the_row_wherever_they_are_cut(chunks: list[list[str]]) -> None:
+    """Those that recur are listed, most rows first; any other has at most `bound`."""
+    counted = Counter(label for chunk in chunks for label in chunk)
+    known = tallied(chunks)
+    assert known == tallied([[label for chunk in chunks for label in chunk]])
+    recurring = {label: n for label, n in counted.items() if n > 1}
+    listed = dict(zip(known.values.tolist(), known.rows.tolist(), strict=True))
+    assert listed == recurring or len(listed) == KEPT
+    assert (known.most == known.rows).all()
+    assert max((n for label, n in counted.items() if label not in listed), default=0) == known.bound
+
+
+@pytest.mark.parametrize("law", ["unique", "zipf", "even", "bursts"])
+def test_of_many_labels_the_frequent_are_followed_in_bounded_memory(law: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No label has more rows than the list allows, however many there are; and one that recurs is always listed."""
+    monkeypatch.setattr(heavy_hitters, "MOST_LABELS", 64)
+    rng = np.random.default_rng(5)
+    draws: dict[str, Callable[[int], NDArray[np.int64]]] = {
+        "unique": lambda i: np.arange(5000) + 5000 * i,
+        "zipf": lambda _: rng.zipf(1.3, 5000) % 3000,
+        "even": lambda _: rng.integers(0, 500, 5000),
+        "bursts": lambda i: np.where(rng.random(5000) < 0.1, -i, rng.integers(0, 100_000, 5000)),
+    }
+    tally, counted = LabelTally(), Counter[str]()
+    for i in range(12):
+        chunk = Counter([f"l{x}" for x in draws[law](i).tolist()])
+        chunk["NEW"] = 100
+        tally.add(list(chunk), list(chunk.values()))
+        counted += chunk
+        assert len(tally._rows) <= 2 * heavy_hitters.MOST_LABELS + 1
+    known = tally.atoms()
+    most = known.rows_of(list(counted))[1]
+    assert all(n <= at_most for n, at_most in zip(counted.values(), most.tolist(), strict=True))
+    assert known.rows_of(["NEW"])[0].tolist() == [1200]
+    assert (known.rows <= [counted[label] for label in known.values.tolist()]).all()
+    assert known.bound <= 0.03 * 60_000
+
+
+def test_a_month_of_labels_adds_up() -> None:
+    """The label of every day is counted to the row; what each day left out adds up to a bound that holds."""
+    days = [Counter({"often": 30, f"of day {i}": 5, **{f"rare {i} {j}": 2 for j in range(100)}}) for i in range(28)]
+    month = Atoms.total(tallied([list(day.elements())]) for day in days)
+    rows, most = month.rows_of(["often", "of day 3", "never"])
+    assert rows.tolist() == [840, 5, 0]
+    assert most.tolist() == [840, 5 + 27 * 2, 28 * 2]

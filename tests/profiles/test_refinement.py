@@ -14,11 +14,11 @@ from drift.detection.scores import Verdict
 from drift.detection.scoring import measure
 from drift.errors import BinningMismatch
 from drift.profiles.binning import CategoricalBinning, NumericBinning, binning_from_dict
-from drift.profiles.counting import count_numbers
-from drift.profiles.fitting import fit_numeric
+from drift.profiles.counting import count_labels, count_numbers
+from drift.profiles.fitting import fit_categorical, fit_numeric
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile
-from drift.profiles.refinement import MOST, refined, refined_pairs, under
+from drift.profiles.refinement import MOST, newest_label, refined, refined_pairs, under
 from drift.statistics.divergence import kl_divergence
 from tests.support.laws import examples
 
@@ -172,7 +172,7 @@ def test_a_whole_number_keeps_its_name() -> None:
 
 
 def test_where_nobody_looked_nothing_is_set_apart() -> None:
-    """Counts from a warehouse have no atoms, nor has a reference that such a window is part of; categories neither."""
+    """Numbers from a warehouse have no atoms, nor has a reference that such a window is part of, nor have old rows."""
     reference, current = pair(0.02, 5000, 5000)
     bare = Histogram(reference.binning, reference.counts)
     for one, other in ((bare, current), (reference, Histogram(current.binning, current.counts))):
@@ -244,3 +244,145 @@ def test_nothing_is_set_apart_when_nothing_changed(
         binning = fit_numeric(before, expected_rows=m)
         x, _ = refined(count_numbers(binning, before), count_numbers(binning, sampler(rng, m)))
         assert x.binning == binning
+
+
+# -- labels -----------------------------------------------------------------------------------------------------------
+
+KNOWN = CategoricalBinning(("a", "b"), rare=("c", "d", "e"))
+names = [*"abcdefgh", "", "A", "other", "x" * 300]
+label_rows = st.dictionaries(st.sampled_from(names), st.integers(1, 400))
+
+
+def sides(
+    before: dict[str, int], after: dict[str, int], binning: CategoricalBinning | None = None
+) -> tuple[Histogram, Histogram]:
+    """Count both sides; by default under what is fitted on the first."""
+    one = binning or fit_categorical(before)
+    reference, current = (count_labels(one, list(rows), list(rows.values())) for rows in (before, after))
+    return reference, current
+
+
+@law
+@given(label_rows, label_rows, st.sampled_from([KNOWN, CategoricalBinning(("a",), None), CategoricalBinning(())]))
+def test_labels_lose_no_row_and_no_divergence(
+    before: dict[str, int], after: dict[str, int], binning: CategoricalBinning
+) -> None:
+    """Both directions set the same labels apart, each counted to the row; KL is never lower than before."""
+    reference, current = sides(before, after, binning)
+    x, y = refined(reference, current)
+    assert refined(current, reference) == (y, x)
+    assert [side.whole().counts.tolist() for side in (x, y)] == [one.counts.tolist() for one in (reference, current)]
+    one = x.binning
+    assert isinstance(one, CategoricalBinning)
+    assert one.whole == binning
+    assert len(one.apart) <= MOST
+    for cell, label in enumerate(one.apart, len(one.levels)):
+        whole = next(name for name in names if binning.written(name) == label)
+        # A single row is none that recurs.
+        expected = [n if n > 1 else 0 for n in (before.get(whole, 0), after.get(whole, 0))]
+        assert [side.counts[cell] for side in (x, y)] == expected
+    again = binning_from_dict(one.to_dict())
+    assert (under(again, reference), under(again, current)) == (x, y)
+    if reference.n and current.n:
+        coarse = float(kl_divergence(current.shares, reference.shares))
+        assert float(kl_divergence(y.shares, x.shares)) >= coarse - 1e-12
+
+
+USUAL = {"a": 6000, "b": 3000, **{f"r{i}": 5 for i in range(200)}}
+
+
+@pytest.mark.parametrize("change", ["new", "gone", "grown", "renamed", "case", "empty", "long", "hashed", "identifier"])
+def test_a_label_without_a_cell_is_seen(change: str) -> None:
+    """New, gone, risen from nearly nothing, renamed, of other case, empty, very long, hashed, among identifiers."""
+    salt = "salt" if change == "hashed" else ""
+    if change == "identifier":
+        usual = {f"id {i}": 1 for i in range(20_000)}
+        after = {**{f"new {i}": 1 for i in range(900)}, "x": 100}
+        expected = ["x"]
+    else:
+        usual = {**USUAL, "c": 60}
+        changed = {
+            "new": {"x": 100}, "gone": {"c": -60}, "grown": {"r7": 2000}, "renamed": {"c": -60, "x": 60},
+            "case": {"c": -60, "C": 60}, "empty": {"": 100}, "long": {"x" * 5000: 100}, "hashed": {"x": 100},
+        }[change]  # fmt: skip
+        after = {label: n for label in {**usual, **changed} if (n := usual.get(label, 0) + changed.get(label, 0))}
+        expected = sorted(changed)
+    binning = fit_categorical(usual, levels=2, salt=salt)
+    x, y = refined(*sides(usual, after, binning))
+    assert isinstance(x.binning, CategoricalBinning)
+    assert sorted(x.binning.apart) == [binning.written(label) for label in binning.named(expected)]
+    assert salt == "" or "x" not in str(y.to_dict() if hasattr(y, "to_dict") else y.atoms)
+    score = measure({"x": (x, y)})["x"]
+    assert (score.p < 1e-5, score.kl_corrected > 0.003) == (True, True)
+
+
+def test_a_boolean_that_is_neither_is_named() -> None:
+    """``2`` and ``unknown`` are unseen, and set apart."""
+    binning = fit_categorical({"true": 500, "false": 500}, kind="boolean")
+    x, y = refined(*sides({"true": 500, "false": 500}, {"0": 500, "1": 400, "2": 60, "unknown": 40}, binning))
+    assert x.binning.cells == ("false", "true", "2", "unknown", "other", "unseen", "missing")
+    assert (x.binning.kind, y.counts.tolist()) == ("boolean", [500, 400, 60, 40, 0, 0, 0])
+
+
+def test_of_two_unseen_labels_one_becomes_the_other() -> None:
+    """Both are unseen to the fit, and KL was 0; it is as large as that of a new level."""
+    binning = fit_categorical({"a": 28_000})
+    x, y = refined(*sides({"b": 28_000}, {"c": 1000}, binning))
+    assert x.binning.cells == ("a", "b", "c", "other", "unseen", "missing")
+    assert measure({"x": (x, y)})["x"].kl_corrected > 5
+
+
+@pytest.mark.parametrize("law", ["zipf", "even", "identifier", "few"])
+@pytest.mark.parametrize(("n", "m"), [(500, 500), (28_000, 1000), (5000, 20_000)], ids=str)
+def test_no_label_is_set_apart_when_nothing_changed(law: str, n: int, m: int) -> None:
+    """Of thousands of labels, of few, of those that are new every time."""
+    rng = np.random.default_rng([3, n])
+    labels = {"zipf": 5000, "even": 100, "identifier": 10**9, "few": 60}[law]
+    weights = 1 / np.arange(1.0, labels + 1) if law in {"zipf", "few"} else None
+
+    def drawn(size: int) -> dict[str, int]:
+        codes = (
+            rng.integers(0, labels, size) if weights is None else rng.choice(labels, size, p=weights / weights.sum())
+        )
+        values, counts = np.unique(codes, return_counts=True)
+        return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True))
+
+    for _ in range(20):
+        reference, current = sides(drawn(n), drawn(m))
+        assert refined(reference, current)[0].binning == reference.binning
+
+
+def test_a_trailing_reference_of_many_windows_still_tells_new_from_known() -> None:
+    """Each of 28 windows leaves labels out of its list; together they leave little room for one that has come since."""
+    rng = np.random.default_rng(0)
+    shares = 1 / np.arange(1.0, 3001)
+
+    def day(**more: int) -> dict[str, int]:
+        values, counts = np.unique(rng.choice(3000, 5000, p=shares / shares.sum()), return_counts=True)
+        return dict(zip(map(str, values.tolist()), counts.tolist(), strict=True)) | more
+
+    days = [day(known=90) for _ in range(28)]
+    binning = fit_categorical({label: n for each in days[:2] for label, n in each.items() if label != "known"})
+    reference = Histogram.total([count_labels(binning, list(each), list(each.values())) for each in days])
+    now = day(known=90, NEW=90)
+    x, y = refined(reference, count_labels(binning, list(now), list(now.values())))
+    assert isinstance(x.binning, CategoricalBinning)
+    assert x.binning.apart == ("NEW",)
+    old = Histogram(binning, reference.counts)
+    assert refined(old, y.whole())[0].binning == binning
+
+
+@law
+@given(label_rows, label_rows)
+def test_the_newest_label_is_a_matter_of_chance(before: dict[str, int], after: dict[str, int]) -> None:
+    """The same both ways, NaN where nothing is special, and in proportion to its rows."""
+    reference, current = sides(before, after, KNOWN)
+    p = newest_label(*refined(reference, current))
+    assert np.isnan(p) or 0 <= p < 0.1
+    assert np.array_equal(p, newest_label(reference, current), equal_nan=True)
+    assert np.isnan(newest_label(reference, reference))
+    if current.n and reference.n:
+        more = {**after, "g": after.get("g", 0) + 400}
+        rows = {**before, "g": 0} if before.get("g") else before
+        reference, current = sides({label: n for label, n in rows.items() if n}, more, KNOWN)
+        assert np.isnan(newest_label(reference, current)) == (current.n > 40 * reference.n) or current.n > reference.n
