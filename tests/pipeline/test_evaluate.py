@@ -10,6 +10,7 @@ import pytest
 
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
+from drift.store import schema
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
@@ -218,3 +219,18 @@ def test_a_label_set_apart_is_read_back(opened: Open, *, hashed: bool) -> None:
     assert again.to_dict() == said.to_dict()
     assert again.explain("carrier") == said.explain("carrier")
     assert ("klarna" in str(again.to_dict())) != hashed
+
+
+def test_windows_counted_before_labels_were_followed_are_read(opened: Open) -> None:
+    """Their rows say nothing of labels that recur: nothing is set apart while they are in the reference."""
+    frame = rows(20)
+    frame.loc[np.flatnonzero(day_of(frame, 19))[:40], "carrier"] = "klarna"
+    context = opened(frame)
+    said = backfill(context, 19)[-1]
+    old = schema.histogram.update().where(schema.histogram.c.window_start < windows(context, 19, 19)[0].start)
+    with context.store.engine.begin() as connection:
+        connection.execute(old.values(atoms=None))
+    again = evaluate.evaluate_window(context, windows(context, 19, 19)[0])
+    cells = [report.evidence["carrier"].current.binning.cells for report in (said, again)]
+    assert ["klarna" in names for names in cells] == [True, False]
+    assert again["carrier"].status == said["carrier"].status == "critical"

@@ -18,7 +18,7 @@ from drift.pipeline import evaluate
 from drift.pipeline import run as runs
 from drift.pipeline.replay import replay
 from drift.profiles import counting, segments
-from drift.profiles.binning import BOOLEAN, NumericBinning
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
 from drift.store.memory import Memory
@@ -315,3 +315,14 @@ def test_read_by_several_processes(opened: Callable[..., Context], tmp_path: Pat
     with other:
         context = opened(frame)
         assert [r.to_dict() for r in run(replace(context, store=other), 9, jobs=2)] == [r.to_dict() for r in alone]
+
+
+def test_labels_that_recur_are_followed_in_each_segment() -> None:
+    """Of the whole, and of the segment that has them."""
+    rows = pa.record_batch(
+        {"origin": ["JFK"] * 6 + ["EWR"] * 4, "x": ["a", "b", "b", "b", "c", "c", "a", "c", "c", "a"]}
+    )
+    counted = segments.count([rows], {"x": CategoricalBinning(("a",))}, [Segmentation(("origin",), ("origin=JFK",))])
+    found = {name: part.histograms["x"].atoms for name, part in {"": counted, **counted.segments}.items()}
+    listed = {name: dict(zip(each.values, each.rows, strict=True)) for name, each in found.items() if each}
+    assert listed == {"": {"b": 3, "c": 4}, "origin=JFK": {"b": 3, "c": 2}, "origin=(other)": {"c": 2}}
