@@ -173,8 +173,8 @@ def labelled(number_to_label: Callable[[int], str | None], days: int) -> pd.Data
 
 def test_one_unseen_label_that_becomes_another_is_named(opened: Open) -> None:
     """Neither was there when the bins were fitted: each step is critical, and says which label came."""
-    step = lambda i: "a" if i < 20 else "b" if i < 40 else "c"  # noqa: E731
-    reports = backfill(opened(labelled(step, 44), reference="{trailing: 7d, min_windows: 3}"), 43)
+    frame = labelled(lambda i: "a" if i < 20 else "b" if i < 40 else "c", 44)
+    reports = backfill(opened(frame, reference="{trailing: 7d, min_windows: 3}"), 43)
     for first, label in ((20, "b"), (40, "c")):
         found = [report for report in reports[first : first + 2] if report["carrier"].status == "critical"]
         assert found
