@@ -70,7 +70,7 @@ class Evidence:
         {'levels': 0.75, 'other': 0.0, 'unseen': 0.0, 'missing': 1.0}
         """
         binning = self.current.binning
-        # What is set apart is owed to the cell that it was part of.
+        # What is set apart is due to the cell that it was part of.
         whole = np.zeros(binning.whole.n_cells)
         np.add.at(whole, binning.whole_cells, contributions)
         parts = whole.tolist()

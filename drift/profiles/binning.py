@@ -42,7 +42,9 @@ class NumericBinning:
         How the numbers are to be shown: ``number``, ``integer``, ``date`` (days since 1970), ``timestamp`` and
         ``time`` (seconds).
     apart : float64, shape (a,)
-        Values with a cell of their own behind that of the rest of their bin; strictly increasing, inside the edges.
+        Values with a cell of their own behind that of the rest of their bin; strictly increasing.
+    seen : tuple of float, optional
+        Lowest and highest value of the fit, where the outermost bins reach beyond them.
 
     Examples
     --------
@@ -58,13 +60,14 @@ class NumericBinning:
     edges: NDArray[np.float64]
     scale: Scale = "number"
     apart: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    seen: tuple[float, float] | None = None
     ordered: ClassVar[bool] = True
     """Numbers have an order: location and scale mean something."""
 
     def __post_init__(self) -> None:
         edges, apart = (_increasing(name, getattr(self, name)) for name in ("edges", "apart"))
-        if len(apart) and not (len(edges) and edges[0] <= apart[0] and apart[-1] < edges[-1]):
-            raise BinningError(f"values to set apart must lie in a bin, got {apart.tolist()} of {edges.tolist()}")
+        if len(apart) and not len(edges):
+            raise BinningError(f"where one cell takes every value none is set apart, got {apart.tolist()}")
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "apart", apart)
 
@@ -121,7 +124,7 @@ class NumericBinning:
     @cached_property
     def whole(self) -> NumericBinning:
         """The same bins with no value set apart."""
-        return NumericBinning(self.edges, self.scale) if len(self.apart) else self
+        return replace(self, apart=np.empty(0)) if len(self.apart) else self
 
     @cached_property
     def whole_cells(self) -> NDArray[np.intp]:
@@ -133,20 +136,28 @@ class NumericBinning:
         return np.searchsorted(self.edges, values, "right")
 
     def shared(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Say which numbers fall into a bin that other numbers fall into too."""
-        if len(self.edges) < 2:
+        """Say which numbers fall into a cell that other numbers fall into too."""
+        return self._many[self.cell_of(values)]
+
+    def at_the_end(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say which numbers lie in an outermost bin that reaches beyond the fit's last value, there or beyond it."""
+        if self.seen is None:
             return np.zeros(len(values), np.bool_)
-        cells = self.cell_of(values)
-        inside = (cells > 0) & (cells < len(self.edges))
-        return inside & self._many[np.where(inside, cells - 1, 0)]
+        low, high = self.seen
+        inside = (values >= self.edges[0]) & (values < self.edges[-1])
+        return inside & ((values <= low) | (values >= high))
 
     @cached_property
     def _many(self) -> NDArray[np.bool_]:
-        """Whether each bin has room for more than one number."""
+        """Whether each cell has room for more than one number, and bins beside it."""
+        if not len(self.edges):
+            return np.zeros(1, np.bool_)
         low, high = self.edges[:-1], self.edges[1:]
         if self.scale in {"integer", "date"}:
-            return np.ceil(high) - 1 > np.ceil(low)
-        return high > np.nextafter(low, np.inf)
+            many = np.ceil(high) - 1 > np.ceil(low)
+        else:
+            many = high > np.nextafter(low, np.inf)
+        return np.concatenate([[True], many, [True]])
 
     def format(self, value: float) -> str:
         """Show one number on this binning's scale."""
@@ -216,7 +227,8 @@ class NumericBinning:
     def to_dict(self) -> dict[str, Any]:
         """The binning as plain JSON; edges are written so that they read back bit for bit."""
         apart = {"apart": self.apart.tolist()} if len(self.apart) else {}
-        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist(), **apart}
+        seen = {"seen": list(self.seen)} if self.seen else {}
+        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist(), **apart, **seen}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -474,8 +486,10 @@ def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
     match spec:
         case {"kind": "numeric", "scale": scale, "edges": edges}:
             try:
-                return NumericBinning(edges, scale, spec.get("apart", ()))
-            except (TypeError, ValueError) as error:
+                low_high = spec.get("seen")
+                seen = (float(low_high[0]), float(low_high[1])) if low_high else None
+                return NumericBinning(edges, scale, spec.get("apart", ()), seen)
+            except (TypeError, ValueError, IndexError) as error:
                 raise BinningError(f"edges are not numbers: {error}") from error
         case {"kind": "categorical", "levels": levels, "rare": rare, "salt": salt}:
             known = spec.get("vocabulary")

@@ -66,7 +66,9 @@ def fit_numeric(
     """Fit a numeric binning on a reference.
 
     Edges are the reference's ``1/k`` quantiles, cuts in both tails at 5 %, 1 % and 0.1 % where the smaller sample
-    expects at least 5 rows beyond, the minimum and maximum, and both sides of every value that alone holds 2 % or more.
+    expects at least 5 rows beyond, both sides of every value that alone holds 2 % or more, and the outermost ones.
+    These lie as far beyond the minimum and maximum as the 5 % quantile lies inside them, so that a tail may grow by its
+    own length before a value counts as below or above; where the last value alone holds 2 %, they lie there.
 
     Parameters
     ----------
@@ -115,9 +117,24 @@ def _fit_ordered(
     # Two rows are always a "large share" of fifty; a tie means the value really recurs.
     ties = candidates[(widths >= TIE_SHARE * n) & ((widths > 1) | (n == 1))]
     with np.errstate(over="ignore"):
-        edges = np.concatenate([ordered[ranks], ties, _after(ties, scale), ordered[:1], _after(ordered[-1:], scale)])
-    edges = _distinct(np.sort(edges))
-    return NumericBinning(edges[np.isfinite(edges)], scale)
+        first, last = _outermost(ordered, ties)
+        inner = np.concatenate([ordered[ranks], ties, _after(ties, scale)])
+        if first < ordered[0]:
+            # A cut at the lowest value would part it from what may lie just below it.
+            inner = np.where(inner == ordered[0], _after(ordered[:1], scale), inner)
+        edges = _distinct(np.sort(np.concatenate([inner, [first], _after(np.array([last]), scale)])))
+    seen = float(ordered[0]), float(ordered[-1])
+    return NumericBinning(edges[np.isfinite(edges)], scale, seen=None if seen == (first, last) else seen)
+
+
+def _outermost(ordered: NDArray[np.float64], ties: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the last numbers that count in the outermost bins: beyond the extremes a tail as long again."""
+    low, high, tail = float(ordered[0]), float(ordered[-1]), int(TAILS[0] * len(ordered))
+    first, last = 2 * low - float(ordered[tail]), 2 * high - float(ordered[-1 - tail])
+    return (
+        low if low in ties or not np.isfinite(first) else first,
+        high if high in ties or not np.isfinite(last) else last,
+    )
 
 
 def _distinct(ordered: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -73,7 +73,7 @@ def refined(reference: Histogram, current: Histogram) -> tuple[Histogram, Histog
     news = _news(reference, current, binning)
     finer: Binning = binning
     if news and isinstance(binning, NumericBinning):
-        finer = NumericBinning(binning.edges, binning.scale, np.sort(np.array(news, np.float64)))
+        finer = replace(binning, apart=np.sort(np.array(news, np.float64)))
     elif news and isinstance(binning, CategoricalBinning):
         finer = replace(binning, apart=tuple(map(str, news)))
     return under(finer, reference), under(finer, current)
@@ -127,8 +127,9 @@ def _only_here(here: Histogram, there: Histogram, binning: Binning) -> list[tupl
     shares, most = rows / here.n, np.minimum(there.atoms.rows_of(values)[1], bins)
     hidden = most <= NEARLY_ABSENT * shares * there.n
     if isinstance(binning, NumericBinning):
-        # Where the whole bin is as new as the value, the bins show it already; a label they would not name.
-        hidden &= bins > NEARLY_ABSENT * shares * there.n
+        # Where the whole bin is as new as the value, the bins show it already; a label they would not name. Nor is it
+        # news that the last value is another one by a little.
+        hidden &= (bins > NEARLY_ABSENT * shares * there.n) & ~binning.at_the_end(values)
     if not hidden.any():
         return []
     chosen = hidden & (_chance(rows, most, here.n, there.n) <= BY_CHANCE)

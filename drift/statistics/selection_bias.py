@@ -3,15 +3,12 @@ r"""Selection bias: the counts to test with, freed of what fitting the cells on 
 Cells are fitted on a reference and frozen; the same rows are then compared with a current window that had no say in the
 cells. Untreated, that alone raises alarms:
 
-- *Numbers*: the outermost edges are the reference's own extremes, so no row of it lies beyond them, while a current
-  window of the same size expects one.
 - *Ties*: a value has a cell of its own if it holds 2 % of the reference, in part by luck.
 - *Levels*: the fifty most frequent labels are in part the luckiest; they fall back in any other window.
 - *Unseen labels*: a reference has no label that it has not seen; a long-tailed feature's current window always has.
 
 What is done about it holds for any law of the labels:
 
-- The row on an outermost edge counts beyond it.
 - A level is tested by itself only if its pooled count would have made it a level anyway: of t rows of a label in both
   samples the reference has :math:`X \sim \mathrm{Bin}(t, n/(n+m))`; :math:`P(X \le c)` may be `CHANCE` at most, with c
   the rows of the most frequent label that is not a level. Which labels these are is then decided by pooled counts
@@ -112,16 +109,12 @@ def unseen_rows(counts: Floats, binning: CategoricalBinning) -> float:
 
 
 def _numbers(x: Floats, y: Floats, binning: NumericBinning) -> None:
-    """Count the rows on the outermost edges beyond them, and values whose cell may be luck with their neighbours."""
+    """Count values whose cell may be luck with their neighbours."""
     from scipy.special import bdtr
 
     if binning.n_cells <= 3:
         return
-    above = binning.missing - 1
-    for outside, inside in ((0, 1), (above, above - 1)):
-        if x[outside] == 0 and x[inside] > 1:
-            x[outside], x[inside] = 1, x[inside] - 1
-    edges = binning.edges[:-1]
+    above, edges = binning.missing - 1, binning.edges[:-1]
     alone = ~binning.shared(edges)
     if not alone.any():
         return

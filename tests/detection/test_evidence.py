@@ -143,7 +143,7 @@ def test_a_label_set_apart_is_owed_to_the_cell_it_came_from() -> None:
     x, y = histogram(binning, [99, 0, 1, 0, 0, 0]), histogram(binning, [60, 20, 20, 0, 0, 0])
     evidence = Evidence(x, y)
     parts = [0.1, 0.5, 0.3, 0.0, 0.0, 0.0]
-    assert evidence.owed_to(parts) == {"levels": 0.1, "other": 0.3, "unseen": 0.5, "missing": 0.0}
+    assert evidence.due_to(parts) == {"levels": 0.1, "other": 0.3, "unseen": 0.5, "missing": 0.0}
     lines = explain(judged(evidence, parts), evidence)
     assert lines == [
         "of 0.9 nats 0.5 are labels never seen before, 0.3 rare labels, 0.1 shifts between levels",

@@ -123,10 +123,10 @@ def test_hashes_depend_on_the_salt_and_on_nothing_else() -> None:
 
 
 @law
-@given(edges, st.sampled_from(["number", "integer", "date", "timestamp", "time"]))
-def test_numeric_binnings_round_trip(at: list[float], scale: Any) -> None:
+@given(edges, st.sampled_from(["number", "integer", "date", "timestamp", "time"]), st.sampled_from([None, 3]))
+def test_numeric_binnings_round_trip(at: list[float], scale: Any, part: int | None) -> None:
     """Through JSON and back: the same cells to the bit, the same fingerprint."""
-    binning = NumericBinning(np.array(at), scale)
+    binning = NumericBinning(np.array(at), scale, seen=(at[0] / part, at[-1] / part) if part and at else None)
     again = binning_from_dict(json.loads(json.dumps(binning.to_dict(), allow_nan=False)))
     assert again == binning
     assert again.fingerprint == binning.fingerprint
@@ -217,11 +217,29 @@ def test_a_value_set_apart_has_a_cell_of_its_own(apart: list[int], values: list[
     assert (finer == plain) == (not apart)
 
 
-@pytest.mark.parametrize("bad", [[-1], [12], [3, 3], [5, 3], [math.nan], [math.inf]])
-def test_only_values_in_a_bin_can_be_set_apart(bad: list[float]) -> None:
-    """Below and above every edge there is nothing to hide in."""
+@pytest.mark.parametrize("bad", [[3, 3], [5, 3], [math.nan], [math.inf]])
+def test_only_finite_values_in_order_can_be_set_apart(bad: list[float]) -> None:
+    """And none where one cell takes every value."""
+    for edges in ([0, 4, 12], []):
+        with pytest.raises(BinningError, match="apart"):
+            NumericBinning(edges, apart=bad)
     with pytest.raises(BinningError, match="apart"):
-        NumericBinning([0, 4, 12], apart=bad)
+        NumericBinning([], apart=[3])
+
+
+def test_values_below_and_above_can_be_set_apart() -> None:
+    """What the bins do not reach is one cell, in which one value may become another."""
+    binning = NumericBinning([0, 10], "integer", apart=[-999, 3, 99])
+    assert binning.cells == (
+        "below 0 without -999",
+        "= -999",
+        "0 … 9 without 3",
+        "= 3",
+        "10 and above without 99",
+        "= 99",
+        "missing",
+    )
+    assert binning.count([-999, -1, 3, 4, 99, 98, math.inf, math.nan]).tolist() == [1, 1, 1, 1, 2, 1, 1]
 
 
 def test_many_values_set_apart_are_counted_in_the_name_of_the_rest() -> None:
@@ -230,14 +248,21 @@ def test_many_values_set_apart_are_counted_in_the_name_of_the_rest() -> None:
     assert NumericBinning([0, 10], "integer", [1, 2, 3, 5]).cells[1] == "0 … 9 without 4 values"
 
 
-def test_which_bins_are_shared() -> None:
-    """A bin of one number has no room for another; below, above and infinity are no bins."""
+def test_which_cells_are_shared() -> None:
+    """A bin of one number has no room for another; below and above there is room. Where nothing is known none is."""
     asked = np.array([-1.0, 0, 1, 1.5, 2, 5, 6, math.inf, -math.inf])
-    assert NumericBinning([0, 1, 2, 6], "integer").shared(asked).tolist() == [0, 0, 0, 0, 1, 1, 0, 0, 0]
+    assert NumericBinning([0, 1, 2, 6], "integer").shared(asked).tolist() == [1, 0, 0, 0, 1, 1, 1, 1, 1]
     numbers = NumericBinning([0, math.nextafter(0, 1), 2])
-    assert numbers.shared(asked).tolist() == [0, 0, 1, 1, 0, 0, 0, 0, 0]
-    for nothing in (NumericBinning([]), NumericBinning([1])):
-        assert not nothing.shared(asked).any()
+    assert numbers.shared(asked).tolist() == [1, 0, 1, 1, 1, 1, 1, 1, 1]
+    assert NumericBinning([1]).shared(asked).all()
+    assert not NumericBinning([]).shared(asked).any()
+
+
+def test_which_numbers_are_at_the_end() -> None:
+    """The last value of the fit and those beyond, as far as the outermost bins reach; nowhere if edges were given."""
+    asked = np.array([-6.0, -5, 0, 1, 94, 98, 99, math.inf, -math.inf])
+    assert NumericBinning([-5, 1, 90, 99], seen=(0, 94)).at_the_end(asked).tolist() == [0, 1, 1, 0, 1, 1, 0, 0, 0]
+    assert not NumericBinning([-5, 1, 90, 99]).at_the_end(asked).any()
 
 
 LABELS = CategoricalBinning(("a", "b"), rare=("c", "d"))

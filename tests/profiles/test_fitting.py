@@ -186,6 +186,31 @@ def test_the_largest_value_of_the_reference_is_not_above() -> None:
         assert (counts[0], counts[-2]) == (0, 0)
 
 
+@law
+@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=80), st.floats(0.001, 1000))
+def test_the_outermost_bins_reach_a_tail_as_long_again(whole: list[int], unit: float) -> None:
+    """Beyond the extremes by as much as the 5 % quantile lies inside them, and not beyond a value that holds 2 %."""
+    values = np.sort(np.array(whole) * unit)
+    binning, n, last = fit_numeric(values, bins=4), len(values), len(values) // 20
+    for sign, edge in ((1, binning.edges[0]), (-1, binning.edges[-1])):
+        ends = np.sort(sign * values)
+        extreme, inside = ends[0], ends[last]
+        tied = (ends == extreme).sum() >= max(0.02 * n, 2) or n == 1
+        assert sign * edge == pytest.approx(extreme if tied else 2 * extreme - inside, abs=1e-9 * 1000 * unit)
+        # Nothing lies between the extreme and the edge but a bin that holds the extreme.
+        assert tied or binning.cell_of([sign * extreme]) == binning.cell_of([sign * (2 * extreme - inside)])
+    assert binning.seen is None or binning.seen == (values[0], values[-1])
+
+
+@pytest.mark.parametrize("values", [[-1.7e308, -1.6e308, 0, 1.6e308, 1.7e308], [-(2.0**62), 0, 2.0**62]])
+def test_a_tail_that_leaves_float64_ends_at_the_extreme(values: list[float]) -> None:
+    """The edges stay finite, and nothing of the reference is beyond them, however long the tail."""
+    many = np.repeat(values, [1] + [40] * (len(values) - 2) + [1])
+    binning = fit_numeric(many)
+    assert np.isfinite(binning.edges).all()
+    assert binning.count(many)[[0, -2]].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("values", [[], [math.nan], [math.inf, -math.inf, math.nan]])
 def test_a_reference_without_a_number(values: list[float]) -> None:
     """Nothing finite to learn from: one cell takes every value, and the missing stay apart."""

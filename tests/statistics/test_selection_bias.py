@@ -43,13 +43,6 @@ def test_no_row_is_lost(two: tuple[Histogram, Histogram]) -> None:
     assert np.isnan(unseen) or 0 <= unseen <= 1
 
 
-def test_the_row_on_an_outermost_edge_counts_beyond_it() -> None:
-    """A reference has no row beyond its own extremes; where it has, nothing moves."""
-    binning = NumericBinning(np.array([0, 1, 2], float))
-    assert freed(binning, [0, 50, 50, 0, 3], [2, 40, 58, 1, 3])[:2] == ([1, 49, 49, 1, 3], [2, 40, 58, 1, 3])
-    assert freed(binning, [2, 50, 50, 1, 3], [2, 40, 58, 1, 3])[0] == [2, 50, 50, 1, 3]
-
-
 def test_a_tie_that_may_be_luck_counts_with_its_neighbours() -> None:
     """A whole number that holds just 2 % of a small reference is no cell of its own; one that holds 30 % is."""
     binning = NumericBinning(np.array([0, 1, 5, 6, 9], float), "integer")
