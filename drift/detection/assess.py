@@ -112,15 +112,9 @@ def _unknown(subject: Subject) -> dict[str, str]:
         filled = [side.n > side.n_missing for side in (before, now)]
         if not any(filled):
             found[feature] = "no reference: it holds no value of the column, nor does the window"
-        elif all(filled) and before.binning.n_cells == _ANY_OR_MISSING:
-            found[feature] = (
-                "no reference: no number was known when the bins were fitted; drift baseline fit gives it bins"
-            )
+        elif all(filled) and before.binning.blank:
+            found[feature] = "no reference: no value was known when the bins were fitted"
     return found
-
-
-_ANY_OR_MISSING = 2
-"""Cells of a number of which no value was known."""
 
 
 def _history(

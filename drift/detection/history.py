@@ -388,10 +388,10 @@ def unusual_cell(
 def unusual_label(
     past: Sequence[Histogram], recent: Sequence[Histogram], *, persistence: tuple[int, int] = (1, 1)
 ) -> CellShift | None:
-    """Return the largest label without a cell that no window of the past held, or None where there is none.
+    """Return the largest label without a cell, or number below or above all bins, that no window of the past held.
 
-    How far beyond is measured against what the past had of such labels: each of its windows had others, perhaps, that
-    the windows before it did not hold. Of a column with a new label a day a new label is no news.
+    None where there is none. How far beyond is measured against what the past had of such labels: each of its windows
+    had others, perhaps, that the windows before it did not hold. With a new label a day a new label is not news.
 
     Parameters
     ----------
@@ -411,12 +411,9 @@ def unusual_label(
     """
     past, recent = ([one for one in some if one.n] for some in (past, recent))
     looked_at = min(persistence[0], len(recent))
-    if len(past) < OWN_HISTORY or not looked_at or isinstance(recent[-1].binning, NumericBinning):
+    if len(past) < OWN_HISTORY or not looked_at:
         return None
-    shares = [
-        dict(zip(one.atoms.values.tolist(), (one.atoms.rows / one.n).tolist(), strict=True)) if one.atoms else {}
-        for one in (*past, *recent[-looked_at:])
-    ]
+    shares = [_outside(one) for one in (*past, *recent[-looked_at:])]
     known: set[str] = set()
     news = []
     for labels in shares[: len(past)]:
@@ -435,6 +432,19 @@ def unusual_label(
     lasting = float(_deviations(usual, np.sqrt([reached]), narrow)[0]) / unsure if reached >= LEAST_SHARE else 0.0
     share = now[-1][label]
     return CellShift(label, 0.0, share, _binary_kl(share, 0.0, 0.5 / recent[-1].n), max(z, 0.0), max(lasting, 0.0))
+
+
+def _outside(histogram: Histogram) -> dict[str, float]:
+    """Return the shares of what recurs without a cell: of labels, and of numbers below or above all bins."""
+    binning, atoms = histogram.binning, histogram.atoms
+    if atoms is None:
+        return {}
+    shares = (atoms.rows / histogram.n).tolist()
+    if not isinstance(binning, NumericBinning):
+        return dict(zip(atoms.values.tolist(), shares, strict=True))
+    cells = binning.cell_of(atoms.values.tolist()).tolist()
+    found = zip(atoms.values.tolist(), shares, cells, strict=True)
+    return {f"= {binning.format(value)}": share for value, share, cell in found if cell in {0, len(binning.edges)}}
 
 
 def _binary_kl(share: float, usual: float, least: float) -> float:

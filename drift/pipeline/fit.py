@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from drift.errors import SourceError, SourceUnreachable
 from drift.pipeline import compare
@@ -73,7 +73,7 @@ def ensure_baseline(context: Context[State], window: Window, *, now: datetime, b
     """Return the frozen binnings; where there are none yet, fit them on the main reference of `window`.
 
     Fitting waits until enough reference windows hold rows (`reference.min_windows`); until then the result is
-    empty.
+    empty. A feature without a value gets its bins as soon as so many hold values of it.
     """
     active = context.store.active_baseline(context.name)
     if not active:
@@ -82,17 +82,43 @@ def ensure_baseline(context: Context[State], window: Window, *, now: datetime, b
         filled = _filled(context, context.reference_windows(window))
         if filled:
             reason = "segments that the monitor did not ask for before"
-            _freeze(context, filled, {}, types={}, now=now, by=by, reason=reason)
+            cuts = _fit_segments(context, filled)
+            context.store.save_baseline(
+                context.name, {}, cuts, **_span(filled), types={}, now=now, by=by, reason=reason
+            )
+    if came := _came(context, window, active):
+        windows = context.reference_windows(window)
+        return fit_bins(context, windows, now=now, by=by, reason="its first values came", new=True, only=came)
     return active
 
 
+def _came(context: Context[State], window: Window, active: Mapping[str, Binning]) -> list[str]:
+    """Return the features that had no value when their bins were fitted, and have some in enough reference windows."""
+    blank = {feature: binning for feature, binning in active.items() if binning.blank}
+    if not blank:
+        return []
+    windows = usable(context, context.reference_windows(window))
+    counted = context.store.load_profiles(context.name, windows, blank)
+    having = Counter(
+        f for profile, _ in counted for f, known in profile.histograms.items() if known.n > known.n_missing
+    )
+    return [feature for feature in blank if having[feature] >= context.monitor.reference_min_windows]
+
+
 def fit_bins(
-    context: Context[State], windows: Sequence[Window], *, now: datetime, by: str, reason: str, new: bool = False
+    context: Context[State],
+    windows: Sequence[Window],
+    *,
+    now: datetime,
+    by: str,
+    reason: str,
+    new: bool = False,
+    only: Collection[str] | None = None,
 ) -> dict[str, Binning]:
     """Fit binnings on those of some windows that may be used and hold rows, and return the binnings in force then.
 
     With fewer such windows than `reference.min_windows` nothing is fitted. `new` makes a new version although there
-    is one.
+    is one. With `only` some features everything else stays as it is.
     """
     filled = _filled(context, windows)
     if not filled:
@@ -100,7 +126,7 @@ def fit_bins(
     columns: dict[str, str] = {}
     for _, snapshot, _ in filled:
         columns |= context.source.columns(snapshot)
-    features = context.source.features(columns)
+    features = [feature for feature in context.source.features(columns) if only is None or feature in only]
     total = sum(rows for _, _, rows in filled)
     options = compare.fit_options(features, context.monitor.features, salt=context.name)
     inside = context.source.warehouse([w for w, _, _ in filled], features, lambda: total)
@@ -112,8 +138,10 @@ def fit_bins(
         binnings, problems = fit(_alike(context, filled, features, now), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", context.name, feature, problem)
-    _freeze(context, filled, binnings, types=columns, now=now, by=by, reason=reason, new=new)
-    return context.store.active_baseline(context.name)
+    cuts = _fit_segments(context, filled) if only is None else {}
+    return context.store.save_baseline(
+        context.name, binnings, cuts, **_span(filled), types=columns, now=now, by=by, reason=reason, new=new
+    )
 
 
 def _alike(
@@ -140,31 +168,16 @@ def _alike(
             )
 
 
-def _freeze(
-    context: Context[State],
-    filled: Sequence[Filled],
-    binnings: Mapping[str, Binning],
-    *,
-    types: Mapping[str, str],
-    now: datetime,
-    by: str,
-    reason: str,
-    new: bool = False,
-) -> None:
-    """Store what was fitted on some windows, with the segments that they have."""
-    context.store.save_baseline(
-        context.name,
-        binnings,
-        _fit_segments(context, filled),
-        types=types,
-        fitted_from=filled[0][0].start,
-        fitted_to=filled[-1][0].end,
-        n_rows=sum(rows for _, _, rows in filled),
-        now=now,
-        by=by,
-        reason=reason,
-        new=new,
-    )
+class _Span(TypedDict):
+    fitted_from: datetime
+    fitted_to: datetime
+    n_rows: int
+
+
+def _span(filled: Sequence[Filled]) -> _Span:
+    """Return what is recorded of the windows that something was fitted on."""
+    n_rows = sum(rows for _, _, rows in filled)
+    return {"fitted_from": filled[0][0].start, "fitted_to": filled[-1][0].end, "n_rows": n_rows}
 
 
 def _filled(context: Context[State], windows: Sequence[Window]) -> list[Filled]:

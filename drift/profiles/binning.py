@@ -83,6 +83,11 @@ class NumericBinning:
         return "numeric" if self.scale in {"number", "integer"} else "datetime"
 
     @property
+    def blank(self) -> bool:
+        """Whether no value was known when these cells were fitted: they part nothing but the missing ones."""
+        return not len(self.edges)
+
+    @property
     def n_cells(self) -> int:
         """Number of cells: ``k + 3``, and one for each value set apart."""
         return len(self.edges) + 2 + len(self.apart)
@@ -137,15 +142,14 @@ class NumericBinning:
 
     def shared(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Say which numbers fall into a cell that other numbers fall into too."""
-        return self._many[self.cell_of(values)]
+        return np.asarray(self._many[self.cell_of(values)])
 
-    def at_the_end(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def at_the_end(self, values: ArrayLike) -> NDArray[np.bool_]:
         """Say which numbers lie in an outermost bin that reaches beyond the fit's last value, there or beyond it."""
-        if self.seen is None:
-            return np.zeros(len(values), np.bool_)
-        low, high = self.seen
-        inside = (values >= self.edges[0]) & (values < self.edges[-1])
-        return inside & ((values <= low) | (values >= high))
+        numbers = np.asarray(values, np.float64)
+        low, high = self.seen or (-np.inf, np.inf)
+        bins = (self.cell_of(numbers) > 0) & (self.cell_of(numbers) < len(self.edges))
+        return np.asarray(bins & ((numbers <= low) | (numbers >= high)))
 
     @cached_property
     def _many(self) -> NDArray[np.bool_]:
@@ -326,6 +330,11 @@ class CategoricalBinning:
     def kind(self) -> FeatureKind:
         """The kind of feature these cells are for."""
         return "boolean" if self.boolean else "categorical"
+
+    @property
+    def blank(self) -> bool:
+        """Whether no label was known when these cells were fitted."""
+        return not self.levels and self.rare == ()
 
     @property
     def n_cells(self) -> int:

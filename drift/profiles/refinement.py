@@ -150,7 +150,8 @@ def _chance(rows: Counts, most: Counts, n: int, m: int) -> Floats:
 def newest_label(reference: Histogram, current: Histogram) -> float:
     """Return how likely chance is to bring about what happened to a label without a level, of all such labels.
 
-    The least likely of them counts, as often as there can be labels with so many rows. So a new label is news in
+    The least likely of them counts, as often as there can be labels with so many rows, and as often as a level may be
+    expected to have been without. So a new label is news in
     proportion to its rows, long before it is set apart. NaN where nothing is special, for numbers, and where nobody
     looked.
 
@@ -167,12 +168,17 @@ def newest_label(reference: Histogram, current: Histogram) -> float:
     if isinstance(reference.binning, NumericBinning) or None in known or not reference.n or not current.n:
         return math.nan
     whole = reference.whole(), current.whole()
-    hidden = sum(int(side.counts[side.binning.missing - 2 : side.binning.missing].sum()) for side in whole)
+    pooled = whole[0].counts + whole[1].counts
+    levels, hidden = pooled[:-3], int(pooled[-3:-1].sum())
     least = 1.0
     for here, there in (whole, whole[::-1]):
         if here.atoms and there.atoms and len(here.atoms.values):
             labels, rows = here.atoms.values.tolist(), here.atoms.rows
             most = np.minimum(there.atoms.rows_of(labels)[1], there.counts[there.binning.cell_of(labels)])
-            as_many = np.maximum(hidden / (rows + most), 1.0)
-            least = min(least, float((2 * as_many * _chance(rows, most, here.n, there.n)).min()))
+            of_all = np.maximum(hidden / (rows + most), 1.0) * _chance(rows, most, here.n, there.n)
+            i = int(of_all.argmin())
+            # A level might have been as rare there, and then it would not be one.
+            alike = levels[levels >= rows[i] + most[i]]
+            by_luck = _chance(alike - most[i], np.full(len(alike), most[i]), here.n, there.n).sum()
+            least = min(least, float(2 * (of_all[i] + by_luck)))
     return least if least < WORTH_A_LOOK else math.nan

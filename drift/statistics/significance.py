@@ -45,7 +45,7 @@ def p_values(
     Examples
     --------
     >>> p_values([[500, 500, 0], [500, 500, 0]], [[50, 50, 0], [20, 80, 0]], ordered=[False, True]).round(12).tolist()
-    [0.99, 3.179e-09]
+    [0.9, 3.179e-09]
     """
     x, y = np.array(reference, np.float64, ndmin=2), np.array(current, np.float64, ndmin=2)
     has_order = np.broadcast_to(np.asarray(ordered, bool), len(x))

@@ -46,6 +46,9 @@ TABULATED = 10
 TABULATED_ALONE = 200
 """… and those below which the tail of the one that moved most is: far out, where what is new lies, χ² errs longest."""
 
+SEES_NOTHING = 0.9
+"""The largest p-value combined: one of 1 would count as minus infinity, and outvote the looks that see something."""
+
 FAR = 0.1
 """Rank scores whose normal p-value is below this are looked at more closely."""
 
@@ -318,8 +321,7 @@ def combine(p: Floats) -> Floats:
     array([2.e-02, 5.e-01, 2.e-20])
     """
     made = np.isfinite(p)
-    # A test that sees nothing at all (p = 1) would count as minus infinity and outvote the others.
-    bounded = np.clip(np.where(made, p, 0.5), SMALLEST_P, 0.99)
+    bounded = np.clip(np.where(made, p, 0.5), SMALLEST_P, SEES_NOTHING)
     score: Floats = np.where(bounded < 1e-8, 1 / (np.pi * bounded), np.tan((0.5 - bounded) * np.pi))
     mean: Floats = np.where(made, score, 0).sum(axis=0) / np.maximum(made.sum(axis=0), 1)
     return np.where(mean > 1e8, 1 / (np.pi * np.maximum(mean, 1e8)), 0.5 - np.arctan(mean) / np.pi)

@@ -118,7 +118,7 @@ def test_a_shift_is_its_own_distance(shift: float, seed: int) -> None:
     ("draw", "near"),
     [
         (lambda rng, n: rng.normal(3, 1, n), 0.02),
-        (lambda rng, n: rng.normal(0, 2, n), 0.05),
+        (lambda rng, n: rng.normal(0, 2, n), 0.06),
         (lambda rng, n: rng.exponential(1, n), 0.05),
         (lambda rng, n: rng.poisson(2, n).astype(float), 0.05),
         (lambda rng, n: np.where(rng.random(n) < 0.1, 999_999, rng.normal(0, 1, n)), 0.001),

@@ -425,6 +425,45 @@ def test_a_new_label_is_named_however_few_rows_it_has(rows: int) -> None:
         assert lines[-1].startswith("'NEW' 0 % → 3.4 % (not in the reference): ")
 
 
+FAR: dict[str, tuple[Any, Any, Any]] = {
+    "ages": (np.arange(65_000) % 95, 95, -999),
+    "ages, at the other end": (np.arange(65_000) % 95, -1, 999),
+    "shares": (np.random.default_rng(1).random(65_000), 1.01, -999.0),
+    "a normal law": (np.random.default_rng(1).normal(20, 1, 65_000), 25.0, 0.0),
+    "heavy tails": (np.random.default_rng(1).standard_t(2, 65_000), None, 9999.0),
+    "counts": (np.random.default_rng(1).poisson(3, 65_000), 15, -1),
+    "times": (
+        pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(65_000) % 4003, unit="min"),
+        pd.Timestamp("2024-01-03T20:00"),
+        pd.Timestamp("1970-01-01"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAR)
+def test_the_far_tail_counts_in_proportion(case: str, rng: np.random.Generator) -> None:
+    """The last value becomes one just beyond the range: below the warning. 1 % far away are what they were."""
+    values, near, far = FAR[case]
+    before = pd.Series(values)
+    last = before.max() if near is None or near > before.max() else before.min()
+    moved = before.where(before != last, before.max() * 1.5 if near is None else near)
+    assert status_of(before.tolist(), moved.tolist()) == "ok"
+    spoiled = compare(pd.DataFrame({"x": before}), pd.DataFrame({"x": before.where(rng.random(65_000) >= 0.01, far)}))
+    score = spoiled["x"].score
+    assert score is not None
+    assert score.kl_corrected > 0.05
+    assert any(" below every bin" in line or " above every bin" in line for line in spoiled.explain("x"))
+
+
+@pytest.mark.parametrize("constant", [5, 5.5, pd.Timestamp("2024-01-01")])
+def test_beside_a_constant_every_value_is_news(constant: Any) -> None:
+    """A value that holds 2 % has no tail, however near the next one lies."""
+    after = [constant] * 9900 + [
+        constant + (pd.Timedelta(seconds=1) if isinstance(constant, pd.Timestamp) else 1)
+    ] * 100
+    assert status_of([constant] * 10_000, after) == "warning"
+
+
 def test_a_column_without_a_value_is_not_judged() -> None:
     """Null on both sides, of whatever type; with a value on one of them it is."""
     nothing, some = [None] * 500, ["a"] * 500
