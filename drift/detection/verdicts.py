@@ -35,8 +35,7 @@ FAR_Z, FAR_FLOOR = 10.0, 0.4
 """Or this far beyond anything the feature did before, from this share of the warning threshold on (.004 nats)."""
 
 VAST = 5.0
-"""Or where it is unusual, and its whole interval, or the cell that strayed, lies beyond this many times the critical
-threshold (.5 nats: 1 σ)."""
+"""Or where it is unusual, and its whole interval lies beyond this many times the critical threshold (.5 nats: 1 σ)."""
 
 
 def judge(
@@ -232,13 +231,11 @@ class _Case:
 
     def unmistakable(self) -> bool:
         """Whether nobody gains by waiting for another window."""
-        score, cell, critical = self.score, self.cell, self.effect.critical
+        score, critical = self.score, self.effect.critical
         if self.far():
             return True
         if self.kl < FAST_KL:
             return False
-        if cell and cell.z >= self.detection.cell_z + FAST_MARGIN and cell.kl >= VAST * critical:
-            return True
         if score.z is None:
             # Without a history nothing can be called unusual: then only what is critical over its whole interval.
             return score.ci_low >= critical
