@@ -223,6 +223,7 @@ def test_a_window_that_is_not_over_is_refused_but_can_be_looked_at(monitored: Dr
     refused = monitored("run", "flights", "--date", "2100-01-01")
     assert refused.returncode == 2
     assert "2100-01-01 is not over until" in refused.stderr
+    assert "2024-01 names many windows of 1d" in monitored("run", "flights", "--date", "2024-01").stderr
     assert "has not begun" in monitored("run", "flights", "--date", "2100-01-01", "--partial").stderr
 
 
