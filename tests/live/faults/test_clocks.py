@@ -49,6 +49,7 @@ def write_calls(path: Path, first: datetime, hours: int, an_hour: int) -> str:
 )
 def test_every_row_of_a_short_or_long_day_is_counted_once(tmp_path: Path, every: str, change: datetime) -> None:
     """The day has 23 or 25 hours and the windows say so; one at a time and as a backfill, the rows are the same."""
+    later = change + timedelta(days=30)
     around = timedelta(days=3 if every == "1d" else 1)
     hours = int(2 * around / timedelta(hours=1))
     source = write_calls(tmp_path / "calls.db", change - around, hours, 40)
@@ -61,12 +62,12 @@ def test_every_row_of_a_short_or_long_day_is_counted_once(tmp_path: Path, every:
             calendar = context.monitor.window.calendar
             windows = list(calendar.between(change - around, change + around))
             # The bins are fitted on the same windows either way.
-            run.prepare(context, windows, now=work.NOW)
+            run.prepare(context, windows, now=later)
             if one_by_one:
                 for window in windows:
-                    run.run_window(context, window, clock=lambda: work.NOW)
+                    run.run_window(context, window, clock=lambda: later)
             else:
-                run.backfill(context, windows, clock=lambda: work.NOW, page=True)
+                run.backfill(context, windows, clock=lambda: later, page=True)
             counted = {row["window_start"]: row for row in store.reports("calls", 1000)}
             assert sum(row["n_current"] for row in counted.values()) == 40 * len(
                 [i for i in range(hours) if any(change - around + timedelta(hours=i) in w for w in windows)]
@@ -81,7 +82,7 @@ def test_a_clock_that_jumps_changes_times_of_writing_only(tmp_path: Path) -> Non
     """Back by a day, on by a year: each run's clock is another, its window is not."""
     source = work.write_source(tmp_path / "source.db")
     urls = [f"sqlite:///{tmp_path / name}.db" for name in ("calm", "jumping")]
-    jumps = [0, 0, -1, 365, -400, 30, 0]
+    jumps = [0, 0, -1, 365, -130, 30, 0]
     for url, days in zip(urls, ([0] * 7, jumps), strict=True):
         work.upgrade(work.Setting(url, source))
         for number, jump in zip(range(7, 14), days, strict=True):
