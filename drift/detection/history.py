@@ -66,11 +66,11 @@ CELLS_A_DIRECTION = 4
 LEAST_SHARE = 0.005
 """A cell that moved by less than this share of the rows is not news."""
 
-PRIOR_WINDOWS = 20.0
+PRIOR = 20.0
 """How many degrees of freedom the assumption weighs that a feature's windows differ by sampling alone."""
 
 RESTLESS = 0.1
-"""From this p-value down the past of a feature begins to speak against sampling; at 0 its own history decides alone."""
+"""From this p-value down a past speaks against sampling; a long one would say so more clearly, and has a lower one."""
 
 _CLIP = 3.0
 _UPPER = 0.8
@@ -149,7 +149,7 @@ def sampling_z(statistic: ArrayLike, cells: ArrayLike, past: ArrayLike, past_cel
 
     With :math:`G = 2h\,\mathrm{KL}`, :math:`\chi^2_{k-1}` under sampling alone, the windows of a feature are taken to
     have one factor of overdispersion, :math:`G/\varphi \sim \chi^2`. Its estimate is drawn towards 1, as if
-    :math:`\nu_0` = `PRIOR_WINDOWS` degrees of freedom had shown just that, and is never below 1:
+    :math:`\nu_0` = `PRIOR` degrees of freedom had shown just that, and is never below 1:
 
     .. math:: \tilde\varphi = \max\!\left(1, \frac{\nu_0 + \sum G_i}{\nu_0 + \nu}\right), \qquad
               z = \Phi^{-1}\!\left(F_{k-1,\,\nu_0+\nu}\!\left(\frac{G}{(k-1)\,\tilde\varphi}\right)\right),
@@ -157,7 +157,7 @@ def sampling_z(statistic: ArrayLike, cells: ArrayLike, past: ArrayLike, past_cel
 
     over the windows of the past: an F in place of a :math:`\chi^2`, as the scale of a linear model is treated [5]_.
     The weight is 1 where the past says nothing against sampling, and falls to 0 with :math:`P(\chi^2_\nu \ge \sum
-    G_i)` from `RESTLESS` down.
+    G_i)` from `RESTLESS` :math:`/ (1 + \nu/2\nu_0)` down.
 
     Parameters
     ----------
@@ -183,9 +183,9 @@ def sampling_z(statistic: ArrayLike, cells: ArrayLike, past: ArrayLike, past_cel
     free, past_free = (np.maximum(np.asarray(each, np.float64) - 1, 1) for each in (cells, past_cells))
     total = (np.asarray(past, np.float64) ** 3 * past_free).sum(axis=1)
     known = past_free.sum(axis=1)
-    scale = np.maximum((PRIOR_WINDOWS + total) / (PRIOR_WINDOWS + known), 1.0)
-    tail = fdtrc(free, PRIOR_WINDOWS + known, np.asarray(statistic, np.float64) ** 3 / scale)
-    weight = np.clip(chdtrc(known, total) / RESTLESS, 0.0, 1.0)
+    scale = np.maximum((PRIOR + total) / (PRIOR + known), 1.0)
+    tail = fdtrc(free, PRIOR + known, np.asarray(statistic, np.float64) ** 3 / scale)
+    weight = np.clip(chdtrc(known, total) * (1 + known / (2 * PRIOR)) / RESTLESS, 0.0, 1.0)
     return np.asarray(-ndtri(np.maximum(tail, np.finfo(np.float64).tiny))), np.asarray(weight)
 
 
@@ -288,14 +288,15 @@ def own_past(
     most
         As in `loud`.
     baseline
-        Where the reference cannot adapt, its own windows: these stand in, each compared with the others. From
-        `OWN_HISTORY` of them on no later window counts that lies beyond them all, though it may have been quiet: what
-        drifts by hardly enough is called on some days, and would become usual on the others.
+        Where the reference cannot adapt, its own windows, each compared with the others. From `OWN_HISTORY` of them on
+        these alone are the past: what drifts by hardly enough is called on some days, and on the others it is quiet
+        and would become usual.
     """
     apart = loud(scored, most=most)
     if baseline:
         own = leave_one_out(baseline, feature, smoothing=smoothing)
-        apart = apart | _beyond(scored, own)
+        if len(own) >= OWN_HISTORY:
+            scored = scored[max(len(scored) - recent, 0) :]
     elif len(scored) - len(apart) < min(windows // 2, len(profiles)):
         still = [p for p in profiles if p.window and p.window.start not in apart]
         own = leave_one_out(still, feature, smoothing=smoothing)
@@ -314,16 +315,6 @@ def own_past(
         # What was called before there was a history is no event.
         return own_past(scored, feature, profiles, windows=windows, recent=recent, most=0)
     return sorted(known, key=lambda past: past.window_start)
-
-
-def _beyond(scored: Sequence[Past], own: Sequence[Past]) -> frozenset[datetime]:
-    """Return where windows start that lie beyond all of a baseline's own, if these are enough to say so."""
-    if len(own) < OWN_HISTORY:
-        return frozenset()
-    known = np.array([(past.kl, past.n_reference, past.n_current, past.cells) for past in [*own, *scored]], np.float64)
-    statistic = history_statistic(*known.T)
-    beyond = statistic[len(own) :] > statistic[: len(own)].max()
-    return frozenset(past.window_start for past, far in zip(scored, beyond.tolist(), strict=True) if far)
 
 
 # -- cell by cell -----------------------------------------------------------------------------------------------------
