@@ -81,7 +81,7 @@ def test_features_are_chosen_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sundays", "rows"), [(3, 1000), (4, 10)], ids=["too few windows of the weekday", "too few rows in them"]
+    ("sundays", "rows"), [(3, 1000), (4, 7)], ids=["too few windows of the weekday", "too few rows in them"]
 )
 def test_a_companion_that_knows_too_little_says_nothing(sundays: int, rows: int) -> None:
     """It would bring its own noise back every week."""
