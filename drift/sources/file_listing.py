@@ -209,7 +209,7 @@ def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs
         infos = everything(whole)
     elif _MAGIC.search(path):
         fixed = _fixed(path)
-        base = "/".join(fixed) or ("/" if path.startswith("/") else "")
+        base = "/".join(fixed) or ("/" if path.startswith("/") else "" if place.remote else ".")
         infos = match(base, path.split("/")[len(fixed) :])
     else:
         raise SourceMissing(f"{place.files}: no such file or folder")

@@ -34,6 +34,13 @@ def test_folders_and_globs_find_the_same_files(lake: Path, pattern: str) -> None
     assert [info.base_name for info in expand(place, path)] == ["part-0.parquet"] * 2
 
 
+@pytest.mark.parametrize("pattern", ["*", "**", "*/*.parquet", "./*/*.parquet", "**/part-*.parquet"])
+def test_a_glob_may_begin_in_the_working_directory(lake: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+    """With a wildcard in its very first part, too."""
+    monkeypatch.chdir(lake)
+    assert [info.base_name for info in expand(*locate(pattern))] == ["part-0.parquet"] * 2
+
+
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The message says which."""
     place, path = locate(str(tmp_path / "nope"))
