@@ -1,6 +1,6 @@
 """How often Drift is wrong: false alarms, bias, coverage, power and pages, beside the rules of its peers.
 
-    python -m benchmarks.error_rates [--quick] [--only calibration,estimate,interval,power,pages,season,early,lasting]
+    python -m benchmarks.error_rates [--quick] [--only calibration,small,estimate,interval,power,pages,season,…]
 
 Seeds are fixed, so the figures repeat. Bins are fitted end to end from raw values. The peers' rules are written anew
 from their published formulas.
@@ -150,6 +150,20 @@ def calibration(*, quick: bool) -> None:
         for kind, kept in {"the fit's windows": 20, "half of them": 10, "other windows": 0}.items()
     }
     calibrated("The same, 20 windows of 500 rows against one", "feature, reference", grid, 1000 if quick else 6000, 43)
+
+
+def small(*, quick: bool) -> None:
+    """Print the false-alarm rates and pages of windows of few rows, which `min_rows` rests on."""
+    sizes = [(28 * m if whole else m, m) for m in (30, 50, 100) for whole in (False, True)]
+    samplers = NUMERIC | CATEGORICAL
+    for n, m in sizes:
+        grid = {f"{n:,} / {m:,} {name}": _fitted(s, n, m, numeric=name in NUMERIC) for name, s in samplers.items()}
+        calibrated("Windows of few rows", "rows, feature", grid, 500 if quick else 4000, 44 + n)
+    rows = {m: _month(m) for m in (30, 50, 100)}
+    rules = ("Drift: q ≤ .01", "Drift: + effect floor .01", "Drift: pages")
+    heading = ["rule", *(f"{m} rows" for m in rows)]
+    cells = [[rule, *(count[rule] for count in rows.values())] for rule in rules]
+    table("False feature alerts in 30 days × 200 features when nothing changed", heading, cells)
 
 
 Pair = tuple[Histogram, Histogram]
@@ -658,6 +672,7 @@ def lasting(*, quick: bool) -> None:
 
 TABLES: dict[str, Callable[..., None]] = {
     "calibration": calibration,
+    "small": small,
     "estimate": estimate,
     "interval": interval,
     "power": power,

@@ -1,7 +1,7 @@
 """The command line: arguments in, tables or JSON out; everything else happens elsewhere.
 
-Exit codes: 0 done, and quiet; 1 drift at or above ``--fail-on``, stopped by ``drift gate``, or problems found by
-``drift check``; 2 bad usage, bad input, or something that cannot be reached.
+Exit codes: 0 done, and quiet; 1 drift at or above ``--fail-on`` or not judged, stopped by ``drift gate``, or
+problems found by ``drift check``; 2 bad usage, bad input, or something that cannot be reached.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ app = typer.Typer(
     name="drift",
     help=(
         "Monitor data for drift: KL divergence with its sampling error.\n\n"
-        "Exit codes: 0 success · 1 drift found (with --fail-on), stopped by gate, or problems found by check · "
-        "2 bad usage or input."
+        "Exit codes: 0 success · 1 drift found or not judged (with --fail-on), stopped by gate, or problems found by "
+        "check · 2 bad usage or input."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
