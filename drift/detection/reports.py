@@ -123,8 +123,8 @@ class Report:
         """
         found: dict[Gap, list[str]] = {}
         if self.status in {"rejected", "not_judged"}:
-            begun = all(finding.kind != "no_reference" for finding in self.findings)
-            empty = begun and not (self.n_current and self.n_reference)
+            unread = any(finding.kind in {"no_reference", "not_judged"} for finding in self.findings)
+            empty = not unread and not (self.n_current and self.n_reference)
             whole = Gap.REJECTED if self.status == "rejected" else Gap.EMPTY if empty else Gap.NOT_JUDGED
             found[whole] = [f"{whole.replace('-', ' ')}: {self.rollup().reason}"]
         schema = {each.column: each for each in self.findings if each.kind in _SCHEMA_GAPS}

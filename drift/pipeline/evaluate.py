@@ -257,7 +257,7 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
         few = f"the reference has {len(whole.main)} of {wanted} windows with rows; it needs {least}"
         if reference.fixed == "baseline" and not stored.baselines:
             few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
-        found = [Finding("no_reference", few), *_lasting(context, stored, few)]
+        found = _lasting(context, stored, few) or [Finding("no_reference", few)]
     elif not whole.current.n_rows:
         found = [Finding("no_rows", "the window holds no rows")]
     else:
