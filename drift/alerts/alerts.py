@@ -65,7 +65,7 @@ class Alert:
     `notified` is what people believe: the severity that they were last notified of; ``none`` before that, and after
     they were notified of its end. News is where this differs from the present state. `suppressed_by` says why they were
     not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
-    timeline.
+    timeline. `inhibited_by` is the key of the alert that it is part of: that one fired in the window that opened it.
     """
 
     id: str
@@ -96,6 +96,7 @@ class Alert:
     suppressed_by: str = ""
     events: int = 0
     segment: str = ""
+    inhibited_by: str = ""
 
     @property
     def live(self) -> bool:
@@ -179,7 +180,8 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             name = alert_id(monitor, seen.key, start)
             return Alert(
                 name, monitor, seen.key, seen.kind, seen.feature,
-                "open", severity, severity, seen.reason, start, start, end, end, segment=seen.segment,
+                "open", severity, severity, seen.reason, start, start, end, end,
+                segment=seen.segment, inhibited_by=seen.inhibited_by,
             )  # fmt: skip
         worst = max(alert.worst, severity, key=SEVERITY_RANK.__getitem__)
         return replace(

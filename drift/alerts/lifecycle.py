@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from drift.alerts import suppression as rules
 from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
+from drift.alerts.signals import TABLE
 from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Moment, Suppression, flaps, is_news, is_old
 from drift.config.alerts import Policy
 from drift.detection.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
     from drift.alerts.signals import Signal
@@ -117,7 +118,8 @@ def forget(
         windows.setdefault(said.window.start, {})[said.key] = said
     book = _Book(monitor, policy or Policy(), Suppression(), now, windows, {a.id: a for a in alerts})
     gone: list[Alert] = []
-    for key in sorted({a.key for a in book.alerts.values() if a.opened_window <= window.start <= a.last_window}):
+    keys = {a.key: a.segment for a in book.alerts.values() if a.opened_window <= window.start <= a.last_window}
+    for key in _parts_first(keys):
         before, after = book.fold(key)
         ids = {a.id for a in after}
         lost = [a for a in before if a.id not in ids]
@@ -129,6 +131,7 @@ def forget(
             before_it = next(spans, None) if old is None else None
             why = f"window {window} was deleted by {by}" + (f"; it was alert {before_it.id}" if before_it else "")
             book.rewrite(_inherits(new, before_it) if before_it else new, why, by)
+        book.alerts = {i: a for i, a in book.alerts.items() if a not in lost}
     return book.transitions, tuple(gone)
 
 
@@ -191,19 +194,21 @@ class _Book:
         window = next(iter(signals.values())).window
         moment = Moment(self.now, start, window.end - window.start, self.policy, self.suppression)
         first = min(self.windows)
-        keys = {a.key for a in self.alerts.values() if a.live or a.last_window >= first} | {
-            o.key for o in signals.values() if o.state == "firing"
+        keys = {a.key: a.segment for a in self.alerts.values() if a.live or a.last_window >= first} | {
+            o.key: o.segment for o in signals.values() if o.state == "firing"
         }
-        for key in sorted(keys):
+        written: list[tuple[Alert, Changes, str | None]] = []
+        for key in _parts_first(keys):
             before, after = self.fold(key)
             changed = [
-                (old, new, changes)
+                (new, changes, _heir(old, after) if old else None)
                 for old, new in self.chronicled(before, after)
                 if (changes := self._changes(old, new, window, signals.get(key)))
             ]
-            self.alerts |= {new.id: new for _, new, _ in changed}
-            for old, new, changes in changed:
-                self._write(new, changes, moment, suppressed_by, heir=_heir(old, after) if old else None)
+            self.alerts |= {new.id: new for new, _, _ in changed}
+            written += changed
+        for new, changes, heir in written:
+            self._write(new, changes, moment, suppressed_by, heir=heir)
         if not suppressed_by:
             self.notify_pending(moment, start)
 
@@ -215,10 +220,24 @@ class _Book:
         for start in sorted(self.windows):
             said = self.windows[start]
             if key in said:
-                found.append(said[key])
+                found.append(self._outlasted(said[key], said))
             elif key.startswith("schema:") and "schema" in said:
                 found.append(replace(said["schema"], key=key, feature=key.removeprefix("schema:"), reason="as before"))
         return found
+
+    def _outlasted(self, seen: Signal, said: Mapping[str, Signal]) -> Signal:
+        """Return a signal that is not quiet before the alerts that are part of its own are."""
+        start = seen.window.start
+        parts = {
+            a.key
+            for a in self.alerts.values()
+            if a.inhibited_by == seen.key and a.opened_window <= start and (a.live or a.last_window >= start)
+        }
+        last = sorted(key for key in parts if key in said and said[key].state != "quiet")
+        if not last or seen.state != "quiet":
+            return seen
+        names = ", ".join(last[:3]) + (", …" if len(last) > 3 else "")
+        return replace(seen, lingering=f"not all that was part of it is quiet: {names}")
 
     def fold(self, key: str) -> tuple[list[Alert], list[Alert]]:
         """Return the alerts of a key as they are known, and as they should be, from the first known window on."""
@@ -291,7 +310,7 @@ class _Book:
                 alert = self._line(alert, moment.window, transition, reason, SUPERSEDED)
             elif not is_news(alert):
                 alert = self._line(alert, moment.window, transition, reason, _no_news(alert, heir))
-            elif why := suppressed_by or rules.suppressed_by(alert, others, moment):
+            elif why := suppressed_by or self._suppressed_by(alert, others, moment):
                 alert = replace(self._line(alert, moment.window, transition, reason, why), suppressed_by=why)
             elif transition in {"opened", "reopened"} and (words := flaps(alert, others, moment)):
                 instead = "flapping: people are notified of that instead"
@@ -304,11 +323,29 @@ class _Book:
 
     def notify_pending(self, moment: Moment, window: datetime | None) -> None:
         """Notify people of what is no longer suppressed, and of critical alerts that nobody has acknowledged."""
+        unanswered = []
         for alert in sorted(self.alerts.values(), key=lambda a: (a.key, a.opened_window, a.id)):
             found = rules.pending(alert, moment, live=window is not None)
-            if found and not rules.suppressed_by(alert, self._others(alert), moment):
-                self.alerts[alert.id] = self._notify(alert, window, *found)
-                self.changed[alert.id] = None
+            if not found and not rules.unanswered(alert, moment):
+                continue
+            if self._suppressed_by(alert, self._others(alert), moment):
+                continue
+            if found:
+                self._bring_up(alert, window, *found)
+            else:
+                unanswered.append(alert)
+        # One reminder of everything, so that what began on different days does not come on different days.
+        if any(rules.due(alert, moment) for alert in unanswered):
+            for alert in unanswered:
+                self._bring_up(alert, window, "repeated", rules.reminder(alert))
+
+    def _bring_up(self, alert: Alert, window: datetime | None, transition: Transition, reason: str) -> None:
+        self.alerts[alert.id] = self._notify(alert, window, transition, reason)
+        self.changed[alert.id] = None
+
+    def _suppressed_by(self, alert: Alert, others: list[Alert], moment: Moment) -> str:
+        live = {a.key: a for a in self.alerts.values() if a.live}
+        return rules.inhibited(alert, others, live) or rules.suppressed_by(alert, others, moment)
 
     def rewrite(self, alert: Alert, reason: str, by: str) -> None:
         """Put an alert in the place of itself as it was, with a line that says why, and notify nobody."""
@@ -340,6 +377,11 @@ class _Book:
         seq = alert.events + 1
         self.events.append(AlertEvent(alert.id, seq, self.now, window, transition, reason, suppressed_by=suppressed_by))
         return replace(alert, events=seq)
+
+
+def _parts_first(keys: Mapping[str, str]) -> list[str]:
+    """Return keys, each with its segment, in the order to fold them: a whole is not over before its parts are."""
+    return sorted(keys, key=lambda key: (not keys[key], key.startswith(TABLE), key))
 
 
 def _heir(gone: Alert, after: Iterable[Alert]) -> str | None:

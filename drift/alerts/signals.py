@@ -26,6 +26,9 @@ TABLE_SHARE = 0.2
 TABLE_FEATURES = 5
 """Fewer drifting features than this have an alert each."""
 
+TABLE = "table"
+"""The key of the signal of the table as a whole."""
+
 SCHEMA_SEVERITY: dict[FindingKind, Severity] = {
     "missing_column": "critical",
     "new_column": "warning",
@@ -48,7 +51,8 @@ class Signal:
     `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
     of 2013-01-01 … 01-28``. `lingering` is why the window, which would open no alert, is not quiet either; empty where
-    it is.
+    it is. `inhibited_by` is the key of the signal that fires in the same window and says this one too: an alert that it
+    opens is part of that one's. Empty where there is none.
     """
 
     window: Window
@@ -62,6 +66,7 @@ class Signal:
     standing: str = ""
     lingering: str = ""
     segment: str = ""
+    inhibited_by: str = ""
 
     @property
     def state(self) -> SignalState:
@@ -120,9 +125,9 @@ def signals_of(
     """Turn a report into a signal for each key; a comparison of two tables (no window) gives none.
 
     One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one for
-    their number (``volume``), one for the schema and one more for each column that changed. Where at least five
-    features and more than 20 % of the judged ones drift, they are replaced by one for the ``table``. The same again for
-    each segment (``drift:<feature>@<segment>``); an alert of the whole window inhibits those of its segments.
+    their number (``volume``), one for the schema and one more for each column that changed, and one for the ``table``:
+    it fires, and inhibits those of its features, where at least five features and more than 20 % of the judged ones
+    drift. The same again for each segment (``drift:<feature>@<segment>``), which the whole window inhibits.
 
     `failures` are the messages of the expectations that failed. `adapted` says, by key, what stays though the window is
     quiet, where only the reference has moved. Without `closing` whatever does not drift is back to normal.
@@ -145,15 +150,20 @@ def signals_of(
     )
     whole = _drift(report, window, closing)
     found += whole
-    firing = {one.feature for one in whole if one.state == "firing"}
+    firing = {one.feature: one.key for one in whole if one.state == "firing"}
     for segment in report.segments.values():
         mine = _drift(segment, window, closing)
-        found += [_inhibited(one) if firing & {None, one.feature} else one for one in mine]
+        found += [replace(one, inhibited_by=_by(firing, one.feature) or one.inhibited_by) for one in mine]
     return [replace(one, standing=adapted[one.key]) if adapted and one.key in adapted else one for one in found]
 
 
+def _by(firing: Mapping[str | None, str], feature: str | None) -> str:
+    """Return the key of the signal that inhibits those of a feature in segments: the table's, or the feature's own."""
+    return firing.get(None) or firing.get(feature, "")
+
+
 def _drift(report: Report, window: Window, closing: Closing | None) -> list[Signal]:
-    """Say what drifts, feature by feature or all of them in one."""
+    """Say what drifts, feature by feature and all of them in one."""
     at = f"@{report.segment}" if report.segment else ""
     judged = sum(v.judged for v in report.verdicts)
     drifting = report.drifting
@@ -164,7 +174,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
         share = f"{len(drifting)} of {judged} judged features drift"
         many = f"{share} ({percent(len(drifting) / judged)}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
-        table = _at_once(window, f"table{at}", "table", None, *said)
+        table = _at_once(window, f"{TABLE}{at}", "table", None, *said)
         found.append(replace(table, segment=report.segment))
     found.extend(
         Signal(
@@ -178,18 +188,11 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
             "; ".join(report.explain(v.feature)) if v.drifting else "",
             lingering=closing.lingers(v) if closing else "",
             segment=report.segment,
+            inhibited_by=f"{TABLE}{at}" if together else "",
         )
         for v in report.verdicts
-        if not (together and v.drifting)
     )
     return found
-
-
-def _inhibited(one: Signal) -> Signal:
-    """Return the signal of a segment that the alert of the whole window inhibits: it opens and closes nothing."""
-    if one.state != "firing":
-        return one
-    return replace(one, status="ok", reason=f"inhibited by the alert of the whole window: {one.reason}")
 
 
 def _at_once(window: Window, key: str, kind: AlertKind, feature: str | None, severity: Severity, reason: str) -> Signal:

@@ -3,7 +3,7 @@
 What people believe of an alert is the severity they were last notified of (`Alert.notified`). It is *news* that the
 alert is worse than that, or over. People are notified of news once. Whatever suppresses a notification has a name,
 which stands in the timeline; once it has passed, and if the news still is news, people are notified (`pending`).
-So nothing is lost, and nothing is repeated but critical alerts that nobody has acknowledged.
+So nothing is lost, and nothing is repeated but what is critical and acknowledged by nobody, all of it in one reminder.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from drift.alerts import silences
+from drift.alerts.rendering import named
 from drift.detection.scores import SEVERITY_RANK
 from drift.text.formatting import day, when
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from drift.alerts.alerts import Alert, Transition
     from drift.alerts.silences import Silence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 BACKFILL = "backfill: it notifies nobody"
 LATE = "late: it ended long ago, and newer windows were known already"
 SUPERSEDED = "superseded: it ended in the same run"
+INHIBITED = "inhibited"
 UNHEARD = "unheard: nobody was notified that it opened"
 
 EARLY = 0.9
@@ -87,6 +89,23 @@ def suppressed_by(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
     return _flapping(alert, earlier, moment) or _cooling(alert, earlier, moment)
 
 
+def inhibited(alert: Alert, others: Iterable[Alert], live: Mapping[str, Alert]) -> str:
+    """Say which alert says what this one does, so that one event is one page; empty where none does.
+
+    That is one in `live`, by key, that this alert is part of, or an earlier one of its key (among `others`) while it
+    was open. What is worse than that ever was is news of its own, and so is what is still asked for once it is over.
+    """
+    if not alert.live:
+        return ""
+    wholes = [live.get(alert.inhibited_by)]
+    wholes += [whole for a in others if (whole := live.get(a.inhibited_by)) and whole.opened_window <= a.opened_window]
+    for whole in filter(None, wholes):
+        if SEVERITY_RANK[alert.severity] <= SEVERITY_RANK[whole.worst]:
+            name = named(whole.kind, whole.key, whole.feature, whole.segment)
+            return f"{INHIBITED}: part of the alert of {name} since {day(whole.opened_window)}"
+    return ""
+
+
 def snooze(alert: Alert) -> str:
     """Say by whom and until when an alert is snoozed."""
     until = when(alert.snoozed_until) if alert.snoozed_until else "an unknown time"
@@ -139,18 +158,18 @@ def _cooling(alert: Alert, earlier: Sequence[Alert], moment: Moment) -> str:
 def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, str] | None:
     """Return the pending notification of an alert about which nothing has changed; None where there is none.
 
-    That is news that was suppressed, the end of a snooze, and a critical alert that nobody has acknowledged for long
-    enough. An alert that has begun to be quiet waits for its end.
+    That is news that was suppressed, and the end of a snooze. An alert that has begun to be quiet waits for its end.
 
     `live` is whether `moment` is that of a run of the newest window, and not merely of the clock: only such a window,
-    by asking for the alert itself, brings up what a backfill or a late window left without a notification.
+    by asking for the alert itself, brings up what a backfill, a late window or an inhibition left without a
+    notification.
     """
     if alert.live and alert.quiet:
         return None
     still = f"still {alert.severity}: {alert.reason}" if alert.live else _ended(alert)
     if is_news(alert):
         asked_again = live and (alert.last_window == moment.window or not alert.live)
-        wait = alert.suppressed_by in {BACKFILL, LATE} and not asked_again
+        wait = alert.suppressed_by.startswith((BACKFILL, LATE, INHIBITED)) and not asked_again
         why = alert.suppressed_by and f" ({alert.suppressed_by})"
         return None if wait else ("notified", f"not notified before{why}; {still}")
     if not alert.live or alert.snoozed(moment.now):
@@ -158,14 +177,25 @@ def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, st
     notified_at = alert.notified_at or datetime.min.replace(tzinfo=UTC)
     if alert.snoozed_until and notified_at < alert.snoozed_until:
         return "notified", f"the snooze by {alert.snoozed_by} is over; {still}"
-    if alert.state == "open" and alert.severity == "critical" and alert.notified_at and _due(notified_at, moment):
-        return "repeated", f"nobody has acknowledged it since {when(notified_at)}; {still}"
     return None
 
 
-def _due(notified_at: datetime, moment: Moment) -> bool:
-    repeat = moment.policy.repeat
-    return repeat is not None and moment.now - notified_at >= EARLY * repeat
+def unanswered(alert: Alert, moment: Moment) -> bool:
+    """Whether an alert belongs in a reminder: critical, notified earlier, and nobody has acknowledged or snoozed it."""
+    known = alert.notified_at is not None and alert.notified_at < moment.now and not is_news(alert)
+    return alert.state == "open" and alert.severity == "critical" and known and not alert.snoozed(moment.now)
+
+
+def due(alert: Alert, moment: Moment) -> bool:
+    """Whether an unanswered alert is reason for a reminder; one that has begun to be quiet waits for its end."""
+    repeat, since = moment.policy.repeat, alert.notified_at
+    return repeat is not None and since is not None and not alert.quiet and moment.now - since >= EARLY * repeat
+
+
+def reminder(alert: Alert) -> str:
+    """Say how long nobody has answered an alert."""
+    since = f" since {when(alert.notified_at)}" if alert.notified_at else ""
+    return f"nobody has acknowledged it{since}; still critical: {alert.reason}"
 
 
 def _ended(alert: Alert) -> str:

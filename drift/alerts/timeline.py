@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.windows import Calendar
 
-_NOT_NEWS = ("known:", "superseded:", "unheard:", "handed over:")
+_NOT_NEWS = ("known:", "superseded:", "unheard:", "handed over:", "inhibited:")
 """Why nobody was notified of an event that is not news: it stands in the alert's own timeline, not here."""
 
 _ENDS = {"resolved", "withdrawn"}

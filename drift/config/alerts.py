@@ -49,7 +49,7 @@ class Policy:
         A window is quiet only where a feature is below this share of what opens an alert: of the warning floor, and of
         how far beyond its own history it has to be. In (0, 1]; at 1 whatever does not open an alert is quiet.
     repeat
-        After this time a critical alert that nobody acknowledged is notified again; None for never.
+        After this time what is critical and nobody acknowledged is notified again, all in one; None for never.
     cooldown
         Windows after the end of an alert in which the next one of its key is not notified, unless it is worse.
     openings, within
@@ -58,7 +58,7 @@ class Policy:
 
     close_after: int = 2
     close_below: float = 0.5
-    repeat: timedelta | None = timedelta(days=1)
+    repeat: timedelta | None = timedelta(days=7)
     cooldown: int = 0
     openings: int = 3
     within: int = 28
@@ -221,9 +221,9 @@ class Alerts(Model):
 
     close: Close = Field(default_factory=Close, description="When an alert ends by itself.")
     repeat: Text = Field(
-        "1d",
-        description="A critical alert that nobody acknowledged is repeated after this time; or `never`.",
-        examples=["1d", "4h", NEVER],
+        "7d",
+        description="After this time one reminder of what is critical and nobody acknowledged; or `never`.",
+        examples=["7d", "4h", NEVER],
     )
     cooldown: int = Field(
         0,

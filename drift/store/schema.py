@@ -399,6 +399,7 @@ alert = sa.Table(
     _must("notified"),
     _may("notified_at", Instant),
     _must("suppressed_by", Words),
+    _must("inhibited_by", Words),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),

@@ -75,7 +75,7 @@ def test_becoming_critical_breaks_the_snooze_of_a_warning() -> None:
     assert record.notified() == ["opened", "escalated"]
     assert [(e.transition, e.actor) for e in record.events[-2:]] == [("escalated", "drift"), ("unsnoozed", "drift")]
     assert record.only.snoozed_until is None
-    record.run(say(4, "critical"), after=DAY)
+    record.run(say(4, "critical"), after=7 * DAY)
     assert record.notified()[-1] == "repeated"
     check_laws(record)
 
@@ -99,7 +99,7 @@ def test_a_snooze_can_be_taken_back() -> None:
     record.by_hand(record.only, "snooze", until=record.clock + 9 * DAY)
     record.by_hand(record.only, "unsnooze", by="bob")
     assert (record.events[-1].transition, record.events[-1].actor) == ("unsnoozed", "bob")
-    record.run(say(2, "critical"), after=DAY)
+    record.run(say(2, "critical"), after=7 * DAY)
     assert record.notified() == ["opened", "repeated"]
 
 

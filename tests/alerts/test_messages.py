@@ -379,7 +379,7 @@ def test_a_reminder_says_that_it_is_one() -> None:
     """What is told later, or again, has the reason beside the figures."""
     report = made({"dest": ("critical", 0.3)})
     opened = advance([], signals_of(report), monitor="flights", now=NOW)
-    again = advance(opened.alerts, signals_of(report), monitor="flights", now=NOW.replace(day=10))
+    again = advance(opened.alerts, signals_of(report), monitor="flights", now=NOW.replace(day=16))
     (message,) = sent(report, again)
     assert "CRITICAL (repeated) dest\n  KL 0.3 nats" in message.body
     assert "nobody has acknowledged it since 2013-02-09 06:00 UTC" in message.body

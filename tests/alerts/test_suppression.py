@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -139,8 +140,8 @@ def test_up_again_is_no_news_to_those_who_believe_it_is_up() -> None:
 
 
 def test_what_is_critical_and_unacknowledged_is_told_again() -> None:
-    """Once a day, by a run or by the clock; a run that comes a little early counts."""
-    record = Record().days("critical")
+    """After the time asked for, by a run or by the clock; a run that comes a little early counts."""
+    record = Record(Policy(repeat=DAY)).days("critical")
     record.run(say(2, "critical"), after=DAY - HOUR)
     assert record.notified() == ["opened", "repeated"]
     record.wait(HOUR)
@@ -148,6 +149,25 @@ def test_what_is_critical_and_unacknowledged_is_told_again() -> None:
     record.wait(DAY)
     assert record.notified() == ["opened", "repeated", "repeated"]
     assert record.events[-1].window_start is None
+    check_laws(record)
+
+
+def test_reminders_come_once_a_week_as_one() -> None:
+    """What began on different days is in the same reminder, one that has begun to be quiet too; none is extra."""
+    record = Record()
+    for number in range(1, 31):
+        record.run(
+            say(number, "critical"),
+            say(number, "critical" if number >= 4 else "quiet", "drift:later"),
+            say(number, "quiet" if number == 8 else "critical", "drift:restless"),
+            after=DAY,
+        )
+        record.wait(HOUR)
+    again = [notice for notice in record.notices if notice.event.transition == "repeated"]
+    weeks = sorted({notice.event.at for notice in again})
+    assert len(weeks) == 4
+    assert all(later - earlier >= 7 * DAY for earlier, later in pairwise(weeks))
+    assert len(again) == 4 * 3
     check_laws(record)
 
 

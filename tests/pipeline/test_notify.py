@@ -169,7 +169,7 @@ def test_a_late_success_stands_where_it_belongs(context: Context) -> None:
 def test_a_reminder_without_a_report(context: Context) -> None:
     """What is critical is repeated by the clock, with the newest report there is."""
     run(context)
-    later: datetime = clock() + DAY
+    later: datetime = clock() + 7 * DAY
     assert [p.event.transition for p in notify.remind(context, now=later).notices] == ["repeated"]
     assert notify.remind(context, now=later).notices == ()
     assert evaluate.recall(context, nth(context, LAST)).label in outbox(context)[-1]["window"]["label"]

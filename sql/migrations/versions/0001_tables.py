@@ -255,6 +255,7 @@ def upgrade() -> None:
         sa.Column("notified", sa.Text(), nullable=False),
         sa.Column("notified_at", _INSTANT),
         sa.Column("suppressed_by", sa.Text(), nullable=False),
+        sa.Column("inhibited_by", sa.Text(), nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_alert_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
