@@ -24,7 +24,8 @@ _MENTION = re.compile(r"@(?=everyone|here|channel|all\b|room\b)|<(?=[!@#])", re.
 _NAMES = {
     "gate": "expectations",
     "rows": "no rows",
-    "volume": "number of rows",
+    "volume:fewer": "fewer rows",
+    "volume:more": "more rows",
     "table": "the table",
     "not_judged": "no feature judged",
     "run": "the run",

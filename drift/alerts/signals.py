@@ -29,13 +29,6 @@ TABLE_FEATURES = 5
 TABLE = "table"
 """The key of the signal of the table as a whole."""
 
-SCHEMA_SEVERITY: dict[FindingKind, Severity] = {
-    "missing_column": "critical",
-    "new_column": "warning",
-    "retyped_column": "warning",
-}
-"""How bad a change of the schema is: a missing column takes its feature with it."""
-
 SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 
 
@@ -43,10 +36,11 @@ SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 class Signal:
     """What one window shows about one key.
 
-    `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``, ``volume``,
-    ``schema:carrier``, ``not_judged``, ``run``; `feature` is the feature or column, None where the whole window is
-    meant; `segment` is empty for the whole window. `severity` is that of this window alone, before persistence;
-    `status` includes it: ``warning`` and ``critical`` open an alert.
+    `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``,
+    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``not_judged``, ``run``; `feature` is the feature or column, None
+    where the
+    whole window is meant; `segment` is empty for the whole window. `severity` is that of this window alone, before
+    persistence; `status` includes it: ``warning`` and ``critical`` open an alert.
 
     `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
@@ -124,10 +118,11 @@ def signals_of(
 ) -> list[Signal]:
     """Turn a report into a signal for each key; a comparison of two tables (no window) gives none.
 
-    One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), one for
-    their number (``volume``), one for the schema and one more for each column that changed, and one for the ``table``:
-    it fires, and inhibits those of its features, where at least five features and more than 20 % of the judged ones
-    drift. The same again for each segment (``drift:<feature>@<segment>``), which the whole window inhibits.
+    One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), two for
+    their number (``volume:fewer``, ``volume:more``), one for the schema and one more for each column that changed, and
+    one for the ``table``: it fires, and inhibits those of its features, where at least five features and more than 20 %
+    of the judged ones drift. The same again for each segment (``drift:<feature>@<segment>``), which
+    the whole window inhibits.
 
     `failures` are the messages of the expectations that failed. `adapted` says, by key, what stays though the window is
     quiet, where only the reference has moved. Without `closing` whatever does not drift is back to normal.
@@ -144,9 +139,9 @@ def signals_of(
     if report.n_reference and report.n_current:
         found.append(at_once("schema", "schema", None, "none", "compared"))
     found.extend(
-        at_once(f"schema:{finding.column}", "schema", finding.column, SCHEMA_SEVERITY[finding.kind], finding.message)
+        at_once(f"schema:{finding.column}", "schema", finding.column, finding.severity, finding.message)
         for finding in report.findings
-        if finding.kind in SCHEMA_SEVERITY
+        if finding.column is not None and finding.severity != "none"
     )
     whole = _drift(report, window, closing)
     found += whole
@@ -202,15 +197,22 @@ def _at_once(window: Window, key: str, kind: AlertKind, feature: str | None, sev
 
 def _rows(report: Report, window: Window) -> list[Signal]:
     """Say whether there are rows, and how many; a window without any says nothing of their number."""
-    said = {finding.kind: finding.message for finding in report.findings}
+    said = {finding.kind: finding for finding in report.findings}
     if "no_rows" in said:
-        return [_at_once(window, "rows", "missing_data", None, "critical", said["no_rows"])]
+        return [_at_once(window, "rows", "missing_data", None, "critical", said["no_rows"].message)]
     if not report.n_current:
         return []
-    odd: tuple[Severity, str] = ("warning", said["row_count"]) if "row_count" in said else ("none", "usual")
-    volume = _at_once(window, "volume", "data_quality", None, *odd)
+    found = [_at_once(window, "rows", "missing_data", None, "none", "rows arrived")]
     stays = "; ".join(finding.message for finding in report.findings if finding.kind == "adapted")
-    return [_at_once(window, "rows", "missing_data", None, "none", "rows arrived"), replace(volume, standing=stays)]
+    kinds: dict[str, FindingKind] = {"volume:fewer": "fewer_rows", "volume:more": "more_rows"}
+    for key, kind in kinds.items():
+        one = said.get(kind)
+        signal = _at_once(
+            window, key, "data_quality", None, *((one.severity, one.message) if one else ("none", "usual"))
+        )
+        lingering = one.message if one and one.severity == "none" else ""
+        found.append(replace(signal, standing=stays, lingering=lingering))
+    return found
 
 
 def _judged(report: Report, window: Window) -> list[Signal]:

@@ -212,7 +212,7 @@ def _end(calendar: Calendar, until: str | None, span: str | None) -> datetime:
 def alerts_silence(
     monitor: Name,
     features: Annotated[
-        str, typer.Argument(help="A feature or a pattern, such as '*_delay'; or table, gate, rows, volume, run.")
+        str, typer.Argument(help="A feature or a pattern, such as '*_delay'; or table, gate, rows, 'volume:*', run.")
     ],
     reason: Reason,
     by: By,

@@ -6,6 +6,7 @@ with the windows of the baseline, so they stay in sight until the column moves a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Literal
@@ -13,17 +14,21 @@ from typing import TYPE_CHECKING, Literal
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
 from drift.profiles.kinds import same_family
-from drift.text.formatting import percent, thousands
+from drift.text.formatting import number, percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from drift.detection.scores import Past, Verdict
+    from drift.detection.row_counts import RowCount
+    from drift.detection.scores import Past, Severity, Verdict
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile, Summary
 
-VOLUME_FACTOR = 2.0
-"""A window with this many times more, or fewer, rows than a reference window is a finding."""
+VOLUME_FACTOR, VOLUME_CRITICAL = 2.0, 10.0
+"""A window with this many times more, or fewer, rows than usual is a finding; from the second on a critical one."""
+
+VOLUME_Z = 5.0
+"""And only where it lies this many standard deviations from what is usual."""
 
 BY_CHANCE = 1e-6
 """A column is called frozen, or empty, where chance alone would make it so more rarely than this."""
@@ -45,7 +50,8 @@ FindingKind = Literal[
     "adapted",
     "bins_outgrown",
     "moved",
-    "row_count",
+    "fewer_rows",
+    "more_rows",
     "no_rows",
     "no_reference",
     "not_judged",
@@ -57,12 +63,13 @@ FindingKind = Literal[
 class Finding:
     """News of a window beside its scores: a column that changed, an odd number of rows, too short a reference.
 
-    Alerts are keyed by its kind.
+    Alerts are keyed by its kind. `severity` is that of the alert which it opens, ``none`` where it opens none.
     """
 
     kind: FindingKind
     message: str
     column: str | None = None
+    severity: Severity = "none"
 
     def __str__(self) -> str:
         return self.message
@@ -83,15 +90,16 @@ def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], fe
     for name in features:
         before, after = reference.get(name), current.get(name)
         if before is None and after is not None:
-            found.append(Finding("new_column", f"column {name}: new ({after})", name))
+            found.append(Finding("new_column", f"column {name}: new ({after})", name, "warning"))
         elif before is not None and after is None:
-            found.append(Finding("missing_column", f"column {name}: missing", name))
+            found.append(Finding("missing_column", f"column {name}: missing", name, "critical"))
         elif before is None or after is None or before == after or "null" in {before, after}:
             continue
         elif same_family(before, after):
             found.append(Finding("recast_column", f"column {name}: {after} now, {before} in the reference", name))
         else:
-            found.append(Finding("retyped_column", f"column {name}: type changed from {before} to {after}", name))
+            message = f"column {name}: type changed from {before} to {after}"
+            found.append(Finding("retyped_column", message, name, "warning"))
     return found
 
 
@@ -231,31 +239,56 @@ def expected_outside(binning: Binning) -> float:
     return known.once / known.rows if known and known.rows else 0.0
 
 
-def volume_findings(current: int, usual: float, baseline: Iterable[int] = (), *, label: str = "") -> list[Finding]:
-    """Say whether a window has far more or fewer rows than a window of the reference, or of the baseline.
+def volume_findings(
+    current: RowCount | None, once: RowCount | None = None, *, label: str = "", before: RowCount | None = None
+) -> list[Finding]:
+    """Say whether a window has far more or fewer rows than usual now, or than usual in the baseline.
 
-    `usual` is the mean of the reference's windows, `label` when the baseline was. The window is not empty.
+    None where nothing is known of it; `label` is when the baseline was. `before` is of the last day that was not slack,
+    where this one is: what was odd then is not over for a Sunday that is as usual. Such a finding has no severity.
 
     Examples
     --------
-    >>> print(*volume_findings(400, 1000))
-    row count 400 against 1,000 in a reference window
-    >>> print(*volume_findings(400, 410, [1000, 1100], label="2013-01-01 … 01-28"))
-    row count 400 against 1,050 in a window of the baseline of 2013-01-01 … 01-28: the reference has adapted
+    >>> from drift.detection.row_counts import RowCount
+    >>> print(*volume_findings(RowCount(400, 1000.0, 1000.0, 0.08, -7.1)))
+    400 rows, 60 % fewer than usual (1,000, give or take 8.0 %)
+    >>> print(*volume_findings(RowCount(1400, 50.0, 50.0, 0.14, 60.0, "weekday")))
+    1,400 rows, 28 times as many as usual on this weekday (50, give or take 14 %)
+    >>> print(*volume_findings(None, RowCount(400, 1050.0, 1050.0, 0.08, -7.4), label="January"))
+    400 rows, 62 % fewer than usual in the baseline of January (1,050, give or take 8.0 %): the reference has adapted
     """
-    now = f"row count {thousands(current)} against"
-    if _odd(current, usual):
-        return [Finding("row_count", f"{now} {thousands(round(usual))} in a reference window")]
-    rows = list(baseline)
-    once = sum(rows) / len(rows) if rows else 0.0
-    if once and _odd(current, once):
-        when = f"in a window of the baseline{label and f' of {label}'}"
-        return [Finding("adapted", f"{now} {thousands(round(once))} {when}: the reference has adapted")]
+    if current and _odd(current):
+        # Where nothing at all is usual no factor says how much this is.
+        severity: Severity = "critical" if VOLUME_CRITICAL <= current.least_factor < math.inf else "warning"
+        return [Finding(_direction(current), _amount(current, _where(current)), severity=severity)]
+    if current and before and _odd(before):
+        words = f"{thousands(current.rows)} rows are usual{_where(current)}, and before it were {_amount(before, '')}"
+        return [Finding(_direction(before), words)]
+    if once and _odd(once):
+        baseline = f" in the baseline{label and f' of {label}'}"
+        return [Finding("adapted", f"{_amount(once, baseline)}: the reference has adapted")]
     return []
 
 
-def _odd(rows: int, usual: float) -> bool:
-    return not 1 / VOLUME_FACTOR <= rows / usual <= VOLUME_FACTOR
+def _direction(found: RowCount) -> FindingKind:
+    return "more_rows" if found.z > 0 else "fewer_rows"
+
+
+def _where(found: RowCount) -> str:
+    return f" {'in' if 'hour' in found.alike else 'on'} this {found.alike}" if found.alike else ""
+
+
+def _odd(found: RowCount) -> bool:
+    return found.factor >= VOLUME_FACTOR and abs(found.z) >= VOLUME_Z
+
+
+def _amount(found: RowCount, where: str) -> str:
+    """Say how many rows there are, and how many are usual."""
+    usual = f"usual{where} ({thousands(round(found.usual))}, give or take {percent(found.sd)})"
+    if found.z < 0:
+        return f"{thousands(found.rows)} rows, {percent(1 - found.rows / found.usual)} fewer than {usual}"
+    times = f"{number(round(found.factor, 1))} times as many as" if found.usual else "where there are none"
+    return f"{thousands(found.rows)} rows, {times} {usual if found.usual else f'usually{where}'}"
 
 
 def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[Past]]) -> list[Finding]:

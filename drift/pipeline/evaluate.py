@@ -12,6 +12,7 @@ from drift.detection.late_labels import arrived
 from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
 from drift.detection.rollups import roll_up
+from drift.detection.row_counts import row_count
 from drift.errors import StoreError
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from drift.detection.assess import Assessment
     from drift.detection.reports import Gate
+    from drift.detection.row_counts import RowCount
     from drift.detection.scores import Past
     from drift.pipeline.context import Baseline, Context
     from drift.profiles.binning import Binning
@@ -95,6 +97,8 @@ class Gathered:
         The windows of every reference, whether they may be used or not.
     fixed
         The windows of each baseline.
+    rows
+        Of every window that may be used, with or without rows.
     critical
         By segment, which features were critical when: their counts are left out of the references.
     parts
@@ -107,6 +111,7 @@ class Gathered:
     wanted: Mapping[str, Sequence[Window]]
     baselines: Mapping[str, Baseline]
     fixed: Mapping[Baseline, Sequence[Profile]]
+    rows: Mapping[Window, int]
     critical: Mapping[str, set[tuple[str, datetime]]]
     parts: Sequence[Recorded]
 
@@ -130,10 +135,11 @@ def gather(context: Context[State], window: Window, gate: Gate) -> Gathered:
     loaded = store.load_profiles(context.name, sorted(needed), binnings, segmentations)
     profiles = {profile.window: (arrived(profile, monitor.features), decision) for profile, decision in loaded}
 
+    barred = "rejected" if "rejected" in monitor.reference.exclude else None
+    rows = {each: profile.n_rows for each, (profile, decision) in profiles.items() if each and decision != barred}
+
     def may_be_used(windows: Iterable[Window]) -> list[Profile]:
-        found = [profiles[w] for w in windows if w in profiles]
-        rejected = "rejected" not in monitor.reference.exclude
-        return [profile for profile, decision in found if profile.n_rows and (decision != "rejected" or rejected)]
+        return [profiles[each][0] for each in windows if rows.get(each)]
 
     def history(features: Sequence[str], segment: str) -> Mapping[str, Sequence[Past]]:
         limit = monitor.detection.remembered
@@ -170,6 +176,7 @@ def gather(context: Context[State], window: Window, gate: Gate) -> Gathered:
         wanted,
         baselines,
         {each: may_be_used(windows) for each, windows in fixed.items()},
+        rows,
         _critical(context, wanted, window),
         [whole, *(part for part in segments if part.current.n_rows or any(part.references.values()))],
     )
@@ -259,17 +266,22 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
             few = f"there is no baseline yet: drift baseline promote {context.name} --from DATE --to DATE --reason WHY"
         found = _lasting(context, stored, few) or [Finding("no_reference", few)]
     elif not whole.current.n_rows:
-        found = [Finding("no_rows", "the window holds no rows")]
+        usual, _ = _row_counts(context, stored)
+        if usual and usual.alike and not usual.usual:
+            found = [Finding("other", f"the window holds no rows, as is usual for this {usual.alike}")]
+        else:
+            found = [Finding("no_rows", "the window holds no rows")]
     else:
         newest = max(stored.fixed, key=lambda each: each.version, default=None)
+        rows, last = _row_counts(context, stored)
         # A baseline whose windows are gone leaves the reference to compare with.
         before = {feature: stored.fixed[each] or whole.main for feature, each in stored.baselines.items()}
         found = [
             *volume_findings(
-                whole.current.n_rows,
-                assessed.n_reference / len(whole.main),
-                [profile.n_rows for profile in stored.fixed[newest]] if newest and not reference.fixed else [],
+                rows,
+                _row_counts(context, stored, newest)[0] if newest and not reference.fixed else None,
                 label=context.span(newest) if newest else "",
+                before=last,
             ),
             *still_findings(whole.current, before, min_rows=context.monitor.detection.min_rows),
             *outgrown_findings(
@@ -301,6 +313,27 @@ def _lasting(context: Context[State], stored: Gathered, why: str) -> list[Findin
     if first.start not in known or earlier - {"not_judged", "rejected"}:
         return []
     return [Finding("not_judged", f"no feature was judged in any window since {context.label(first)}: {why}")]
+
+
+def _row_counts(
+    context: Context[State], stored: Gathered, baseline: Baseline | None = None
+) -> tuple[RowCount | None, RowCount | None]:
+    """Compare the window's rows with those of its reference, or a baseline; if it is slack, of the last that is not."""
+    own = {profile.window for profile in stored.fixed[baseline] if profile.window} if baseline else set()
+    main = own or set(stored.main)
+    # Days after a fixed reference say nothing of what is usual: they may be what has changed.
+    past = main if own or context.monitor.reference.fixed else stored.rows.keys()
+    known = {each: stored.rows[each] for each in past if each in stored.rows and each < stored.window}
+    zone = context.monitor.window.calendar.zone
+
+    def of(rows: int, window: Window) -> RowCount | None:
+        return row_count(rows, window, {w: n for w, n in known.items() if w < window}, main, zone)
+
+    current = of(stored.parts[0].current.n_rows, stored.window)
+    if not current or not current.slack:
+        return current, None
+    earlier = (of(stored.rows[w], w) for w in sorted(stored.rows, reverse=True) if w < stored.window)
+    return current, next((one for one in earlier if one and not one.slack), None)
 
 
 # -- annotate: the report ---------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.alerts.rendering import named
 from drift.alerts.signals import Signal, signals_of
 from drift.config.reference import WindowSpec
 from drift.detection.scores import SEVERITY_RANK
@@ -158,9 +159,7 @@ def _at_least(severity: AtLeast) -> str:
 
 
 def _name(one: Signal) -> str:
-    key = one.key.removesuffix(f"@{one.segment}")
-    name = one.feature or {"volume": "number of rows", "gate": "expectations"}.get(key, key)
-    return f"{name} in {one.segment}" if one.segment else name
+    return named(one.kind, one.key, one.feature, one.segment)
 
 
 def stored_calendar(store: Store, monitor: str) -> Calendar:

@@ -98,7 +98,7 @@ def test_the_title_says_it_all() -> None:
 def test_the_text() -> None:
     """The text holds the whole story: verdict, interval, thresholds, sizes, direction, what moved, why, the link."""
     (message,) = told(
-        made({"dep_delay": ("critical", 1.28)}, findings=[Finding("row_count", "row count 30 odd")]),
+        made({"dep_delay": ("critical", 1.28)}, findings=[Finding("fewer_rows", "30 rows", severity="warning")]),
         links=Links("https://drift.example", "https://airflow.example/log"),
     )
     assert message.body == (
@@ -112,11 +112,11 @@ def test_the_text() -> None:
         "  'a' fell from 99 % to 49 %: 0.32 of 1.28 nats\n"
         "  q 1e-5 and large\n"
         "\n"
-        "WARNING number of rows\n"
-        "  row count 30 odd\n"
+        "WARNING fewer rows\n"
+        "  30 rows\n"
         "\n"
         "Findings\n"
-        "  row count 30 odd\n"
+        "  30 rows\n"
         "\n"
         "https://drift.example/monitor?name=flights&until=2013-02-08T05%3A00%3A00Z\n"
         "https://airflow.example/log"
@@ -250,9 +250,11 @@ def test_teams_hear_of_what_they_own() -> None:
     """The most specific pattern names the owner; what concerns every feature is told to every team."""
     owners = {"*": "platform", "de*": "ops"}
     routes = [Route(to=team, team=team) for team in ("platform", "ops")]
-    messages = told(made(THREE, findings=[Finding("row_count", "row count 30 odd")]), *routes, owners=owners)
+    messages = told(
+        made(THREE, findings=[Finding("fewer_rows", "30 rows", severity="warning")]), *routes, owners=owners
+    )
     heard = {m.route: {a["feature"] or a["key"] for a in m.payload["alerts"]} for m in messages}
-    assert heard == {"platform": {"carrier", "volume"}, "ops": {"dep_delay", "dest", "volume"}}
+    assert heard == {"platform": {"carrier", "volume:fewer"}, "ops": {"dep_delay", "dest", "volume:fewer"}}
     assert {a["feature"]: a["team"] for a in messages[1].payload["alerts"]} == {
         "dep_delay": "ops",
         "dest": "ops",
@@ -262,7 +264,10 @@ def test_teams_hear_of_what_they_own() -> None:
 
 def test_kinds_choose() -> None:
     """Those who mend data hear of data alone."""
-    report = made(THREE, findings=[Finding("row_count", "row count 30 odd"), Finding("new_column", "new", "x")])
+    report = made(
+        THREE,
+        findings=[Finding("fewer_rows", "30 rows", severity="warning"), Finding("new_column", "new", "x", "warning")],
+    )
     (message,) = told(report, Route(to="data", kinds=["data_quality", "schema"]))
     assert {a["kind"] for a in message.payload["alerts"]} == {"data_quality", "schema"}
 

@@ -24,7 +24,7 @@ def test_each_feature_speaks_for_itself() -> None:
     found = signals_of(report(verdict("a", "critical", 1.28), *map(verdict, "bcdef"), verdict("g", "error", None)))
     assert keys(found, "firing") == {"drift:a"}
     assert keys(found, "no_data") == {"drift:g"}
-    assert {"gate", "volume", "table", "drift:b"} <= keys(found, "quiet")
+    assert {"gate", "volume:more", "table", "drift:b"} <= keys(found, "quiet")
 
 
 def test_many_features_at_once_are_the_table() -> None:
@@ -83,19 +83,37 @@ def test_a_rejected_window_closes_no_drift_alert() -> None:
 def test_findings_about_columns_and_rows() -> None:
     """A missing column is critical, another change a warning, an odd number of rows a warning; the rest is no alert."""
     findings = [
-        Finding("missing_column", "column a: missing", "a"),
-        Finding("retyped_column", "column b: type changed from int64 to string", "b"),
+        Finding("missing_column", "column a: missing", "a", "critical"),
+        Finding("retyped_column", "column b: type changed from int64 to string", "b", "warning"),
         Finding("recast_column", "column c: double now, int64 in the reference", "c"),
-        Finding("new_column", "column x: missing: new (bool)", "x: missing"),
-        Finding("row_count", "row count 30 against 930 in a reference window"),
+        Finding("new_column", "column x: missing: new (bool)", "x: missing", "warning"),
+        Finding("fewer_rows", "30 rows, 97 % fewer than usual (930, give or take 5 %)", severity="critical"),
         Finding("no_reference", "the reference has 3 of 28 windows with rows; it needs 14"),
     ]
     found = signals_of(report(findings=findings))
     bad = {o.key: o.status for o in found if o.state == "firing"}
-    assert bad == {"schema:a": "critical", "schema:b": "warning", "schema:x: missing": "warning", "volume": "warning"}
+    schema = {"schema:a": "critical", "schema:b": "warning", "schema:x: missing": "warning"}
+    assert bad == schema | {"volume:fewer": "critical"}
 
 
-GONE = Finding("missing_column", "column a: missing", "a")
+GONE = Finding("missing_column", "column a: missing", "a", "critical")
+
+
+def test_from_few_rows_to_many_is_news() -> None:
+    """Fewer and more are alerts of their own, and ten times is worse than twice."""
+    record = Record()
+    few, many = (
+        Finding("fewer_rows", "20 rows", severity="warning"),
+        Finding("more_rows", "1,400 rows", severity="warning"),
+    )
+    record.run(*signals_of(report(findings=[few], number=1)))
+    record.run(*signals_of(report(findings=[many], number=2)))
+    record.run(*signals_of(report(findings=[replace(many, severity="critical")], number=3)))
+    told = [(notice.event.transition, notice.alert.key) for notice in record.notices]
+    assert told == [
+        ("opened", "volume:fewer"), ("opened", "volume:more"),
+        ("resolved", "volume:fewer"), ("escalated", "volume:more"),
+    ]  # fmt: skip
 
 
 def test_a_column_that_comes_back_resolves() -> None:
@@ -137,8 +155,8 @@ def test_no_rows_are_missing_data() -> None:
     empty = replace(report(findings=[Finding("no_rows", "the window holds no rows")]), n_current=0)
     found = {o.key: o for o in signals_of(empty)}
     assert (found["rows"].kind, found["rows"].status) == ("missing_data", "critical")
-    assert "volume" not in found
-    assert {"rows", "volume"} <= keys(signals_of(report()), "quiet")
+    assert not {"volume:fewer", "volume:more"} & found.keys()
+    assert {"rows", "volume:fewer", "volume:more"} <= keys(signals_of(report()), "quiet")
 
 
 def scored(kl: float, *, q: float = 1e-6, z: float | None = None, status: Status = "ok") -> Verdict:

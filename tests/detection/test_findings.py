@@ -15,6 +15,7 @@ from drift.detection.findings import (
     still_findings,
     volume_findings,
 )
+from drift.detection.row_counts import RowCount
 from drift.detection.scores import Explanation, Past, Verdict
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.histograms import Histogram, Profile, Summary
@@ -89,19 +90,29 @@ def test_too_few_rows_and_no_past_say_nothing() -> None:
     assert told(numbers([5.5] * 300)) == []
 
 
+def counted(rows: int, usual: float, z: float) -> RowCount:
+    """A row count, and what is usual."""
+    return RowCount(rows, usual, usual, 0.05, z)
+
+
 @pytest.mark.parametrize(
-    ("rows", "usual", "baseline", "kinds"),
+    ("current", "once", "found"),
     [
-        (1000, 1000, [1000], []),
-        (499, 1000, [1000], ["row_count"]),
-        (2001, 1000, [], ["row_count"]),
-        (400, 400, [1000, 1100], ["adapted"]),
-        (400, 400, [], []),
+        (counted(1000, 1000, 0.0), counted(1000, 1000, 0.0), []),
+        (counted(499, 1000, -9.0), None, [("fewer_rows", "warning")]),
+        (counted(2001, 1000, 9.0), counted(2001, 1000, 9.0), [("more_rows", "warning")]),
+        (counted(100, 1000, -40.0), None, [("fewer_rows", "critical")]),
+        (counted(20_000, 1000, 40.0), None, [("more_rows", "critical")]),
+        (counted(700, 0, 40.0), None, [("more_rows", "warning")]),
+        (counted(6, 15, -2.8), None, []),
+        (counted(600, 1000, -9.0), None, []),
+        (counted(400, 400, 0.0), counted(400, 1050, -9.0), [("adapted", "none")]),
+        (None, None, []),
     ],
 )
-def test_rows_are_compared_with_both(rows: int, usual: float, baseline: list[int], kinds: list[str]) -> None:
-    """The reference first; what only the baseline shows has been adapted to."""
-    assert [finding.kind for finding in volume_findings(rows, usual, baseline)] == kinds
+def test_an_odd_number_of_rows(current: RowCount | None, once: RowCount | None, found: list[tuple[str, str]]) -> None:
+    """Twice as many or half, far beyond how days differ; what only the baseline shows has been adapted to."""
+    assert [(each.kind, each.severity) for each in volume_findings(current, once)] == found
 
 
 def verdict_of(kl_fixed: float | None, status: str = "ok") -> Verdict:

@@ -331,9 +331,10 @@ def test_lost_rows_stay_in_sight(stepped: Context) -> None:
     report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     (adapted,) = [str(finding) for finding in report.findings if finding.kind == "adapted"]
     assert adapted == (
-        "row count 100 against 400 in a window of the baseline of 2024-01-01 … 01-07: the reference has adapted"
+        "100 rows, 75 % fewer than usual in the baseline of 2024-01-01 … 01-07 (400, give or take 5.0 %): "
+        "the reference has adapted"
     )
-    assert ending(stepped, "volume") == ("resolved", f"2 quiet windows in a row: usual; {adapted}")
+    assert ending(stepped, "volume:fewer") == ("resolved", f"2 quiet windows in a row: usual; {adapted}")
 
 
 def test_what_came_back_by_itself_has_not_been_adapted_to(
