@@ -151,7 +151,7 @@ def _heading(alert: Mapping[str, Any]) -> str:
 
 
 def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
-    """Return the lines of one alert: its figures, what moved, why."""
+    """Return the lines of one alert: what moved in the feature's own unit, its figures, why."""
     entry = _figures_of(content, alert)
     if alert["key"] == "gate" and alert["state"] != "resolved" and content["failures"]:
         return _some([plain(failure) for failure in content["failures"]])
@@ -160,7 +160,7 @@ def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
     moved = [plain(line) for line in entry.get("explanation", [])] if alert["state"] != "resolved" else []
     news = alert["state"] == "resolved" or alert["transition"] in _AGAIN
     why = alert["reason"] if news else entry["reason"]
-    return [_figures(entry), *moved, plain(why)]
+    return [*moved, _figures(entry), plain(why)]
 
 
 def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -170,7 +170,7 @@ def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (
             f"{entry['status'].upper()} {plain(name, limit=80)}",
-            "; ".join([_figures(entry), *map(plain, entry.get("explanation", []))]),
+            "; ".join([*map(plain, entry.get("explanation", [])), _figures(entry)]),
         )
         for name, entry in entries
     ]

@@ -171,7 +171,10 @@ def _judged(
         unscored=_unscored(subject, roles),
         watched=roles,
     )
-    findings = schema_findings(reference.schema, current.schema, subject.features)
+    # The column of a label may come with its values.
+    both = reference.schema.keys() & current.schema.keys()
+    columns = [feature for feature in subject.features if roles.role_for(feature) != "label" or feature in both]
+    findings = schema_findings(reference.schema, current.schema, columns)
     return Assessment(reference.n_rows, current.n_rows, verdicts, evidence, findings)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.detection.wasserstein import distribution_of
 from drift.profiles.binning import NumericBinning
+from drift.text.formatting import number
 
 if TYPE_CHECKING:
     from drift.profiles.binning import Binning
@@ -116,7 +117,7 @@ def show(value: float, binning: Binning) -> str:
     """
     if isinstance(binning, NumericBinning) and binning.kind == "datetime":
         return binning.format(value)
-    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else number(value)
 
 
 def unit(binning: Binning) -> str | None:
@@ -144,5 +145,5 @@ def in_words(before: Description, after: Description, distance: float | None, bi
         old, new = show(before.median, binning), show(after.median, binning)
         parts.append(f"median {old}" if old == new else f"median {old} → {new}")
     if distance is not None:
-        parts.append(f"Wasserstein-1 {show_span(distance, binning)}")
+        parts.append(f"moved by {show_span(distance, binning)} on average (Wasserstein-1)")
     return ", ".join(parts) or None

@@ -59,20 +59,21 @@ class Evidence:
         return wasserstein(self.reference, self.current, self.reference_summary, self.current_summary)
 
     def due_to(self, contributions: Sequence[float] | NDArray[np.float64]) -> dict[str, float]:
-        """Return how much of the KL each sort of cell contributes, in nats; the parts add up to it.
+        """Return how much of the KL each sort of cell is the cause of (`caused`), in nats; the parts add up to it.
 
         Examples
         --------
         >>> from drift.profiles.binning import CategoricalBinning
         >>> from drift.profiles.histograms import Histogram
-        >>> side = Histogram(CategoricalBinning(("a", "b")), [1, 1, 0, 0, 0])
-        >>> Evidence(side, side).due_to([0.25, 0.5, 0.0, 0.0, 1.0])
-        {'levels': 0.75, 'other': 0.0, 'unseen': 0.0, 'missing': 1.0}
+        >>> binning = CategoricalBinning(("a", "b"))
+        >>> before, after = Histogram(binning, [50, 50, 0, 0, 0]), Histogram(binning, [25, 25, 0, 0, 50])
+        >>> Evidence(before, after).due_to([0.0767, 0.0767, 0.0, 0.0, 1.0])
+        {'levels': 0.0, 'other': 0.0, 'unseen': 0.0, 'missing': 1.1534}
         """
         binning = self.current.binning
         # What is set apart is due to the cell that it was part of.
         whole = np.zeros(binning.whole.n_cells)
-        np.add.at(whole, binning.whole_cells, contributions)
+        np.add.at(whole, binning.whole_cells, self.caused(contributions))
         parts = whole.tolist()
         if not isinstance(binning, NumericBinning):
             other, unseen, missing = parts[-3:]
@@ -97,6 +98,41 @@ class Evidence:
         found = zip(atoms.values[unseen].tolist(), atoms.rows[unseen].tolist(), strict=True)
         return sorted(found, key=lambda label: (-label[1], label[0]))
 
+    def caused(self, contributions: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how much of the KL each cell is the cause of, in nats; the parts add up to it.
+
+        Where missing values rise, the share of every bin falls. What bins or levels contribute by that alone (the chain
+        rule of divergence) is due to the cells outside of them, in proportion to how far these moved; what is left is
+        due to each bin as far as it moved among the bins.
+        """
+        parts, inside = np.array(contributions, np.float64), self._inside
+        then, now = self.reference.shares, self.current.shares
+        before, after = (float(side[inside].sum()) for side in (then, now))
+        outside = np.where(inside, 0.0, np.abs(now - then))
+        if before <= 0 or not outside.any():
+            return parts
+        own = float(parts[inside].sum())
+        lost = min((after * float(np.log(after / before)) if after else 0.0) - after + before, own)
+        p, q = now[inside] / (after or 1.0), then[inside] / before
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within = np.where(p > 0, p * np.log(np.where(q > 0, p / q, np.e)), 0.0) - p + q
+        parts += lost * outside / outside.sum()
+        parts[inside] = (own - lost) * within / within.sum() if within.sum() > 0 and after else 0.0
+        # What is left of bins that did not move at all is rounding, and smoothing.
+        parts[np.argmax(outside)] += float(np.sum(contributions)) - float(parts.sum())
+        return parts
+
+    @property
+    def _inside(self) -> NDArray[np.bool_]:
+        """Which cells are bins or levels, or set apart from one."""
+        binning = self.current.binning.whole
+        inside = np.ones(binning.n_cells, bool)
+        if not isinstance(binning, NumericBinning):
+            inside[-3:] = False
+        else:
+            inside[[0, -2, -1] if len(binning.edges) else [-1]] = False
+        return inside[self.current.binning.whole_cells]
+
 
 _OUTSIDE = {
     "missing": "missing values",
@@ -111,40 +147,41 @@ _MOVED = {"bins": "shifts between bins", "levels": "shifts between levels"}
 def _due_to(parts: Mapping[str, float], kl: float) -> str | None:
     """Say how much of the KL comes from other than shifts between bins or levels; None where that is little."""
     large = {name: part for name, part in parts.items() if part > 0 and part >= LEAST_SHARE * kl}
-    if not large.keys() & _OUTSIDE.keys():
+    # One sort alone is one cell, which has a line of its own, or the bins.
+    if len(large) < 2 or not large.keys() & _OUTSIDE.keys():
         return None
     ranked = sorted(large, key=lambda name: (name in _MOVED, -large[name]))
-    first, *others = [f"{large[name]:.2g} are {(_OUTSIDE | _MOVED)[name]}" for name in ranked]
+    first, *others = [f"{figure(large[name])} are {(_OUTSIDE | _MOVED)[name]}" for name in ranked]
     return f"of {figure(kl)} nats {', '.join([first, *(part.replace(' are ', ' ', 1) for part in others)])}"
 
 
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
     """Say in words which cells moved, the largest contribution first, and which labels are new.
 
-    First how far the values moved, such as ``"median 4 → 61, Wasserstein-1 57"``; then how much comes from missing
-    and unknown values, ``"of 1.28 nats 0.93 are missing values"``; then the cells, ``"missing rose from 0.9 % to
-    51 %: 0.93 of 1.28 nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3 nats"``; then new labels
-    too rare for a cell. Empty where there is no score.
+    First how far the values moved, such as ``"median 4 → 61, moved by 57 on average (Wasserstein-1)"``; then the cells,
+    ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3
+    nats"``; then how much is due to missing and unknown values, ``"of 1.28 nats 0.93 are missing values, 0.35 shifts
+    between bins"``; then new labels too rare for a cell. Empty where there is no score.
     """
     score = verdict.score
     if score is None or evidence is None:
         return []
     binning = evidence.current.binning
     moved = in_words(*evidence.descriptions, verdict.explanation.wasserstein, binning)
-    lines = [line for line in (moved, _due_to(evidence.due_to(score.contributions), score.kl)) if line]
-    cells = evidence.cells()
-    ranked = sorted(range(len(cells)), key=lambda i: -float(score.contributions[i]))
-    for i in ranked[:most]:
+    lines = [moved] if moved else []
+    cells, parts = evidence.cells(), evidence.caused(score.contributions)
+    for i in np.argsort(-parts, kind="stable")[:most].tolist():
         name, rows_before, _, before_share, after_share = cells[i]
-        part = float(score.contributions[i])
-        if part <= 0 or part < LEAST_SHARE * score.kl:
+        if parts[i] <= 0 or parts[i] < LEAST_SHARE * score.kl:
             break
         verb = "rose" if after_share > before_share else "fell"
         label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
         moved = f"{label} {verb} from {percent(before_share)} to {percent(after_share)}"
         if label != name and not rows_before:
             moved = f"{label} 0 % → {percent(after_share)} (not in the reference)"
-        lines.append(f"{moved}: {part:.2g} of {figure(score.kl)} nats")
+        lines.append(f"{moved}: {figure(parts[i])} of {figure(score.kl)} nats")
+    if due := _due_to(evidence.due_to(score.contributions), score.kl):
+        lines.append(due)
     news = [f"{shorten(label)} ({many(rows, 'row')})" for label, rows in evidence.newcomers()]
     if news:
         more = f" and {len(news) - most} more" if len(news) > most else ""

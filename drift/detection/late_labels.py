@@ -29,9 +29,11 @@ def arrived(profile: Profile, watched: Features) -> Profile:
 
 
 def waited_for(feature: str, reference: Profile, current: Profile, watched: Features) -> str:
-    """Say on which side a label has not arrived, having been counted and left out; empty where it has, or is none."""
+    """Say on which side a label has not arrived, as all is missing or its column is; empty where it has, or is none."""
     if watched.role_for(feature) != "label":
         return ""
+    if feature not in current.schema and feature in reference.schema:
+        return "labels have not arrived (the column is missing)"
     if _left_out(current, feature):
         return f"labels have not arrived (0 of {thousands(current.n_rows)})"
     return "labels have not arrived in the reference" if _left_out(reference, feature) else ""

@@ -141,7 +141,7 @@ class _Case:
         if severity == "none" and (far := self.far()):
             severity, why = "warning", far
         status, reason = self.status(severity, why)
-        return status, severity, reason
+        return status, severity, f"{reason}{self.limited(status, severity)}"
 
     def too_few(self) -> str:
         """Return what there is to say with fewer rows than a verdict takes."""
@@ -152,8 +152,19 @@ class _Case:
         few = f"{thousands(rows)} rows in the {side}, min_rows is {thousands(self.detection.min_rows)}"
         if self.kl < self.effect.warning:
             return few
-        significant = "significant" if score.q <= self.detection.fdr else "not significant"
-        return f"{few}: corrected KL {figure(self.kl)}, large but {significant} (p {_small(score.p)})"
+        and_so = "and significant" if score.q <= self.detection.fdr else "but not significant"
+        return f"{few}: corrected KL {figure(self.kl)}, large {and_so} (p {_small(score.p)})"
+
+    def limited(self, status: Status, severity: Severity) -> str:
+        """Say why a status is not what the size of the divergence alone would make it; empty where it is."""
+        level, critical = self.level(self.kl), f"critical {self.effect.critical:g}"
+        if status == "warning" and level == "critical":
+            if severity == "critical":
+                return f"; a warning, as it was not critical in {self.detection.persistence.at_least} of them"
+            return f"; a warning, as what is unusual of it is below {critical}"
+        if status == "critical" and level != "critical":
+            return f"; critical, as what is unusual reaches {critical}"
+        return ""
 
     def severity(self) -> tuple[Severity, str]:
         """Return what one window says by itself, and why."""

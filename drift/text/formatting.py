@@ -9,7 +9,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, tzinfo
+
+TINY = sys.float_info.min
+"""A smaller number, which the edge of a cell may be, is read as zero."""
 
 
 def percent(share: float | None, decimals: int | None = None) -> str:
@@ -43,12 +47,12 @@ def nats(value: float | None) -> str:
 
     Examples
     --------
-    >>> nats(1.28443), nats(0.00001), nats(-0.001), nats(None)
-    ('1.2844', '< 0.0001', '-0.0010', '–')
+    >>> nats(1.28443), nats(0.00001), nats(-0.001), nats(-0.00001), nats(None)
+    ('1.2844', '< 0.0001', '-0.0010', '0.0000', '–')
     """
     if value is None:
         return "–"
-    return "< 0.0001" if 0 < value < 0.00005 else f"{value:.4f}"
+    return "< 0.0001" if 0 < value < 0.00005 else f"{value:z.4f}"
 
 
 def figure(value: float) -> str:
@@ -56,10 +60,10 @@ def figure(value: float) -> str:
 
     Examples
     --------
-    >>> figure(1.28443), figure(0.01)
-    ('1.28', '0.01')
+    >>> figure(1.28443), figure(0.01), figure(5e-324), figure(-0.0)
+    ('1.28', '0.01', '< 0.0001', '0')
     """
-    return f"{value:.3g}"
+    return "< 0.0001" if 0 < value < 0.0001 else f"{value:z.3g}"
 
 
 def thousands(value: int | None) -> str:
@@ -89,10 +93,10 @@ def number(value: float | None) -> str:
 
     Examples
     --------
-    >>> number(1234.567), number(None)
-    ('1235', '–')
+    >>> number(1234.567), number(-0.0), number(None)
+    ('1235', '0', '–')
     """
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else f"{0.0 if abs(value) < TINY else value:z.4g}"
 
 
 def probability(value: float | None) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drift.config.detection import Detection, Persistence
+from drift.config.features import Features
 from drift.detection.assess import Subject, assess
+from drift.detection.evidence import explain
+from drift.detection.reports import Report
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.windows import Window
-from tests.support.pair_samples import CALM, LETTERS, START, history
+from tests.support.laws import examples
+from tests.support.pair_samples import CALM, LETTERS, START, history, pairs
+
+if TYPE_CHECKING:
+    from drift.detection.scores import Severity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,3 +117,65 @@ def test_without_a_value_nothing_is_judged(binning: Binning) -> None:
     assert nothing.reason == "no reference: it holds no value of the column, nor does the window"
     assert judged(missing, value).status == judged(value, missing).status == "critical"
     assert judged(value, value).status == ("ok" if binning is BOOLEAN else "insufficient_data")
+
+
+def test_a_label_whose_column_is_missing_has_not_arrived() -> None:
+    """No news of the schema either, nor when it comes."""
+    roles = Features(roles={"x": "label"})
+    lost = replace(letters(EVEN), histograms={}, schema={"y": "string"})
+    for reference, current in ((letters(EVEN), lost), (lost, letters(EVEN))):
+        (found,) = assess([Subject(reference, current, ["x"])], ONE, roles)
+        assert found.findings == []
+    (found,) = assess([Subject(letters(EVEN), lost, ["x"])], ONE, roles)
+    (verdict,) = found.verdicts
+    assert (verdict.status, verdict.reason) == (
+        "insufficient_data",
+        "labels have not arrived (the column is missing)",
+    )
+
+
+TINY = NumericBinning(np.array([-1.0, 0.0, 5e-324, 2.0, 3.0]))
+LEVELS: list[Severity] = ["none", "warning", "critical"]
+
+
+@st.composite
+def two_sides(draw: st.DrawFn) -> tuple[Histogram, Histogram]:
+    """Hostile pairs, and numbers between edges that nobody can write down."""
+    counts = st.lists(st.integers(0, 500), min_size=TINY.n_cells, max_size=TINY.n_cells)
+    return draw(st.one_of(pairs(), st.tuples(*[counts.map(lambda c: Histogram(TINY, np.array(c)))] * 2)))
+
+
+@examples(200)
+@given(two_sides(), st.lists(st.sampled_from(LEVELS), max_size=20), st.booleans())
+def test_what_is_said_is_so(two: tuple[Histogram, Histogram], past: list[Severity], alone: bool) -> None:  # noqa: FBT001
+    """Badge and reason agree, the interval holds the number beside it, and every number can be read."""
+    before, now = two
+    sides = [Profile(None, side.n, {"x": side}, {}, {"x": "double"}) for side in two]
+    remembered = [replace(sides[0], histograms={"x": before})] * len(past)
+    detection = ONE if alone else Detection()
+    (found,) = assess([Subject(sides[0], sides[1], ["x"], {"x": history(*past)}, remembered)], detection)
+    report = Report("m", None, "r", found.verdicts, before.n, now.n, evidence=found.evidence)
+    verdict, said = found.verdicts[0], [str(report), *report.explain("x")]
+    assert not [text for text in said if re.search(r"e-3\d\d|-0(\.0+)?(?![\d.])|large but significant", text)]
+    if verdict.score is None:
+        return
+    assert verdict.score.ci_low <= max(verdict.score.kl_corrected, 0) <= verdict.score.ci_high
+    if verdict.status in {"warning", "critical"}:
+        named = re.findall(r"≥ (warning|critical)", verdict.reason)
+        assert not named or verdict.status in named[-1:] or re.search(f"; (a )?{verdict.status}, as ", verdict.reason)
+    caused = found.evidence["x"].caused(verdict.score.contributions)
+    assert caused.sum() == pytest.approx(verdict.score.kl, abs=1e-9)
+
+
+def test_shares_that_only_missing_values_moved_are_no_shifts() -> None:
+    """Half of the rows lose their value, whichever they are: the missing values are all that there is to say."""
+    binning = NumericBinning(np.arange(5.0))
+    sides = [
+        Histogram(binning, np.array(counts))
+        for counts in ([0, 300, 200, 400, 100, 0, 0], [0, 150, 100, 200, 50, 0, 500])
+    ]
+    profiles = [Profile(None, side.n, {"x": side}, {}, {"x": "double"}) for side in sides]
+    (found,) = assess([Subject(profiles[0], profiles[1], ["x"])], ONE)
+    lines = explain(found.verdicts[0], found.evidence["x"])
+    assert not [line for line in lines if "shifts" in line or "fell" in line]
+    assert [line for line in lines if line.startswith("missing rose from 0 % to 50 %")]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
 
 FIRST = date(2024, 1, 1)
+MORNING = timedelta(hours=6)
 
 
 def live(folder: Path, columns: Sequence[Mapping[str, Any]], keys: str = "") -> tuple[Context, list[Report]]:
@@ -41,16 +42,8 @@ def live(folder: Path, columns: Sequence[Mapping[str, Any]], keys: str = "") -> 
     context = Context.of(parse_monitor(text), store, lambda _name: "")
     calendar = context.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(len(columns))]
-    over = 0
-
-    def clock() -> datetime:
-        return windows[min(over, len(windows) - 1)].end + timedelta(hours=6)
-
-    def progress(*_: object) -> None:
-        nonlocal over
-        over += 1
-
-    return context, run.backfill(context, windows, clock=clock, page=True, progress=progress)
+    run.prepare(context, windows, now=windows[0].end + MORNING)
+    return context, [run.run_window(context, window, clock=lambda at=window.end + MORNING: at) for window in windows]
 
 
 def notified(context: Context) -> list[tuple[datetime, str, str]]:
