@@ -21,7 +21,7 @@ from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, Numeric
 from drift.profiles.histograms import Histogram, Profile
 from drift.windows import Window
 from tests.support.laws import examples
-from tests.support.pair_samples import CALM, LETTERS, START, history, pairs
+from tests.support.pair_samples import CALM, LETTERS, START, history, pair, pairs
 
 if TYPE_CHECKING:
     from drift.detection.scores import Severity
@@ -142,7 +142,7 @@ LEVELS: list[Severity] = ["none", "warning", "critical"]
 def two_sides(draw: st.DrawFn) -> tuple[Histogram, Histogram]:
     """Hostile pairs, and numbers between edges that nobody can write down."""
     counts = st.lists(st.integers(0, 500), min_size=TINY.n_cells, max_size=TINY.n_cells)
-    return draw(st.one_of(pairs(), st.tuples(*[counts.map(lambda c: Histogram(TINY, np.array(c)))] * 2)))
+    return draw(pairs()) if draw(st.booleans()) else pair(TINY, draw(counts), draw(counts))
 
 
 @examples(200)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from drift.detection.reports import Report
+    from drift.windows import Window
 
 FIRST = date(2024, 1, 1)
 MORNING = timedelta(hours=6)
@@ -43,7 +44,11 @@ def live(folder: Path, columns: Sequence[Mapping[str, Any]], keys: str = "") -> 
     calendar = context.monitor.window.calendar
     windows = [calendar.starting(FIRST + timedelta(days=i)) for i in range(len(columns))]
     run.prepare(context, windows, now=windows[0].end + MORNING)
-    return context, [run.run_window(context, window, clock=lambda at=window.end + MORNING: at) for window in windows]
+
+    def lived(window: Window) -> Report:
+        return run.run_window(context, window, clock=lambda: window.end + MORNING).report
+
+    return context, [lived(window) for window in windows]
 
 
 def notified(context: Context) -> list[tuple[datetime, str, str]]:
