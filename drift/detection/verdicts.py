@@ -160,7 +160,8 @@ class _Case:
         level, critical = self.level(self.kl), f"critical {self.effect.critical:g}"
         if status == "warning" and level == "critical":
             if severity == "critical":
-                return f"; a warning, as it was not critical in {self.detection.persistence.at_least} of them"
+                rule = self.detection.persistence
+                return f"; a warning, as it was not critical in {rule.at_least} of the last {rule.of} windows"
             return f"; a warning, as what is unusual of it is below {critical}"
         if status == "critical" and level != "critical":
             return f"; critical, as what is unusual reaches {critical}"
