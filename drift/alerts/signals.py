@@ -37,10 +37,9 @@ class Signal:
     """What one window shows about one key.
 
     `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``,
-    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``not_judged``, ``run``; `feature` is the feature or column, None
-    where the
-    whole window is meant; `segment` is empty for the whole window. `severity` is that of this window alone, before
-    persistence; `status` includes it: ``warning`` and ``critical`` open an alert.
+    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``not_judged``, ``run``; `feature` is the feature or column,
+    None where the whole window is meant; `segment` is empty for the whole window. `severity` is that of this window
+    alone, before persistence; `status` includes it: ``warning`` and ``critical`` open an alert.
 
     `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline

@@ -2,8 +2,8 @@
 --
 -- id               sixteen hexadecimal digits: what `drift alerts show` takes
 -- monitor          name of the monitor
--- alert_key        what it is about: drift:<feature>, table, gate, rows, volume:fewer, volume:more, schema:<column>, not_judged,
---                  run
+-- alert_key        what it is about: drift:<feature>, table, gate, rows, volume:fewer, volume:more,
+--                  schema:<column>, not_judged, run
 -- kind             drift, table, data_quality, missing_data, schema, not_judged, run
 -- feature          the feature or column; null where the whole window is meant
 -- state            open or acknowledged
