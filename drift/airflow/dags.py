@@ -19,6 +19,7 @@ from drift.airflow.failures import DriftNotifier
 from drift.airflow.waiting import WaitForData
 from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError
+from drift.text.formatting import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -177,7 +178,7 @@ def describe(monitor: Monitor) -> str:
         f"- days: {days}" if days else "",
         f"- reference: {monitor.reference}",
         f"- features: {watched}{excluded}",
-        f"- thresholds: D(current‖reference) ≥ {effect.warning:g} nats warning, ≥ {effect.critical:g} critical",
+        f"- thresholds, warning / critical: {thresholds(effect.warning, effect.critical, effect.scale)}",
         f"- expectations: {len(monitor.expectations)}" if monitor.expectations else "",
         f"- notified: {routes}",
         f"- configuration: `{monitor.config_hash}`",

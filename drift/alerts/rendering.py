@@ -12,7 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from drift.config.alerts import is_web_address
-from drift.text.formatting import figure, percent, thousands
+from drift.text.formatting import figure, percent, thousands, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -130,7 +130,7 @@ def _overall(content: Mapping[str, Any]) -> list[str]:
 
 
 def _figures(entry: Mapping[str, Any]) -> str:
-    limits = f"{entry['threshold']['warning']:g} / {entry['threshold']['critical']:g}"
+    limits = thresholds(*(entry["threshold"][name] for name in ("warning", "critical", "scale")))
     if "kl" not in entry:
         return f"no score, {entry['status'].replace('_', ' ')}"
     interval = entry["interval"]

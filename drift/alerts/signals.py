@@ -101,7 +101,7 @@ class Closing:
         score = verdict.score
         if score is None or verdict.status != "ok" or verdict.severity != "none" or score.q > self.fdr:
             return ""
-        if score.kl_corrected < self.below * verdict.warning:
+        if (verdict.size or 0.0) < self.below * verdict.warning:
             return ""
         if score.z is not None and score.z < self.below * self.z:
             return ""

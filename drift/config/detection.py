@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+import math
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from drift.config.features import most_specific
+from drift.config.problems import explain
 from drift.config.validation import Model, in_doubt, refuse
 
 if TYPE_CHECKING:
@@ -15,25 +17,63 @@ if TYPE_CHECKING:
     from drift.config.validation import Refusal
 
 
-class Effect(Model):
-    """How large a divergence must be, in nats, to be worth a notification."""
+Measure = Literal["kl", "psi", "js_distance", "wasserstein", "mean", "median", "missing"]
+Unit = Literal["", "%", "sd"]
 
-    warning: float = Field(0.01, gt=0, description="Smallest divergence for a warning, in nats.")
-    critical: float = Field(0.1, gt=0, description="Smallest divergence for a critical alert, in nats.")
+UNITS: dict[Measure, tuple[Unit, ...]] = {
+    "wasserstein": ("", "sd"), "mean": ("", "%", "sd"), "median": ("", "%", "sd"),
+}  # fmt: skip
+"""The units that a measure may be given in; all others have one of their own."""
+
+_MEASURE = "What is compared with the thresholds: `kl` (nats, bias-corrected), `psi`, `js_distance`, `wasserstein`, "
+_MEASURE += "`mean` or `median` (how far it moved), or `missing` (percentage points)."
+_UNIT = "Of a distance or a move: empty for the feature's own unit (days, seconds), `sd` for the reference's standard "
+_UNIT += "deviations, `%` of the reference's mean or median."
+
+
+class Effect(Model):
+    """How large a difference must be to be worth a notification, in a measure that the counts give."""
+
+    measure: Measure = Field("kl", description=_MEASURE)
+    unit: Unit = Field("", description=_UNIT)
+    warning: float = Field(0.01, gt=0, description="Smallest difference for a warning.")
+    critical: float = Field(0.1, gt=0, description="Smallest difference for a critical alert.")
 
     @model_validator(mode="after")
-    def _check_order(self) -> Self:
+    def _check(self) -> Self:
+        given = {"warning", "critical"} & self.model_fields_set
+        if self.unit not in UNITS.get(self.measure, ("",)):
+            units = " or ".join(repr(unit) for unit in UNITS.get(self.measure, ("",)))
+            refuse((("unit",), f"{self.measure} is not measured in {self.unit!r}", f"choose {units}"))
+        if self.measure != "kl" and len(given) < 2:
+            refuse(((), f"{self.measure} has no thresholds by default", "give warning and critical"))
         if self.warning > self.critical:
             what = f"critical {self.critical:g} lies below warning {self.warning:g}"
             refuse(((), what, "raise critical, or lower warning"))
         return self
 
+    @property
+    def scale(self) -> str:
+        """The measure with its unit: sizes on one scale can be compared."""
+        return f"{self.measure} {self.unit}".rstrip()
+
+    @property
+    def in_nats(self) -> Effect:
+        """Thresholds of divergences: these, or the usual ones where these are of another measure."""
+        return self if self.measure == "kl" else Effect()
+
+    def level(self, size: float) -> Literal["none", "warning", "critical"]:
+        """Return the severity of a size by the thresholds alone."""
+        return "critical" if size >= self.critical else "warning" if size >= self.warning else "none"
+
 
 class EffectOverride(Model):
-    """Thresholds of some features; what is left out is as for all."""
+    """Thresholds of some features; what is left out is as for all. Another measure needs thresholds of its own."""
 
-    warning: float | None = Field(None, gt=0, description="Smallest divergence for a warning, in nats.")
-    critical: float | None = Field(None, gt=0, description="Smallest divergence for a critical alert, in nats.")
+    measure: Measure | None = Field(None, description=_MEASURE)
+    unit: Unit | None = Field(None, description=_UNIT)
+    warning: float | None = Field(None, gt=0, description="Smallest difference for a warning.")
+    critical: float | None = Field(None, gt=0, description="Smallest difference for a critical alert.")
 
 
 class Persistence(Model):
@@ -92,18 +132,22 @@ class Detection(Model):
             return self
         found: list[Refusal] = []
         for pattern, override in self.features.items():
-            warning, critical = self._merged(override)
-            if warning > critical:
-                what = f"critical {critical:g} lies below warning {warning:g}"
+            given = self._given(override)
+            if given.get("warning", 0) > given.get("critical", math.inf):
+                what = f"critical {given['critical']:g} lies below warning {given['warning']:g}"
                 found.append((("features", pattern), what, "give both, warning the smaller"))
+                continue
+            try:
+                Effect(**given)
+            except ValidationError as error:
+                found += [(("features", pattern, *each["loc"]), *explain(each)) for each in error.errors()]
         refuse(*found)
         return self
 
-    def _merged(self, override: EffectOverride) -> tuple[float, float]:
-        return (
-            self.effect.warning if override.warning is None else override.warning,
-            self.effect.critical if override.critical is None else override.critical,
-        )
+    def _given(self, override: EffectOverride) -> dict[str, Any]:
+        given = override.model_dump(exclude_none=True)
+        same = given.get("measure", self.effect.measure) == self.effect.measure and "unit" not in given
+        return (self.effect.model_dump() if same else {"measure": self.effect.measure}) | given
 
     @property
     def remembered(self) -> int:
@@ -111,15 +155,12 @@ class Detection(Model):
         return self.history + self.persistence.of - 1
 
     def effect_for(self, feature: str) -> Effect:
-        """Return the thresholds of a feature.
+        """Return the measure and the thresholds of a feature.
 
         Examples
         --------
         >>> Detection(features={"*_delay": EffectOverride(critical=0.2)}).effect_for("dep_delay")
-        Effect(warning=0.01, critical=0.2)
+        Effect(measure='kl', unit='', warning=0.01, critical=0.2)
         """
         override = most_specific(feature, self.features)
-        if override is None:
-            return self.effect
-        warning, critical = self._merged(override)
-        return Effect(warning=warning, critical=critical)
+        return self.effect if override is None else Effect(**self._given(override))

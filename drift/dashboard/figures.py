@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.dashboard.formatting import STATUSES, clipped, link, shown, status_of
 from drift.dashboard.time_marks import MARKS
-from drift.text.formatting import iso, nats, percent, thousands
+from drift.text.formatting import iso, nats, percent, thousands, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,9 +87,19 @@ def history(
         curve("KL, bias-corrected", "kl_corrected", "current"),
     ]
     at = [local.wall_clock(row["window_start"]) for row in rows]
+    # A threshold in another measure than that of the chart has no height.
+    in_nats = [row["scale"] == "kl" for row in rows]
     data += [
-        _line(f"{name} threshold", at, [row[name] for row in rows], name, dash="dash", shape="hvh")
+        _line(
+            f"{name} threshold",
+            at,
+            [row[name] if kl else None for row, kl in zip(rows, in_nats, strict=True)],
+            name,
+            dash="dash",
+            shape="hvh",
+        )
         for name in ("warning", "critical")
+        if any(in_nats) or not rows
     ]
     data += _points(rows, gaps, local, floor)
     data += _quality(line, local)
@@ -158,7 +168,7 @@ def _points(
             lines[1:1] = [
                 f"KL {nats(row['kl'])} nats, corrected {nats(row['kl_corrected'])}",
                 f"95 % {nats(row['ci_low'])} … {nats(row['ci_high'])}",
-                f"thresholds {row['warning']:g} / {row['critical']:g}",
+                f"thresholds {thresholds(row['warning'], row['critical'], row['scale'])}",
                 f"n {thousands(row['n_current'])} against {thousands(row['n_reference'])}",
                 *([f"from the baseline {nats(row['kl_fixed'])}"] if row.get("kl_fixed") is not None else []),
             ]

@@ -30,6 +30,7 @@ def environment(asset: Callable[[str], str] | None = None) -> Environment:
     env.filters |= {name: getattr(text, name) for name in _NUMBERS}
     env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped}
     env.globals |= {"statuses": formatting.STATUSES, "link": formatting.link, "version": drift.__version__}
+    env.globals["thresholds"] = text.thresholds
     if asset is not None:
         env.globals["asset"] = asset
     return env

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from drift.config.features import Features
 from drift.detection import history as own_history
+from drift.detection.effect_size import sized
 from drift.detection.evidence import Evidence
 from drift.detection.findings import schema_findings
 from drift.detection.late_labels import arrived, waited_for
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 NOTICE = 0.002
 """Below this divergence, in nats, no cell is looked for that strayed, unless the whole is unusual."""
+
+
+_UNSIZED = "detection.effect measures the {}, which only numbers have: choose kl, psi, js_distance or missing for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,14 @@ def _judged(
             subject.kl_fixed.get(feature),
             evidence[feature].wasserstein,
             _cell(score, subject, detection),
+            sized(detection.effect_for(feature), score, evidence[feature]),
         )
         for feature, score in scores.items()
+    }
+    unsized: dict[str, tuple[Status, str]] = {
+        feature: ("not_comparable", _UNSIZED.format(detection.effect_for(feature).measure))
+        for feature, explanation in explanations.items()
+        if explanation.size is None
     }
     verdicts = judge(
         subject.features,
@@ -168,7 +178,7 @@ def _judged(
         detection,
         history=subject.history,
         explanations=explanations,
-        unscored=_unscored(subject, roles),
+        unscored=_unscored(subject, roles) | unsized,
         watched=roles,
     )
     # The column of a label may come with its values.

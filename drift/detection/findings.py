@@ -310,10 +310,9 @@ def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[P
         called = verdict.drifting or set(severities) != {"none"}
         if called or len(first) < MOVED:
             continue
-        if min(last) >= verdict.critical and median(last) > median(before) > median(first) >= 0:
-            words = (
-                f"KL_fixed {known[-1]:.2g}, at least critical {verdict.critical:g} in each of the last {MOVED} windows"
-            )
+        critical = verdict.in_nats.critical
+        if min(last) >= critical and median(last) > median(before) > median(first) >= 0:
+            words = f"KL_fixed {known[-1]:.2g}, at least critical {critical:g} in each of the last {MOVED} windows"
             message = f"column {verdict.feature}: has moved slowly away from its baseline: {words}"
             found.append(Finding("moved", message, verdict.feature))
     return found

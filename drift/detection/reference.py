@@ -110,7 +110,7 @@ def compose(
         quiet = merge(windows[main], left_out={*left_out, *drifted}, least=least)
         histograms = {feature: quiet.histograms[feature] for feature in without}
         references[f"{main} without what drifted"] = replace(quiet, histograms=histograms)
-    return least_drifted(references, current, floor=lambda feature: detection.effect_for(feature).warning)
+    return least_drifted(references, current, floor=lambda feature: detection.effect_for(feature).in_nats.warning)
 
 
 def from_baseline(windows: Sequence[Profile], current: Profile, segment: str = "") -> dict[str, float]:

@@ -10,7 +10,7 @@ from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
-from drift.text.formatting import iso
+from drift.text.formatting import iso, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,7 +196,7 @@ class Report:
             entry["explanation"] = "; ".join(entry.get("explanation", []))
             rows.append(
                 {"feature": verdict.feature, **entry, "ci_low": low_high["low"], "ci_high": low_high["high"]}
-                | {"warning": threshold["warning"], "critical": threshold["critical"], **sides}
+                | {**threshold, **sides}
             )
         return pd.DataFrame(rows)
 
@@ -206,7 +206,7 @@ class Report:
         rows = []
         for v in sorted(self.verdicts, key=_worst_first):
             s = v.score
-            limits = f"{v.warning:g} / {v.critical:g}"
+            limits = thresholds(v.warning, v.critical, v.scale)
             if s is None:
                 rows.append([v.feature, "-", "-", "-", limits, "-", v.severity, v.status, v.reason])
                 continue
@@ -266,12 +266,13 @@ def _entry(verdict: Verdict, evidence: Evidence | None) -> dict[str, Any]:
         "reason": verdict.reason,
         "role": verdict.role,
         "weight": verdict.weight,
-        "threshold": {"warning": verdict.warning, "critical": verdict.critical},
+        "threshold": {"warning": verdict.warning, "critical": verdict.critical, "scale": verdict.scale},
     }
     if score is None:
         return entry
     entry |= {
         "kind": score.kind,
+        "size": verdict.size,
         "kl": score.kl,
         "kl_reverse": score.kl_reverse,
         "psi": score.psi,

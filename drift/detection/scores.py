@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from drift.config.detection import Effect
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.features import FeatureKind, Role
+    from drift.detection.effect_size import Size
     from drift.statistics.divergence import Smoothing
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]
@@ -150,12 +153,15 @@ class Explanation:
         has no numbers.
     cell
         The cell that strayed farthest from its own history; None where there is none, or nothing is remarkable.
+    size
+        How large the difference is in the measure chosen for the feature; None where that is the divergence in nats.
     """
 
     reference: str = ""
     kl_fixed: float | None = None
     wasserstein: float | None = None
     cell: CellShift | None = None
+    size: Size | None = None
 
 
 UNEXPLAINED = Explanation()
@@ -175,7 +181,7 @@ class Verdict:
     reason
         Why, in words; never empty.
     warning, critical
-        The thresholds in force, in nats.
+        The thresholds in force, on the `scale` of the feature's effect.
     score
         None where the status is ``insufficient_data`` (no rows to compare), ``not_comparable`` or ``error``.
     role
@@ -184,6 +190,10 @@ class Verdict:
         Its importance beside the other features', ≥ 0; only the ratio matters.
     explanation
         What explains the score.
+    scale
+        Measure and unit of the effect: ``kl`` in nats, ``mean %``, ``wasserstein sd``, ...
+    size
+        How large the difference is on that scale; None where there is no score.
     """
 
     feature: str
@@ -196,6 +206,13 @@ class Verdict:
     role: Role = "input"
     weight: float = 1.0
     explanation: Explanation = UNEXPLAINED
+    scale: str = "kl"
+    size: float | None = None
+
+    @property
+    def in_nats(self) -> Effect:
+        """The thresholds of divergences: those in force, or the usual ones where these are of another measure."""
+        return Effect(warning=self.warning, critical=self.critical) if self.scale == "kl" else Effect()
 
     @property
     def drifting(self) -> bool:
@@ -211,7 +228,8 @@ class Verdict:
 class Past(NamedTuple):
     """What is remembered of one earlier window of a feature; a tuple, as a run reads thousands of them.
 
-    The severity is what that window alone said; the rest is as in `Score` and `Explanation`.
+    The severity is what that window alone said; size and scale are as in `Verdict`, the rest as in `Score` and
+    `Explanation`.
     """
 
     window_start: datetime
@@ -222,3 +240,5 @@ class Past(NamedTuple):
     cells: int
     severity: Severity
     kl_fixed: float | None = None
+    scale: str = "kl"
+    size: float | None = None

@@ -14,18 +14,20 @@ moved by itself, in nats, from its own median share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from drift.config.detection import Effect
 from drift.config.features import Features
+from drift.detection.effect_size import Size
 from drift.detection.history import OWN_HISTORY
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, UNEXPLAINED, Past, Score, Severity, Status, Verdict
-from drift.text.formatting import figure, percent, thousands
+from drift.text.formatting import percent, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from drift.config.detection import Detection, Effect
+    from drift.config.detection import Detection
     from drift.detection.scores import CellShift, Explanation
 
 FAST_KL, FAST_MARGIN = 0.05, 2.0
@@ -56,7 +58,8 @@ def judge(
     history
         Earlier windows of each feature, newest last: persistence counts their severities.
     explanations
-        What explains each score; a cell that strayed may be reason enough.
+        What explains each score; a cell that strayed may be reason enough, and its size is compared with the
+        thresholds.
     unscored
         The features that cannot be compared, each with its status and reason.
     watched
@@ -69,8 +72,7 @@ def judge(
     stretch = detection.persistence.stretch
     found = []
     for feature in features:
-        effect = detection.effect_for(feature)
-        score = scores.get(feature)
+        effect, score, size = detection.effect_for(feature), scores.get(feature), None
         explanation = (explanations or {}).get(feature, UNEXPLAINED)
         status: Status
         severity: Severity = "none"
@@ -80,7 +82,9 @@ def judge(
             status, reason = "error", "no score was computed, though there are rows: please report this"
         else:
             past = (history or {}).get(feature, ())
-            case = _Case(score, explanation.cell, effect, detection, past, (scored_under or stretch) == stretch)
+            size = explanation.size or Size(max(score.kl_corrected, 0.0), effect)
+            effect = size.effect
+            case = _Case(score, explanation.cell, size, detection, past, (scored_under or stretch) == stretch)
             status, severity, reason = case.verdict()
         found.append(
             Verdict(
@@ -94,6 +98,8 @@ def judge(
                 roles.role_for(feature),
                 roles.weight_for(feature),
                 explanation if score else UNEXPLAINED,
+                effect.scale,
+                size.value if size else None,
             )
         )
     return found
@@ -108,8 +114,18 @@ def judge_again(
 ) -> list[Verdict]:
     """Judge the scores of verdicts, each of which has one, under other settings."""
     scores = {verdict.feature: verdict.score for verdict in verdicts if verdict.score is not None}
-    explanations = {verdict.feature: verdict.explanation for verdict in verdicts}
+    explanations = {
+        verdict.feature: replace(verdict.explanation, size=_size_again(verdict, detection.effect_for(verdict.feature)))
+        for verdict in verdicts
+    }
     return judge(list(scores), scores, detection, history=history, explanations=explanations, scored_under=scored_under)
+
+
+def _size_again(verdict: Verdict, effect: Effect) -> Size | None:
+    if verdict.size is None or effect.measure == "kl":
+        return None
+    # On a scale of its own, or by KL, where there was nothing to measure.
+    return Size(verdict.size, effect if verdict.scale == effect.scale else Effect())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +134,15 @@ class _Case:
 
     score: Score
     cell: CellShift | None
-    effect: Effect
+    size: Size
     detection: Detection
     past: Sequence[Past]
     lasting: bool
 
     @property
-    def kl(self) -> float:
-        """The bias-corrected estimate as it is compared with thresholds: never negative."""
-        return max(self.score.kl_corrected, 0.0)
+    def effect(self) -> Effect:
+        """The thresholds in force."""
+        return self.size.effect
 
     @property
     def cell_lasting(self) -> float:
@@ -150,14 +166,14 @@ class _Case:
             ("window", score.n_current) if score.n_current <= score.n_reference else ("reference", score.n_reference)
         )
         few = f"{thousands(rows)} rows in the {side}, min_rows is {thousands(self.detection.min_rows)}"
-        if self.kl < self.effect.warning:
+        if self.size.level == "none":
             return few
         and_so = "and significant" if score.q <= self.detection.fdr else "but not significant"
-        return f"{few}: corrected KL {figure(self.kl)}, large {and_so} (p {_small(score.p)})"
+        return f"{few}: {self.size}, large {and_so} (p {_small(score.p)})"
 
     def limited(self, status: Status, severity: Severity) -> str:
         """Say why a status is not what the size of the divergence alone would make it; empty where it is."""
-        level, critical = self.level(self.kl), f"critical {self.effect.critical:g}"
+        level, critical = self.size.level, self.size.limit("critical")
         if status == "warning" and level == "critical":
             if severity == "critical":
                 rule = self.detection.persistence
@@ -169,23 +185,22 @@ class _Case:
 
     def severity(self) -> tuple[Severity, str]:
         """Return what one window says by itself, and why."""
-        score, kl, q = self.score, self.kl, _small(self.score.q)
-        level = self.level(kl)
+        score, size, q = self.score, self.size, _small(self.score.q)
+        level = size.level
         significant = score.q <= self.detection.fdr
         if level == "none" and not (significant and self.strays()):
-            below = f"corrected KL {figure(kl)} < warning {self.effect.warning:g}"
+            below = f"{size} < {size.limit('warning')}"
             if significant:
                 return "none", f"significant (q {q}) but below the effect floor: {below}"
             return "none", f"{below}, not significant (q {q})"
-        limit = self.effect.critical if level == "critical" else self.effect.warning
-        large = f"corrected KL {figure(kl)} ≥ {level} {limit:g}" if level != "none" else f"corrected KL {figure(kl)}"
+        large = f"{size} ≥ {size.limit(level)}" if level != "none" else f"{size}"
         if not significant:
             rows = min(score.n_current, score.n_reference)
             return "none", f"{large} but not significant: q {q} with {thousands(rows)} rows"
         found = self.unusual(level)
         if found is None:
             z = f"z {score.z:.1f} < {self.detection.z:g}"
-            return "none", f"within its own history ({z}): corrected KL {figure(kl)} is usual here"
+            return "none", f"within its own history ({z}): {size} is usual here"
         severity, beyond = found
         return severity, f"{large}, q {q}{beyond}"
 
@@ -207,7 +222,8 @@ class _Case:
             )
         if cell and self.strays():
             # How large the whole divergence is says nothing of the cell: a restless feature is large every day.
-            found.append((self.level(cell.kl), f"; {self.moved(cell)}, {max(cell.z, self.cell_lasting):.0f} {beyond}"))
+            by_itself = self.effect.level(cell.kl) if self.effect.measure == "kl" else level
+            found.append((by_itself, f"; {self.moved(cell)}, {max(cell.z, self.cell_lasting):.0f} {beyond}"))
         return max(found, key=lambda one: SEVERITY_RANK[one[0]], default=None)
 
     def status(self, severity: Severity, why: str) -> tuple[Status, str]:
@@ -243,25 +259,27 @@ class _Case:
 
     def unmistakable(self) -> bool:
         """Whether nobody gains by waiting for another window."""
-        score, critical = self.score, self.effect.critical
+        score, critical, in_nats = self.score, self.effect.critical, self.effect.measure == "kl"
         if self.far():
             return True
-        if self.kl < FAST_KL:
+        if self.size.value < (FAST_KL if in_nats else critical / 2):
             return False
         if score.z is None:
             # Without a history nothing can be called unusual: then only what is critical over its whole interval.
-            return score.ci_low >= critical
-        vast = score.z >= self.detection.z and score.ci_low >= VAST * critical
+            return score.ci_low >= self.effect.in_nats.critical and self.size.level == "critical"
+        vast = score.z >= self.detection.z and (score.ci_low if in_nats else self.size.value) >= VAST * critical
         return vast or score.z >= self.detection.z + FAST_MARGIN
 
     def far(self) -> str:
         """Say what is far beyond anything the feature did before, though it may be small; empty where nothing is."""
-        score, cell, least = self.score, self.cell, FAR_FLOOR * self.effect.warning
-        small = f"corrected KL {figure(self.kl)}, far beyond its own history"
+        score, cell, least = self.score, self.cell, FAR_FLOOR * self.effect.in_nats.warning
+        if self.size.level == "none" and self.effect.measure != "kl":
+            return ""
+        small = f"{self.size}, far beyond its own history"
         # A cell's deviations are those of sampling at least, so that they stand for themselves.
         if cell and cell.z >= FAR_Z and cell.kl >= least:
             return f"{small}: {self.moved(cell)}, {cell.z:.0f} robust sd"
-        if score.z is not None and score.z >= FAR_Z and self.kl >= least and score.q <= self.detection.fdr:
+        if score.z is not None and score.z >= FAR_Z and score.kl_corrected >= least and score.q <= self.detection.fdr:
             return f"{small}: {score.z:.0f} robust sd, q {_small(score.q)}"
         return ""
 
@@ -274,18 +292,24 @@ class _Case:
         z = self.score.z_lasting
         if z is None or not self.lasting or z < self.detection.z:
             return "none"
-        recent = sorted([*(w.kl_corrected for w in self.before()), self.kl])
-        return self.level(min(recent[max(len(recent) - self.detection.persistence.at_least, 0)], self.kl))
+        scale = self.effect.scale
+        if scale == "kl":
+            before = [w.kl_corrected for w in self.before()]
+        else:
+            # What was measured on another scale does not count.
+            before = [w.size or 0.0 if w.scale == scale else 0.0 for w in self.before()]
+        recent, value = sorted([*before, self.size.value]), self.size.value
+        return self.effect.level(min(recent[max(len(recent) - self.detection.persistence.at_least, 0)], value))
 
     def strays(self) -> bool:
-        """Whether one cell is unusual, and large by itself: beside its median share, which no single day changes."""
-        cell = self.cell
-        far = cell is not None and max(cell.z, self.cell_lasting) >= self.detection.cell_z
-        return bool(far and cell and cell.kl >= self.effect.warning)
+        """Whether one cell is unusual, and large by itself: beside its median share, which no single day changes.
 
-    def level(self, kl: float) -> Severity:
-        """Return the severity of a divergence by the thresholds alone."""
-        return "critical" if kl >= self.effect.critical else "warning" if kl >= self.effect.warning else "none"
+        By a measure other than KL, which no cell has by itself, the feature must be large too.
+        """
+        cell, least = self.cell, self.effect.in_nats.warning
+        far = cell is not None and max(cell.z, self.cell_lasting) >= self.detection.cell_z
+        large = self.effect.measure == "kl" or self.size.level != "none"
+        return bool(far and cell and cell.kl >= least and large)
 
 
 def _small(share: float) -> str:

@@ -255,7 +255,7 @@ def _moved(context: Context[State], away: Mapping[str, float], *, together: bool
 def _still_away(then: Verdict, now: Verdict) -> float:
     """Return how far a feature is from its baseline, if that is at least half as far as it was; else 0."""
     was, away = (v.explanation.kl_fixed for v in (then, now))
-    return away if was and away and away >= max(STILL * was, now.warning) else 0.0
+    return away if was and away and away >= max(STILL * was, now.in_nats.warning) else 0.0
 
 
 def _window_of(report: Report) -> Window:

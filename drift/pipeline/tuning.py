@@ -282,18 +282,19 @@ def with_floor(detection: Detection, warning: float, feature: str | None = None)
 
     Examples
     --------
-    >>> with_floor(Detection(), 0.03).effect
-    Effect(warning=0.03, critical=0.3)
-    >>> with_floor(Detection(), 0.005).effect
-    Effect(warning=0.005, critical=0.1)
-    >>> with_floor(Detection(), 0.02, "dep_delay").effect_for("dep_delay")
-    Effect(warning=0.02, critical=0.2)
+    >>> with_floor(Detection(), 0.03).effect == Effect(warning=0.03, critical=0.3)
+    True
+    >>> with_floor(Detection(), 0.005).effect == Effect(warning=0.005, critical=0.1)
+    True
+    >>> with_floor(Detection(), 0.02, "dep_delay").effect_for("dep_delay") == Effect(warning=0.02, critical=0.2)
+    True
     """
     effect = detection.effect if feature is None else detection.effect_for(feature)
     critical = max(effect.critical, round(warning * effect.critical / effect.warning, 6))
+    changed = {**effect.model_dump(), "warning": warning, "critical": critical}
     if feature is None:
-        return detection.model_copy(update={"effect": Effect(warning=warning, critical=critical)})
-    own = {**detection.features, feature: EffectOverride(warning=warning, critical=critical)}
+        return detection.model_copy(update={"effect": Effect(**changed)})
+    own = {**detection.features, feature: EffectOverride(**changed)}
     return detection.model_copy(update={"features": own})
 
 
@@ -409,7 +410,7 @@ def search(scored: Scored, *, wished: float) -> tuple[Trial, list[Trial], list[T
 
 def _bisect(attempt: Attempt, detection: Detection, high_enough: Callable[[Trial], bool]) -> None:
     """Try the lowest floor that is high enough, the highest that is not, and what it takes to find them."""
-    floors = sorted({*FLOORS, detection.effect.warning})
+    floors = _floors(detection.effect)
     low, high = 0, len(floors)
     while low < high:
         middle = (low + high) // 2
@@ -419,13 +420,21 @@ def _bisect(attempt: Attempt, detection: Detection, high_enough: Callable[[Trial
             low = middle + 1
 
 
+def _floors(effect: Effect) -> list[float]:
+    """Return the floors that are tried, and the one in force; in another measure than KL as multiples of that."""
+    each = FLOORS if effect.measure == "kl" else [floor * effect.warning / Effect().warning for floor in FLOORS]
+    return sorted({*each, effect.warning})
+
+
 def _quieten(attempt: Attempt, detection: Detection, wished: float) -> None:
     """Raise the floor of whichever feature is loudest, step by step, until the wish is met or `MUTED` reached."""
     while True:
         trial = attempt(detection)
         loud = [call.feature for call in trial.calls if call.feature]
-        higher = {f: min((x for x in FLOORS if x > detection.effect_for(f).warning), default=math.inf) for f in loud}
-        left = [feature for feature in loud if higher[feature] <= MUTED]
+        effects = {feature: detection.effect_for(feature) for feature in loud}
+        higher = {f: min((x for x in _floors(e) if x > e.warning), default=math.inf) for f, e in effects.items()}
+        # How much of its own unit matters to a person is not for a search to say.
+        left = [feature for feature in loud if effects[feature].measure == "kl" and higher[feature] <= MUTED]
         if trial.a_month <= wished or not left:
             return
         feature = max(dict.fromkeys(left), key=left.count)

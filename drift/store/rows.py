@@ -35,7 +35,7 @@ _MEASURED = (
 _SCORED = ("kind", *_MEASURED, "cells", "n_reference", "n_current", "smoothing", "fingerprint", "contributions")
 _DISTANCES = ("kl_fixed", "wasserstein")
 _EXPLAINED = ("reference", *_DISTANCES)
-_JUDGED = ("feature", "status", "severity", "reason", "warning", "critical", "role", "weight")
+_JUDGED = ("feature", "status", "severity", "reason", "warning", "critical", "role", "weight", "scale", "size")
 
 
 def summary_to_dict(summary: Summary | None) -> dict[str, Any] | None:

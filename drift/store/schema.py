@@ -329,6 +329,8 @@ score = sa.Table(
     _must("critical", Finite),
     _must("role"),
     _must("weight", Finite),
+    _must("scale"),
+    _may("size", Finite),
     _may("kind"),
     _may("kl", Finite),
     _may("kl_reverse", Finite),
@@ -364,9 +366,7 @@ score = sa.Table(
     ),
     # One window's features, and in what order a heatmap shows them, from the index alone; the key serves one feature
     # over all windows.
-    sa.Index(
-        "ix_score_heatmap", *("monitor", "segment", "window_start", "feature"), *("status", "kl_corrected", "critical")
-    ),
+    sa.Index("ix_score_heatmap", *("monitor", "segment", "window_start", "feature"), *("status", "size", "critical")),
 )
 
 alert = sa.Table(

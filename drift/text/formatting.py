@@ -163,3 +163,14 @@ def spoken(kind: str) -> str:
     'missing column'
     """
     return kind.replace("_", " ")
+
+
+def thresholds(warning: float, critical: float, scale: str = "kl") -> str:
+    """Return both thresholds of an effect, with the measure and unit where it is not KL.
+
+    Examples
+    --------
+    >>> thresholds(0.01, 0.1), thresholds(5, 20, "mean %")
+    ('0.01 / 0.1', '5 / 20 (mean %)')
+    """
+    return f"{warning:g} / {critical:g}{'' if scale == 'kl' else f' ({scale})'}"

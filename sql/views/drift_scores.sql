@@ -10,10 +10,12 @@
 -- kl                   D(current||reference) of the smoothed shares, in nats; null where there is no score
 -- direction, unit      what kl and its kin are: always 'current||reference' and 'nats'
 -- kl_fixed             the same divergence from the fixed baseline's own windows, which nothing later adapts, nats
--- kl_corrected         bias-corrected estimate, compared with the thresholds; may be slightly negative
+-- kl_corrected         bias-corrected estimate, nats; may be slightly negative
 -- ci_low, ci_high      95 % confidence interval of the divergence, nats
 -- noise                what kl averages when nothing changed, for these numbers of rows
--- warning, critical    thresholds in force, nats
+-- warning, critical    thresholds in force, on the scale of the effect
+-- scale                measure and unit of the effect: kl (nats), psi, mean %, wasserstein sd, ...
+-- size                 how large the difference is on that scale
 -- kl_reverse           D(reference||current), nats
 -- psi                  population stability index: kl + kl_reverse
 -- js                   Jensen-Shannon divergence, nats, at most ln 2
@@ -48,6 +50,8 @@ SELECT
     score.noise,
     score.warning,
     score.critical,
+    score.scale,
+    score.size,
     score.kl_reverse,
     score.psi,
     score.js,

@@ -425,7 +425,7 @@ def test_the_interval_is_not_drawn_over_a_gap() -> None:
     from drift.dashboard.formatting import local_time_of
 
     base = {"monitor": "m", "feature": "f", "severity": "none", "reason": "r", "warning": 0.01, "critical": 0.1}
-    base |= {"kl_corrected": 0.1, "ci_low": 0.05, "ci_high": 0.2, "n_current": 1, "n_reference": 1}
+    base |= {"scale": "kl", "kl_corrected": 0.1, "ci_low": 0.05, "ci_high": 0.2, "n_current": 1, "n_reference": 1}
     base |= {"null_rate_current": 0.0, "null_rate_reference": 0.0}
     rows = [
         base | {"window_start": day(i).start, "window_end": day(i).end, "kl": kl, "status": "ok" if kl else "error"}

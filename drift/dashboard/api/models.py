@@ -33,6 +33,8 @@ class ScoreOut(BaseModel):
     reason: str
     warning: float
     critical: float
+    scale: str = Field(description="What is compared with the thresholds: a measure and its unit.")
+    size: float | None = Field(description="How large the difference is on that scale.")
     kind: str | None
     kl: float | None
     kl_reverse: float | None
@@ -208,6 +210,7 @@ class ComparisonOut(BaseModel):
     n_current: int | None
     warning: float = Field(description="The thresholds that were in force for the window.")
     critical: float
+    scale: str = Field(description="The measure and unit of the thresholds.")
     explanation: list[str]
     cells: list[CellOut]
 

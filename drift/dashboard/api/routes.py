@@ -243,6 +243,7 @@ def compare(
         windows_asked=len(compared.reference.windows),
         warning=found.verdict.warning,
         critical=found.verdict.critical,
+        scale=found.verdict.scale,
         explanation=list(compared.words),
         cells=[CellOut(**row) for row in cell_rows(compared.evidence, compared.score)],
         **{name: getattr(compared.score, name, None) for name in numbers},

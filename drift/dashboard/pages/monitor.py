@@ -28,7 +28,7 @@ from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts
 from drift.store.reads import windows as window_reads
 from drift.store.reads.baselines import fits
-from drift.text.formatting import iso, nats, thousands
+from drift.text.formatting import iso, nats, thousands, thresholds
 
 router = APIRouter(include_in_schema=False)
 
@@ -163,7 +163,7 @@ def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
 
 def said_of(score: Any) -> str:
     """Return everything a cell stands for, in words."""
-    limits = f"thresholds {score.warning:g} / {score.critical:g}"
+    limits = f"thresholds {thresholds(score.warning, score.critical, score.scale)}"
     if score.kl is None:
         return f"{formatting.shown(score.reason)}; {limits}"
     return (
@@ -175,7 +175,7 @@ def said_of(score: Any) -> str:
 
 def _level(score: Any, status: str) -> str:
     """Return how far a quiet cell goes: below half the warning threshold, below it, below the critical one, above."""
-    if status != "ok" or score.kl_corrected is None:
+    if status != "ok" or score.size is None:
         return ""
-    kl = score.kl_corrected
-    return f"l{(kl >= score.warning / 2) + (kl >= score.warning) + (kl >= score.critical)}"
+    size = score.size
+    return f"l{(size >= score.warning / 2) + (size >= score.warning) + (size >= score.critical)}"

@@ -39,8 +39,8 @@ _STAMP = ("status", "n_judged", "n_drifting", "total_kl")
 """What in a report's head differs where the report was written anew."""
 _RUN = ("status", "config_hash", "started_at", "finished_at", "error", "url")
 _CELL = (
-    *("feature", "window_start", "status", "severity", "reason", "warning", "critical"),
-    *("kl", "kl_corrected", "ci_low", "ci_high", "n_reference", "n_current"),
+    *("feature", "window_start", "status", "severity", "reason", "warning", "critical", "scale"),
+    *("kl", "size", "kl_corrected", "ci_low", "ci_high", "n_reference", "n_current"),
 )
 
 
@@ -189,7 +189,7 @@ def _ordered(store: Store, monitor: str, wanted: Wanted, heads: tuple[tuple[Any,
     """Ask for all features in order; what is looked at stands in one index, which the rows themselves do not slow."""
     score = schema.score
     worst = sa.func.min(sa.case(STATUS_ORDER, value=score.c.status, else_=len(STATUS_ORDER)))
-    ratio = sa.func.coalesce(sa.func.max(score.c.kl_corrected / score.c.critical), -1.0)
+    ratio = sa.func.coalesce(sa.func.max(score.c.size / score.c.critical), -1.0)
     drifted = sa.func.max(sa.case((score.c.status.in_(_HAVING["drifting"]), score.c.window_start)))
     chosen = (
         (score.c.monitor == monitor)

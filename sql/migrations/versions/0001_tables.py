@@ -185,6 +185,8 @@ def upgrade() -> None:
         sa.Column("critical", sa.Double(), nullable=False),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("weight", sa.Double(), nullable=False),
+        sa.Column("scale", sa.Text(), nullable=False),
+        sa.Column("size", sa.Double()),
         sa.Column("kind", sa.Text()),
         sa.Column("kl", sa.Double()),
         sa.Column("kl_reverse", sa.Double()),
@@ -224,7 +226,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_score_heatmap",
         "score",
-        ["monitor", "segment", "window_start", "feature", "status", "kl_corrected", "critical"],
+        ["monitor", "segment", "window_start", "feature", "status", "size", "critical"],
     )
     op.create_table(
         "alert",
