@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.errors import BinningError
+from drift.errors import BinningError, ConfigError
 from drift.pipeline import evaluate
 from drift.pipeline import run as runs
 from drift.pipeline.replay import replay
@@ -300,10 +300,12 @@ def test_segments_asked_for_later_are_counted_then(
 
 
 def test_a_column_without_values_makes_no_segments(opened: Callable[..., Context]) -> None:
-    """The run goes on without, and says so."""
-    report = run(opened(rows(9), "[gone]"), 8)[-1]
+    """The run goes on without, and says so; one that was never there is a mistake of the configuration."""
+    report = run(opened(rows(9).assign(carrier=None), "[carrier]"), 8)[-1]
     assert report.segments == {}
     assert report["delay"].score is not None
+    with pytest.raises(ConfigError, match='segments: "gone" matches no column'):
+        run(opened(rows(9), "[gone]"), 8)
 
 
 @pytest.mark.slow
