@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Measure = Literal["kl", "psi", "js_distance", "wasserstein", "mean", "median", "missing"]
 Unit = Literal["", "%", "sd"]
+Level = Literal["none", "warning", "critical"]
 
 UNITS: dict[Measure, tuple[Unit, ...]] = {
     "wasserstein": ("", "sd"), "mean": ("", "%", "sd"), "median": ("", "%", "sd"),
@@ -62,7 +63,7 @@ class Effect(Model):
         """Thresholds of divergences: these, or the usual ones where these are of another measure."""
         return self if self.measure == "kl" else Effect()
 
-    def level(self, size: float) -> Literal["none", "warning", "critical"]:
+    def level(self, size: float) -> Level:
         """Return the severity of a size by the thresholds alone."""
         return "critical" if size >= self.critical else "warning" if size >= self.warning else "none"
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from drift.detection.descriptive import show_span
+from drift.detection.size import Size
 from drift.profiles.binning import NumericBinning
-from drift.text.formatting import figure
 
 if TYPE_CHECKING:
     from drift.config.detection import Effect
     from drift.detection.evidence import Evidence
-    from drift.detection.scores import Score, Severity
-    from drift.profiles.binning import Binning
+    from drift.detection.scores import Score
 
 OF_NUMBERS = frozenset({"wasserstein", "mean", "median"})
 """Measures that only numbers, dates and times have."""
@@ -66,59 +63,6 @@ def effect_size(effect: Effect, score: Score, evidence: Evidence) -> float | Non
         return None
     per = {"": 1.0, "sd": was.std, "%": None if zero is None else abs(zero) / 100}[effect.unit]
     return 0.0 if moved == 0 else moved / per if per else None
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large a difference is, beside the thresholds that it is compared with.
-
-    Examples
-    --------
-    >>> from drift.config.detection import Effect
-    >>> size = Size(10.04, Effect(measure="mean", unit="%", warning=5, critical=20), NumericBinning([0.0, 1.0]))
-    >>> str(size), size.level, size.limit("warning")
-    ('mean moved by 10 %', 'warning', 'warning 5 %')
-    """
-
-    value: float
-    effect: Effect
-    binning: Binning | None = None
-
-    @property
-    def level(self) -> Severity:
-        """The severity by the thresholds alone."""
-        return self.effect.level(self.value)
-
-    def limit(self, level: Severity) -> str:
-        """Name a threshold, with its unit."""
-        limit = self.effect.critical if level == "critical" else self.effect.warning
-        return f"{level} {f'{limit:g}' if self.effect.measure == 'kl' else self._figure(limit)}"
-
-    def __str__(self) -> str:
-        """Say how large it is."""
-        return f"{_NAMES[self.effect.measure]} {self._figure(self.value)}"
-
-    def _figure(self, value: float) -> str:
-        match self.effect.measure, self.effect.unit:
-            case "kl" | "psi" | "js_distance", _:
-                return figure(value)
-            case "missing", _:
-                return f"{value:.3g} points"
-            case _, "":
-                return show_span(value, self.binning) if self.binning else f"{value:.4g}"
-            case _, unit:
-                return f"{value:.3g} {unit}"
-
-
-_NAMES = {
-    "kl": "corrected KL",
-    "psi": "PSI",
-    "js_distance": "JS distance",
-    "wasserstein": "Wasserstein-1",
-    "mean": "mean moved by",
-    "median": "median moved by",
-    "missing": "missing values moved by",
-}
 
 
 def sized(effect: Effect, score: Score, evidence: Evidence) -> Size | None:

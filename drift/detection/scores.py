@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.features import FeatureKind, Role
-    from drift.detection.effect_size import Size
+    from drift.detection.size import Size
     from drift.statistics.divergence import Smoothing
 
 Status = Literal["ok", "warning", "critical", "insufficient_data", "not_comparable", "error"]

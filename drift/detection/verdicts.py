@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Literal
 
 from drift.config.detection import Effect
 from drift.config.features import Features
-from drift.detection.effect_size import Size
 from drift.detection.history import OWN_HISTORY
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, UNEXPLAINED, Past, Score, Severity, Status, Verdict
+from drift.detection.size import Size
 from drift.text.formatting import percent, thousands
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 import drift
 from drift.config.detection import Detection, Effect, EffectOverride, Persistence
 from drift.config.validation import parse_options
-from drift.detection.effect_size import Size, effect_size
+from drift.detection.effect_size import effect_size
 from drift.detection.evidence import Evidence
 from drift.detection.scoring import measure
 from drift.errors import ConfigError
@@ -151,12 +151,3 @@ def test_thresholds_of_another_measure_are_not_inherited() -> None:
     )
     assert detection.effect_for("a") == Effect(measure="psi", warning=0.1, critical=0.5)
     assert detection.effect_for("b") == Effect(warning=0.02, critical=0.1)
-
-
-def test_a_size_names_its_unit() -> None:
-    """Spans of time in days and hours, numbers as they are."""
-    dates = NumericBinning(np.array([0.0, 10.0]), "date")
-    effect = Effect(measure="wasserstein", warning=1, critical=7)
-    assert str(Size(2.0, effect, dates)) == "Wasserstein-1 2 days"
-    assert Size(2.0, effect, dates).limit("critical") == "critical 7 days"
-    assert str(Size(0.3, Effect(measure="wasserstein", unit="sd", warning=0.1, critical=1))) == "Wasserstein-1 0.3 sd"
