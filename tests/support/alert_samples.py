@@ -199,7 +199,8 @@ def score(feature: str, kl: float) -> Score:
 def verdict(feature: str, status: Status = "ok", kl: float | None = 0.001) -> Verdict:
     """A verdict with a score, unless `kl` is None."""
     severity: Severity = status if status in {"warning", "critical"} else "none"
-    return Verdict(feature, status, severity, f"{status} it is", 0.01, 0.1, None if kl is None else score(feature, kl))
+    found = None if kl is None else score(feature, kl)
+    return Verdict(feature, status, severity, f"{status} it is", 0.01, 0.1, found, size=kl)
 
 
 def report(*verdicts: Verdict, gate: Gate = "accepted", findings: Sequence[Finding] = (), number: int = 8) -> Report:

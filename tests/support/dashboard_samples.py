@@ -55,7 +55,7 @@ def verdict(feature: str, status: str, evidence: Evidence) -> Verdict:
         contributions=np.full(n, kl / n),
     )  # fmt: skip
     severity: Any = status if status in KL else "none"
-    return Verdict(feature, status, severity, f"KL {kl}", 0.01, 0.1, score)  # type: ignore[arg-type]
+    return Verdict(feature, status, severity, f"KL {kl}", 0.01, 0.1, score, size=kl)  # type: ignore[arg-type]
 
 
 def report(monitor: str, window: Window, statuses: dict[str, str], gate: Any = "accepted") -> Report:
