@@ -124,7 +124,7 @@ def test_it_is_said_in_words() -> None:
     score = measure({"x": (x, y)})["x"]
     verdict = Verdict("x", "warning", "warning", "news", 0.01, 0.1, score)
     *_, line = explain(verdict, Evidence(x, y))
-    assert line == f"= 0.3 rose from 0 % to 1.0 %: {score.contributions.max():.2g} of {score.kl:.3g} nats"
+    assert line == f"= 0.3 rose from 0 % to 1.0 %: {score.contributions.max():.3g} of {score.kl:.3g} nats"
     assert score.contributions.sum() == pytest.approx(score.kl)
 
 
