@@ -1,9 +1,9 @@
 """Tuning: settings for a wished number of pages a month, and what they would have caught and missed.
 
 One replay scores the windows; after that every candidate is only a matter of judging those scores again, which takes a
-fraction of a second for a year. Candidates differ in effect floors, in how far beyond its own history a feature must
-be, and in persistence. Of those that keep the events a person marked, and page no more often than wished, the one that
-finds most planted faults is proposed, and replayed in full.
+fraction of a second for a year, and comes close to a replay. Candidates differ in effect floors, in how far beyond its
+own history a feature must be, and in persistence. Of those that keep the events a person marked, and page no more often
+than wished, the one that finds most planted faults is proposed, once a replay in full has shown it.
 """
 
 from __future__ import annotations
@@ -207,12 +207,15 @@ class Scored:
 def rejudge(scored: Scored, detection: Detection) -> tuple[list[Report], list[dict[str, Past]]]:
     """Judge the scores of a replay under other settings, persistence counting what these say of earlier windows.
 
-    The settings may differ in `z`, `cell_z`, `persistence` and floors. Scores depend on none of them, but for
-    features that a seasonal companion excuses (which these are goes by the floors in force), and for what lasts,
-    which goes by the persistence in force (`drift.detection.verdicts.judge`).
+    The settings may differ in `z`, `cell_z`, `persistence` and floors. Under those in force this is what a replay
+    finds. Under others it comes close, because scores depend on the settings they were found under:
 
-    Returns the reports that a replay under these settings would find, without evidence, and what each feature
-    remembers of each window.
+    - what drifted is left out of a feature's past (`drift.detection.history.own_past`) and, by the floors, of its
+      reference (`drift.detection.reference.compose`);
+    - which features a seasonal companion excuses goes by the floors;
+    - what lasts goes by the persistence (`drift.detection.verdicts.judge`).
+
+    Returns the reports, without evidence, and what each feature remembers of each window.
     """
     scored_under = scored.replay.monitor.detection.persistence.stretch
     reports: list[Report] = []
@@ -311,7 +314,9 @@ def tune(
     """Propose settings for a wished number of pages a month about drift, from stored counts alone; nothing is written.
 
     `lead_needed` says how many windows should lead; where there are none before, those that have no history to be
-    compared with lead instead. Each fault is planted `times`, where and in which rows `rng` draws. The events whose
+    compared with lead instead. The best that the search finds is replayed in full; if that is louder than the search
+    took it for, the next that is quieter, up to `FULL` of them, and at last whatever is quietest in full, the settings
+    in force among these. Each fault is planted `times`, where and in which rows `rng` draws. The events whose
     windows are to be kept must still be paged, whatever the wish.
     """
     memory = Memory(context.store)
@@ -338,9 +343,16 @@ def tune(
         tried, full = ranked[0], done[-1][1]
         if full.a_month <= wished and len(full.lost) <= len(tried.lost):
             break
-        # Louder in full than the search took it for: ask for fewer. Or it loses an event in full: ask for others.
-        ranked = [trial for trial in ranked[1:] if full.a_month <= wished or trial.a_month < tried.a_month]
-    after, proposed = min(done, key=lambda one: (len(one[1].lost), one[1].a_month))
+        ranked = ranked[1:]
+        if full.a_month > wished:
+            fewer = [trial for trial in ranked if trial.a_month < tried.a_month]
+            if not fewer and full.a_month > tried.a_month:
+                # Louder in full than the search took it for: what is stricter may be quieter in full.
+                fewer = [trial for trial in ranked if not _as_loose(trial.detection, tried.detection)]
+            ranked = fewer
+    # What is in force was replayed in full, too: where nothing else meets the wish, nothing louder takes its place.
+    done.append((before, current))
+    after, proposed = min(done, key=lambda one: (len(one[1].lost), max(one[1].a_month, wished)))
     return Proposal(wished, before, after, current, proposed, front, keep)
 
 
@@ -447,6 +459,17 @@ def _front(trials: Iterable[Trial]) -> list[Trial]:
         if not front or trial.recall > front[-1].recall:
             front.append(trial)
     return front
+
+
+def _as_loose(one: Detection, other: Detection) -> bool:
+    """Return whether nothing in `one` is stricter than in `other`, so that it pages at least as often."""
+    features = one.features.keys() | other.features.keys()
+    return (
+        one.persistence == other.persistence
+        and one.z <= other.z
+        and one.effect.warning <= other.effect.warning
+        and all(one.effect_for(each).warning <= other.effect_for(each).warning for each in features)
+    )
 
 
 def _distance(base: Detection, other: Detection) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import yaml
 from drift.config.monitor import parse_monitor
 from drift.config.overrides import with_settings
 from drift.errors import DriftError
+from drift.pipeline import tuning
 from drift.pipeline.context import Context
 from drift.pipeline.fault_injection import plant
 from drift.pipeline.replay import replay, windows_run
@@ -40,6 +41,8 @@ from tests.support.flights import SQL, clock, monitor_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from drift.detection.reports import Report
+    from drift.pipeline.replay import Call, Replay
 
 __all__ = ["context", "no_source", "stored"]
 
@@ -53,35 +56,62 @@ def scored(context: Context) -> Scored:
     return Scored.of(before, memory.past, plant(before, memory, rng=np.random.default_rng(2), times=6))
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"detection.effect.warning": 0.05},
-        {"detection.effect.warning": 0.004, "detection.z": 1.0, "detection.persistence.at_least": 1},
-        {"detection.features.delay.warning": 0.3, "detection.features.delay.critical": 0.5},
-        {"detection.cell_z": 3.0, "detection.z": 2.0},
-    ],
-)
-def test_judging_again_is_a_replay(context: Context, settings: dict[str, Any]) -> None:
-    """Scores judged under other settings end in the verdicts and the pages of a full replay under them.
-
-    Without a seasonal companion: which features that excuses depends on the floors. What lasts is another under another
-    persistence, unless one window is enough.
-    """
+def judged_and_replayed(context: Context, settings: dict[str, Any]) -> tuple[list[Report], list[Call], Replay]:
+    """Judge the scores of a replay again under other settings, and replay in full under these."""
     plain = with_settings(context.monitor, {"detection.seasonal": False})
     context = Context.of(plain, context.store, no_source)
     windows, _ = windows_run(context.store, plain, now=clock())
     memory = Memory(context.store)
-    scored = Scored.of(replay(context.monitor, memory, windows), memory.past, [])
+    scored = Scored.of(replay(plain, memory, windows), memory.past, [])
     full = replayed(context, settings)
     reports, past = rejudge(scored, full.monitor.detection)
-    again = [(v.feature, v.status, v.severity, v.reason) for r in reports for v in r.verdicts]
-    assert again == [(v.feature, v.status, v.severity, v.reason) for r in full.reports for v in r.verdicts]
-    told = [(c.window, c.key, c.severity, c.transition) for c in calls(full.monitor, reports, 0)]
-    assert told == [(c.window, c.key, c.severity, c.transition) for c in full.calls]
     severities = [past[i][v.feature].severity for i, r in enumerate(reports) for v in r.verdicts if v.score]
     assert severities == [v.severity for r in reports for v in r.verdicts if v.score]
+    return reports, calls(full.monitor, reports, 0), full
+
+
+def judgements(report: Report) -> list[tuple[str, ...]]:
+    """What a report says of each feature, without the numbers."""
+    return [(v.feature, v.status, v.severity) for v in report.verdicts]
+
+
+@pytest.mark.parametrize(
+    ("settings", "alike"),
+    [
+        ({}, 1.0),
+        ({"detection.z": 6.0}, 1.0),
+        ({"detection.effect.warning": 0.05}, 0.95),
+        ({"detection.effect.warning": 0.004, "detection.z": 1.0, "detection.persistence.at_least": 1}, 0.85),
+        ({"detection.features.delay.warning": 0.3, "detection.features.delay.critical": 0.5}, 0.85),
+        ({"detection.cell_z": 3.0, "detection.z": 2.0}, 0.95),
+    ],
+)
+def test_judging_again_is_a_replay(context: Context, settings: dict[str, Any], alike: float) -> None:
+    """Scores judged under other settings end in the verdicts and the pages of a full replay under them.
+
+    The numbers in the reasons are those of the replay, too, where the same windows drift and the floors are the same.
+    Elsewhere they are until something drifts: from then on a feature's past and reference leave out what the settings
+    in force called. Without a seasonal companion: which features that excuses depends on the floors.
+    """
+    reports, told, full = judged_and_replayed(context, settings)
+    assert [judgements(r) for r in reports] == [judgements(r) for r in full.reports]
+    assert [(c.window, c.key, c.severity, c.transition) for c in told] == [
+        (c.window, c.key, c.severity, c.transition) for c in full.calls
+    ]
+    reasons, in_full = ([[v.reason for v in r.verdicts] for r in some] for some in (reports, full.reports))
+    first = next(i for i, r in enumerate(reports) if any(v.severity != "none" for v in r.verdicts))
+    assert reasons[: first + 1] == in_full[: first + 1]
+    same = [a == b for one, other in zip(reasons, in_full, strict=True) for a, b in zip(one, other, strict=True)]
+    assert sum(same) >= alike * len(same)
+
+
+def test_under_another_persistence_judging_again_is_nearly_a_replay(context: Context) -> None:
+    """What lasts, and the past that one window is compared with, are others: a page may come a window later."""
+    reports, told, full = judged_and_replayed(context, {"detection.persistence.at_least": 1})
+    again, in_full = ([one for r in some for one in judgements(r)] for some in (reports, full.reports))
+    assert sum(a != b for a, b in zip(again, in_full, strict=True)) <= 1
+    assert [(c.key, c.severity, c.transition) for c in told] == [(c.key, c.severity, c.transition) for c in full.calls]
+    assert all(abs(a.window - b.window) <= timedelta(days=1) for a, b in zip(told, full.calls, strict=True))
 
 
 @pytest.mark.parametrize("wished", [0.0, 0.5, 2.0, 50.0])
@@ -168,6 +198,20 @@ def test_tuning_is_repeatable_and_writes_nothing(context: Context) -> None:
     full = replayed(Context.of(first.monitor, context.store, no_source), last=30)
     assert [c for c in full.calls if c.about_data] == first.proposed.calls
     assert {c.key for c in first.dropped} <= {c.key for c in first.before.calls}
+
+
+def test_what_is_in_force_is_kept_where_only_that_is_quiet_enough(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings that page too often in full do not take the place of those that are known to meet the wish."""
+    windows, lead = windows_run(context.store, context.monitor, last=30, lead=lead_needed(context.monitor), now=clock())
+    rng = np.random.default_rng
+    better = tune(context, windows, lead=lead, wished=1.5, rng=rng(5), times=4)
+    monkeypatch.setattr(tuning, "FULL", 1)  # the first one is louder in full
+    found = tune(context, windows, lead=lead, wished=1.5, rng=rng(5), times=4)
+    assert (found.reached, found.yaml, found.proposed) == (True, "", found.current)
+    assert better.reached
+    assert better.proposed.recall > found.current.recall
 
 
 def test_what_is_proposed_can_be_pasted(context: Context) -> None:
