@@ -205,7 +205,10 @@ def test_clumps_weaken_the_evidence_of_one_cell() -> None:
 
 @given(hnp.arrays(np.float64, (3, 5), elements=st.floats(1e-250, 0.98)))
 def test_the_combination_lies_between(p: Floats) -> None:
-    """The combined p-value lies between its parts, as far as they see anything; a single tiny one makes it at most three times that, of three."""
+    """The combined p-value lies between its parts, as far as they see anything.
+
+    A single tiny one makes it at most three times that, of three.
+    """
     combined = c.combine(p)
     assert (combined >= np.minimum(p.min(axis=0), c.SEES_NOTHING) * (1 - 1e-9)).all()
     assert (combined <= p.max(axis=0) * (1 + 1e-9)).all()
