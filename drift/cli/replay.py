@@ -40,6 +40,15 @@ def replay(
     config: Annotated[
         Path | None, typer.Option("--config", help="Take detection and reference from this monitor file.")
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            "--before",
+            exists=True,
+            dir_okay=False,
+            help="Show beside it what `drift replay --json` printed before an upgrade.",
+        ),
+    ] = None,
     as_json: Json = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
@@ -58,13 +67,16 @@ def replay(
     windows, lead = stored_windows(context, last, start, end, lead)
     memory = Memory(context.store)
     in_force = replays.replay(context.monitor, memory, windows, lead=lead)
+    sides = {"in force": in_force}
+    if before:
+        sides = {"before": replays.with_saved_calls(in_force, before.read_bytes(), str(before)), **sides}
     asked_for = None
     if settings or config:
-        asked_for = replays.replay(asked, memory.afresh(), windows, lead=lead)
+        sides["asked for"] = asked_for = replays.replay(asked, memory.afresh(), windows, lead=lead)
     if as_json:
         print_json(replays.to_dict(in_force, asked_for))
     else:
-        replay_tables(in_force, asked_for)
+        replay_tables(sides)
 
 
 def stored_windows(

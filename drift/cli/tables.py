@@ -293,11 +293,10 @@ def notifications_table(rows: Iterable[Mapping[str, Any]]) -> None:
     print_table(("id", "monitor", "route", "what", "state", "tried", "created", "why"), lines)
 
 
-def replay_tables(in_force: Replay, asked_for: Replay | None) -> None:
-    """Print what people would have been notified of: counts by key, then every page, two settings side by side."""
+def replay_tables(sides: Mapping[str, Replay]) -> None:
+    """Print what people would have been notified of: counts by key, then every page, settings side by side."""
     out = console()
-    sides = {"in force": in_force} if asked_for is None else {"in force": in_force, "asked for": asked_for}
-    out.print(Text(_replayed(in_force), style="bold"))
+    out.print(Text(_replayed(sides["in force"]), style="bold"))
     counts: list[Sequence[str | Text]] = [
         ["all", *(str(len(side.calls)) for side in sides.values())],
         ["a month", *(f"{side.a_month(len(side.calls)):.1f}" for side in sides.values())],
@@ -308,7 +307,7 @@ def replay_tables(in_force: Replay, asked_for: Replay | None) -> None:
     keys = dict.fromkeys(key for side in sides.values() for key in side.by_key)
     counts += [[key, *(str(side.by_key.get(key, 0)) for side in sides.values())] for key in keys]
     print_table(["pages", *sides], counts, right=sides)
-    calls = {(call.window, call.key): call for side in reversed(sides.values()) for call in side.calls}
+    calls = {(call.window, call.key): call for side in reversed([*sides.values()]) for call in side.calls}
     pages: list[Sequence[str | Text]] = []
     for place in sorted(calls):
         same = [next((c for c in side.calls if (c.window, c.key) == place), None) for side in sides.values()]

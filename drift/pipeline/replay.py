@@ -7,9 +7,10 @@ found by itself. The source is never opened.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift.config.overrides import changes
@@ -22,7 +23,6 @@ from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from drift.alerts.alerts import Notice, Transition
     from drift.config.monitor import Monitor
@@ -144,6 +144,24 @@ def call_to_dict(call: Call) -> dict[str, Any]:
         "transition": call.transition,
         "reason": call.reason,
     }
+
+
+def with_saved_calls(replay: Replay, saved: bytes, path: str) -> Replay:
+    """Return a replay with the pages of another one of the same windows, which `drift replay --json` has printed."""
+    span = [iso(replay.windows[0].start), iso(replay.windows[-1].end)]
+    try:
+        document = json.loads(saved)
+        theirs = [document[end] for end in ("from", "to")]
+        pages = document["in_force"]["calls"]
+        calls = [Call(**page | {"window": datetime.fromisoformat(page["window"])}) for page in pages]
+    except (ValueError, KeyError, TypeError) as exc:
+        raise DriftError(f"{path}: not the output of `drift replay --json`: {exc!r}") from None
+    if theirs != span:
+        raise DriftError(
+            f"{path} replays {' to '.join(map(str, theirs))}, and this replay {' to '.join(span)}: "
+            "ask for the same windows with --from and --to"
+        )
+    return replace(replay, calls=calls)
 
 
 def lead_of(monitor: Monitor) -> int:

@@ -275,3 +275,25 @@ def test_the_command_line(stored: Path) -> None:
     wrong = drift("replay", "flights", "--set", "detection.effect.warning=9")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert wrong.stderr.startswith("error: --set detection.effect: critical 0.1 lies below warning 9")
+
+
+def test_a_replay_of_before_beside_that_of_now(stored: Path) -> None:
+    """What an earlier version printed as JSON stands beside the replay; other windows or another file are refused."""
+    drift = runner(stored)
+    span = ("replay", "flights", "--last", "35")
+    document = json.loads(drift(*span, "--json").stdout)
+    gone = document["in_force"]["calls"].pop(0)
+    (stored / "before.json").write_text(json.dumps(document))
+    table = drift(*span, "--before", "before.json")
+    assert (table.returncode, table.stderr) == (0, "")
+    rows = [line.split() for line in table.stdout.splitlines()]
+    assert [gone["label"], gone["key"], "-", gone["severity"]] in [row[:4] for row in rows]
+    assert ["all", str(len(document["in_force"]["calls"])), str(len(document["in_force"]["calls"]) + 1)] in rows
+    other = drift("replay", "flights", "--last", "3", "--before", "before.json")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert "ask for the same windows with --from and --to" in other.stderr
+    for text in ("no JSON", "[]", "{}", '{"from": 1, "to": 2, "in_force": {"calls": [{"window": 3}]}}'):
+        (stored / "broken.json").write_text(text)
+        broken = drift(*span, "--before", "broken.json")
+        assert broken.returncode == 2
+        assert "broken.json" in broken.stderr
