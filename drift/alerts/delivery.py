@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 BUDGET = 30.0
 """Seconds in which a route may begin notifications, each time that some are delivered."""
 
+SKEW = timedelta(minutes=10)
+"""So far apart may the clocks of two senders be; what was written later than that was written by a wrong clock."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -114,8 +117,10 @@ class Breaker:
     pause: timedelta = timedelta(minutes=5)
 
     def is_open(self, health: Waiting, now: datetime) -> bool:
-        """Whether a route is to be left alone now."""
-        return health.failures >= self.failures and health.tried_at is not None and now < health.tried_at + self.pause
+        """Whether a route is to be left alone now; an attempt that lies ahead was made by a clock that was wrong."""
+        if health.tried_at is None or health.tried_at > now + SKEW:
+            return False
+        return health.failures >= self.failures and now < health.tried_at + self.pause
 
 
 def deliver(

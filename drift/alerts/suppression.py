@@ -182,14 +182,17 @@ def pending(alert: Alert, moment: Moment, *, live: bool) -> tuple[Transition, st
 
 def unanswered(alert: Alert, moment: Moment) -> bool:
     """Whether an alert belongs in a reminder: critical, notified earlier, and nobody has acknowledged or snoozed it."""
-    known = alert.notified_at is not None and alert.notified_at < moment.now and not is_news(alert)
+    known = alert.notified_at is not None and alert.notified_at != moment.now and not is_news(alert)
     return alert.state == "open" and alert.severity == "critical" and known and not alert.snoozed(moment.now)
 
 
 def due(alert: Alert, moment: Moment) -> bool:
     """Whether an unanswered alert is reason for a reminder; one that has begun to be quiet waits for its end."""
     repeat, since = moment.policy.repeat, alert.notified_at
-    return repeat is not None and since is not None and not alert.quiet and moment.now - since >= EARLY * repeat
+    if repeat is None or since is None or alert.quiet:
+        return False
+    # A time far ahead was set by a clock that was wrong.
+    return abs(moment.now - since) >= EARLY * repeat
 
 
 def reminder(alert: Alert) -> str:

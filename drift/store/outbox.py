@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.alerts import messages as payloads
-from drift.alerts.delivery import Waiting
+from drift.alerts.delivery import SKEW, Waiting
 from drift.alerts.messages import Notification
 from drift.store.engine import Part, insert_missing, reads, rows_of, writes
 from drift.store.schema import notification
@@ -40,11 +40,11 @@ class Outbox(Part):
         """Return the routes on which something is due, by name, and how their channels have done of late."""
         _release(connection, now)
         mine = notification.c
-        success = sa.func.max(mine.sent_at)
+        success = sa.func.max(sa.case((mine.sent_at <= now + SKEW, mine.sent_at)))
         last = (
             sa.select(mine.route, success.label("at")).where(mine.sent_at.is_not(None)).group_by(mine.route).subquery()
         )
-        due = (mine.state == "pending") & (mine.next_attempt_at <= now)
+        due = _due(now)
         failed = mine.state.in_(["pending", "dead"]) & mine.last_error.is_not(None)
         failed &= mine.tried_at.is_not(None) & (last.c.at.is_(None) | (mine.tried_at > last.c.at))
         new = last.c.at.is_(None) | (mine.created_at > last.c.at)
@@ -71,7 +71,7 @@ class Outbox(Part):
         No other sender takes them for the time of a `LEASE`.
         """
         _release(connection, now)
-        due = (notification.c.state == "pending") & (notification.c.next_attempt_at <= now)
+        due = _due(now)
         if route is not None:
             due &= notification.c.route == route
         query = (
@@ -145,6 +145,12 @@ def _pending(message: Any) -> dict[str, Any]:
     fresh = {"state": "pending", "attempts": 0, "next_attempt_at": due, "last_error": None, "sent_at": None}
     names = ("id", "monitor", "window_start", "route", "title", "body", "payload", "created_at", "not_before")
     return {name: given[name] for name in names} | fresh
+
+
+def _due(now: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that a notification is due; a time that a clock far ahead has set is not believed."""
+    ahead = sa.func.coalesce(notification.c.tried_at, notification.c.created_at) > now + SKEW
+    return (notification.c.state == "pending") & (ahead | (notification.c.next_attempt_at <= now))
 
 
 def _release(connection: sa.Connection, now: datetime) -> None:

@@ -27,11 +27,12 @@ class Runs(Part):
         self, connection: sa.Connection, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime
     ) -> None:
         """Record the configuration that a monitor runs with."""
-        mine = monitor_version.c.monitor == monitor
-        newest = sa.select(monitor_version.c.config_hash).where(mine).order_by(*_LAST_USED).limit(1)
-        if connection.execute(newest).scalar() != config_hash:
+        known = sa.select(monitor_version.c.config_hash, monitor_version.c.activation)
+        newest = known.where(monitor_version.c.monitor == monitor).order_by(*_LAST_WRITTEN).limit(1)
+        last = connection.execute(newest).first()
+        if last is None or last.config_hash != config_hash:
             row: Row = {"monitor": monitor, "config_hash": config_hash, "config": dict(config)}
-            row |= {"first_seen_at": now, "activated_at": now}
+            row |= {"first_seen_at": now, "activated_at": now, "activation": last.activation + 1 if last else 1}
             upsert(connection, monitor_version, [row], keep={"first_seen_at"})
 
     @reads
@@ -45,7 +46,7 @@ class Runs(Part):
     def monitors(self, connection: sa.Connection) -> list[Row]:
         """Return the monitors by name, each with the configuration it ran with last."""
         newest: dict[str, Row] = {}
-        for row in rows_of(connection, sa.select(monitor_version).order_by(monitor_version.c.monitor, *_LAST_USED)):
+        for row in rows_of(connection, sa.select(monitor_version).order_by(monitor_version.c.monitor, *_LAST_WRITTEN)):
             newest.setdefault(row["monitor"], row)
         return list(newest.values())
 
@@ -133,4 +134,5 @@ class Runs(Part):
         return [(Window(row.window_start, row.window_end), row.error) for row in connection.execute(query)]
 
 
-_LAST_USED = (monitor_version.c.activated_at.desc(), monitor_version.c.first_seen_at.desc())
+# Of two written at once the hash decides: every reader then finds the same one.
+_LAST_WRITTEN = (monitor_version.c.activation.desc(), monitor_version.c.config_hash)

@@ -186,6 +186,8 @@ monitor_version = sa.Table(
     _must("config", sa.JSON),
     _must("first_seen_at", Instant),
     _must("activated_at", Instant),
+    # What was written last is in force, whatever the clock said then.
+    _must("activation", sa.Integer),
 )
 
 binning = sa.Table(

@@ -152,6 +152,18 @@ def test_what_is_critical_and_unacknowledged_is_told_again() -> None:
     check_laws(record)
 
 
+def test_a_clock_that_was_ahead_holds_up_no_reminder() -> None:
+    """People were notified a year from now; once the clock is right the reminder comes, and then when it is due."""
+    record = Record(Policy(repeat=DAY))
+    record.run(say(1, "critical"), after=365 * DAY)
+    record.wait(-365 * DAY)
+    assert record.notified() == ["opened", "repeated"]
+    record.wait(HOUR)
+    assert record.notified() == ["opened", "repeated"]
+    record.wait(DAY)
+    assert record.notified() == ["opened", "repeated", "repeated"]
+
+
 def test_reminders_come_once_a_week_as_one() -> None:
     """What began on different days is in the same reminder, one that has begun to be quiet too; none is extra."""
     record = Record()

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.alerts import lifecycle
+from drift.alerts.delivery import Breaker
 from drift.alerts.messages import Notification
 from drift.alerts.signals import Signal
 from drift.errors import StoreError
@@ -73,6 +74,25 @@ def test_a_sent_notification_is_not_pending_again(store: Store) -> None:
     store.save_alerts([], [], [message("one")])
     assert store.due_notifications(NOW + timedelta(days=1), 10) == []
     assert store.outbox_counts() == {"pending": 0, "sent": 1, "dead": 0}
+
+
+def test_what_a_clock_that_was_ahead_has_put_off_goes_out_once_it_is_right(store: Store) -> None:
+    """A failed attempt, a success and the writing of a message a year ahead: none of them holds anything up."""
+    ahead = NOW + timedelta(days=365)
+    store.save_alerts([], [], [message("failed"), message("new", created_at=ahead), message("sent", created_at=ahead)])
+    assert len(store.due_notifications(ahead)) == 3
+    store.mark_sent("sent", ahead)
+    store.mark_failed("failed", "no answer", ahead + timedelta(hours=1))
+    (route,) = store.waiting_routes(NOW)
+    assert route.due == 2
+    assert not Breaker(failures=1).is_open(route, NOW)
+    assert {due.id for due in store.due_notifications(NOW)} == {"failed", "new"}
+    assert store.due_notifications(NOW) == []
+    for name in ("failed", "new"):
+        store.mark_failed(name, "no answer", NOW + timedelta(minutes=1))
+    (route,) = store.waiting_routes(NOW + timedelta(minutes=1))
+    assert route.failures == 4, "the success that lies ahead hides none of them"
+    assert Breaker().is_open(replace(route, failures=5), NOW + timedelta(minutes=1))
 
 
 def test_a_notification_that_cannot_be_written_takes_the_alert_with_it(store: Store) -> None:

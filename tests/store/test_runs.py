@@ -30,6 +30,14 @@ def test_the_configuration_in_force_is_the_one_last_used(store: Store) -> None:
     assert [row["first_seen_at"] for row in store.monitors()] == [NOW]
 
 
+def test_the_configuration_in_force_is_the_one_last_written_whatever_the_clock_said(store: Store) -> None:
+    """The clock was a year ahead when the first one was written, and right afterwards."""
+    for key, days in (("one", 365), ("two", 0), ("three", -1)):
+        store.save_monitor("flights", key, {"v": key}, NOW + timedelta(days=days))
+        store.save_monitor("delays", key, {"v": key}, NOW - timedelta(days=days))
+        assert [monitor["config_hash"] for monitor in store.monitors()] == [key, key]
+
+
 def test_runs_remember_their_beginning_and_their_end(store: Store) -> None:
     """A second start forgets the first end; an end without a start is an end."""
     store.save_run_started("flights", DAY, KEY, NOW, url="http://log")

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("config", sa.JSON(), nullable=False),
         sa.Column("first_seen_at", _INSTANT, nullable=False),
         sa.Column("activated_at", _INSTANT, nullable=False),
+        sa.Column("activation", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("monitor", "config_hash", name="pk_monitor_version"),
     )
     op.create_table(
