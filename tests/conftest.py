@@ -89,6 +89,7 @@ def postgres_database(server: str) -> Iterator[str]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a fresh, empty database: SQLite, then PostgreSQL."""
     if request.param == "sqlite":
+        (tmp_path / "test.db").touch()
         return f"sqlite:///{tmp_path / 'test.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from drift.errors import MissingExtra, StoreError
+from drift.store import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -102,7 +103,12 @@ def hidden(url: sa.URL | str) -> str:
 
 def is_there(url: sa.URL) -> bool:
     """Say whether there can be a database: False only for a SQLite file that does not exist."""
-    return url.get_backend_name() != "sqlite" or is_uri(url) or Path(str(url.database)).exists()
+    if url.get_backend_name() != "sqlite" or is_uri(url):
+        return True
+    try:
+        return Path(str(url.database)).exists()
+    except OSError:
+        return True  # SQLite says why nobody can look
 
 
 def is_uri(url: sa.URL) -> bool:
@@ -111,12 +117,13 @@ def is_uri(url: sa.URL) -> bool:
 
 
 def make_engine(url: sa.URL | str) -> sa.Engine:
-    """Return an engine; it connects when it is first used."""
+    """Return an engine; it connects when it is first used, and creates no file."""
     parsed = normalise(url) if isinstance(url, str) else url
     if parsed.get_backend_name() == "sqlite":
         engine = sa.create_engine(
             parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True, json_serializer=_JSON
         )
+        sqlite_file.watch(engine)
         sa.event.listen(engine, "connect", _configure_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -162,6 +169,7 @@ def _configure_sqlite(connection: DBAPIConnection, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads first and writes later fails at once where another one has written in between; one that
     # asks for the lock at its beginning waits its turn.
+    sqlite_file.check(connection)
     writes = connection.get_execution_options().get(_WRITES)
     # By the driver: a fifth of what SQLAlchemy takes to say it, for every transaction.
     cursor = connection.connection.cursor()
@@ -172,19 +180,21 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction that only reads."""
-    with explained(engine.url), engine.begin() as connection:
-        yield connection
+    with explained(engine.url), engine.connect() as connection:
+        with connection.begin():
+            yield connection
+        if engine.dialect.name == "sqlite":
+            sqlite_file.check(connection)
 
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open a transaction that writes: all of it, or nothing."""
-    with (
-        explained(engine.url),
-        engine.connect() as connection,
-        connection.execution_options(**{_WRITES: True}).begin(),
-    ):
-        yield connection
+    with explained(engine.url), engine.connect() as connection:
+        with connection.execution_options(**{_WRITES: True}).begin():
+            yield connection
+        if engine.dialect.name == "sqlite":
+            sqlite_file.check_written(connection)
 
 
 @contextmanager
@@ -273,7 +283,7 @@ def _reason(error: Exception, url: sa.URL) -> str:
         if isinstance(secret, str) and secret:
             text = text.replace(secret, "***")
     if "unable to open database file" in text:
-        return f"{text}: its folder is not there or not readable"
+        return f"{text}: it, or its folder, is not there or not readable"
     if "readonly database" in text or "read-only" in text:
         return f"{text}: give the user that runs Drift the right to write it and its folder"
     if "database is locked" in text:

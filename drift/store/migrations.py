@@ -108,7 +108,7 @@ def upgrade(url: str | sa.URL, revision: str = "head") -> None:
     """
     parsed = database.normalise(url) if isinstance(url, str) else url
     if parsed.get_backend_name() == "sqlite":
-        _make_folder(parsed)
+        _make_file(parsed)
         with _engine(parsed) as engine:
             _write_ahead(engine)
     with _engine(parsed) as engine, _migrating(engine) as connection:
@@ -207,13 +207,16 @@ def _engine(url: sa.URL) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-def _make_folder(url: sa.URL) -> None:
+def _make_file(url: sa.URL) -> None:
     if database.is_uri(url):
         return
+    path = Path(str(url.database))
     try:
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch()
     except OSError as error:
-        raise StoreError(f"results database {database.hidden(url)}: its folder cannot be created: {error}") from error
+        raise StoreError(f"results database {database.hidden(url)}: it cannot be created: {error}") from error
 
 
 def _write_ahead(engine: sa.Engine) -> None:

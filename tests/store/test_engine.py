@@ -76,7 +76,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_created_is_refused(tmp_path: Path) -> None:
     """A file stands where the folder should."""
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="folder cannot be created"):
+    with pytest.raises(StoreError, match="it cannot be created"):
         Store.open(f"sqlite:///{tmp_path / 'file' / 'drift.db'}", create=True)
     with pytest.raises(SchemaOutdated, match="drift db upgrade"):
         Store.open(f"sqlite:///{tmp_path / 'file' / 'drift.db'}")
