@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import tempfile
 import traceback
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,13 +76,15 @@ def test_a_database_that_vanishes_is_missed_at_the_next_write(
 def test_a_database_that_vanishes_while_it_is_written_is_missed_at_the_commit(tmp_path: Path) -> None:
     """The last transaction of a run has no next one."""
     path = tmp_path / "drift.db"
-    with (
-        filled(path) as store,
-        pytest.raises(StoreError, match="removed or moved"),
-        engine.writing(store.engine) as connection,
-    ):
-        connection.execute(schema.monitor_version.delete())
-        path.unlink()
+    store = filled(path)
+
+    def last() -> None:
+        with engine.writing(store.engine) as connection:
+            connection.execute(schema.monitor_version.delete())
+            path.unlink()
+
+    with store, pytest.raises(StoreError, match="removed or moved"):
+        last()
 
 
 def test_a_log_that_comes_and_goes_with_its_writers_is_not_missed(tmp_path: Path) -> None:
@@ -165,6 +169,31 @@ def test_a_file_that_is_written_while_it_is_read_as_it_lies_there_is_read_again(
     after = other.read_bytes()
     only_reading(path, look)
     os.close(writable)
+
+
+def test_a_backup_is_restored_over_a_database_whose_process_was_killed(tmp_path: Path) -> None:
+    """A copy beside the log that it left comes back with what came after the backup; `.restore` does not."""
+    path, backup = tmp_path / "drift.db", tmp_path / "backup.db"
+    filled(path).close()
+    shutil.copy(path, backup)
+    child = os.fork()
+    if not child:
+        filled(path).save_monitor("flights", "later", {}, NOW)
+        os._exit(0)
+    os.waitpid(child, 0)
+    copied = tmp_path / "copied.db"
+    shutil.copy(backup, copied)
+    shutil.copy(f"{path}-wal", f"{copied}-wal")
+
+    def versions(database: Path) -> list[str]:
+        with Store.open(f"sqlite:///{database}") as store:
+            return [row["config_hash"] for row in store.monitors()]
+
+    assert versions(copied) == ["later"]
+    # What sqlite3's own .restore does.
+    with closing(sqlite3.connect(backup)) as source, closing(sqlite3.connect(path)) as target:
+        source.backup(target)
+    assert versions(path) == ["one"]
 
 
 def only_reading(path: Path, job: Callable[[], None]) -> None:
