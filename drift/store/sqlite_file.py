@@ -40,8 +40,8 @@ def check(connection: sa.Connection) -> None:
             connection.invalidate()
             done = "removed or moved" if now is None else "changed" if now[:2] == before[:2] else "replaced"
             raise StoreError(
-                f"results database sqlite:///{path}: the file was {done} while it was in use, and what was written since "
-                "it was opened may be missing: run the same again"
+                f"results database sqlite:///{path}: the file was {done} while it was in use, and what was written "
+                "since it was opened may be missing: run the same again"
             )
 
 
@@ -72,7 +72,7 @@ def _connect(dialect: Dialect, record: ConnectionPoolEntry, given: list[Any], na
         log = path.with_name(f"{path.name}-wal")
         if log.exists() and log.stat().st_size:
             raise sqlite3.OperationalError(
-                f"it cannot be written, and {log.name} holds what is not in it yet: copy both to where it can be written"
+                f"it cannot be written, and {log.name} holds what is not in it yet: copy both to where both can be"
             ) from error
         raw, frozen = dialect.connect(f"{path.as_uri()}?mode=ro&immutable=1", **{**named, "uri": True}), True
     record.info[_FILES] = {path: _identity(path, whole=frozen) or ()}
