@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 load_profile()
 
+# Monitors of tests name files by whole paths below pytest's temporary folder.
+os.environ.setdefault("DRIFT_FILES_ROOT", tempfile.gettempdir())
+
 REAPER = """
 cat >/dev/null
 if [ -f "$0/postmaster.pid" ]; then

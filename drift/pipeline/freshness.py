@@ -133,11 +133,12 @@ def _missing(context: Context[State], window: Window, wait: Wait) -> str:
 def _exists(path: str) -> bool:
     import pyarrow.fs as pafs
 
+    from drift.config.roots import monitors_root
     from drift.sources.file_listing import locate
 
-    place, inside = locate(path)
+    place, within = locate(path, monitors_root())
     with place.reading(path, "be looked for"):
-        return bool(place.filesystem.get_file_info(inside).type != pafs.FileType.NotFound)
+        return bool(place.filesystem.get_file_info(place.inside(within)).type != pafs.FileType.NotFound)
 
 
 def no_data(context: Context[State], lacking: dict[Window, str], deadline: datetime) -> str:

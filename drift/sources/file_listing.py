@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from drift.config import roots
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ _STORE_SECONDS = 30
 _CLOCK_STEP = 2_000_000_000
 """Nanoseconds: the coarsest clock that a file system keeps its times by."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-ROOT_VARIABLE = "DRIFT_FILES_ROOT"
-"""The environment's word for the folder that local files must lie in; by default any the user may read will do."""
+_STORES = {"s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss", "az", "adl", "oss", "http", "https", "memory"}
+"""Schemes that lead to a store, and to no file of this machine, not even by way of another scheme."""
 
 _MAGIC = re.compile(r"[*?\[]")
 _ROW = re.compile(r"(: Expected \d+ columns, got \d+):.*")
@@ -45,11 +46,22 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where files are: a filesystem, and how to name it to a person."""
+    """Where files are: a filesystem, how to name it to a person, and the folder that local files must lie in."""
 
     files: str
     filesystem: pafs.FileSystem
     remote: bool
+    root: Path | None = None
+
+    def inside(self, path: str) -> str:
+        """Return a path to open, its links followed; refuse one that leads out of the root."""
+        if self.remote or self.root is None:
+            return path
+        real = roots.inside(path or ".", self.root)
+        if real is None:
+            shown = path if path == self.files else f"{self.files}: {path}"
+            raise SourceError(roots.refusal(shown, self.root))
+        return real if path else path
 
     @contextmanager
     def reading(self, path: str, doing: str = "be read") -> Iterator[None]:
@@ -79,14 +91,19 @@ def _reason(error: Exception) -> str:
     return line.strip(" .:") or type(error).__name__
 
 
-def locate(files: str) -> tuple[Place, str]:
-    """Return the filesystem, and the path or glob within it."""
+def locate(files: str, root: Path | None = None) -> tuple[Place, str]:
+    """Return the filesystem, and the path or glob within it; local files have to lie in the root."""
     if not _URI.match(files):
-        return Place(files, pafs.LocalFileSystem(), remote=False), str(Path(files).expanduser())
+        return Place(files, pafs.LocalFileSystem(), remote=False, root=root), str(Path(files).expanduser())
     # In a URI the question mark starts the options (s3://bucket/key?region=…): it is not a wildcard there.
     parts = urlsplit(files, allow_fragments=False)
     credentials, _, host = parts.netloc.rpartition("@")
     shown = f"{parts.scheme}://{host}{parts.path}"
+    if parts.scheme not in {"file", *_STORES}:
+        known = ", ".join(sorted(_STORES - {"memory"}))
+        raise SourceError(
+            f"{shown}: {parts.scheme}:// is not a store that files are read from: write a path, or {known}"
+        )
     fixed = "/".join(_fixed(parts.path))
     query = parts.query
     if parts.scheme in {"gs", "gcs"} and "retry_limit_seconds" not in query:
@@ -102,7 +119,9 @@ def locate(files: str) -> tuple[Place, str]:
             if "Unrecognized filesystem" not in reason and not isinstance(error, pa.ArrowNotImplementedError):
                 raise SourceError(f"{shown} cannot be opened: {reason}") from None
             filesystem, base = _through_fsspec(f"{parts.scheme}://{parts.netloc}{fixed}", parts.scheme)
-    return Place(shown, filesystem, remote=parts.scheme != "file"), base.rstrip("/") + parts.path[len(fixed) :]
+    return Place(shown, filesystem, remote=parts.scheme != "file", root=root), base.rstrip("/") + parts.path[
+        len(fixed) :
+    ]
 
 
 def _fixed(path: str) -> list[str]:
@@ -174,6 +193,7 @@ def _changed(folder: str) -> int:
 
 
 def _children(place: Place, folder: str, *, recursive: bool, listed: set[str] | None) -> list[pafs.FileInfo]:
+    place.inside(folder)
     with place.reading(folder or ".", "be listed"):
         infos = place.filesystem.get_file_info(pafs.FileSelector(folder, recursive=recursive))
     if listed is not None:
@@ -203,6 +223,7 @@ def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs
             return [file for hit in hits for file in everything(hit)]
         return [file for hit in hits if not hit.is_file for file in match(hit.path, rest)]
 
+    place.inside("/".join(_fixed(path)))
     with place.reading(place.files, "be found"):
         whole = filesystem.get_file_info(path)
     if whole.type != pafs.FileType.NotFound:
@@ -215,20 +236,7 @@ def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs
         raise SourceMissing(f"{place.files}: no such file or folder")
     if not infos:
         raise SourceMissing(f"{place.files}: no file there")
-    if not place.remote:
-        _check_root(place, [info.path for info in infos])
     return sorted({info.path: info for info in infos}.values(), key=lambda info: info.path)
-
-
-def _check_root(place: Place, paths: Sequence[str]) -> None:
-    """Refuse files outside the folder that ``DRIFT_FILES_ROOT`` names; links count as what they lead to."""
-    root = os.environ.get(ROOT_VARIABLE)
-    if not root:
-        return
-    allowed = Path(root).resolve()
-    for path in paths:
-        if not Path(path).resolve().is_relative_to(allowed):
-            raise SourceError(f"{place.files}: {path} leads outside {root}, and {ROOT_VARIABLE} allows no other files")
 
 
 def _format_of(path: str) -> Format | None:

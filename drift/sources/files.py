@@ -29,6 +29,7 @@ from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import pyarrow.fs as pafs
 
@@ -44,13 +45,19 @@ _BUFFER_BYTES = 1 << 20
 
 
 def open_files(
-    files: str, file_format: Format | None, chosen: Chosen | None, known: Opened | None = None
+    files: str,
+    file_format: Format | None,
+    chosen: Chosen | None,
+    known: Opened | None = None,
+    *,
+    root: Path | None = None,
 ) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str]]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
     `files` is a path or URI: a file, a folder, or a glob (``**`` for any depth); its extension says the format unless
     `file_format` does. Of the files in `known`, opened before, only what has changed in size or time since is opened
-    anew; it is brought up to date, so that window after window can be read.
+    anew; it is brought up to date, so that window after window can be read. Local files that lead out of `root` are
+    refused.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def open_files(
     placed
         Columns that say where the rows lie: see `drift.sources.file_listing.placing`.
     """
-    place, path = locate(files)
+    place, path = locate(files, root)
     known = {} if known is None else known
     listing = known.get("listing")
     rows = _chosen(listing, chosen, place.files) if listing and listing.asked == (place.files, file_format) else None
@@ -79,7 +86,7 @@ def open_files(
     by_partition = chosen is not None and all(name in keys for name in chosen.columns)
     # A window without any file has the columns of the newest one.
     places = rows or [len(infos) - 1]
-    now = place.filesystem.get_file_info([infos[i].path for i in places])
+    now = place.filesystem.get_file_info([place.inside(infos[i].path) for i in places])
     wanted = [(info, {name: keys[name][i] for name in keys}) for i, info in zip(places, now, strict=True)]
     opened = _open(place, shape, wanted, known.setdefault("files", {}))
     holding = opened if rows else []

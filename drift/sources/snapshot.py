@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from drift.config import roots
 from drift.errors import SourceError
 from drift.profiles.kinds import mixture, type_text
 from drift.sources.time_filter import missing_column, window_filter
@@ -108,7 +109,7 @@ def open_snapshot(
     if source.files is not None:
         from drift.sources.files import open_files
 
-        return Snapshot(*open_files(source.files, source.format, chosen, known))
+        return Snapshot(*open_files(source.files, source.format, chosen, known, root=roots.monitors_root()))
     if url is None:
         raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
     from drift.sources.sql import open_sql
@@ -124,7 +125,7 @@ def open_table(data: Any) -> Snapshot:
     if isinstance(data, str | os.PathLike):
         from drift.sources.files import open_files
 
-        return Snapshot(*open_files(os.fspath(data), None, None))
+        return Snapshot(*open_files(os.fspath(data), None, None, root=roots.given_root()))
     import pyarrow as pa
 
     if hasattr(data, "columns") and hasattr(data, "iloc"):

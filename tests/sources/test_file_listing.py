@@ -48,18 +48,34 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
         expand(place, path)
 
 
-def test_files_outside_the_folder_that_is_allowed_are_refused(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_outside_the_root_are_not_listed(lake: Path) -> None:
     """Neither by their own path, nor by dots, nor by a link that lies inside."""
-    secret = lake.parent / f"{lake.name}-secret.parquet"
-    secret.write_bytes(b"")
-    (lake / "link.parquet").symlink_to(secret)
-    place, path = locate(str(lake))
-    assert len(expand(place, path)) == 3
-    monkeypatch.setenv("DRIFT_FILES_ROOT", str(lake))
-    assert len(expand(place, f"{path}/date=*/*.parquet")) == 2
-    for outside in (path, str(secret), f"{path}/../{secret.name}", f"{path}/*.parquet"):
-        with pytest.raises(SourceError, match="outside"):
-            expand(*locate(outside))
+    (lake / "link").symlink_to(lake.parent)
+    root = (lake / "date=2024-01-01").resolve()
+    assert len(expand(*locate(f"{root}/*.parquet", root))) == 1
+    for outside in (f"{root}/..", f"{root}/../date=*", str(lake), "/", "/*", f"{root}/../link/**", f"file://{lake}"):
+        with pytest.raises(SourceError, match="leads out of"):
+            expand(*locate(outside, root))
+
+
+def test_a_path_is_opened_as_it_was_resolved(lake: Path) -> None:
+    """A link inside the root is followed once, and what it led to is what is opened."""
+    (lake / "link.parquet").symlink_to(lake / "date=2024-01-01" / "part-0.parquet")
+    place, _ = locate(str(lake), lake.resolve())
+    assert place.inside(f"{lake}/link.parquet") == str((lake / "date=2024-01-01" / "part-0.parquet").resolve())
+    (lake / "link.parquet").unlink()
+    (lake / "link.parquet").symlink_to("/etc/passwd")
+    with pytest.raises(SourceError, match="leads out of"):
+        place.inside(f"{lake}/link.parquet")
+
+
+@pytest.mark.parametrize(
+    "files", ["local:///etc/passwd", "dir://x::file:///etc", "simplecache::file:///etc/passwd", "zip://a"]
+)
+def test_only_stores_are_reached_by_a_scheme(tmp_path: Path, files: str) -> None:
+    """No scheme is a way back to this machine's files."""
+    with pytest.raises(SourceError):
+        expand(*locate(files, tmp_path))
 
 
 def test_partitions_are_typed_by_all_their_values() -> None:

@@ -452,7 +452,7 @@ def test_object_stores_and_their_troubles(tmp_path: Path, write: Callable[..., P
     assert open_files(f"file://{tmp_path}/my files/*.parquet").count_rows() == 1
     with pytest.raises(SourceMissing, match=r"memory://nowhere: no such file"):
         open_files("memory://nowhere")
-    with pytest.raises(SourceError, match="nosuch://bucket/x cannot be opened"):
+    with pytest.raises(SourceError, match="nosuch://bucket/x: nosuch:// is not a store"):
         open_files("nosuch://bucket/x")
     with pytest.raises(SourceUnreachable, match="s3://bucket/x cannot be found") as caught:
         file_source.open_files(
