@@ -16,6 +16,8 @@ import pyarrow.types as t
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from drift.sources import queries
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -73,6 +75,7 @@ def _exact(
 ) -> str | None:
     """Begin the transaction, and return the statement whose columns are exact; None if there is none."""
     cursor.execute("BEGIN READ ONLY")
+    cursor.execute(queries.postgres_limit())
     cursor.execute("SELECT current_setting('server_encoding')")
     encoding = cursor.fetchone()
     as_text = _columns_as_text(cursor.adbc_execute_schema(plain), schema)

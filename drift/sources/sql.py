@@ -1,18 +1,21 @@
 """SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server, or through ADBC.
 
-The session is read-only, and the window's bounds are bound parameters. `drift.sources.sql_types` says which types come
-out.
+The window's bounds are bound parameters, `drift.sources.queries` says what a query may be, and
+`drift.sources.sql_types` which types come out. The session is read-only, and a statement ends after its time.
+PostgreSQL refuses to write; SQLite opens its file to read, and authorises nothing but reading.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
+import sqlite3
+import time
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.types as t
@@ -21,6 +24,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.compiler import compiles
 
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.sources import queries
 from drift.sources.adbc import adbc_batches
 from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
 from drift.sources.time_filter import PartsFilter, missing_column
@@ -34,7 +38,18 @@ _MAX_ROWS = 1 << 16
 _MAX_CELLS = 1 << 20
 _CONNECT_SECONDS = 10
 _LOCKED = ("locked", "busy")
-_OPENING = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+_FORBIDDEN = ("not authorized", "authorization denied", "prohibited")
+_STEPS = 100_000
+"""SQLite's own steps, some milliseconds, between two looks at the clock."""
+
+_SQLITE_READS = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_RECURSIVE,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_TRANSACTION,
+}
+_SQLITE_PRAGMAS = {"table_info", "table_xinfo", "table_list", "read_uncommitted"}
 
 
 class _Verbatim(sa.TextClause):
@@ -106,26 +121,11 @@ def open_sql(
 
 
 def engine_of(url: str) -> sa.Engine:
-    """Return the engine of a URL, read-only where the URL's database offers that, without a pool."""
-    try:
-        parsed = sa.make_url(url)
-    except (exc.ArgumentError, ValueError):
-        # The text may hold a password, so it is not shown.
-        raise SourceError("the connection's URL cannot be read: write dialect://user:password@host/database") from None
-    if parsed.drivername in {"postgres", "postgresql"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    """Return the engine of a URL, without a pool, whose connections only read; where its database offers that."""
+    parsed, options = _parsed(url)
     dialect = parsed.get_backend_name()
-    options: dict[str, Any] = {}
-    if dialect == "postgresql":
-        options["execution_options"] = {"postgresql_readonly": True}
-    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
-        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
-    path = parsed.database or ""
-    if dialect == "sqlite" and path and path != ":memory:" and not path.startswith("file:") and not Path(path).exists():
-        # SQLite would make a new, empty database of it.
-        raise SourceMissing(f"{path}: no such SQLite database")
     try:
-        return sa.create_engine(parsed, poolclass=sa.NullPool, **options)
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool, **options)
     except ModuleNotFoundError as error:
         module = error.name or parsed.drivername
         if dialect == "postgresql":
@@ -137,6 +137,72 @@ def engine_of(url: str) -> sa.Engine:
         ) from None
     except (exc.ArgumentError, ImportError) as error:
         raise SourceError(f"{parsed.drivername}://: {_safe(error, parsed)}") from None
+    if dialect == "postgresql":
+        sa.event.listen(engine, "connect", _guard_postgresql)
+    elif dialect == "sqlite":
+        sa.event.listen(engine, "do_connect", _read_only_sqlite)
+        sa.event.listen(engine, "connect", _guard_sqlite)
+    return engine
+
+
+def _parsed(url: str) -> tuple[sa.URL, dict[str, Any]]:
+    """Return a URL with its driver, and the options of its engine; refuse what would not be read."""
+    try:
+        parsed = sa.make_url(url)
+    except (exc.ArgumentError, ValueError):
+        # The text may hold a password, so it is not shown.
+        raise SourceError("the connection's URL cannot be read: write dialect://user:password@host/database") from None
+    if parsed.drivername in {"postgres", "postgresql"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    dialect = parsed.get_backend_name()
+    options: dict[str, Any] = {}
+    if dialect == "duckdb":
+        raise SourceError("duckdb:// is read by engine: warehouse (or auto): pip install 'driftmeter[warehouse]'")
+    if dialect == "postgresql":
+        options["execution_options"] = {"postgresql_readonly": True}
+    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
+        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+    path = parsed.database or ""
+    if dialect == "sqlite" and path and path != ":memory:" and not path.startswith("file:") and not Path(path).exists():
+        # SQLite would make a new, empty database of it.
+        raise SourceMissing(f"{path}: no such SQLite database")
+    return parsed, options
+
+
+def _guard_postgresql(connection: Any, _record: object) -> None:
+    # Said in SQL, as poolers refuse what is said while connecting; committed, as a rollback would take it back.
+    cursor = connection.cursor()
+    cursor.execute("SET default_transaction_read_only = on")
+    cursor.execute(queries.postgres_limit())
+    cursor.close()
+    connection.commit()
+
+
+def _read_only_sqlite(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
+    path = str(arguments[0])
+    if path in {"", ":memory:"}:
+        return
+    uri = path if path.startswith("file:") else f"file:{quote(path)}"
+    arguments[0] = uri if "mode=" in uri else f"{uri}{'&' if '?' in uri else '?'}mode=ro"
+    options["uri"] = True
+
+
+def _guard_sqlite(connection: Any, _record: object) -> None:
+    until = time.monotonic() + queries.seconds()
+    # A window's statements are few; the clock runs for them together.
+    connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    connection.execute("PRAGMA query_only = ON")
+    connection.set_authorizer(_sqlite_allows)
+
+
+def _sqlite_allows(action: int, what: str | None, name: str | None, *_: str | None) -> int:
+    if action == sqlite3.SQLITE_FUNCTION:
+        allowed = name != "load_extension"
+    elif action == sqlite3.SQLITE_PRAGMA:
+        allowed = what in _SQLITE_PRAGMAS
+    else:
+        allowed = action in _SQLITE_READS
+    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
 def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query: str | None) -> Relation:
@@ -145,13 +211,10 @@ def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query:
     if query is None:
         name = f"{schema}.{table}" if schema else str(table)
         return Relation(sa.table(str(table), schema=schema), f"table {name} of {shown}")
-    statement = query.strip().rstrip("; \t\r\n")
-    body = _OPENING.sub("", statement, count=1)
-    if not re.match(r"(?:select|with)\b", body, re.IGNORECASE):
-        first = body.split(None, 1)[0] if body.split() else "nothing"
-        raise SourceError(f"the source's query starts with {first!r}: write one SELECT (or WITH … SELECT) statement")
+    origin = f"the query on {shown}"
+    statement = queries.one_select(query, engine.dialect.name, origin)
     # On a line of its own the bracket survives a comment at the query's end.
-    return Relation(_Verbatim(f"({statement}\n) drift_query"), f"the query on {shown}")
+    return Relation(_Verbatim(f"({statement}\n) drift_query"), origin)
 
 
 @contextmanager
@@ -163,8 +226,6 @@ def session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
         raise SourceUnreachable(f"{origin}: cannot connect to the database: {_safe(error, engine.url)}") from error
     try:
         with _explaining(engine, origin):
-            if engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA query_only = ON")
             try:
                 yield connection
             except exc.NoSuchTableError as error:
@@ -190,9 +251,13 @@ def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
     if state == "42501":
         return SourceError(f"{origin}: permission denied: grant SELECT to this user ({reason})")
     sqlite = engine.dialect.name == "sqlite"
+    if (state == "57014" and "timeout" in reason) or (sqlite and reason == "interrupted"):
+        return SourceUnreachable(f"{origin}: {queries.too_long(reason)}")
     driver = engine.dialect.loaded_dbapi
     lost = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | exc.TimeoutError)
     lost = lost or isinstance(error, (driver.OperationalError, driver.InterfaceError, driver.InternalError))
+    if sqlite and any(word in reason for word in _FORBIDDEN):
+        return SourceError(f"{origin}: the session is read-only, and reads nothing but its own tables: {reason}")
     if any(word in reason for word in _LOCKED) if sqlite else lost and not state.startswith("25"):
         return SourceUnreachable(f"{origin}: the database stopped answering: {reason}")
     return SourceError(f"{origin}: the database refused: {reason}")

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
 
+from drift.config import roots
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.sources import queries
 from drift.sources import sql as sql_source
 
 if TYPE_CHECKING:
@@ -164,8 +167,6 @@ def open_database(url: str, *, table: str | None, schema: str | None, query: str
         )
     if not is_installed():
         raise MissingExtra("ibis", extra="warehouse")
-    if query is not None:
-        query = query.strip().rstrip("; \t\r\n")
     return (_open_postgres if backend == "postgres" else _open_backend)(url, table, schema, query)
 
 
@@ -176,6 +177,8 @@ def _open_postgres(url: str, table: str | None, schema: str | None, query: str |
     arrow_schema, origin, _ = sql_source.open_sql(url, table=table, schema=schema, query=query)
     engine = sql_source.engine_of(url)
     relation = sql_source.relation_of(engine, table, schema, query)
+    if query is not None:
+        query = queries.one_select(query, engine.dialect.name, origin)
 
     @contextmanager
     def session() -> Iterator[Run]:
@@ -225,18 +228,17 @@ def _open_backend(url: str, table: str | None, schema: str | None, query: str | 
     name = f"{schema}.{table}" if schema else table
     origin = f"the query on {shown}" if table is None else f"table {name} of {shown}"
     backend_name = BACKENDS[url.partition(":")[0]]
-    with _connected(url, origin) as backend, _explaining(url, origin):
-        if query is not None:
-            _check_query(backend, query, origin)
-        with _quiet():
-            columns = {column: _column(kind) for column, kind in _types(backend, table, schema, query, origin)}
+    if query is not None:
+        query = queries.one_select(query, backend_name, origin)
+    with _connected(url, origin) as backend, _explaining(url, origin), _quiet():
+        columns = {column: _column(kind) for column, kind in _types(backend, table, schema, query, origin)}
 
     @contextmanager
     def session() -> Iterator[Run]:
         with _connected(url, origin) as backend:
 
             def run(sql: str) -> Iterator[Sequence[Sequence[Any]]]:
-                with _explaining(url, origin):
+                with _explaining(url, origin), _guarded(backend, sql):
                     yield from _batches(backend.raw_sql(sql))
 
             yield run
@@ -320,7 +322,29 @@ def _duckdb(url: str, origin: str) -> Any:
         if not path.startswith("md:") and not Path(path).is_file():
             raise SourceMissing(f"{origin}: no such DuckDB database")
         backend = ibis.duckdb.connect(path, read_only=True, **parsed.query)
+    # From here on a query reads the monitor's files and no others, by what is there already; nothing can be set anew.
+    backend.con.execute("SET allowed_directories = [?]", [f"{roots.monitors_root()}/"])
+    for name in ("autoinstall_known_extensions", "autoload_known_extensions", "enable_external_access"):
+        backend.con.execute(f"SET {name} = false")
+    backend.con.execute("SET lock_configuration = true")
     return backend
+
+
+@contextmanager
+def _guarded(backend: Any, sql: str) -> Iterator[None]:
+    """In DuckDB let nothing through that it does not take for one SELECT, and end what takes too long."""
+    if backend.name != "duckdb":
+        yield
+        return
+    if [statement.type.name for statement in backend.con.extract_statements(sql)] != ["SELECT"]:
+        raise SourceError("not one SELECT: the session only reads")
+    timer = Timer(queries.seconds(), backend.con.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _spark(url: str) -> Any:
@@ -334,24 +358,13 @@ def _spark(url: str) -> Any:
     return ibis.pyspark.connect(builder.getOrCreate())
 
 
-def _check_query(backend: Any, query: str, origin: str) -> None:
-    """Refuse what is not one SELECT, as it will stand between brackets."""
-    if backend.name == "duckdb":
-        kinds = [str(statement.type).rpartition(".")[2] for statement in backend.con.extract_statements(query)]
-    else:
-        import sqlglot
-
-        parsed = sqlglot.parse(query, read=backend.dialect)
-        kinds = ["SELECT" if isinstance(each, sqlglot.exp.Query) else "other" for each in parsed]
-    if kinds != ["SELECT"]:
-        raise SourceError(f"{origin} is not one SELECT (or WITH … SELECT) statement: write one")
-
-
 def _explained(error: Exception, url: str, origin: str) -> SourceError:
     password = str(sa.make_url(url).password or "")
     reason = " ".join(str(error).split())[:500]
     reason = reason.replace(password, "***") if password else reason
     kind = type(error).__name__
+    if kind == "InterruptException":
+        return SourceUnreachable(f"{origin}: {queries.too_long('interrupted')}")
     if kind in {"TableNotFound", "CatalogException"}:
         return SourceMissing(f"{origin}: no such table: {reason}")
     if kind in {"IOException", "ConnectionException", "OperationalError", "InterfaceError"}:

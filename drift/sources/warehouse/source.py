@@ -44,7 +44,7 @@ def reads_inside(engine: str, url: str) -> bool:
     backend = backend_of(url)
     if engine == "local" or backend in {None, "postgres"}:
         return False
-    return engine == "warehouse" or (is_installed() and not sqlalchemy_knows(url))
+    return engine == "warehouse" or (is_installed() and (backend == "duckdb" or not sqlalchemy_knows(url)))
 
 
 def open_source(source: Source, windows: Sequence[Window] | None, *, calendar: Calendar, url: str) -> Warehouse:
