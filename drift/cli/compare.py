@@ -24,6 +24,14 @@ def compare(
     kind: Annotated[
         list[str] | None, typer.Option("--kind", help="Kind of a column: COLUMN=numeric|categorical|boolean|datetime.")
     ] = None,
+    csv: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--csv",
+            help="How CSV files are written, where it is not found out: delimiter=tab, decimal=, thousands=. quote=' "
+            "encoding=cp1252 null_values=- header=false",
+        ),
+    ] = None,
     warning: Annotated[float, typer.Option(help="Smallest KL of a warning, in nats.")] = 0.01,
     critical: Annotated[float, typer.Option(help="Smallest KL of a critical finding, in nats.")] = 0.1,
     min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 30,
@@ -39,10 +47,11 @@ def compare(
     """
     from drift.config.detection import Detection, Effect, Persistence
     from drift.config.features import Features
+    from drift.config.source import Csv
     from drift.config.validation import parse_options
     from drift.pipeline.compare import compare as compare_tables
 
-    features, detection = parse_options(
+    features, detection, written = parse_options(
         lambda: (
             Features(include=include or ["*"], exclude=exclude or [], kinds=_pairs(kind or [], "--kind")),
             Detection(
@@ -50,12 +59,26 @@ def compare(
                 effect=Effect(warning=warning, critical=critical),
                 persistence=Persistence(of=1, at_least=1),
             ),
+            Csv.model_validate(_csv(csv or [])),
         )
     )
-    report = compare_tables(reference, current, features=features, detection=detection)
+    report = compare_tables(reference, current, features=features, detection=detection, csv=written)
     write_html(report, html)
     show(report, as_json=as_json)
     exit_on(report, fail_on, allow or ())
+
+
+def _csv(texts: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, sign, value = text.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--csv")
+        if key == "null_values":
+            found.setdefault(key, []).append(value)
+        else:
+            found[key] = {"true": True, "false": False}.get(value, value) if key == "header" else value
+    return found
 
 
 def _pairs(texts: Sequence[str], option: str) -> dict[str, Any]:

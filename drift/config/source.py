@@ -49,6 +49,43 @@ class TimeParts(Model):
         return tuple(name for part in PARTS if (name := getattr(self, part)) is not None)
 
 
+class Csv(Model):
+    """How CSV files are written, where that is not to be found out from the files themselves."""
+
+    delimiter: Text | None = Field(None, description="Sign between fields: one character, or the word tab.")
+    decimal: Literal[".", ","] | None = Field(None, description="Sign that parts the decimals.")
+    thousands: Literal[",", ".", " ", "'"] | None = Field(None, description="Sign that parts the thousands.")
+    quote: Text | None = Field(None, description="Sign that fields are quoted by: one character.")
+    encoding: Text | None = Field(None, description="Encoding, by its Python name, such as cp1252 or utf-16.")
+    null_values: list[str] = Field([], description="Texts that stand for null in every column, beside the empty field.")
+    header: bool | None = Field(None, description="Whether the first line holds the names of the columns.")
+
+    @field_validator("delimiter", "quote")
+    @classmethod
+    def _check_sign(cls, value: str | None) -> str | None:
+        sign = "\t" if value == "tab" else value
+        if sign is not None and (len(sign) != 1 or not sign.isascii() or sign in "\r\n\0"):
+            refuse_value("is not a single ASCII character", 'write one, such as ";", or tab')
+        return sign
+
+    @field_validator("encoding")
+    @classmethod
+    def _check_encoding(cls, value: str | None) -> str | None:
+        try:
+            "".encode(value or "utf-8")
+        except (LookupError, UnicodeError, ValueError):
+            refuse_value("is not an encoding that Python knows", "write one, such as cp1252, latin-1 or utf-16")
+        return value
+
+    @model_validator(mode="after")
+    def _check_signs(self) -> Self:
+        if self.decimal and self.decimal == self.thousands:
+            refuse((("thousands",), "is the sign of the decimals too", "give each its own"))
+        if self.delimiter and self.delimiter == self.quote:
+            refuse((("quote",), "is the delimiter too", "give each its own"))
+        return self
+
+
 class Source(Model):
     """Where the rows are: a table, a query or files, and the column that says when a row happened."""
 
@@ -75,6 +112,7 @@ class Source(Model):
     format: Literal["parquet", "csv"] | None = Field(
         None, description="Format of the files; by default by their extension."
     )
+    csv: Csv | None = Field(None, description="How the CSV files are written; by default found out from them.")
     time_column: Text | None = Field(
         None, description="Column that says when a row happened; it decides the window of the row."
     )
@@ -143,10 +181,16 @@ class Source(Model):
             found.append((("time_column",), "is missing", "add time_column: day"))
         if "schema" in keys and places == ["query"]:
             found.append((("schema",), "is not used with query", "remove it"))
-        if "format" in keys and places and "files" not in places:
-            found.append((("format",), f"is not used with {places[0]}", "remove it"))
+        of_files = {"format", "csv"} if places and "files" not in places else set()
+        found += [((key,), f"is not used with {places[0]}", "remove it") for key in keys if key in of_files]
         refuse(*found)
         return data
+
+    @model_validator(mode="after")
+    def _check_format(self) -> Self:
+        if self.csv and self.format == "parquet":
+            refuse((("csv",), "is not used with Parquet files", "remove it"))
+        return self
 
     @property
     def time_columns(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from drift.config.features import Features
 from drift.detection import history as own_history
 from drift.detection.effect_size import sized
 from drift.detection.evidence import Evidence
-from drift.detection.findings import schema_findings
+from drift.detection.findings import reading_findings, schema_findings
 from drift.detection.late_labels import arrived, waited_for
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
@@ -185,6 +185,7 @@ def _judged(
     both = reference.schema.keys() & current.schema.keys()
     columns = [feature for feature in subject.features if roles.role_for(feature) != "label" or feature in both]
     findings = schema_findings(reference.schema, current.schema, columns)
+    findings += reading_findings(reference.notes, current.notes)
     return Assessment(reference.n_rows, current.n_rows, verdicts, evidence, findings)
 
 

@@ -55,6 +55,7 @@ FindingKind = Literal[
     "no_rows",
     "no_reference",
     "not_judged",
+    "read_as",
     "other",
 ]
 
@@ -101,6 +102,21 @@ def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], fe
             message = f"column {name}: type changed from {before} to {after}"
             found.append(Finding("retyped_column", message, name, "warning"))
     return found
+
+
+def reading_findings(reference: Mapping[str, str], current: Mapping[str, str]) -> list[Finding]:
+    """Say how the rows were read, by the notes of both sides, where it is not what everybody would expect.
+
+    Examples
+    --------
+    >>> [str(f) for f in reading_findings({"": "CSV files are separated by tabs"}, {"x": "text is read as numbers"})]
+    ['column x: text is read as numbers', 'CSV files are separated by tabs, in the reference']
+    """
+    before = {name: f"{note}, in the reference" for name, note in reference.items() if name not in current}
+    return [
+        Finding("read_as", f"column {name}: {note}" if name else note, name or None)
+        for name, note in {**current, **before}.items()
+    ]
 
 
 def constant(histogram: Histogram, summary: Summary | None) -> str | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from drift.config.source import Csv
+
 
 def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:
     """Return what the configuration asks for each feature's binning.
@@ -48,6 +50,7 @@ def compare(
     features: Features | None = None,
     detection: Detection | None = None,
     name: str = "compare",
+    csv: Csv | None = None,
 ) -> Report:
     """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
 
@@ -61,6 +64,8 @@ def compare(
         Thresholds and rules; a single comparison has no earlier windows, so one window is enough.
     name
         What to call the comparison in the report.
+    csv
+        How CSV files are written, as far as they are not to say it themselves.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def compare(
 
     wanted = features or Features()
     rules = detection or Detection(persistence=Persistence(of=1, at_least=1))
-    before, after = open_table(reference), open_table(current)
+    before, after = open_table(reference, csv=csv, like=current), open_table(current, csv=csv, like=reference)
     both = list(dict.fromkeys([*before.schema, *after.schema]))
     problems = unmatched([*wanted.patterns, *(("detection.features", each) for each in rules.features)], both)
     if problems:
@@ -101,7 +106,10 @@ def compare(
         reference_profile = count(before.batches(list(binnings)), binnings, schema=before.schema)
         present = [column for column in binnings if column in after.schema]
         current_profile = count(after.batches(present), binnings, schema=after.schema)
-    reference_profile = replace(reference_profile, problems={**reference_profile.problems, **unfit})
+    reference_profile = replace(
+        reference_profile, problems={**reference_profile.problems, **unfit}, notes=before.notes()
+    )
+    current_profile = replace(current_profile, notes=after.notes())
     (found,) = assess([Subject(reference_profile, current_profile, selected)], rules, wanted)
     return Report(
         name,

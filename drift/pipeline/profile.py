@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from drift.profiles import segments
@@ -51,5 +52,7 @@ def count_window(
     if segmentations:
         cut_by = [column for by in segmentations for column in by.columns if column in schema]
         batches = snapshot.batches(list(dict.fromkeys([*features, *cut_by])))
-        return segments.count(batches, binnings, segmentations, window=window, schema=watched)
-    return count(snapshot.batches(features), binnings, window=window, schema=watched)
+        counted = segments.count(batches, binnings, segmentations, window=window, schema=watched)
+    else:
+        counted = count(snapshot.batches(features), binnings, window=window, schema=watched)
+    return replace(counted, notes=snapshot.notes())

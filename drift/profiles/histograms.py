@@ -259,6 +259,8 @@ class Profile:
         Arrow type of every column seen, as text.
     problems : dict
         Why each of the other features could not be counted, in words.
+    notes : dict
+        What a person should know of how the rows were read, by column, and of all under the empty name.
     segments : dict
         The same of each segment, by its name; see `drift.profiles.segments`.
     """
@@ -269,6 +271,7 @@ class Profile:
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     schema: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, Profile] = field(default_factory=dict)
 
     def __hash__(self) -> int:
@@ -284,6 +287,7 @@ class Profile:
             {name: Summary.total(each) for name, each in _gathered(part.summaries for part in parts).items()},
             {name: kind for part in parts for name, kind in part.schema.items()},
             {name: problem for part in parts for name, problem in part.problems.items()},
+            {name: note for part in parts for name, note in part.notes.items()},
             {name: cls.total(each) for name, each in _gathered(part.segments for part in parts).items()},
         )
 

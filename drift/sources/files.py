@@ -7,12 +7,13 @@ column is one of them. Elsewhere the window is a filter that skips row groups by
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from dataclasses import field as default
 from datetime import UTC, date, datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -20,19 +21,21 @@ import pyarrow as pa
 import pyarrow.types as t
 from pyarrow import parquet
 
+from drift.config.source import Csv
 from drift.errors import SourceError
 from drift.profiles.kinds import mixed, mixture, type_text
 from drift.sources import csv_files
-from drift.sources.file_listing import COMPRESSED, list_files, locate, partition_type, placing
+from drift.sources.file_listing import list_files, locate, partition_type, placing
 from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     import pyarrow.fs as pafs
 
+    from drift.sources.csv_files import CsvFile
     from drift.sources.file_listing import Format, Listing, PartitionValue, Place
     from drift.sources.time_filter import Bound, Chosen
 
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 1 << 16
 _MOST_OPEN = 16
+_LOOKED_AT = 8
 _BUFFER_BYTES = 1 << 20
 
 
@@ -51,13 +55,17 @@ def open_files(
     known: Opened | None = None,
     *,
     root: Path | None = None,
-) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str]]:
+    csv: Csv | None = None,
+    like: Sequence[str] = (),
+) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str], Callable[[], dict[str, str]]]:
     """Find the files, agree on one schema for those that the window needs, and return how to stream them.
 
     `files` is a path or URI: a file, a folder, or a glob (``**`` for any depth); its extension says the format unless
     `file_format` does. Of the files in `known`, opened before, only what has changed in size or time since is opened
     anew; it is brought up to date, so that window after window can be read. Local files that lead out of `root` are
-    refused.
+    refused. `csv` says how CSV is written, as far as the files are not to say it themselves. One whose numbers leave
+    open which sign parts the decimals is read as the first of these files that leaves no doubt, or of other paths that
+    they are `like`.
 
     Returns
     -------
@@ -73,7 +81,9 @@ def open_files(
     columns
         Opens the files to stream one column after another; None where rows have to be chosen, or files are many.
     placed
-        Columns that say where the rows lie: see `drift.sources.file_listing.placing`.
+        Columns that say where the rows lie: see `drift.sources.file_listing.placing`; and pandas' index in CSV.
+    notes
+        What a person should know of how the rows have been read so far, by column, and of all under the empty name.
     """
     place, path = locate(files, root)
     known = {} if known is None else known
@@ -88,7 +98,10 @@ def open_files(
     places = rows or [len(infos) - 1]
     now = place.filesystem.get_file_info([place.inside(infos[i].path) for i in places])
     wanted = [(info, {name: keys[name][i] for name in keys}) for i, info in zip(places, now, strict=True)]
-    opened = _open(place, shape, wanted, known.setdefault("files", {}))
+    written = csv or Csv()
+    elsewhere = cache(partial(_decimal_elsewhere, place, listing, written, like, known))
+    opener = partial(_open_csv, written, elsewhere) if shape == "csv" else _open_parquet
+    opened = _open(place, opener, shape, wanted, known.setdefault("files", {}))
     holding = opened if rows else []
     condition: _Condition | None = None
     if isinstance(chosen, PartsFilter) and not by_partition:
@@ -101,10 +114,14 @@ def open_files(
     schema = _unify(holding or opened, shape)
     new = [(name, partition_type(values)) for name, values in keys.items() if name not in schema.names]
     schema = pa.schema([*schema, *pa.schema(new)])
-    read = partial(_read, place, holding, schema, condition)
+    given: dict[str, _File] = {}
+    read = partial(_read, place, holding, schema, condition, given=given)
     by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
     columns = partial(_columns, place, holding, schema) if by_column else None
-    return schema, place.files, read, columns, placing(keys, path)
+    placed = placing(keys, path)
+    if shape == "csv":
+        placed |= frozenset(filter(csv_files.NAMELESS.fullmatch, schema.names))
+    return schema, place.files, read, columns, placed, partial(_notes, given)
 
 
 def _chosen(listing: Listing, chosen: Chosen | None, files: str) -> list[int]:
@@ -125,18 +142,28 @@ class _Condition:
 
 
 def _read(
-    place: Place, files: Sequence[_File], schema: pa.Schema, condition: _Condition | None, columns: list[str]
+    place: Place,
+    files: Sequence[_File],
+    schema: pa.Schema,
+    condition: _Condition | None,
+    columns: list[str],
+    *,
+    given: dict[str, _File] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Stream the columns of every file in turn, as `schema` has them."""
+    """Stream the columns of every file in turn, as `schema` has them; `given` gathers the files that had rows."""
+    given = {} if given is None else given
     wanted = list(dict.fromkeys([*columns, *condition.columns] if condition else columns))
     for file in files:
         with place.reading(file.path):
-            batches = _parquet_batches(place, file, wanted) if file.metadata else _csv(file, schema, wanted)
+            batches = _csv(place, file.csv, file, schema, wanted) if file.csv else _parquet_batches(place, file, wanted)
             for batch in batches:
                 if condition is None:
+                    given[file.path] = file
                     yield _fit(batch, file, schema, columns)
                     continue
                 table = pa.Table.from_batches([_fit(batch, file, schema, wanted)]).filter(condition.expression)
+                if table.num_rows:
+                    given[file.path] = file
                 yield from (kept.select(columns) for kept in table.to_batches() if kept.num_rows)
 
 
@@ -222,18 +249,25 @@ def _parquet(place: Place, file: _File, source: Any, texts: Sequence[str] = ()) 
     )
 
 
-def _csv(file: _File, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _csv(
+    place: Place, known: CsvFile, file: _File, schema: pa.Schema, columns: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     """Parse a file with the types that all files share, so that 007 is text where another file has words."""
     asked = set(schema.names)
     shared = pa.schema([schema.field(name) if name in asked else file.schema.field(name) for name in file.schema.names])
-    return csv_files.batches(file.fragment, shared, [name for name in columns if name in file.names])
+    return csv_files.batches(place.filesystem, known, shared, [name for name in columns if name in file.names])
+
+
+def _notes(given: dict[str, _File]) -> dict[str, str]:
+    """Return what a person should know of how the files that gave rows are read; of several that differ one."""
+    return {name: words for file in given.values() if file.csv for name, words in file.csv.notes.items()}
 
 
 @dataclass(frozen=True)
 class _File:
     """A file, its own schema, and what its path says about its rows.
 
-    Of Parquet its metadata and the row groups to read; of CSV an Arrow fragment (Any: its stubs do not know its path).
+    Of Parquet its metadata and the row groups to read; of CSV how it is written.
     """
 
     path: str
@@ -241,7 +275,7 @@ class _File:
     keys: dict[str, PartitionValue]
     metadata: parquet.FileMetaData | None = None
     groups: list[int] = default(default_factory=list)
-    fragment: Any = None
+    csv: CsvFile | None = None
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -262,10 +296,15 @@ class Opened(TypedDict, total=False):
 
     listing: Listing
     files: dict[tuple[Any, ...], _File]
+    decimals: dict[tuple[str, ...], str | None]
+
+
+_Opener = Callable[["Place", str], "_File"]
 
 
 def _open(
     place: Place,
+    opener: _Opener,
     shape: Format,
     infos: Sequence[tuple[pafs.FileInfo, dict[str, PartitionValue]]],
     known: dict[tuple[Any, ...], _File],
@@ -273,7 +312,7 @@ def _open(
     """Read the schema of every file, several at a time."""
     names = [(info.path, info.size, info.mtime_ns, shape) for info, _ in infos]
     new = [info for name, (info, _) in zip(names, infos, strict=True) if name not in known]
-    fresh = iter(_open_new(place, shape, new))
+    fresh = iter(_open_new(place, opener, shape, new))
     opened = [
         replace(known[name] if name in known else next(fresh), keys=keys)
         for name, (_, keys) in zip(names, infos, strict=True)
@@ -283,17 +322,12 @@ def _open(
     return opened
 
 
-def _open_new(place: Place, shape: Format, infos: Sequence[pafs.FileInfo]) -> list[_File]:
+def _open_new(place: Place, opener: _Opener, shape: Format, infos: Sequence[pafs.FileInfo]) -> list[_File]:
     def one(info: pafs.FileInfo) -> _File:
         with place.reading(info.path, f"be read as {shape}"):
-            file = (_open_parquet if shape == "parquet" else _open_csv)(place, info.path)
-            names = file.schema.names
-            twice = next((name for name in names if names.count(name) > 1), None)
-            if twice is not None:
-                raise SourceError(f"{info.path} has more than one column named {twice!r}: rename or drop one")
-            size = (info.size or 0) * (20 if info.path.endswith(COMPRESSED) else 1)
-            long = shape == "csv" and size > csv_files.BLOCK
-            return replace(file, schema=csv_files.settled(file.fragment, file.schema)) if long else file
+            file = opener(place, info.path)
+            csv_files.check_names(info.path, file.schema.names)
+            return file
 
     if len(infos) < 2:
         return list(map(one, infos))
@@ -308,9 +342,26 @@ def _open_parquet(place: Place, path: str) -> _File:
         return _File(path, reader.schema_arrow.remove_metadata(), {}, reader.metadata, groups)
 
 
-def _open_csv(place: Place, path: str) -> _File:
-    fragment = csv_files.open_fragment(place.filesystem, path)
-    return _File(path, fragment.physical_schema.remove_metadata(), {}, fragment=fragment)
+def _open_csv(written: Csv, elsewhere: Callable[[], str | None], place: Place, path: str) -> _File:
+    found = csv_files.open_csv(place.filesystem, path, written, elsewhere)
+    return _File(path, found.schema, {}, csv=found)
+
+
+def _decimal_elsewhere(place: Place, listing: Listing, written: Csv, like: Sequence[str], known: Opened) -> str | None:
+    """Return the sign of decimals of the first files that leave no doubt: of the source, then of those it is `like`."""
+    decimals = known.setdefault("decimals", {})
+    listings = [(place, listing)]
+    for files in like:
+        other, path = locate(files, place.root)
+        listings.append((other, list_files(other, path, None)))
+    for where, some in listings:
+        paths = tuple(info.path for info in some.infos[:_LOOKED_AT])
+        if some.shape == "csv" and paths not in decimals:
+            signs = (csv_files.sniff(where.filesystem, where.inside(path), written).decimal for path in paths)
+            decimals[paths] = next(filter(None, signs), None)
+        if sign := decimals.get(paths):
+            return sign
+    return None
 
 
 def _unify(files: Sequence[_File], shape: Format) -> pa.Schema:

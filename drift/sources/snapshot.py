@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from drift.config.source import Source
+    from drift.config.source import Csv, Source
     from drift.sources.files import Opened
     from drift.windows import Calendar, Window
 
@@ -51,6 +51,8 @@ class Snapshot:
         opening is its own, for a thread of its own.
     placed
         Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`.
+    notes
+        Tells what a person should know of how the rows have been read so far, by column; of all under the empty name.
     """
 
     arrow_schema: pa.Schema
@@ -58,6 +60,7 @@ class Snapshot:
     read: Callable[[list[str]], Iterator[pa.RecordBatch]] = field(repr=False)
     columns: Columns | None = field(default=None, repr=False)
     placed: frozenset[str] = frozenset()
+    notes: Callable[[], dict[str, str]] = field(default=dict, repr=False)
 
     @property
     def schema(self) -> dict[str, str]:
@@ -109,7 +112,8 @@ def open_snapshot(
     if source.files is not None:
         from drift.sources.files import open_files
 
-        return Snapshot(*open_files(source.files, source.format, chosen, known, root=roots.monitors_root()))
+        root = roots.monitors_root()
+        return Snapshot(*open_files(source.files, source.format, chosen, known, root=root, csv=source.csv))
     if url is None:
         raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
     from drift.sources.sql import open_sql
@@ -117,15 +121,17 @@ def open_snapshot(
     return Snapshot(*open_sql(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen))
 
 
-def open_table(data: Any) -> Snapshot:
+def open_table(data: Any, *, csv: Csv | None = None, like: Any = None) -> Snapshot:
     """Open a table: a pandas DataFrame, an Arrow table (or what exports one, such as Polars), or the path of files.
 
-    A DataFrame's index is not a column. Object columns that mix types become text; categoricals stay dictionaries.
+    A DataFrame's index is not a column. Object columns that mix types become text; categoricals stay dictionaries. CSV
+    files are written as `csv` says, and where that and they leave a doubt, as those of another table that it is `like`.
     """
     if isinstance(data, str | os.PathLike):
         from drift.sources.files import open_files
 
-        return Snapshot(*open_files(os.fspath(data), None, None, root=roots.given_root()))
+        other = [os.fspath(like)] if isinstance(like, str | os.PathLike) else []
+        return Snapshot(*open_files(os.fspath(data), None, None, root=roots.given_root(), csv=csv, like=other))
     import pyarrow as pa
 
     if hasattr(data, "columns") and hasattr(data, "iloc"):

@@ -110,6 +110,7 @@ class Profiles(Part):
                 "digest": to_rows.digest(part),
                 "schema": dict(part.schema) if segment == WHOLE else {},
                 "problems": dict(part.problems) if segment == WHOLE else {},
+                "notes": dict(part.notes) if segment == WHOLE else {},
                 "first_seen_at": now,
             }
 
@@ -153,7 +154,17 @@ class Profiles(Part):
         for row in _rows(connection, histogram, names, monitor, windows, asked):
             if row.feature in binnings and row.fingerprint == binnings[row.feature].fingerprint:
                 counted.setdefault((row.window_start, row.segment), {})[row.feature] = row
-        names = ("window_start", "window_end", "segment", "n_rows", "gate", "binning_key", "schema", "problems")
+        names = (
+            "window_start",
+            "window_end",
+            "segment",
+            "n_rows",
+            "gate",
+            "binning_key",
+            "schema",
+            "problems",
+            "notes",
+        )
         wholes: dict[datetime, sa.Row[Any]] = {}
         parts: dict[datetime, dict[str, Profile]] = {}
         for row in _exactly(_rows(connection, profile, names, monitor, windows, asked), windows):
@@ -218,6 +229,7 @@ def _profile(
         {feature: summary for feature, summary in summaries.items() if summary is not None},
         head.schema,
         head.problems,
+        head.notes,
         segments,
     )
 

@@ -255,6 +255,7 @@ profile = sa.Table(
     _must("digest"),
     _must("schema", sa.JSON),
     _must("problems", sa.JSON),
+    _must("notes", sa.JSON),
     _must("first_seen_at", Instant),
     sa.CheckConstraint(f"gate IN {_GATES}", name="gate"),
 )

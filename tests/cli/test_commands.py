@@ -111,6 +111,19 @@ def test_what_could_not_be_judged_fails_unless_allowed_by_name(
     assert drift(*command, *options).returncode == 0
 
 
+def test_compare_takes_how_csv_is_written(drift: Drift, tmp_path: Path) -> None:
+    """What is found out is said; what is set holds; a wrong key or value is a usage error that names the right ones."""
+    (tmp_path / "a.csv").write_text("town;x\n" + "Köln;1,5\n" * 50, encoding="cp1252")
+    found = drift("compare", "a.csv", "a.csv")
+    assert found.returncode == 0
+    assert "CSV is read as separated by semicolons, with decimal commas, in Windows-1252" in found.stdout
+    assert "x        numeric" in found.stdout
+    assert "has one column" in drift("compare", "a.csv", "a.csv", "--csv", "delimiter=,").stderr
+    for wrong, says in (("delimeter=;", "delimiter"), ("quote", "KEY=VALUE"), ("encoding=klingon", "encoding")):
+        refused = drift("compare", "a.csv", "a.csv", "--csv", wrong)
+        assert (refused.returncode, says in refused.stderr) == (2, True)
+
+
 def test_compare_json_is_documented_and_versioned(drift: Drift, tables: tuple[str, str, str]) -> None:
     """Everything a script needs, self-describing."""
     data = json.loads(drift("compare", tables[0], tables[2], "--json").stdout)

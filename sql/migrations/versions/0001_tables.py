@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("schema", sa.JSON(), nullable=False),
         sa.Column("problems", sa.JSON(), nullable=False),
+        sa.Column("notes", sa.JSON(), nullable=False),
         sa.Column("first_seen_at", _INSTANT, nullable=False),
         sa.CheckConstraint(f"gate IN {_GATES}", name=op.f("ck_profile_gate")),
         sa.PrimaryKeyConstraint("monitor", "segment", "window_start", name="pk_profile"),
