@@ -61,16 +61,20 @@ def plain(text: object, *, limit: int = 300) -> str:
 def title(content: Mapping[str, Any]) -> str:
     """Return the one line that says what happened, how bad it is and where.
 
-    Such as ``flights 2013-02-08: CRITICAL dep_delay KL 1.28 nats (+2 more)``.
+    Such as ``flights 2013-02-08: CRITICAL dep_delay: missing rose from 2.3 % to 51 % (+2 more)``.
     """
     if content["urgency"] == "test":
         return f"{_when(content)}: TEST of route {plain(content['route'], limit=80)}"
     first, more = content["alerts"][0], len(content["alerts"]) - 1
-    word = first["severity"].upper() if first["state"] != "resolved" else "RESOLVED"
-    kl = (_figures_of(content, first) or {}).get("kl")
-    size = f" KL {figure(kl)} nats" if kl is not None and first["state"] != "resolved" else ""
+    entry = _figures_of(content, first) or {}
+    lines = entry.get("explanation") if first["state"] != "resolved" else None
+    what = ""
+    if lines:
+        what = f": {plain(lines[0].rpartition(': ')[0] or lines[0], limit=80)}"
+    elif "kl" in entry and first["state"] != "resolved":
+        what = f": KL {figure(entry['kl'])} nats"
     rest = f" (+{more} more)" if more else ""
-    return f"{_when(content)}: {word} {_name(first)}{size}{rest}"
+    return f"{_when(content)}: {_heading(first)} {_name(first)}{what}{rest}"
 
 
 def _when(content: Mapping[str, Any]) -> str:

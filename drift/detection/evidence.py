@@ -105,7 +105,7 @@ class Evidence:
         rule of divergence) is due to the cells outside of them, in proportion to how far these moved; what is left is
         due to each bin as far as it moved among the bins.
         """
-        parts, inside = np.array(contributions, np.float64), self._inside
+        parts, inside = np.array(contributions, np.float64), self.inside
         then, now = self.reference.shares, self.current.shares
         before, after = (float(side[inside].sum()) for side in (then, now))
         outside = np.where(inside, 0.0, np.abs(now - then))
@@ -123,7 +123,7 @@ class Evidence:
         return parts
 
     @property
-    def _inside(self) -> NDArray[np.bool_]:
+    def inside(self) -> NDArray[np.bool_]:
         """Which cells are bins or levels, or set apart from one."""
         binning = self.current.binning.whole
         inside = np.ones(binning.n_cells, bool)
@@ -158,9 +158,9 @@ def _due_to(parts: Mapping[str, float], kl: float) -> str | None:
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
     """Say in words which cells moved, the largest contribution first, and which labels are new.
 
-    First how far the values moved, such as ``"median 4 → 61, moved by 57 on average (Wasserstein-1)"``; then the cells,
-    ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3
-    nats"``; then how much is due to missing and unknown values, ``"of 1.28 nats 0.93 are missing values, 0.35 shifts
+    How far the values moved, such as ``"median 4 → 61, moved by 57 on average (Wasserstein-1)"``, comes first unless one
+    cell outside of the bins is more than half of it. Of the cells, ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28
+    nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3 nats"``; then how much is due to missing and unknown values, ``"of 1.28 nats 0.93 are missing values, 0.35 shifts
     between bins"``; then new labels too rare for a cell. Empty where there is no score.
     """
     score = verdict.score
@@ -168,7 +168,7 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
         return []
     binning = evidence.current.binning
     moved = in_words(*evidence.descriptions, verdict.explanation.wasserstein, binning)
-    lines = [moved] if moved else []
+    lines = []
     cells, parts = evidence.cells(), evidence.caused(score.contributions)
     for i in np.argsort(-parts, kind="stable")[:most].tolist():
         name, rows_before, _, before_share, after_share = cells[i]
@@ -176,10 +176,13 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
             break
         verb = "rose" if after_share > before_share else "fell"
         label = name if isinstance(binning, NumericBinning) or i >= len(cells) - 3 else repr(name)
-        moved = f"{label} {verb} from {percent(before_share)} to {percent(after_share)}"
+        line = f"{label} {verb} from {percent(before_share)} to {percent(after_share)}"
         if label != name and not rows_before:
-            moved = f"{label} 0 % → {percent(after_share)} (not in the reference)"
-        lines.append(f"{moved}: {figure(parts[i])} of {figure(score.kl)} nats")
+            line = f"{label} 0 % → {percent(after_share)} (not in the reference)"
+        lines.append(f"{line}: {figure(parts[i])} of {figure(score.kl)} nats")
+    if moved:
+        first = int(parts.argmax())
+        lines.insert(1 if lines and not evidence.inside[first] and 2 * parts[first] > score.kl else 0, moved)
     if due := _due_to(evidence.due_to(score.contributions), score.kl):
         lines.append(due)
     news = [f"{shorten(label)} ({many(rows, 'row')})" for label, rows in evidence.newcomers()]

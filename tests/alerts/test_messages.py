@@ -90,9 +90,9 @@ THREE: dict[str, tuple[Severity, float]] = {
 
 
 def test_the_title_says_it_all() -> None:
-    """Monitor, window, severity, the worst feature with its KL, and how many more."""
+    """Monitor, window, severity, how the worst feature changed, and how many more."""
     (message,) = told(made(THREE))
-    assert message.title == "flights 2013-02-08: CRITICAL dep_delay KL 1.28 nats (+2 more)"
+    assert message.title == "flights 2013-02-08: CRITICAL dep_delay: missing rose from 1.0 % to 51 % (+2 more)"
 
 
 def test_the_text() -> None:
@@ -358,7 +358,7 @@ def test_what_waited_together_is_one_message() -> None:
     assert said == [("carrier", "opened"), ("origin", "opened"), ("dest", "resolved")]
     assert {"carrier", "dest", "origin"} <= content["features"].keys()
     assert (content["urgency"], content["held"]["messages"], content["window"]) == ("warning", 2, second["window"])
-    assert title(content) == "flights 2013-02-09: WARNING carrier KL 0.03 nats (+2 more)"
+    assert title(content) == "flights 2013-02-09: WARNING carrier: missing rose from 1.0 % to 51 % (+2 more)"
     assert "2 messages in one" in to_text(content)
     seen = newest([first, second])
     assert merge([first, second], seen, now=MORNING) is None
