@@ -158,9 +158,10 @@ def _due_to(parts: Mapping[str, float], kl: float) -> str | None:
 def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> list[str]:
     """Say in words which cells moved, the largest contribution first, and which labels are new.
 
-    How far the values moved, such as ``"median 4 → 61, moved by 57 on average (Wasserstein-1)"``, comes first unless one
-    cell outside of the bins is more than half of it. Of the cells, ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28
-    nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3 nats"``; then how much is due to missing and unknown values, ``"of 1.28 nats 0.93 are missing values, 0.35 shifts
+    How far the values moved, such as ``"median 4 → 61, moved by 57 on average (Wasserstein-1)"``, comes first unless
+    one cell outside of the bins is more than half of it. Of the cells, ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28
+    nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3 nats"``; then how much is due to missing and
+    unknown values, ``"of 1.28 nats 0.93 are missing values, 0.35 shifts
     between bins"``; then new labels too rare for a cell. Empty where there is no score.
     """
     score = verdict.score
