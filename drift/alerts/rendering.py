@@ -1,18 +1,18 @@
 """Rendering: a payload (`drift.alerts.messages`) as text and HTML for people.
 
-Names, labels and reasons come from data that anyone may have written: in text they are one line each, without control
-characters and without mentions that would wake a whole channel; in HTML they are escaped besides.
+Names, labels and reasons come from data that anyone may have written: in text they are one line each, every character
+of it shown, without mentions that would wake a whole channel; in HTML they are escaped besides.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from drift.config.alerts import is_web_address
 from drift.text.formatting import figure, percent, thousands, thresholds
+from drift.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,25 +36,17 @@ _AGAIN = {"notified", "repeated", "flapping"}
 def plain(text: object, *, limit: int = 300) -> str:
     r"""Return text of any origin as one harmless line.
 
-    Control and format characters (line breaks, escape codes, reversed writing) become spaces or vanish, mentions of a
-    whole channel lose their effect, and what is longer than `limit` characters is cut.
+    What would be obeyed or cannot be seen is written as an escape (`drift.text.visible`), mentions of a whole channel
+    lose their effect, and what is longer than `limit` characters is cut.
 
     Examples
     --------
     >>> plain("delay\x1b[31m\nDROP\u202e")
-    'delay [31m DROP'
+    'delay\\x1b[31m\\nDROP\\u202e'
     >>> plain("@everyone").isascii(), plain("ada@example.com")
     (False, 'ada@example.com')
     """
-    kept = "".join(
-        " "
-        if (kind := unicodedata.category(c)) in {"Cc", "Zl", "Zp"}
-        else ""
-        if kind in {"Cf", "Cs", "Co", "Cn"}
-        else c
-        for c in str(text)
-    )
-    line = _MENTION.sub(lambda m: f"{m[0]}\N{ZERO WIDTH SPACE}", " ".join(kept.split()))
+    line = _MENTION.sub(lambda m: f"{m[0]}\N{ZERO WIDTH SPACE}", " ".join(visible(text).split()))
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 

@@ -24,6 +24,7 @@ from drift.cli.options import (
     print_error,
     print_json,
     route,
+    say,
 )
 from drift.errors import DriftError, NotifyError
 from drift.text.formatting import when
@@ -74,7 +75,7 @@ def alerts_list(
     if as_json:
         print_json([asdict(alert) for alert in found])
     elif not found:
-        print("no alerts" if everything else "no open alerts")
+        say("no alerts" if everything else "no open alerts")
     else:
         alerts_table(found, now())
 
@@ -116,7 +117,10 @@ def alerts_timeline(
         print_json([asdict(alert) | {"events": [asdict(event) for event in lines]} for alert, lines in found])
         return
     events = [event for _, lines in found for event in lines]
-    print(timeline([alert for alert, _ in found], events, calendar) or "nobody was notified of anything")
+    for line in (timeline([alert for alert, _ in found], events, calendar) or "nobody was notified of anything").split(
+        "\n"
+    ):
+        say(line)
 
 
 def _calendar(store: Store, monitor: str) -> Calendar:
@@ -188,7 +192,7 @@ def _act(
     end = _end(_calendar(store, found.monitor), until, span) if action == "snooze" else None
     changed = actions.act(store, found, action, by=by, comment=comment, now=now(), until=end)
     snoozed = f", snoozed until {when(end)}" if end else ""
-    print(f"{changed.key} ({changed.monitor}): {changed.state}{snoozed}")
+    say(f"{changed.key} ({changed.monitor}): {changed.state}{snoozed}")
 
 
 def _end(calendar: Calendar, until: str | None, span: str | None) -> datetime:
@@ -226,7 +230,7 @@ def alerts_silence(
     store = open_store(database)
     end = _end(_calendar(store, monitor), until, span)
     silence = actions.silence_features(store, monitor, features, reason=reason, until=end, by=by, now=now())
-    print(f"{silence.id}: {features} of {monitor} silenced until {when(end)}")
+    say(f"{silence.id}: {features} of {monitor} silenced until {when(end)}")
 
 
 @alerts_app.command("unsilence")
@@ -242,7 +246,7 @@ def alerts_unsilence(
     store = open_store(database)
     found = _whole(silence, [each.id for each in store.silences()], "silence", "drift alerts silences --all")
     ended = actions.expire_silence(store, found, by=by, now=now(), comment=comment)
-    print(f"{ended.features} of {ended.monitor}: no longer silenced")
+    say(f"{ended.features} of {ended.monitor}: no longer silenced")
 
 
 @alerts_app.command("silences")
@@ -258,7 +262,7 @@ def alerts_silences(
     if as_json:
         print_json([asdict(silence) for silence in found])
     elif not found:
-        print("nothing was ever silenced" if everything else "nothing is silenced")
+        say("nothing was ever silenced" if everything else "nothing is silenced")
     else:
         silences_table(found, at)
 
@@ -292,7 +296,7 @@ def alerts_test(
     except Exception as error:  # noqa: BLE001 - nor may a traceback
         # What a library says may quote the URL.
         raise NotifyError(f"route {to!r}: {type(error).__name__} while sending") from None
-    print(f"{to}: the channel accepted a test message of {chosen.name}")
+    say(f"{to}: the channel accepted a test message of {chosen.name}")
 
 
 @alerts_app.command("deliver")
@@ -306,7 +310,7 @@ def alerts_deliver(as_json: Json = False, folder: Folder = MONITORS, database: D
     else:
         print_error(f"{folder} is not a folder of monitors (--monitors): only what is in the outbox is sent")
     done = delivery.deliver(store, now(), route)
-    print_json(asdict(done)) if as_json else print(done)
+    print_json(asdict(done)) if as_json else say(done)
 
 
 def _remind(store: Store, folder: Path) -> None:
@@ -338,7 +342,7 @@ def alerts_undelivered(
     if as_json:
         print_json(found)
     elif not found:
-        print("nothing is pending, nothing was given up" if waiting else "nothing was given up")
+        say("nothing is pending, nothing was given up" if waiting else "nothing was given up")
     else:
         notifications_table(found)
 
@@ -360,4 +364,4 @@ def alerts_retry(
         given_up = [row["id"] for row in store.notifications(["dead"], 1_000_000)]
         chosen = _whole(message, given_up, "message that was given up", "drift alerts undelivered")
     n = store.retry_notifications(now(), chosen)
-    print(f"{n} message{'s' * (n != 1)} to be tried again: drift alerts deliver")
+    say(f"{n} message{'s' * (n != 1)} to be tried again: drift alerts deliver")

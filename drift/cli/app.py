@@ -6,6 +6,7 @@ problems found by ``drift check``; 2 bad usage, bad input, or something that can
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -24,7 +25,7 @@ from drift.cli.doctor import doctor
 from drift.cli.explain import explain
 from drift.cli.gate import gate
 from drift.cli.history import history
-from drift.cli.options import print_error
+from drift.cli.options import print_error, say
 from drift.cli.prune import prune
 from drift.cli.replay import replay
 from drift.cli.run import backfill, run
@@ -63,7 +64,9 @@ def main() -> None:
     # Finding out that pydantic has no plugins takes as long as reading two small files.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        logs.configure(os.environ)
+        if logs.configure(os.environ) is None and logging.lastResort:
+            # What is worth a line then is shown as any other line is.
+            logging.lastResort.setFormatter(logs.Plain())
         app()
     except ConfigError as error:
         for problem in error.problems:
@@ -82,7 +85,7 @@ def main() -> None:
 
 def _version(value: bool) -> None:
     if value:
-        print(f"drift {drift.__version__}")
+        say(f"drift {drift.__version__}")
         raise typer.Exit
 
 

@@ -19,6 +19,7 @@ from drift.cli.options import (
     now,
     open_context,
     print_json,
+    say,
     window_of,
     windows_between,
 )
@@ -40,7 +41,7 @@ def baseline_show(
     if as_json:
         print_json({"monitor": context.name, "baseline": rows})
     elif not rows:
-        print(f"{context.name} has no baseline yet: the first run with enough references fits one")
+        say(f"{context.name} has no baseline yet: the first run with enough references fits one")
     else:
         baseline_table(context, rows)
 
@@ -60,7 +61,7 @@ def baseline_fit(
     context = open_context(monitor, folder, database)
     window = window_of(context, day)
     binnings = baselines.fit(context, window, now=now(), by=by, reason=reason)
-    print(f"{context.name}: bins of {len(binnings)} features, fitted for {context.label(window)}")
+    say(f"{context.name}: bins of {len(binnings)} features, fitted for {context.label(window)}")
 
 
 @baseline_app.command("promote")
@@ -85,10 +86,10 @@ def baseline_promote(
         print_json({"monitor": context.name, **asdict(done)})
         return
     state = f"of {done.features} features" if done.features else "already, nothing to do"
-    print(f"{context.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
+    say(f"{context.name}: the baseline is {done.span} ({done.windows} windows, {done.rows:,} rows) {state}")
     fixed = context.monitor.reference.fixed
     if fixed and fixed != "baseline":
-        print(f"windows are still compared with {context.monitor.reference}: write reference: {{fixed: baseline}}")
+        say(f"windows are still compared with {context.monitor.reference}: write reference: {{fixed: baseline}}")
 
 
 @baseline_app.command("rescore")
@@ -109,6 +110,6 @@ def baseline_rescore(
     if as_json:
         print_json({"monitor": context.name, "rescored": [report.label for report in done.reports], "kept": kept})
         return
-    print(f"{context.name}: {len(done.reports)} windows scored again, {len(kept)} left as they were")
+    say(f"{context.name}: {len(done.reports)} windows scored again, {len(kept)} left as they were")
     for label, why in kept.items():
-        print(f"  {label}: {why}")
+        say(f"  {label}: {why}")

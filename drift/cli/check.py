@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.options import Json, connection, now, print_error, print_json
+from drift.cli.options import Json, connection, now, print_error, print_json, say
 from drift.errors import ConfigError, DriftError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def check(
         for problem in problems:
             print_error(problem)
         if not problems:
-            print(f"{len(paths)} monitor file{'s' * (len(paths) != 1)}, no problems")
+            say(f"{len(paths)} monitor file{'s' * (len(paths) != 1)}, no problems")
     if problems:
         raise typer.Exit(1)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, Database, print_error
+from drift.cli.options import DATABASE, Database, print_error, say
 
 db_app = typer.Typer(help="Create, migrate and check the results database.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def db_current(database: Database = DATABASE) -> None:
     """Print the revision the results database is at."""
     from drift.store import migrations
 
-    print(migrations.current(database) or "not created: drift db upgrade")
+    say(migrations.current(database) or "not created: drift db upgrade")
 
 
 @db_app.command("check")
@@ -57,4 +57,4 @@ def _print_revision(url: str, more: str = "") -> None:
     from drift.store import migrations
     from drift.store.engine import hidden
 
-    print(f"{hidden(url)} is at revision {migrations.current(url)}{more}")
+    say(f"{hidden(url)} is at revision {migrations.current(url)}{more}")

@@ -200,12 +200,12 @@ def _run_dag(folder: Path, end: datetime) -> None:
                 check=False,
             )
             if done.returncode:
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-                raise DriftError(f"airflow {' '.join(command)} failed; the end of {log}:\n{tail}")
+                last = log.read_text(errors="replace").rstrip().rpartition("\n")[2]
+                raise DriftError(f"airflow {' '.join(command)} failed: {last} (all of it: {log})")
 
 
 def _show(out: Console, report: Report, folder: Path) -> None:
-    from drift.cli.tables import report_table
+    from drift.cli.tables import print_line, report_table
 
     out.print()
     report_table(report)
@@ -216,9 +216,8 @@ def _show(out: Console, report: Report, folder: Path) -> None:
     out.print(
         f"\n[bold]The alert, as the receiver got it[/] ({_shown(letters[-1])}, through Apprise):\n", highlight=False
     )
-    out.print(f"  {letter.get('title', '')}", markup=False, highlight=False)
-    for line in str(letter.get("message", "")).splitlines():
-        out.print(f"  {line}", markup=False, highlight=False)
+    for line in (str(letter.get("title", "")), *str(letter.get("message", "")).split("\n")):
+        print_line(f"  {line}")
     drift = _shown(Path(sys.executable).with_name("drift"))
     setting = f"export DRIFT_DATABASE={database(folder)}"
     out.print("\n[bold]What next[/]", highlight=False)
@@ -231,7 +230,7 @@ def _show(out: Console, report: Report, folder: Path) -> None:
         f"  {drift} dashboard                                       the same in a browser",
         "  make airflow                                            Airflow's own pages, with this monitor",
     ):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(line)
 
 
 def _shown(path: Path) -> str:

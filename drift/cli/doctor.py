@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, connection, now, print_json, route
+from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, connection, now, print_json, route, say
 
 
 def doctor(
@@ -38,6 +38,6 @@ def doctor(
     if as_json:
         print_json({"checks": [asdict(check) for check in checks], "ok": "fail" not in states})
     else:
-        print(f"{states.count('ok')} ok, {states.count('warn')} to look at, {states.count('fail')} failed")
+        say(f"{states.count('ok')} ok, {states.count('warn')} to look at, {states.count('fail')} failed")
     if "fail" in states:
         raise typer.Exit(1)

@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from drift.cli.options import DATABASE, Database, Day, FailOn, Json, MonitorName, now, open_store, print_json, window_on
+from drift.cli.options import (
+    DATABASE,
+    Database,
+    Day,
+    FailOn,
+    Json,
+    MonitorName,
+    now,
+    open_store,
+    print_json,
+    say,
+    window_on,
+)
 
 Choice = Literal["block", "pass"]
 
@@ -48,6 +60,6 @@ def gate(
     if as_json:
         print_json(decision.to_dict())
     else:
-        print(decision)
+        say(decision)
     if not decision.cleared:
         raise typer.Exit(1)

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, MONITORS, Database, Folder, Json, MonitorName, now, open_context, print_json
+from drift.cli.options import (
+    DATABASE,
+    MONITORS,
+    Database,
+    Folder,
+    Json,
+    MonitorName,
+    now,
+    open_context,
+    print_json,
+    say,
+)
 
 
 def history(
@@ -25,6 +36,6 @@ def history(
     if as_json:
         print_json({"monitor": context.name, "direction": "current||reference", "unit": "nats", "scores": rows})
     elif not rows:
-        print(f"{context.name} has no scores yet: drift backfill {context.name} --from DATE --to DATE")
+        say(f"{context.name} has no scores yet: drift backfill {context.name} --from DATE --to DATE")
     else:
         history_table(context, rows, feature)

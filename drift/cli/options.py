@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import sys
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import typer
 from drift.detection.scores import Gap
 from drift.errors import ConfigError, DriftError, WindowError
 from drift.text.formatting import iso
+from drift.text.visible import json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -168,7 +168,7 @@ def windows_between(context: Context, start: str, end: str) -> list[Window]:
 def show(report: Report, *, as_json: bool) -> None:
     """Print a report."""
     if as_json:
-        print(report.to_json(indent=2))
+        print_json(report.to_dict())
         return
     from drift.cli.tables import report_table
 
@@ -205,9 +205,14 @@ def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     def plain(thing: object) -> str:
         return iso(thing) if isinstance(thing, datetime) else str(thing)
 
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
+    print(json_text(value, indent=2, default=plain))
+
+
+def say(line: object) -> None:
+    """Print one line, whatever names and messages are in it."""
+    print(visible(line))
 
 
 def print_error(message: str) -> None:
-    """Print an error on standard error."""
-    print(f"error: {message}", file=sys.stderr)
+    """Print an error as one line on standard error."""
+    print(f"error: {visible(message)}", file=sys.stderr)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from drift.cli.options import DATABASE, Database, Json, now, open_store, print_json
+from drift.cli.options import DATABASE, Database, Json, now, open_store, print_json, say
 from drift.text.formatting import day, when
 
 
@@ -26,9 +26,9 @@ def prune(
         kept = [asdict(each) for each in pruned.kept]
         print_json({"before": pruned.before, "dry_run": dry_run, "rows": pruned.rows, "kept": kept})
         return
-    print(f"windows that start before {when(pruned.before)}" + ", if it were for real:" * dry_run)
+    say(f"windows that start before {when(pruned.before)}" + ", if it were for real:" * dry_run)
     width = max(map(len, pruned.rows))
     for table, rows in pruned.rows.items():
-        print(f"  {table:<{width}} {rows:>10,} rows {'would go' if dry_run else 'gone'}")
+        say(f"  {table:<{width}} {rows:>10,} rows {'would go' if dry_run else 'gone'}")
     for each in pruned.kept:
-        print(f"  kept of {each.monitor}: from {day(each.start)} on, for {each.why}")
+        say(f"  kept of {each.monitor}: from {day(each.start)} on, for {each.why}")

@@ -27,6 +27,7 @@ from drift.cli.options import (
     print_error,
     print_json,
     route,
+    say,
     show,
     window_of,
     windows_between,
@@ -122,7 +123,7 @@ def backfill(
     if as_json:
         print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": failed})
     else:
-        print(f"{context.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+        say(f"{context.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
         for line in failed:
             print_error(line)
     if failed:

@@ -17,6 +17,7 @@ from drift.cli.options import (
     now,
     open_context,
     print_json,
+    say,
     window_of,
 )
 
@@ -51,6 +52,6 @@ def delete(
     if as_json:
         print_json({"monitor": context.name, "window": window.key, "rows": rows})
         return
-    print(f"{context.name} {context.label(window)} is deleted:")
+    say(f"{context.name} {context.label(window)} is deleted:")
     for table, n in rows.items():
-        print(f"  {table:<12} {n:>10,} rows")
+        say(f"  {table:<12} {n:>10,} rows")

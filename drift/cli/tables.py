@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import day, percent, thousands, when
+from drift.text.visible import visible
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -49,16 +49,21 @@ def console() -> Console:
 
 def status(word: str) -> Text:
     """Return a status in its colour."""
-    return Text(word, style=COLOURS.get(word, ""))
+    return Text(visible(word), style=COLOURS.get(word, ""))
+
+
+def print_line(*parts: str | Text, style: str = "") -> None:
+    """Print one line: text of any origin is neither markup nor obeyed, and only the terminal wraps it."""
+    shown = (part if isinstance(part, Text) else visible(part) for part in parts)
+    console().print(Text.assemble(*shown, style=style), soft_wrap=True)
 
 
 def check_line(state: str, name: str, message: str, fix: str = "") -> None:
     """Print one check of an installation, and below it what to do."""
-    out = console()
     colour = {"ok": "green", "warn": "yellow", "fail": "bold red"}[state]
-    out.print(Text.assemble((f"{state:<5}", colour), (f"{name}: ", "bold"), message), soft_wrap=True)
+    print_line(Text(f"{state:<5}", colour), Text(f"{visible(name)}: ", "bold"), message)
     if fix:
-        out.print(Text(f"      {fix}"), soft_wrap=True)
+        print_line(f"      {fix}")
 
 
 def print_table(
@@ -68,42 +73,45 @@ def print_table(
     right: Collection[str] = (),
     no_wrap: Collection[str] = (),
 ) -> None:
-    """Print a table without lines; text of any origin is printed as it is, some columns to the right or in one line."""
+    """Print a table without lines; text of any origin is neither markup nor obeyed.
+
+    Some columns are set to the right. The first and some others are kept in one line: what is wrapped there could pass
+    for a row.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in heading:
+    for i, name in enumerate(heading):
         justify: Literal["right", "left"] = "right" if name in right else "left"
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in no_wrap)
+        whole = not i or name in no_wrap
+        table.add_column(name, justify=justify, overflow="ellipsis" if whole else "fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else escape(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row))
     console().print(table)
 
 
 def report_table(report: Report) -> None:
     """Print a report: its title, a row for each feature (worst first), what moved, findings."""
-    out = console()
-    out.print(Text(report.title(), style="bold"))
+    print_line(report.title(), style="bold")
     if report.verdicts:
         heading, rows = report.table()
         styled = [[status(cell) if i in {6, 7} else cell for i, cell in enumerate(row)] for row in rows]
         print_table(heading, styled, right={"KL (nats)", "n"}, no_wrap={*heading} - {"why"})
-    out.print(Text(report.rollup().line()))
+    print_line(report.rollup().line())
     for verdict in report.drifting:
         for line in report.explain(verdict.feature):
-            out.print(Text(f"  {verdict.feature}: {line}"))
+            print_line(f"  {verdict.feature}: {line}")
     for finding in report.findings:
-        out.print(Text(f"note: {finding}"))
+        print_line(f"note: {finding}")
     if report.segments:
         segment_table(report)
 
 
 def segment_table(report: Report) -> None:
     """Print what drifts in segments, the worst first, and how many of them do not."""
-    out = console()
     drifting = [(one, verdict) for one in report.segments.values() for verdict in one.drifting]
     statuses = [one.status for one in report.segments.values()]
     quiet, unjudged = (statuses.count(word) for word in ("ok", "not_judged"))
     others = f", {unjudged} not judged" if unjudged else ""
-    out.print(Text(f"{quiet} of {len(statuses)} segments are quiet{others}"))
+    print_line(f"{quiet} of {len(statuses)} segments are quiet{others}")
     if not drifting:
         return
     drifting.sort(key=lambda each: (STATUS_ORDER[each[1].status], -(each[1].score.kl if each[1].score else 0.0)))
@@ -120,13 +128,13 @@ def segment_table(report: Report) -> None:
     ]
     print_table(("segment", "feature", "KL (nats)", "n", "status", "why"), rows, right={"KL (nats)", "n"})
     if (more := len(drifting) - MOST_SEGMENTS) > 0:
-        out.print(Text(f"… and {more} more: drift explain {report.monitor} FEATURE --segment NAME"))
+        print_line(f"… and {more} more: drift explain {report.monitor} FEATURE --segment NAME")
 
 
 def history_table(context: Context, rows: Sequence[Mapping[str, Any]], feature: str | None) -> None:
     """Print stored scores: one line a window for one feature, one line a feature with a sparkline for all."""
     whose = f"{context.name}{f' {feature}' if feature else ''}: D(current‖reference) in nats"
-    console().print(Text(whose if feature else f"{whose}, newest window right", style="bold"))
+    print_line(whose if feature else f"{whose}, newest window right", style="bold")
     if feature:
         heading = ("window", "KL (nats)", "corrected (95 %)", "n", "status", "why")
         print_table(heading, [_window_row(context, row) for row in rows], right={"KL (nats)", "n"})
@@ -174,21 +182,19 @@ def sparkline(values: Sequence[float | None], *, top: float) -> str:
 
 def explanation(report: Report, feature: str) -> None:
     """Print what each cell of a feature adds to its KL, in words and as a table."""
-    out = console()
     verdict = report[feature]
-    out.print(Text(report.title(), style="bold"))
-    out.print(Text.assemble(f"{feature}: ", status(verdict.status), f", {verdict.reason}"))
+    print_line(report.title(), style="bold")
+    print_line(f"{feature}: ", status(verdict.status), f", {verdict.reason}")
     evidence, score = report.evidence.get(feature), verdict.score
     if evidence is None or score is None:
         return
     low, high = score.ci_low, score.ci_high
-    out.print(
+    print_line(
         f"D(current‖reference) {score.kl:.4f} nats (95 % {low:.4f} … {high:.4f}); reverse {score.kl_reverse:.4f}; "
-        f"PSI {score.psi:.4f}; Jensen-Shannon divergence {score.js:.4f}, distance {score.js_distance:.4f}",
-        highlight=False,
+        f"PSI {score.psi:.4f}; Jensen-Shannon divergence {score.js:.4f}, distance {score.js_distance:.4f}"
     )
     for line in report.explain(feature):
-        out.print(Text(f"  {line}"))
+        print_line(f"  {line}")
     named = {"reference": evidence.descriptions[0], "current": evidence.descriptions[1]}
     sides = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
     figures = [*sides["reference"]]
@@ -253,12 +259,11 @@ def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
 
 def alert_timeline(alert: Alert, events: Iterable[AlertEvent]) -> None:
     """Print one alert and everything that happened to it."""
-    out = console()
-    out.print(Text.assemble(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity)))
+    print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity))
     for event in events:
         at = when(event.window_start or event.at)
         quietly = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""
-        out.print(Text(f"  {at}  {event.transition}: {event.reason} ({event.actor}){quietly}"))
+        print_line(f"  {at}  {event.transition}: {event.reason} ({event.actor}){quietly}")
 
 
 def silences_table(silences: Iterable[Silence], now: datetime) -> None:
@@ -295,8 +300,7 @@ def notifications_table(rows: Iterable[Mapping[str, Any]]) -> None:
 
 def replay_tables(sides: Mapping[str, Replay]) -> None:
     """Print what people would have been notified of: counts by key, then every page, settings side by side."""
-    out = console()
-    out.print(Text(_replayed(sides["in force"]), style="bold"))
+    print_line(_replayed(sides["in force"]), style="bold")
     counts: list[Sequence[str | Text]] = [
         ["all", *(str(len(side.calls)) for side in sides.values())],
         ["a month", *(f"{side.a_month(len(side.calls)):.1f}" for side in sides.values())],
@@ -314,7 +318,7 @@ def replay_tables(sides: Mapping[str, Replay]) -> None:
         words = (status(call.severity) if call else "-" for call in same)
         pages.append([calls[place].label, calls[place].key, *words, calls[place].reason])
     if calls:
-        out.print()
+        print_line()
         print_table(["window", "what", *sides, "why"], pages, no_wrap={"window", "what", *sides})
 
 
@@ -328,10 +332,9 @@ def proposal_tables(proposal: Proposal) -> None:
     """Print proposed settings: what they would have caught and missed, the trade-off, and what to paste."""
     from drift.pipeline.fault_injection import WINDOWS
 
-    out = console()
     span = proposal.monitor.window.calendar.span
     faults = list(proposal.current.recalls)
-    out.print(Text(_replayed(proposal.before), style="bold"))
+    print_line(_replayed(proposal.before), style="bold")
     rows = {"in force": proposal.current} if proposal.yaml else {}
     rows |= {"proposed" if proposal.yaml else "in force, kept": proposal.proposed}
     others = [trial for trial in proposal.front if trial.detection not in [row.detection for row in rows.values()]]
@@ -344,25 +347,26 @@ def proposal_tables(proposal: Proposal) -> None:
     planted = ", ".join(f"{recall.planted} × {fault}" for fault, recall in proposal.current.recalls.items())
     if planted:
         every, lasted = f"{span.amount}{span.unit}", f"{span.amount * WINDOWS}{span.unit}"
-        out.print(f"planted faults found within {every} / {lasted}; planted where it was quiet: {planted}")
+        print_line(f"planted faults found within {every} / {lasted}; planted where it was quiet: {planted}")
     other = {call.key: None for call in proposal.after.calls if not call.about_data}
     if other:
         count = sum(not call.about_data for call in proposal.after.calls)
-        out.print(f"{count} more pages report {', '.join(other)}, which no threshold changes", markup=False)
+        print_line(f"{count} more pages report {', '.join(other)}, which no threshold changes")
     for what, calls in (("no longer paged", proposal.dropped), ("newly paged", proposal.added)):
         for call in calls:
-            out.print(Text.assemble(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.reason}"))
+            print_line(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.reason}")
     calendar = proposal.monitor.window.calendar
     for event in proposal.keep:
         lost = event in proposal.proposed.lost
-        out.print(f"{'not paged by any settings tried' if lost else 'kept'}: {calendar.label(event)}")
+        print_line(f"{'not paged by any settings tried' if lost else 'kept'}: {calendar.label(event)}")
     if not proposal.reached:
         those = " that keep these events" if proposal.keep else ""
-        out.print(
+        print_line(
             f"none of the settings tried{those} pages only {proposal.wished:g} times a month; these are the quietest"
         )
-    out.print()
-    out.print(proposal.yaml.rstrip() or "nothing to change", markup=False, highlight=False)
+    print_line()
+    for each in (proposal.yaml.rstrip() or "nothing to change").split("\n"):
+        print_line(each)
 
 
 def _recall(recall: Recall) -> str:
@@ -378,16 +382,16 @@ def progress(total: int, what: str, *, quiet: bool = False) -> Iterator[Callable
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[step]}"),
+        TextColumn("{task.fields[step]}", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, step="")
+        task = bar.add_task(visible(what), total=total, step="")
 
         def advance(step: str) -> None:
-            bar.update(task, advance=1, step=step)
+            bar.update(task, advance=1, step=visible(step))
 
         yield advance

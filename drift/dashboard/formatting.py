@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from drift.errors import WindowError
 from drift.text.formatting import when
+from drift.text.visible import visible
 from drift.windows import Calendar, Window, parse_date
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ STATUSES: dict[str, tuple[str, str]] = {
 }
 """The glyph and the words of every status."""
 
-_BIDI = {*"\u200e\u200f\u061c", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
-
 
 def status_of(status: str, severity: str) -> str:
     """Return the status to show of a verdict, ``pending`` for a drift that has not lasted yet.
@@ -57,23 +55,14 @@ def status_of(status: str, severity: str) -> str:
 
 
 def shown(name: object) -> str:
-    r"""Return a name as it can be read: what is invisible or turns the direction of text is written out.
+    """Return a name as it can be seen; that of nothing is said.
 
     Examples
     --------
-    >>> shown("a\x1b[31m\u202e"), shown(""), shown("Zürich ✈")
-    ('a\\x1b[31m\\u202e', '(empty)', 'Zürich ✈')
+    >>> shown(""), shown("Zürich ✈")
+    ('(empty)', 'Zürich ✈')
     """
-    text = str(name)
-    if not text:
-        return "(empty)"
-    if text.isprintable():
-        # What turns the direction of text is not printable either.
-        return text
-    return "".join(
-        c.encode("unicode_escape").decode() if c in _BIDI or unicodedata.category(c) in {"Cc", "Cs", "Co", "Cn"} else c
-        for c in text
-    )
+    return visible(name) or "(empty)"
 
 
 def clipped(text: str, length: int = 40) -> str:

@@ -6,15 +6,27 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 import drift
 from drift.dashboard import formatting
 from drift.text import formatting as text
+from drift.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NUMBERS = ("nats", "percent", "thousands", "number", "probability", "duration", "iso", "spoken", "many")
+
+
+def _seen(value: object) -> object:
+    """Return what a page prints, text of any origin as it can be seen; what was escaped already is ours."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _kept(value: str) -> Markup:
+    """Return what a form sends back, as it is."""
+    return escape(value)
 
 
 @cache
@@ -24,11 +36,12 @@ def environment(asset: Callable[[str], str] | None = None) -> Environment:
         loader=PackageLoader("drift.dashboard"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_seen,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     env.filters |= {name: getattr(text, name) for name in _NUMBERS}
-    env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped}
+    env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped, "kept": _kept}
     env.globals |= {"statuses": formatting.STATUSES, "link": formatting.link, "version": drift.__version__}
     env.globals["thresholds"] = text.thresholds
     if asset is not None:

@@ -11,6 +11,7 @@ from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
 from drift.text.formatting import iso, thresholds
+from drift.text.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -228,13 +229,13 @@ class Report:
 
     def __str__(self) -> str:
         heading, rows = self.table()
+        rows = [[*map(visible, row)] for row in rows]
         widths = [max(len(row[i]) for row in [heading, *rows]) for i in range(len(heading))]
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heading, *rows]
         ]
-        return "\n".join(
-            [self.title(), *(line.rstrip() for line in lines), self.rollup().line(), *map(str, self.findings)]
-        )
+        around = [visible(line) for line in (self.title(), self.rollup().line(), *self.findings)]
+        return "\n".join([around[0], *(line.rstrip() for line in lines), *around[1:]])
 
     def title(self) -> str:
         """Return the one line that names what was compared, and how."""
@@ -245,12 +246,15 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from html import escape as escaped
+
+        def escape(text: object) -> str:
+            return escaped(visible(text))
 
         heading, rows = self.table()
         head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *map(str, self.findings)])
+        notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *self.findings])
         return f"<p>{escape(self.title())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 

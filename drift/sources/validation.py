@@ -96,7 +96,7 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[O
             if one is not None:
                 built.append(one)
         if problems:
-            raise ValidationError("\n".join(problems))
+            raise ValidationError("; ".join(problems))
 
         from great_expectations.validator.v1_validator import Validator
 

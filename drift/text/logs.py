@@ -7,7 +7,6 @@ what stands between ``://`` and ``@`` is masked, and so is what follows ``passwo
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
@@ -18,6 +17,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 from drift.errors import ConfigError
+from drift.text.visible import json_text, visible
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -95,15 +95,20 @@ class Json(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = masked(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        return json_text(line)
 
 
 class Plain(logging.Formatter):
-    """A line for people."""
+    """A line for people; what a traceback adds is indented, so that no message in it passes for another line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a line."""
-        return masked(super().format(record))
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record, self.datefmt)
+        lines = [self.formatMessage(record)]
+        if record.exc_info:
+            lines += [f"  {line}" for line in self.formatException(record.exc_info).split("\n")]
+        return "\n".join(visible(masked(line)) for line in lines)
 
 
 def configure(env: Mapping[str, str], stream: TextIO | None = None) -> logging.Handler | None:

@@ -35,12 +35,12 @@ def runner(folder: Path) -> Drift:
         "COLUMNS": "160",
     }
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, log: str = "") -> subprocess.CompletedProcess[str]:
         server = _server()
         assert server.stdin
         assert server.stdout
         with tempfile.TemporaryDirectory() as streams:
-            server.stdin.write(json.dumps([arguments, env, str(folder), streams]) + "\n")
+            server.stdin.write(json.dumps([arguments, env | {"DRIFT_LOG": log}, str(folder), streams]) + "\n")
             server.stdin.flush()
             code = int(server.stdout.readline())
             wrote = [(Path(streams) / name).read_text() for name in ("stdout", "stderr")]
