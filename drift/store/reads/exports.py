@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,11 +48,17 @@ def query(table: Table, monitor: str | None, since: datetime | None, until: date
     return asked.order_by(source.c[key], *source.primary_key.columns)
 
 
-def batches(store: Store, asked: Query) -> Iterator[Sequence[sa.Row[Any]]]:
-    """Yield the rows in batches."""
+def batches(store: Store, asked: Query) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """Yield the rows in batches, what is stored as JSON as its text."""
+    nested = {i for i, column in enumerate(asked.selected_columns) if isinstance(column.type, sa.JSON)}
     with engine.reading(store.engine) as connection:
         rows = connection.execution_options(yield_per=_AT_ONCE).execute(asked)
-        yield from rows.partitions(_AT_ONCE)
+        for batch in rows.partitions(_AT_ONCE):
+            yield [tuple(_text(value) if i in nested else value for i, value in enumerate(row)) for row in batch]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def arrow_type(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
