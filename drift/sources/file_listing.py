@@ -1,7 +1,8 @@
 """Finding files: a path, folder or glob, on a local disk or in an object store, and what their paths say of them.
 
 Local paths and the stores that Arrow knows (S3, Google Cloud) go through `pyarrow.fs`, all others through fsspec. Names
-that start with a dot or an underscore are left out, as Spark and Arrow do.
+that start with a dot or an underscore, and checksums, are left out, as Spark and Arrow do; a folder that is a table of
+Delta, Hudi or Iceberg is refused.
 """
 
 from __future__ import annotations
@@ -196,10 +197,41 @@ def _children(place: Place, folder: str, *, recursive: bool, listed: set[str] | 
     place.inside(folder)
     with place.reading(folder or ".", "be listed"):
         infos = place.filesystem.get_file_info(pafs.FileSelector(folder, recursive=recursive))
+    _refuse_tables(place, infos)
     if listed is not None:
         listed.update([folder or ".", *(info.path for info in infos if recursive and not info.is_file)])
     depth = len(folder.rstrip("/")) + 1 if folder else 0
-    return [i for i in infos if not any(part.startswith((".", "_")) for part in i.path[depth:].split("/"))]
+    seen = [i for i in infos if not any(part.startswith((".", "_")) for part in i.path[depth:].split("/"))]
+    return [info for info in seen if not info.path.endswith(".crc")]
+
+
+def _refuse_tables(place: Place, infos: Sequence[pafs.FileInfo]) -> None:
+    """Refuse a folder that is a table: which files hold its rows, and which rows were deleted, only its log says."""
+    for info in infos:
+        folder, _, name = info.path.rpartition("/")
+        kind = _LOGS.get(name)
+        if name == "metadata" and not info.is_file:
+            _refuse_tables(place, place.filesystem.get_file_info(pafs.FileSelector(info.path)))
+        elif name.endswith(".metadata.json") and folder.endswith("metadata"):
+            kind, folder = "Iceberg", folder.rpartition("/")[0]
+        if kind:
+            raise SourceError(
+                f"{place.files}: {folder or '.'} is {kind}'s, and only its log says which files hold the rows of the "
+                f"table: write connection and table (or query) of an engine that reads {kind}, such as Spark or Trino, "
+                "instead of files"
+            )
+
+
+_LOGS = {"_delta_log": "Delta", ".hoodie": "Hudi"}
+
+
+def _refuse_above(place: Place, folder: str) -> None:
+    """Refuse a folder that is a partition of a table, or holds the data of one."""
+    above, _, name = folder.rstrip("/").rpartition("/")
+    if "=" in name or name == "data":
+        with place.reading(above or ".", "be listed"):
+            _refuse_tables(place, place.filesystem.get_file_info(pafs.FileSelector(above, allow_not_found=True)))
+        _refuse_above(place, above)
 
 
 def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs.FileInfo]:
@@ -226,6 +258,7 @@ def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs
     place.inside("/".join(_fixed(path)))
     with place.reading(place.files, "be found"):
         whole = filesystem.get_file_info(path)
+    _refuse_above(place, "/".join(_fixed(path)))
     if whole.type != pafs.FileType.NotFound:
         infos = everything(whole)
     elif _MAGIC.search(path):

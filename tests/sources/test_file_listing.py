@@ -78,6 +78,36 @@ def test_only_stores_are_reached_by_a_scheme(tmp_path: Path, files: str) -> None
         expand(*locate(files, tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [
+        ("_delta_log/00000000000000000000.json", "Delta"),
+        (".hoodie/hoodie.properties", "Hudi"),
+        ("metadata/v1.metadata.json", "Iceberg"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["t", "t/", "*", "t/**", "t/data", "t/*/*/*", "t/data/day=*/*", "t/data/day=1"])
+def test_the_files_of_a_table_with_a_log_are_refused(tmp_path: Path, log: str, kind: str, asked: str) -> None:
+    """Files that were deleted or written anew still lie there, and what to write instead is said; one file is read."""
+    for path in (log, "data/day=1/a.parquet"):
+        (tmp_path / "t" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "t" / path).touch()
+    with pytest.raises(SourceError, match=f"/t is {kind}'s.*instead of files"):
+        expand(*locate(str(tmp_path / asked)))
+    assert len(expand(*locate(str(tmp_path / "t/data/day=1/a.parquet")))) == 1
+
+
+def test_what_writers_leave_beside_their_files_is_no_file(tmp_path: Path) -> None:
+    """Markers, checksums, checkpoints, and a folder of metadata that is not a table's."""
+    names = ["_SUCCESS", "_committed_1", "_started_1", ".part-0.crc", "part-0.crc", "_spark_metadata/0", "_temporary/0"]
+    names += [".ipynb_checkpoints/a.parquet", "_checkpoint/0.parquet", "metadata/readme.json", "data/part-0"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    place, path = locate(str(tmp_path))
+    assert [info.base_name for info in expand(place, path)] == ["part-0", "readme.json"]
+
+
 def test_partitions_are_typed_by_all_their_values() -> None:
     """Dates are dates, numbers numbers, and one odd value makes all of them text."""
     assert partitions(["a/date=2024-01-01/x", "a/date=2024-01-02/x"]) == {"date": [date(2024, 1, 1), date(2024, 1, 2)]}
