@@ -57,7 +57,8 @@ def compare(
     Parameters
     ----------
     reference, current
-        A pandas DataFrame, an Arrow table, or a path: a Parquet or CSV file, a folder of them, or a glob.
+        A DataFrame of any library (a lazy one is collected), what exports an Arrow stream, or a path: a Parquet or CSV
+        file, a folder of them, or a glob.
     features
         Which columns, of which kind, binned how; every column by default.
     detection

@@ -13,7 +13,16 @@ import numpy as np
 
 from drift.errors import BinningError
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
-from drift.profiles.kinds import Scale, compatible, infer_kind, infer_scale, to_labels, to_numbers, type_text
+from drift.profiles.kinds import (
+    Scale,
+    compatible,
+    infer_kind,
+    infer_scale,
+    to_labels,
+    to_numbers,
+    type_text,
+    value_type,
+)
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
@@ -246,8 +255,9 @@ def check_later(sketched: Numbers | Labels, first: pa.DataType, later: pa.DataTy
 
     A sketch of whole numbers learns that not all of them are.
     """
-    same_clock = infer_kind(first) != "datetime" or infer_scale(first) == infer_scale(later)
-    kind = sketched.kind if isinstance(sketched, Labels) else infer_kind(first) or "numeric"
+    values = infer_kind(value_type(first))
+    same_clock = values != "datetime" or infer_scale(first) == infer_scale(later)
+    kind = sketched.kind if isinstance(sketched, Labels) else values or "numeric"
     if not compatible(kind, later) or not (same_clock or isinstance(sketched, Labels)):
         raise BinningError(
             f"type changed within the reference: {type_text(first)}, then {type_text(later)}: write all with one type, "

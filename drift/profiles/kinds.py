@@ -8,9 +8,10 @@ Arrow type                                kind           how it is read
 integers, floats, decimals, durations     numeric        float64 (durations in seconds)
 dates, timestamps, times of day           datetime       float64: days (dates), seconds (the rest)
 booleans                                  boolean        labels ``false`` and ``true``
-strings, dictionaries                     categorical    labels
+strings                                   categorical    labels
+dictionaries (pandas' ``category``)       categorical    labels; of booleans, as booleans
 nulls only                                as declared    every row is missing
-lists, structs, maps, binary              none           the feature is `not_comparable`
+lists, structs, maps, binary, intervals   none           the feature is `not_comparable`
 ========================================  =============  =========================================
 
 A null is missing, and so is a NaN; an infinity is a value. An integral float is the same label as the
@@ -40,7 +41,8 @@ def infer_kind(arrow_type: pa.DataType) -> FeatureKind | None:
     import pyarrow.types as t
 
     if t.is_dictionary(arrow_type):
-        return infer_kind(arrow_type.value_type)
+        found = infer_kind(arrow_type.value_type)
+        return found if found in {None, "boolean"} else "categorical"
     if t.is_boolean(arrow_type):
         return "boolean"
     if t.is_integer(arrow_type) or t.is_floating(arrow_type) or t.is_decimal(arrow_type) or t.is_duration(arrow_type):
@@ -52,12 +54,18 @@ def infer_kind(arrow_type: pa.DataType) -> FeatureKind | None:
     return None
 
 
+def value_type(arrow_type: pa.DataType) -> pa.DataType:
+    """Return the type of a dictionary's values, and any other type as it is."""
+    import pyarrow.types as t
+
+    return arrow_type.value_type if t.is_dictionary(arrow_type) else arrow_type
+
+
 def infer_scale(arrow_type: pa.DataType) -> Scale:
     """Return how numbers of this Arrow type are to be shown."""
     import pyarrow.types as t
 
-    if t.is_dictionary(arrow_type):
-        return infer_scale(arrow_type.value_type)
+    arrow_type = value_type(arrow_type)
     if t.is_integer(arrow_type):
         return "integer"
     if t.is_date(arrow_type):
@@ -78,8 +86,7 @@ def type_text(arrow_type: pa.DataType) -> str:
     """
     import pyarrow.types as t
 
-    if t.is_dictionary(arrow_type):
-        return type_text(arrow_type.value_type)
+    arrow_type = value_type(arrow_type)
     if t.is_large_string(arrow_type) or t.is_string_view(arrow_type):
         return "string"
     return str(arrow_type)
@@ -151,16 +158,18 @@ def is_comparable(type_text: str) -> bool:
     >>> is_comparable("int64"), is_comparable("list<item: int64>"), is_comparable("binary")
     (True, False, False)
     """
-    return not re.match(r"(large_|fixed_size_)?(list|binary)|struct|map|.*union|extension", type_text)
+    return not re.match(r"(large_|fixed_size_)?(list|binary)|struct|map|.*(union|interval)", type_text)
 
 
 def compatible(kind: FeatureKind, arrow_type: pa.DataType) -> bool:
     """Say whether a column of this type can be counted as `kind`.
 
-    A numeric column that becomes text is another column; one that becomes all null is the same column, missing.
+    A numeric column that becomes text is another column; one that becomes all null is the same column, missing. How
+    values are encoded does not matter.
     """
     import pyarrow.types as t
 
+    arrow_type = value_type(arrow_type)
     if t.is_null(arrow_type):
         return True
     found = infer_kind(arrow_type)
@@ -256,7 +265,7 @@ _EXACT, _EXACT_POWER = 1 << 53, 22
 def to_labels(array: pa.Array[Any]) -> tuple[list[str], NDArray[np.int64], int]:
     """Return the distinct labels, how often each occurs, and how many rows are missing.
 
-    Values without a text form (lists, structs, binary) are a `BinningError`.
+    Values without a text form (lists, structs, binary), and text that is not UTF-8, are a `BinningError`.
 
     Examples
     --------
@@ -290,12 +299,12 @@ def to_codes(array: pa.Array[Any]) -> tuple[list[str | None], NDArray[np.intp]]:
     """
     import pyarrow as pa
 
-    labels, indices = _encoded(array)
+    labels, indices = _encoded(array, strict=False)
     wide: Any = indices.cast(pa.int64())
     return [*labels, None], _view(wide.fill_null(len(labels))).astype(np.intp, copy=False)
 
 
-def _encoded(array: pa.Array[Any]) -> tuple[list[str | None], pa.Array[Any]]:
+def _encoded(array: pa.Array[Any], *, strict: bool = True) -> tuple[list[str | None], pa.Array[Any]]:
     """Return the labels that occur, None for a value that is missing, and their indices, null where there is none."""
     import pyarrow as pa
     import pyarrow.types as t
@@ -303,7 +312,7 @@ def _encoded(array: pa.Array[Any]) -> tuple[list[str | None], pa.Array[Any]]:
     if t.is_null(array.type):
         return [], pa.nulls(len(array), pa.int32())
     if infer_kind(array.type) is None:
-        raise BinningError(f"values of type {array.type} have no labels: exclude the feature")
+        raise BinningError(f"values of type {type_text(array.type)} have no labels: exclude the feature")
     if t.is_decimal32(array.type) or t.is_decimal64(array.type):
         array = array.cast(pa.decimal128(array.type.precision, array.type.scale))
     encoded = cast("pa.DictionaryArray[Any, Any]", array if t.is_dictionary(array.type) else array.dictionary_encode())
@@ -313,13 +322,26 @@ def _encoded(array: pa.Array[Any]) -> tuple[list[str | None], pa.Array[Any]]:
         labels = [_float_label(value) for value in values.to_pylist()]
     elif t.is_decimal(values.type) or t.is_timestamp(values.type) or t.is_time(values.type):
         # 3.00 is 3, and 17:30:00.000 is 17:30:00: the label does not depend on the type's scale or unit.
-        texts = values.cast(pa.string()).to_pylist()
-        labels = [None if text is None else _FRACTION.sub("", text) for text in texts]
+        written = values.cast(pa.string()).to_pylist()
+        labels = [None if text is None else _FRACTION.sub("", text) for text in written]
     elif t.is_boolean(values.type) or not (t.is_string(values.type) or t.is_large_string(values.type)):
         labels = values.cast(pa.string()).to_pylist()
     else:
-        labels = values.to_pylist()
+        labels = texts(values, strict=strict)
     return labels, encoded.indices
+
+
+def texts(values: pa.Array[Any], *, strict: bool) -> list[str | None]:
+    """Return texts; where they are not UTF-8, that is a `BinningError`, or such bytes are written in hexadecimal."""
+    import pyarrow as pa
+
+    try:
+        return values.to_pylist()
+    except UnicodeDecodeError as error:
+        if strict:
+            raise BinningError("text that is not UTF-8: write it as UTF-8, or exclude the feature") from error
+        encoded: list[bytes | None] = values.cast(pa.binary()).to_pylist()
+        return [None if text is None else text.decode(errors="backslashreplace") for text in encoded]
 
 
 _FRACTION = re.compile(r"(?:\.0+|(?<=\.\d)0+|(?<=\.\d\d)0+|(?<=\.\d{3})0+|(?<=\.\d{6})0+)(?=$|[+\-Z])")

@@ -11,7 +11,7 @@ import fnmatch
 import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -229,7 +229,7 @@ def _refuse_above(place: Place, folder: str) -> None:
     """Refuse a folder that is a partition of a table, or holds the data of one."""
     above, _, name = folder.rstrip("/").rpartition("/")
     if "=" in name or name == "data":
-        with place.reading(above or ".", "be listed"):
+        with suppress(OSError):
             _refuse_tables(place, place.filesystem.get_file_info(pafs.FileSelector(above, allow_not_found=True)))
         _refuse_above(place, above)
 

@@ -25,6 +25,7 @@ from drift.config.source import Csv
 from drift.errors import SourceError
 from drift.profiles.kinds import mixed, mixture, type_text
 from drift.sources import csv_files
+from drift.sources.arrow_types import index_columns, plain_schema, to_plain
 from drift.sources.file_listing import list_files, locate, partition_type, placing
 from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column
 
@@ -46,6 +47,8 @@ _BATCH_ROWS = 1 << 16
 _MOST_OPEN = 16
 _LOOKED_AT = 8
 _BUFFER_BYTES = 1 << 20
+_INT96_UNIT = "us"
+"""Nanoseconds, Arrow's choice, end in the year 2262, and go round from there."""
 
 
 def open_files(
@@ -81,7 +84,7 @@ def open_files(
     columns
         Opens the files to stream one column after another; None where rows have to be chosen, or files are many.
     placed
-        Columns that say where the rows lie: see `drift.sources.file_listing.placing`; and pandas' index in CSV.
+        Columns that say where the rows lie: see `drift.sources.file_listing.placing`; and the index of a DataFrame.
     notes
         What a person should know of how the rows have been read so far, by column, and of all under the empty name.
     """
@@ -118,10 +121,8 @@ def open_files(
     read = partial(_read, place, holding, schema, condition, given=given)
     by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
     columns = partial(_columns, place, holding, schema) if by_column else None
-    placed = placing(keys, path)
-    if shape == "csv":
-        placed |= frozenset(filter(csv_files.NAMELESS.fullmatch, schema.names))
-    return schema, place.files, read, columns, placed, partial(_notes, given)
+    index = {name for name in schema.names if all(name in f.index for f in opened if name in f.names)} - keys.keys()
+    return schema, place.files, read, columns, placing(keys, path) | index, partial(_notes, given)
 
 
 def _chosen(listing: Listing, chosen: Chosen | None, files: str) -> list[int]:
@@ -189,7 +190,7 @@ def _columns(
                         yield _repeated(file.keys.get(name), kind, file.n_rows)
                         continue
                     for batch in reader.iter_batches(_BATCH_ROWS, file.groups, columns=[name], use_threads=False):
-                        column = batch.column(0)
+                        column = to_plain(batch.column(0))
                         plain = column.type.value_type if t.is_dictionary(column.type) else column.type
                         yield column if kind in {None, plain, column.type} else _cast(column, kind)
 
@@ -205,7 +206,7 @@ def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequenc
         field = schema.field(name)
         kind: Any = None if mixture(field) else field.type
         if name in file.names:
-            column = batch.column(name)
+            column = to_plain(batch.column(name))
             fitted.append(column if kind in {None, column.type} else _cast(column, kind))
         else:
             fitted.append(_repeated(file.keys.get(name), kind, batch.num_rows))
@@ -215,6 +216,8 @@ def _fit(batch: pa.RecordBatch, file: _File, schema: pa.Schema, columns: Sequenc
 def _cast(column: pa.Array[Any], kind: Any) -> pa.Array[Any]:
     """Widen a column; where one of its values does not fit (a date beyond those of nanoseconds) it stays as it is."""
     try:
+        if t.is_dictionary(kind) and not t.is_dictionary(column.type):
+            return _cast(column, kind.value_type).dictionary_encode()
         # An integer beyond 2^53 is the nearest float64, as everywhere.
         wider: pa.Array[Any] = column.cast(kind, safe=not t.is_floating(kind))
     except pa.ArrowInvalid:
@@ -246,6 +249,7 @@ def _parquet(place: Place, file: _File, source: Any, texts: Sequence[str] = ()) 
         read_dictionary=list(texts),
         buffer_size=0 if place.remote else _BUFFER_BYTES,
         pre_buffer=place.remote,
+        coerce_int96_timestamp_unit=_INT96_UNIT,
     )
 
 
@@ -267,7 +271,7 @@ def _notes(given: dict[str, _File]) -> dict[str, str]:
 class _File:
     """A file, its own schema, and what its path says about its rows.
 
-    Of Parquet its metadata and the row groups to read; of CSV how it is written.
+    Of Parquet its metadata and the row groups to read; of CSV how it is written. `index` was a DataFrame's.
     """
 
     path: str
@@ -276,6 +280,7 @@ class _File:
     metadata: parquet.FileMetaData | None = None
     groups: list[int] = default(default_factory=list)
     csv: CsvFile | None = None
+    index: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -337,14 +342,15 @@ def _open_new(place: Place, opener: _Opener, shape: Format, infos: Sequence[pafs
 
 def _open_parquet(place: Place, path: str) -> _File:
     with place.filesystem.open_input_file(path) as source:
-        reader = parquet.ParquetFile(source)
-        groups = list(range(reader.num_row_groups))
-        return _File(path, reader.schema_arrow.remove_metadata(), {}, reader.metadata, groups)
+        reader = parquet.ParquetFile(source, coerce_int96_timestamp_unit=_INT96_UNIT)
+        schema, groups = reader.schema_arrow, list(range(reader.num_row_groups))
+        return _File(path, plain_schema(schema), {}, reader.metadata, groups, index=frozenset(index_columns(schema)))
 
 
 def _open_csv(written: Csv, elsewhere: Callable[[], str | None], place: Place, path: str) -> _File:
     found = csv_files.open_csv(place.filesystem, path, written, elsewhere)
-    return _File(path, found.schema, {}, csv=found)
+    index = frozenset(filter(csv_files.NAMELESS.fullmatch, found.schema.names))
+    return _File(path, found.schema, {}, csv=found, index=index)
 
 
 def _decimal_elsewhere(place: Place, listing: Listing, written: Csv, like: Sequence[str], known: Opened) -> str | None:
@@ -508,7 +514,8 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
 
         def first(among: Sequence[_File]) -> object:
             found = next(_read(place, among, schema, _Condition(chosen.columns, present), [chosen.column]), None)
-            return None if found is None else found.column(0)[0].as_py()
+            with place.reading(place.files):
+                return None if found is None else found.column(0)[0].as_py()
 
         sample = first(files)
         if sample is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.config import roots
 from drift.errors import SourceError
-from drift.profiles.kinds import mixture, type_text
+from drift.profiles.kinds import mixture, texts, type_text
 from drift.sources.time_filter import missing_column, window_filter
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Snapshot:
         Opens the source to stream one column after another, each in chunks; None where rows only come whole. Each
         opening is its own, for a thread of its own.
     placed
-        Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`.
+        Columns that say where the rows lie and not what they are: see `drift.sources.file_listing.placing`; and what
+        was the index of a DataFrame.
     notes
         Tells what a person should know of how the rows have been read so far, by column; of all under the empty name.
     """
@@ -90,8 +91,11 @@ class Snapshot:
         return _concatenate(tables or [empty])
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Read the columns into memory, as a DataFrame."""
-        return self.to_table(columns).to_pandas()
+        """Read the columns into memory, as a DataFrame: of the same types with nulls as without, however encoded."""
+        import pandas as pd
+
+        table = self.to_table(columns)
+        return pd.DataFrame({name: _series(table.column(name)) for name in table.column_names}, range(table.num_rows))
 
 
 def open_snapshot(
@@ -122,10 +126,11 @@ def open_snapshot(
 
 
 def open_table(data: Any, *, csv: Csv | None = None, like: Any = None) -> Snapshot:
-    """Open a table: a pandas DataFrame, an Arrow table (or what exports one, such as Polars), or the path of files.
+    """Open a table: a DataFrame of any library, what exports an Arrow stream, or the path of files.
 
-    A DataFrame's index is not a column. Object columns that mix types become text; categoricals stay dictionaries. CSV
-    files are written as `csv` says, and where that and they leave a doubt, as those of another table that it is `like`.
+    A pandas DataFrame's index is not a column. Its object columns that mix types become text, categoricals stay
+    dictionaries, and sparse columns are as dense. A lazy frame is collected. CSV files are written as `csv` says, and
+    where that and they leave a doubt, as those of another table that it is `like`.
     """
     if isinstance(data, str | os.PathLike):
         from drift.sources.files import open_files
@@ -134,28 +139,43 @@ def open_table(data: Any, *, csv: Csv | None = None, like: Any = None) -> Snapsh
         return Snapshot(*open_files(os.fspath(data), None, None, root=roots.given_root(), csv=csv, like=other))
     import pyarrow as pa
 
-    if hasattr(data, "columns") and hasattr(data, "iloc"):
-        table = _from_pandas(data)
-    else:
-        try:
-            table = data if isinstance(data, pa.Table) else pa.table(data)
-        except (pa.ArrowInvalid, TypeError, ValueError) as error:
-            message = f"a {type(data).__name__} is not a table: give a DataFrame, an Arrow table or a path"
-            raise SourceError(message) from error
+    from drift.sources.arrow_types import index_columns, plain_schema, to_plain
+
+    table = _from_pandas(data) if hasattr(data, "iloc") and hasattr(data, "columns") else _from_arrow(data)
     _refuse_duplicates(table.column_names)
+    schema = plain_schema(table.schema)
 
     def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
-        return (batch.select(columns) for batch in table.to_batches(max_chunksize=_BATCH_ROWS))
+        for batch in table.select(columns).to_batches(max_chunksize=_BATCH_ROWS):
+            yield pa.RecordBatch.from_arrays(list(map(to_plain, batch.columns)), names=columns) if columns else batch
 
     @contextmanager
     def columns() -> Iterator[Callable[[str], Iterator[pa.Array[Any]]]]:
         def stream(name: str) -> Iterator[pa.Array[Any]]:
             whole = table.column(name)
-            return (chunk for i in range(0, len(whole), _BATCH_ROWS) for chunk in whole.slice(i, _BATCH_ROWS).chunks)
+            chunks = (chunk for i in range(0, len(whole), _BATCH_ROWS) for chunk in whole.slice(i, _BATCH_ROWS).chunks)
+            return map(to_plain, chunks)
 
         yield stream
 
-    return Snapshot(table.schema.remove_metadata(), f"the {type(data).__name__}", read, columns)
+    return Snapshot(schema, f"the {type(data).__name__}", read, columns, frozenset(index_columns(table.schema)))
+
+
+def _from_arrow(data: Any) -> pa.Table:
+    """Return the table that an object exports by Arrow's C interface, or that narwhals knows how to collect."""
+    import pyarrow as pa
+
+    try:
+        if isinstance(data, dict) or hasattr(data, "__arrow_c_stream__"):
+            return pa.table(data)
+        import narwhals
+
+        collected: pa.Table = narwhals.from_native(data).lazy().collect("pyarrow").to_native()
+    except Exception as error:  # a lazy frame does whatever its library can
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        message = f"a {type(data).__name__} is not a table ({reason}): give a DataFrame, an Arrow table or a path"
+        raise SourceError(message) from error
+    return collected
 
 
 def _refuse_duplicates(names: Sequence[str]) -> None:
@@ -172,10 +192,12 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
     return pa.table({name: _column(frame.iloc[:, i]) for i, name in enumerate(names)})
 
 
-def _column(series: pd.Series[Any]) -> Any:
+def _column(series: Any) -> Any:
     import pyarrow as pa
     import pyarrow.types as t
 
+    if hasattr(series, "sparse"):
+        series = series.sparse.to_dense()
     try:
         array: Any = pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
@@ -186,6 +208,39 @@ def _column(series: pd.Series[Any]) -> Any:
             return array
     pairs = zip(series, series.isna(), strict=True)
     return pa.array([None if missing else str(value) for value, missing in pairs], pa.string())
+
+
+def _series(column: Any) -> pd.Series[Any]:
+    """Return a column with pandas' types: numpy's, and its own for whole numbers and booleans with nulls."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    if t.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if t.is_time64(column.type):
+        column = column.cast(pa.time64("us"), safe=False)
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        if not t.is_string(column.type):
+            raise
+        column = pa.chunked_array([texts(chunk, strict=False) for chunk in column.chunks], pa.string())
+    nullable = _NULLABLE.get(str(column.type)) if column.null_count else None
+    series: pd.Series[Any]
+    try:
+        series = column.to_pandas(types_mapper=lambda _: pd.api.types.pandas_dtype(nullable) if nullable else None)
+    except (ValueError, OverflowError):
+        # Dates of years that Python does not know.
+        series = column.cast(pa.timestamp("s")).to_pandas()
+    return series
+
+
+_NULLABLE = {
+    "bool": "boolean",
+    **{f"int{bits}": f"Int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"UInt{bits}" for bits in (8, 16, 32, 64)},
+}
 
 
 def _concatenate(tables: list[pa.Table]) -> pa.Table:

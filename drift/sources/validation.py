@@ -7,9 +7,9 @@ outcome too, with ``error`` set, and never keeps the others from being heard.
 Only aggregates leave this module. GX is asked for no unexpected values, and the text of its exceptions is stripped of
 quoted values. What an expectation itself reports (a maximum, the most common value) is kept: that is its answer.
 
-GX answers about the pandas frame, not the source: an integer column with nulls is ``float64``, text is ``str``
-(pandas 3), dates are ``object``. So ask ``expect_column_values_to_be_in_type_list`` for ``[int16, float64]``, and
-``expect_column_values_to_be_of_type`` for ``str``.
+GX answers about the pandas frame of `Snapshot.to_pandas`, not the source: integers are ``int16`` or what they are, with
+nulls as without, text is ``str`` (pandas 3) however encoded; dates, times and decimals are ``object``, of ``date``,
+``time`` and ``Decimal``.
 
 GX takes seconds to import: it is imported by the first call that has an expectation to look at, and its one context
 serves the whole process.
@@ -215,7 +215,7 @@ def _build(expectation: Expectation, frame: pd.DataFrame | None = None) -> tuple
     if problems:
         return None, problems
     if frame is not None:
-        kwargs = _with_dates(kwargs, frame)
+        kwargs = _with_nullable(_with_dates(kwargs, frame))
     try:
         return kind(**kwargs), []
     except GxValidationError as error:
@@ -258,6 +258,22 @@ def _with_dates(kwargs: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
     except ValueError:
         return kwargs
     return kwargs | {"value_set": times}
+
+
+def _with_nullable(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Ask for ``Int16Dtype`` too where ``int16`` is in a list of types: it is what pandas has with nulls."""
+    asked = kwargs.get("type_list")
+    if not isinstance(asked, list):
+        return kwargs
+    return kwargs | {"type_list": [*asked, *(_NULLABLE[name] for name in asked if name in _NULLABLE)]}
+
+
+_NULLABLE = {
+    **{f"int{bits}": f"Int{bits}Dtype" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"UInt{bits}Dtype" for bits in (8, 16, 32, 64)},
+    "int": "Int64Dtype",
+    "bool": "BooleanDtype",
+}
 
 
 def _has_parameter(value: object) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import narwhals
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 
 from drift.config.source import Source
 from drift.errors import SourceError, SourceMissing
+from drift.profiles.kinds import infer_kind
 from drift.sources.snapshot import Snapshot, open_snapshot, open_table
 from drift.windows import Calendar, Window
 
@@ -127,6 +129,10 @@ def test_data_frames_of_every_dtype() -> None:
         {
             "mixed": [1, "a", None],
             "category": pd.Categorical(["x", None, "x"]),
+            "grade": pd.Categorical([1, None, 1]),
+            "sparse": pd.arrays.SparseArray([0.0, float("nan"), 2.0]),
+            "sparse_flag": pd.arrays.SparseArray([True, False, True]),
+            "arrow": pd.Series(["a", None, "b"], ["i", "j", "k"], pd.ArrowDtype(pa.string_view())),
             "nullable": pd.array([1, None, 3], dtype="Int64"),
             "decimal": [Decimal("1.5"), None, Decimal("2.25")],
             "nan": [1.0, float("nan"), 2.0],
@@ -143,13 +149,18 @@ def test_data_frames_of_every_dtype() -> None:
     snapshot = open_table(frame)
     kinds = {name: text.partition("<")[0].partition("[")[0] for name, text in snapshot.schema.items()}
     assert kinds == {
-        "mixed": "string", "category": "string", "nullable": "int64", "decimal": "decimal128(3, 2)",
+        "mixed": "string", "category": "string", "grade": "int64", "sparse": "double", "sparse_flag": "bool",
+        "arrow": "string", "nullable": "int64", "decimal": "decimal128(3, 2)",
         "nan": "double", "flag": "bool", "when": "timestamp", "period": "string", "cut": "string",
         "complex": "string", "text": "string", "7": "int64",
     }  # fmt: skip
     read = rows(snapshot)
     assert read["mixed"] == ["1", "a", None]
     assert read["category"] == ["x", None, "x"]
+    assert infer_kind(snapshot.arrow_schema.field("grade").type) == "categorical"
+    assert read["grade"] == [1, None, 1]
+    assert read["sparse"] == [0.0, None, 2.0]
+    assert read["arrow"] == ["a", None, "b"]
     assert read["nullable"] == [1, None, 3]
     assert read["nan"] == [1.0, None, 2.0]
     assert read["period"][0] == "2013-01"
@@ -163,9 +174,50 @@ def test_tables_and_what_exports_one() -> None:
     assert rows(open_table(table.to_batches()[0])) == {"x": [1, 2]}
     assert open_table(table).count_rows() == 2
     assert open_table(pa.table({"x": pa.array(["a"], pa.large_string())})).schema == {"x": "string"}
-    for wrong in ([1, 2], None, pd.Series([1]), 7):
+    assert rows(open_table(table.to_reader())) == {"x": [1, 2]}
+    assert rows(open_table(narwhals.from_native(table))) == {"x": [1, 2]}
+    assert rows(open_table(narwhals.from_native(table).lazy())) == {"x": [1, 2]}
+    duckdb = pytest.importorskip("duckdb")
+    assert rows(open_table(duckdb.sql("SELECT 1 AS x, 'a'::ENUM('a', 'b') AS y"))) == {"x": [1], "y": ["a"]}
+    for wrong in ([1, 2], None, pd.Series([1]), 7, duckdb.sql("SELECT error('no such day')")):
         with pytest.raises(SourceError, match="is not a table"):
             open_table(wrong)
+
+
+def test_the_index_of_a_frame_is_told_from_its_columns(tmp_path: Path) -> None:
+    """By what pandas wrote beside the columns, or by the name that it gives; in a table and in files alike."""
+    frame = pd.DataFrame({"x": [1, 2, 3]}, index=[1, 5, 9])
+    named = frame.set_index(pd.Index([7, 5, 9], name="id"))
+    levels = frame.set_index([pd.Index([1, 2, 3], name="a"), pd.Index([1, 2, 3])])
+    for i, (each, index) in enumerate(
+        [
+            (frame, {"__index_level_0__"}),
+            (named, {"id"}),
+            (levels, {"a", "__index_level_1__"}),
+            (frame[:0], {"__index_level_0__"}),
+        ]
+    ):
+        each.to_parquet(tmp_path / f"{i}.parquet")
+        assert open_table(tmp_path / f"{i}.parquet").placed == index
+        assert open_table(pa.Table.from_pandas(each)).placed == index
+    other = pa.table({"id": [1], "x": [1]})
+    pq.write_table(other, tmp_path / "other.parquet")
+    pq.write_table(pq.read_table(tmp_path / "0.parquet").replace_schema_metadata(), tmp_path / "0.parquet")
+    assert open_table(tmp_path / "0.parquet").placed == {"__index_level_0__"}
+    assert open_table(tmp_path / "[1o]*.parquet").placed == set(), "a column of one of the files"
+
+
+def test_a_frame_of_categories_and_its_file_are_one(tmp_path: Path) -> None:
+    """Parquet holds the numbers of a category as numbers; that they were categories pandas writes beside them."""
+    frame = pd.DataFrame({"grade": pd.Categorical([1, 2, None]), "n": [1, 2, 3]})
+    frame.to_parquet(tmp_path / "a.parquet")
+    for snapshot in (open_table(frame), open_table(tmp_path / "a.parquet")):
+        assert [infer_kind(kind) for kind in snapshot.arrow_schema.types] == ["categorical", "numeric"]
+        assert snapshot.columns
+        with snapshot.columns() as stream:
+            assert pa.chunked_array(list(stream("grade"))).to_pylist() == [1, 2, None]
+    pq.write_table(pa.table({"grade": [3]}), tmp_path / "b.parquet")
+    assert open_table(tmp_path).arrow_schema.field("grade").type == pa.int64(), "not all of them were"
 
 
 def test_duplicate_columns_are_refused() -> None:
