@@ -119,6 +119,9 @@ class Source(Model):
     time: TimeParts | None = Field(
         None, description="Or the columns, such as those of folders year=2013/month=02/day=08, that hold its parts."
     )
+    time_format: Text | None = Field(
+        None, description="How the time column writes times as text, where not ISO 8601: %d/%m/%Y %H:%M for day first."
+    )
     timezone: Text | None = Field(
         None, description="IANA time zone of times that carry none; by default the time zone of the window."
     )
@@ -186,11 +189,30 @@ class Source(Model):
         refuse(*found)
         return data
 
+    @field_validator("time_format")
+    @classmethod
+    def _check_time_format(cls, value: str | None) -> str | None:
+        parts = set(re.findall(r"%(.?)", value or ""))
+        if value is not None and not ({"d"} & parts and {"m", "b", "B"} & parts and {"Y", "y"} & parts):
+            refuse_value("does not tell the day, the month and the year", "write such as %d/%m/%Y")
+        if unknown := sorted(parts - set("dmbBYyHIpMS%")):
+            refuse_value(f"holds %{unknown[0]}", "use %d %m %b %B %Y %y %H %I %p %M %S")
+        return value
+
     @model_validator(mode="after")
-    def _check_format(self) -> Self:
+    def _check_unused(self) -> Self:
         if self.csv and self.format == "parquet":
             refuse((("csv",), "is not used with Parquet files", "remove it"))
+        if self.time_format and self.time:
+            refuse((("time_format",), "is not used with time", "remove it"))
+        if self.time_format and self.engine == "warehouse":
+            refuse((("time_format",), "is not read inside a database", "remove engine, or convert in a query"))
         return self
+
+    @property
+    def may_count_inside(self) -> bool:
+        """Whether rows may be counted inside the database that holds them."""
+        return self.engine != "local" and not self.time_format
 
     @property
     def time_columns(self) -> tuple[str, ...]:

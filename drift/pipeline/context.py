@@ -73,7 +73,7 @@ class SourceReader:
     def snapshot(self, window: Window) -> Snapshot:
         """Open one window of the source."""
         source, calendar, url = self.monitor.source, self.monitor.window.calendar, self.url
-        if url is not None and source.engine != "local":
+        if url is not None and source.may_count_inside:
             from drift.sources.warehouse import source as warehouse_source
 
             if warehouse_source.reads_inside(source.engine, url):
@@ -93,7 +93,7 @@ class SourceReader:
         Segments of the rows are counted where the features are.
         """
         source = self.monitor.source
-        url = self.url if source.engine != "local" else None
+        url = self.url if source.may_count_inside else None
         if url is None:
             return None
         from drift.sources.warehouse import source as warehouse_source

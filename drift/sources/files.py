@@ -27,10 +27,19 @@ from drift.profiles.kinds import mixed, mixture, type_text
 from drift.sources import csv_files
 from drift.sources.arrow_types import index_columns, plain_schema, to_plain
 from drift.sources.file_listing import list_files, locate, partition_type, placing
-from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column
+from drift.sources.time_filter import (
+    SAMPLED,
+    PartsFilter,
+    WindowFilter,
+    missing_column,
+    sample_of,
+    shape_of,
+    untimed,
+    untimed_note,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -117,12 +126,12 @@ def open_files(
     schema = _unify(holding or opened, shape)
     new = [(name, partition_type(values)) for name, values in keys.items() if name not in schema.names]
     schema = pa.schema([*schema, *pa.schema(new)])
-    given: dict[str, _File] = {}
+    given: dict[str, tuple[_File, int]] = {}
     read = partial(_read, place, holding, schema, condition, given=given)
     by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
     columns = partial(_columns, place, holding, schema) if by_column else None
     index = {name for name in schema.names if all(name in f.index for f in opened if name in f.names)} - keys.keys()
-    return schema, place.files, read, columns, placing(keys, path) | index, partial(_notes, given)
+    return schema, place.files, read, columns, placing(keys, path) | index, partial(_notes, given, chosen)
 
 
 def _chosen(listing: Listing, chosen: Chosen | None, files: str) -> list[int]:
@@ -140,6 +149,8 @@ class _Condition:
 
     columns: tuple[str, ...]
     expression: Any
+    untimed: Callable[[pa.Array[Any]], int] | None = None
+    """Counts the rows of the one column that have no readable time."""
 
 
 def _read(
@@ -149,22 +160,28 @@ def _read(
     condition: _Condition | None,
     columns: list[str],
     *,
-    given: dict[str, _File] | None = None,
+    given: dict[str, tuple[_File, int]] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Stream the columns of every file in turn, as `schema` has them; `given` gathers the files that had rows."""
+    """Stream the columns of every file in turn, as `schema` has them.
+
+    `given` gathers the files that had rows, and how many others of theirs have no readable time.
+    """
     given = {} if given is None else given
     wanted = list(dict.fromkeys([*columns, *condition.columns] if condition else columns))
     for file in files:
+        without = 0
         with place.reading(file.path):
             batches = _csv(place, file.csv, file, schema, wanted) if file.csv else _parquet_batches(place, file, wanted)
             for batch in batches:
                 if condition is None:
-                    given[file.path] = file
+                    given[file.path] = file, 0
                     yield _fit(batch, file, schema, columns)
                     continue
-                table = pa.Table.from_batches([_fit(batch, file, schema, wanted)]).filter(condition.expression)
-                if table.num_rows:
-                    given[file.path] = file
+                fitted = _fit(batch, file, schema, wanted)
+                without += condition.untimed(fitted.column(condition.columns[0])) if condition.untimed else 0
+                table = pa.Table.from_batches([fitted]).filter(condition.expression)
+                if table.num_rows or file.path in given:
+                    given[file.path] = file, without
                 yield from (kept.select(columns) for kept in table.to_batches() if kept.num_rows)
 
 
@@ -262,9 +279,10 @@ def _csv(
     return csv_files.batches(place.filesystem, known, shared, [name for name in columns if name in file.names])
 
 
-def _notes(given: dict[str, _File]) -> dict[str, str]:
+def _notes(given: Mapping[str, tuple[_File, int]], chosen: Chosen | None) -> dict[str, str]:
     """Return what a person should know of how the files that gave rows are read; of several that differ one."""
-    return {name: words for file in given.values() if file.csv for name, words in file.csv.notes.items()}
+    notes = {name: words for file, _ in given.values() if file.csv for name, words in file.csv.notes.items()}
+    return notes | (untimed_note(chosen.columns[0], sum(n for _, n in given.values())) if chosen else {})
 
 
 @dataclass(frozen=True)
@@ -444,9 +462,12 @@ def _wider(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
 def _prune(keys: dict[str, list[PartitionValue]], chosen: WindowFilter, files: str) -> list[int]:
     """Return which files lie in the window, by the time in their path."""
     values: list[Any] = list(keys[chosen.column])
-    sample = next((value for value in values if value is not None), None)
+    sample = sample_of(values)
     if sample is None:
         return []
+    if chosen.time_format and isinstance(sample, str):
+        texts = pa.array([None if value is None else str(value) for value in values], pa.string())
+        return [i for i, inside in enumerate(chosen.inside(texts, files).to_pylist()) if inside]
     start: Any
     end: Any
     start, end = chosen.bounds(sample, f"{files}: partition {chosen.column}")
@@ -503,19 +524,21 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
     kind: Any = schema.field(chosen.column).type
     value_type = kind.value_type if t.is_dictionary(kind) else kind
     column: Any = pc.field(chosen.column)
+    where = f"{place.files}: {chosen.column}"
+    is_text = t.is_string(value_type) or t.is_large_string(value_type) or t.is_string_view(value_type)
+    if chosen.time_format:
+        return _formatted_condition(column, chosen, where, kind if not is_text else None)
     sample: object
     if t.is_date(value_type):
         sample = date(1970, 1, 1)
     elif t.is_timestamp(value_type):
         sample = datetime(1970, 1, 1, tzinfo=UTC if value_type.tz else None)
     else:
-        is_text = t.is_string(value_type) or t.is_large_string(value_type)
-        present = column.is_valid() & (column != "") if is_text else column.is_valid()
 
         def first(among: Sequence[_File]) -> object:
-            found = next(_read(place, among, schema, _Condition(chosen.columns, present), [chosen.column]), None)
+            rows = _read(place, among, schema, _Condition(chosen.columns, column.is_valid()), [chosen.column])
             with place.reading(place.files):
-                return None if found is None else found.column(0)[0].as_py()
+                return sample_of(value for batch in rows for value in batch.column(0).unique().to_pylist()[:SAMPLED])
 
         sample = first(files)
         if sample is None:
@@ -524,8 +547,26 @@ def _window_condition(place: Place, files: Sequence[_File], schema: pa.Schema, c
             own = first([file])
             if own is not None:
                 chosen.bounds(own, f"{file.path}: {chosen.column}")
-    start, end = (_literal(bound, value_type) for bound in chosen.bounds(sample, f"{place.files}: {chosen.column}"))
-    return _Condition(chosen.columns, (column >= start) & (column < end))
+    start, end = (_literal(bound, value_type) for bound in chosen.bounds(sample, where))
+    inside = (column >= start) & (column < end)
+    if not (is_text and isinstance(sample, str)):
+        return _Condition(chosen.columns, inside, untimed)
+    # What is written in another way sorts anywhere.
+    shape = shape_of(sample)
+    alike = pc.match_substring_regex(column.cast(pa.string()), shape)
+    return _Condition(chosen.columns, inside & alike, partial(untimed, shape=shape))
+
+
+def _formatted_condition(column: Any, chosen: WindowFilter, where: str, other: pa.DataType | None) -> _Condition:
+    """Return which rows are in the window where the times are text in a format of their own."""
+    if other is not None:
+        raise SourceError(f"{where} is of type {type_text(other)}, and time_format is of text: remove time_format")
+
+    def without(texts: pa.Array[Any]) -> int:
+        plain: Any = texts.cast(pa.string())
+        return untimed(chosen.parsed(plain))
+
+    return _Condition(chosen.columns, chosen.inside(column.cast(pa.string()), where), without)
 
 
 def _odd_texts(files: Sequence[_File], name: str) -> list[_File]:

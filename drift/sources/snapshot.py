@@ -122,7 +122,10 @@ def open_snapshot(
         raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
     from drift.sources.sql import open_sql
 
-    return Snapshot(*open_sql(url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen))
+    schema, origin, read, notes = open_sql(
+        url, table=source.table, schema=source.schema_, query=source.query, chosen=chosen
+    )
+    return Snapshot(schema, origin, read, notes=notes)
 
 
 def open_table(data: Any, *, csv: Csv | None = None, like: Any = None) -> Snapshot:

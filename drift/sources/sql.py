@@ -27,16 +27,27 @@ from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreach
 from drift.sources import queries
 from drift.sources.adbc import adbc_batches
 from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
-from drift.sources.time_filter import PartsFilter, missing_column
+from drift.sources.time_filter import (
+    EARLIEST,
+    LATEST,
+    SAMPLED,
+    PartsFilter,
+    is_time,
+    missing_column,
+    sample_of,
+    times_in,
+    untimed_note,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.sources.time_filter import Bound, Chosen
+    from drift.sources.time_filter import Bound, Chosen, WindowFilter
 
 _MAX_ROWS = 1 << 16
 _MAX_CELLS = 1 << 20
 _CONNECT_SECONDS = 10
+_MOST_TIMES = 30_000
 _LOCKED = ("locked", "busy")
 _FORBIDDEN = ("not authorized", "authorization denied", "prohibited")
 _STEPS = 100_000
@@ -71,7 +82,7 @@ def open_sql(
     schema: str | None = None,
     query: str | None = None,
     chosen: Chosen | None = None,
-) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]]]:
+) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]], Callable[[], dict[str, str]]]:
     """Look at a table (or view), or at one SELECT or WITH statement; settle its types, and return how to stream it.
 
     ``postgres://`` and ``postgresql://`` mean psycopg 3. The origin shows the URL without its password. Batches
@@ -84,7 +95,7 @@ def open_sql(
         for name in chosen.columns if chosen else ():
             if name not in types:
                 raise missing_column(name, types, relation.origin)
-        where = _where(connection, relation, types, chosen) if chosen else None
+        where, untimed = _where(connection, relation, types, chosen) if chosen else (None, None)
         if engine.dialect.name == "sqlite":
             types = stored_types(connection, relation, types, where)
         elif None in types.values():
@@ -117,7 +128,15 @@ def open_sql(
                     ]
                     yield pa.RecordBatch.from_arrays(arrays, names=columns)
 
-    return arrow_schema, relation.origin, read
+    return arrow_schema, relation.origin, read, partial(_notes, engine, relation, chosen, untimed)
+
+
+def _notes(engine: sa.Engine, relation: Relation, chosen: Chosen | None, untimed: Any) -> dict[str, str]:
+    if chosen is None or untimed is None:
+        return {}
+    with session(engine, relation.origin) as connection:
+        n_rows = connection.execute(relation.select(sa.func.count(), where=untimed)).scalar_one()
+    return untimed_note(chosen.columns[0], n_rows)
 
 
 def engine_of(url: str) -> sa.Engine:
@@ -286,12 +305,19 @@ def _nearest(connection: sa.Connection, origin: str) -> str:
     return " (a schema is its own key: `schema: …`)"
 
 
-def _where(connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: Chosen) -> Any:
-    """Return ``time >= :start AND time < :end``, both bound, in the form in which the column holds its times."""
+def _where(
+    connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: Chosen
+) -> tuple[Any, Any]:
+    """Return which rows are in the window, and which have no readable time; None where nobody can say.
+
+    That is ``time >= :start AND time < :end``, both bound, in the form in which the column holds its times.
+    """
     if isinstance(chosen, PartsFilter):
-        return _where_parts(connection, relation, types, chosen)
+        return _where_parts(connection, relation, types, chosen), None
     column: sa.ColumnClause[Any] = sa.column(chosen.column)
-    kind = types[chosen.column]
+    kind, where = types[chosen.column], f"{relation.origin}: {chosen.column}"
+    if chosen.time_format:
+        return _where_formatted(connection, relation, chosen, where)
     sample: object = None
     if connection.dialect.name != "sqlite" and kind is not None:
         if t.is_date(kind):
@@ -299,12 +325,66 @@ def _where(connection: sa.Connection, relation: Relation, types: dict[str, pa.Da
         elif t.is_timestamp(kind):
             sample = datetime(1970, 1, 1, tzinfo=UTC if kind.tz else None)
     if sample is None:
-        found = connection.execute(relation.select(column, where=column.is_not(None)).limit(1)).first()
-        if found is None:
-            return sa.false()
-        sample = found[0]
-    start, end = chosen.bounds(sample, f"{relation.origin}: {chosen.column}")
-    return sa.and_(column >= _bound("drift_start", start), column < _bound("drift_end", end))
+        sample = _sample(connection, relation, column)
+        if sample is None:
+            return sa.false(), column.is_(None)
+    start, end = chosen.bounds(sample, where)
+    inside = sa.and_(column >= _bound("drift_start", start), column < _bound("drift_end", end))
+    if isinstance(sample, str) and "-" in sample:
+        # What is written in another way sorts anywhere.
+        inside = sa.and_(inside, column.like("____-__-__%"))
+    return inside, _untimed(column, sample)
+
+
+def _sample(connection: sa.Connection, relation: Relation, column: sa.ColumnClause[Any]) -> object:
+    """Return a value of the time column that is a time; of the first ones, or where these are none of all."""
+    present = relation.select(column, where=column.is_not(None))
+    sample = sample_of(connection.execute(present.limit(SAMPLED)).scalars())
+    if sample is None or is_time(sample):
+        return sample
+    return sample_of(connection.execute(present.distinct().limit(SAMPLED)).scalars())
+
+
+def _untimed(column: sa.ColumnClause[Any], sample: object) -> Any:
+    """Return which rows have no readable time: ranges, so that an index or a partition serves them."""
+    low, high, epoch = EARLIEST, LATEST, date(1970, 1, 1)
+    bounds: list[Bound]
+    match sample:
+        case str() if "-" in sample:
+            bounds = [low.isoformat(), high.isoformat(), epoch.isoformat(), epoch.replace(day=2).isoformat()]
+        case datetime():
+            bounds = [datetime.combine(day, datetime.min.time(), sample.tzinfo) for day in (low, high, epoch)]
+        case date():
+            bounds = [low, high, epoch]
+        case _:
+            count = float(str(sample))
+            # A count since 1970 has no last one.
+            bounds = [int(f"{low:%Y%m%d}"), int(f"{high:%Y%m%d}")] if count < 10**8 else [10**8]
+            if isinstance(sample, str):
+                words = sa.or_(column >= _bound("drift_words", ":"), column.like("%-%"))
+                return sa.or_(column.is_(None), column < _bound("drift_digits", "1"), words)
+    first, *rest = (_bound(f"drift_known_{i}", bound) for i, bound in enumerate(bounds))
+    wrong = [column.is_(None), column < first, *(column >= bound for bound in rest[:1])]
+    if rest[1:]:
+        wrong.append(sa.and_(column >= rest[1], column < rest[2]) if rest[2:] else column == rest[1])
+    return sa.or_(*wrong)
+
+
+def _where_formatted(
+    connection: sa.Connection, relation: Relation, chosen: WindowFilter, where: str
+) -> tuple[Any, Any]:
+    """Return the same where times are text in a format of their own: each time there is, is looked at here."""
+    column: sa.ColumnClause[Any] = sa.column(chosen.column)
+    found = connection.execute(relation.select(column).distinct().limit(_MOST_TIMES + 1)).scalars().all()
+    if len(found) > _MOST_TIMES:
+        raise SourceError(
+            f"{where} has more than {_MOST_TIMES:,} different times: convert it to a timestamp in a query"
+        )
+    texts = pa.array([None if value is None else str(value) for value in found], pa.string())
+    inside, times = chosen.inside(texts, where).to_pylist(), times_in(chosen.parsed(texts)).to_pylist()
+    mine = [value for value, one in zip(found, inside, strict=True) if one]
+    wrong = [value for value, one in zip(found, times, strict=True) if not one and value is not None]
+    return column.in_(mine), sa.or_(column.is_(None), column.in_(wrong))
 
 
 def _where_parts(

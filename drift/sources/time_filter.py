@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift.config.source import PARTS
 from drift.errors import SourceError, SourceMissing
+from drift.text.formatting import thousands
 from drift.windows import load_timezone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from zoneinfo import ZoneInfo
+
+    import pyarrow as pa
 
     from drift.config.source import Source
     from drift.windows import Calendar, Window
@@ -34,7 +37,17 @@ _TEXT = re.compile(
     r"(?P<time>(?P<separator>[T ])\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _COMPACT = re.compile(r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_COUNT = re.compile(r"[1-9]\d{8,18}(?:\.\d+)?")
+_SHAPE = r"^(?:(?:19|2[01])\d\d-\d\d-\d\d|(?:19|20)\d{6}$|[1-9]\d{8,18}(?:\.\d+)?$)"
+_PLACEHOLDER = r"^(?:1970-?01-?01|1900-?01-?01)"
+SAMPLED = 1_000
+"""So many values are looked at for one that is a time."""
+
+EARLIEST, LATEST = date(1900, 1, 2), date(2200, 1, 1)
+"""Times are from the one to the other, and 1 January 1970 at midnight is none: such stand for a time nobody knows."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_SECOND, _LAST_SECOND = ((day - date(1970, 1, 1)).days * 86_400 for day in (EARLIEST, LATEST))
 
 # The smallest count since 1970 that is read in each unit, as nanoseconds a tick: seconds from 1973 to 5138, then
 # milliseconds, microseconds, nanoseconds from 1973 on.
@@ -45,13 +58,14 @@ _TICKS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (10**8, 10**9))
 class WindowFilter:
     """Which rows of a source a window asks for: ``start <= column < end``. Rows without a time are in no window.
 
-    Times that carry no zone are in `timezone`; None is the calendar's.
+    Times that carry no zone are in `timezone`; None is the calendar's. Texts are in `time_format`, else ISO 8601.
     """
 
     column: str
     window: Window
     calendar: Calendar
     timezone: str | None = None
+    time_format: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -68,7 +82,7 @@ class WindowFilter:
         integer 20130208
         aware datetime; text ending in Z or +00:00  an instant
         naive datetime; text without a zone         local time in `timezone`, else in the calendar's zone
-        number of 10^8 and more                     seconds, ms, µs or ns since 1970, told by its magnitude
+        number of 10^8 and more, also as text       seconds, ms, µs or ns since 1970, told by its magnitude
         ==========================================  ======================================================
 
         A bound on text is the shortest prefix that names it (``2013-02-08`` for a midnight): it sorts right
@@ -117,6 +131,29 @@ class WindowFilter:
             "columns hold the parts of a time write time: {year: year, month: month, day: day}"
         )
 
+    def inside(self, texts: pa.Array[Any], where: str) -> pa.Array[Any]:
+        """Return which texts are times in `time_format` within the window; null where one is not a time in it.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> from drift.windows import Calendar
+        >>> calendar = Calendar("1d")
+        >>> day = WindowFilter("t", calendar.starting(date(2013, 2, 8)), calendar, time_format="%d/%m/%Y")
+        >>> day.inside(pa.array(["08/02/2013", "8/2/2013", "02/08/2013", "unknown", None]), "t").to_pylist()
+        [True, True, False, None, None]
+        """
+        if not re.search("%[HI]", self.time_format or ""):
+            self._local_dates(where)
+        inside: pa.Array[Any] = _between(self.parsed(texts), *self._wall_clocks())
+        return inside
+
+    def parsed(self, texts: pa.Array[Any]) -> Any:
+        """Return the local times that texts in `time_format` write; null where one is not a time in it."""
+        import pyarrow.compute as pc
+
+        return pc.strptime(texts, format=self.time_format or "", unit="s", error_is_null=True)
+
     def _local_dates(self, where: str) -> tuple[date, date]:
         window, calendar = self.window, self.calendar
         start, end = (bound.astimezone(calendar.zone).date() for bound in (window.start, window.end))
@@ -135,11 +172,16 @@ class WindowFilter:
         if _COMPACT.fullmatch(sample):
             first, last = self._local_dates(where)
             return f"{first:%Y%m%d}", f"{last:%Y%m%d}"
+        if _COUNT.fullmatch(sample):
+            counts = [str(count) for count in self.bounds(float(sample), where)]
+            # Counts of one length sort as text.
+            if {len(count) for count in counts} == {len(sample.partition(".")[0])}:
+                return counts[0], counts[1]
         shape = _TEXT.fullmatch(sample)
         if not shape:
             raise SourceError(
-                f"{where} holds text that is not an ISO 8601 time, such as {_short(sample)}: name another time_column, "
-                "or convert it in a query"
+                f"{where} holds text that is not an ISO 8601 time, such as {_short(sample)}: say how it is written, "
+                'such as time_format: "%d/%m/%Y", or name another time_column'
             )
         if not shape["time"]:
             first, last = self._local_dates(where)
@@ -238,7 +280,95 @@ def window_filter(source: Source, window: Window, calendar: Calendar) -> Chosen:
     """Return which rows of a source a window asks for."""
     if source.time:
         return PartsFilter(source.time.columns, window, calendar, source.timezone)
-    return WindowFilter(source.time_column or "", window, calendar, source.timezone)
+    return WindowFilter(source.time_column or "", window, calendar, source.timezone, source.time_format)
+
+
+def sample_of(values: Iterable[object]) -> object:
+    """Return the first value that is a time, and no placeholder of one; else the first; None where there is none.
+
+    Examples
+    --------
+    >>> sample_of([None, "", "0000-00-00", "2013-02-08"]), sample_of([0, -1, 1360281600]), sample_of(["soon", "later"])
+    ('2013-02-08', 1360281600, 'soon')
+    """
+    first = None
+    for value in values:
+        if value is None or value == "":
+            continue
+        first = value if first is None else first
+        if is_time(value):
+            return value
+    return first
+
+
+def shape_of(sample: str) -> str:
+    """Return the pattern of texts that are written like a sample of times, so that they sort with it."""
+    if _COMPACT.fullmatch(sample.strip()):
+        return r"^\d{8}$"
+    return r"^\d{9,19}(\.\d+)?$" if _COUNT.fullmatch(sample.strip()) else r"^\d{4}-\d\d-\d\d"
+
+
+def is_time(value: object) -> bool:
+    """Say whether a value of a time column is a time, and no placeholder of one."""
+    match value:
+        case bool():
+            return False
+        case str():
+            return bool(re.match(_SHAPE, value.strip())) and not re.match(_PLACEHOLDER, value.strip())
+        case int() | float() | Decimal():
+            return value >= 10**8 or 19000102 <= value < 22000101
+        case _:
+            return True
+
+
+def untimed(column: Any, shape: str = "") -> int:
+    """Return how many values of a column are not among its `times_in`.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> untimed(pa.array(["2013-02-08", "unknown", "", "0000-00-00", "1970-01-01", "9999-12-31", None]))
+    6
+    >>> untimed(pa.array([1360281600, 20130208, 0, -1, None])), untimed(pa.array([date(1970, 1, 1), date(2013, 2, 8)]))
+    (3, 1)
+    """
+    return len(column) - int(times_in(column, shape).true_count)
+
+
+def times_in(column: Any, shape: str = "") -> Any:
+    """Return which values of a column are times, not null, words or placeholders; texts have a `shape` in common."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.types as t
+
+    if t.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+    if t.is_temporal(kind) and not t.is_time(kind):
+        seconds = column.cast(pa.timestamp("s", tz=getattr(kind, "tz", None)), safe=False).cast(pa.int64())
+        good: Any = pc.and_(_between(seconds, _FIRST_SECOND, _LAST_SECOND), seconds.cast(pa.bool_()))
+    elif t.is_integer(kind) or t.is_floating(kind) or t.is_decimal(kind):
+        numbers = column.cast(pa.float64(), safe=False)
+        good = pc.or_(_between(numbers, 19000102.0, 22000101.0), _between(numbers, 1e8, math.inf))
+    elif t.is_null(kind):
+        return pa.nulls(len(column), pa.bool_())
+    else:
+        texts = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        known = pc.and_(pc.match_substring_regex(texts, _SHAPE), pc.match_substring_regex(texts, shape))
+        good = pc.and_not(known, pc.match_substring_regex(texts, _PLACEHOLDER))
+    return good
+
+
+def _between(values: Any, low: Any, high: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.and_kleene(pc.greater_equal(values, low), pc.less(values, high))
+
+
+def untimed_note(column: str, n_rows: int) -> dict[str, str]:
+    """Return what is noted of rows without a readable time; nothing where there are none."""
+    rows = "row without a readable time is" if n_rows == 1 else "rows without a readable time are"
+    return {column: f"{thousands(n_rows)} {rows} in no window"} if n_rows else {}
 
 
 def _in_order(columns: Sequence[Any], start: Sequence[int], end: Sequence[int]) -> Any:

@@ -48,7 +48,7 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 def both_ways(url: str, window: Window | None = None, **source: Any) -> tuple[list[pa.RecordBatch], ...]:
     """Read everything as it comes, and then as if ADBC were not installed."""
     chosen = WindowFilter("day", window, UTC_DAYS) if window else None
-    schema, _, read = open_sql(url, chosen=chosen, **source)
+    schema, _, read, _ = open_sql(url, chosen=chosen, **source)
     fast = list(read(schema.names))
     with pytest.MonkeyPatch.context() as blocked:
         blocked.setitem(sys.modules, "adbc_driver_postgresql", None)
@@ -258,7 +258,7 @@ def test_errors_in_the_middle_are_the_same(
             sql = f"SELECT length(({body})::text)"
             connection.exec_driver_sql(f"CREATE FUNCTION {name}() RETURNS int VOLATILE LANGUAGE sql AS '{sql}'")
     url = sa.make_url(postgres_url).update_query_dict({"options": "-c statement_timeout=2s"})
-    _, _, read = open_sql(
+    _, _, read, _ = open_sql(
         url.render_as_string(hide_password=False),
         query=f"SELECT g AS day, {late} AS x FROM generate_series(1, 100001) g",
     )
@@ -275,7 +275,7 @@ def test_errors_in_the_middle_are_the_same(
 def test_a_signal_ends_the_wait(postgres_url: str, ways: list[bool]) -> None:
     """A task's time-out that rings while the server computes cancels the statement, and is what is raised."""
     endless = "(SELECT max(i) FROM generate_series(1, 1000000000) i)"
-    _, _, read = open_sql(postgres_url, query=f"SELECT 1 AS day, {endless} AS x")
+    _, _, read, _ = open_sql(postgres_url, query=f"SELECT 1 AS day, {endless} AS x")
 
     def ring(*_: object) -> None:
         raise InterruptedError
@@ -294,7 +294,7 @@ def test_a_signal_ends_the_wait(postgres_url: str, ways: list[bool]) -> None:
 def test_a_stream_that_is_left_stops_the_server(postgres_url: str, ways: list[bool]) -> None:
     """Whoever stops reading does not wait for the rest, and no statement goes on."""
     # In FROM the function would be run to its end before its first row.
-    _, _, read = open_sql(postgres_url, query="SELECT generate_series(1, 100000000000) AS day")
+    _, _, read, _ = open_sql(postgres_url, query="SELECT generate_series(1, 100000000000) AS day")
     with closing(read(["day"])) as stream:  # type: ignore[type-var]
         assert next(stream).num_rows == 65536
     with sa.create_engine(postgres_url, poolclass=sa.NullPool).connect() as connection:
@@ -312,7 +312,7 @@ def test_a_server_that_is_gone_is_explained(postgres_url: str, ways: list[bool])
     engine = sa.create_engine("postgresql+psycopg://ada:hunter2@127.0.0.1:1/db")
     with adbc.adbc_batches(engine, sa.select, [sa.literal_column("1")], pa.schema({"x": pa.int64()}), 9) as batches:
         assert batches is None
-    _, _, read = open_sql(postgres_url, query="SELECT 1 AS day")
+    _, _, read, _ = open_sql(postgres_url, query="SELECT 1 AS day")
     assert [len(batch) for batch in read(["day"])] == [1]
     with sa.create_engine(postgres_url, poolclass=sa.NullPool).connect() as connection:
         found = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")

@@ -568,3 +568,59 @@ def test_of_many_folders_only_those_of_the_window_are_looked_at(
     rows(1)
     (folder / "day=2024-01-03" / "b.parquet").unlink()
     assert (rows(1), rows(3)) == (1, 1)
+
+
+PLACEHOLDERS: list[Any] = ["", "unknown", "0000-00-00", "1970-01-01", "9999-12-31", "0", "-1", "2013/02/08"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize(
+    ("good", "keys"),
+    [
+        ("2013-02-08", {}),
+        ("2013-02-08T10:00:00Z", {}),
+        ("1360281600", {}),
+        ("08/02/2013", {"time_format": "%d/%m/%Y"}),
+        ("08.02.2013 10:00", {"time_format": "%d.%m.%Y %H:%M"}),
+    ],
+)
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_a_placeholder_costs_its_row(
+    write: Callable[..., Path], suffix: str, good: str, keys: dict[str, Any], placeholder: str
+) -> None:
+    """Wherever it stands, also first, it is in no window, and counted; the others are."""
+    rows_ = [placeholder, placeholder, good, good, good]
+    snapshot = open_files(write(f"a{suffix}", day=rows_, x=list(range(5))), **keys)
+    assert snapshot.count_rows() == 3
+    assert snapshot.notes()["day"] == "2 rows without a readable time are in no window"
+
+
+def test_times_written_in_two_ways_are_said(write: Callable[..., Path]) -> None:
+    """The first way is read; texts of another would sort into any window, and are in none."""
+    snapshot = open_files(write("a.parquet", day=["20130208", "2013-02-08", "2013-02-09"]))
+    assert snapshot.count_rows() == 1
+    assert snapshot.notes()["day"].startswith("2 rows")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [0, -1, 1360281600],
+        [0, 20130208],
+        [datetime(1970, 1, 1), datetime(9999, 12, 31), datetime(2013, 2, 8, 3), None],
+        [date(1970, 1, 1), date(9999, 12, 31), date(1, 1, 1), date(2013, 2, 8)],
+        [0.0, float("nan"), 1360281600.0],
+    ],
+)
+def test_typed_placeholders_cost_their_rows(write: Callable[..., Path], times: list[Any]) -> None:
+    """Zeros, minus ones, and the first and last days of calendars are counted, and in no window."""
+    snapshot = open_files(write("a.parquet", day=times, x=list(range(len(times)))))
+    assert snapshot.count_rows() == 1
+    assert snapshot.notes()["day"].startswith(f"{len(times) - 1} row")
+
+
+def test_a_folder_without_a_readable_time_hides_no_other(write: Callable[..., Path], tmp_path: Path) -> None:
+    """One folder day=unknown among days costs its own rows."""
+    write("day=unknown/a.parquet", x=[1])
+    write("day=2013-02-08/a.parquet", x=[2, 3])
+    assert open_files(tmp_path).count_rows() == 2

@@ -98,7 +98,7 @@ def test_no_query_reaches_a_file_outside(query: str, secret: str, postgres_serve
                 opened = open_warehouse(url, query=query)
                 found = str([batch.to_pydict() for batch in opened.read(list(opened.columns))])
             else:
-                schema, _, read = open_sql(url, query=query)
+                schema, _, read, _ = open_sql(url, query=query)
                 found = str([batch.to_pydict() for batch in read(schema.names)])
         except DriftError as error:
             found = str(error)

@@ -203,11 +203,14 @@ def test_an_index_on_text_times_is_used(tmp_path: Path) -> None:
     relation = sql.relation_of(engine, "t", None, None)
     with engine.connect() as connection:
         chosen = WindowFilter("day", DAY, UTC_DAYS)
-        where = sql._where(connection, relation, {"day": pa.string()}, chosen)
+        where, untimed = sql._where(connection, relation, {"day": pa.string()}, chosen)
         compiled = relation.select(sa.column("x"), where=where).compile(engine)
         assert "2013" not in str(compiled)
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.params.values())).all()
+        compiled = relation.select(sa.func.count(), where=untimed).compile(engine)
+        count = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.params.values())).all()
     assert "USING INDEX by_day" in str(plan)
+    assert "USING COVERING INDEX by_day (day" in str(count)
 
 
 @pytest.mark.parametrize(
@@ -431,3 +434,38 @@ def test_an_unresolved_connection_is_no_crash() -> None:
     source = Source(connection="db", table="t", time_column="day")
     with pytest.raises(SourceError, match="connection 'db'"):
         open_snapshot(source, DAY, calendar=UTC_DAYS)
+
+
+@pytest.mark.parametrize(
+    ("good", "keys"),
+    [("2013-02-08", {}), ("2013-02-08 10:00:00", {}), ("1360281600", {}), ("08/02/2013", {"time_format": "%d/%m/%Y"})],
+)
+@pytest.mark.parametrize("placeholder", ["", "unknown", "0000-00-00", "1970-01-01", "9999-12-31", "0", "-1", None])
+def test_a_placeholder_costs_its_row(
+    database_url: str, good: str, keys: dict[str, Any], placeholder: str | None
+) -> None:
+    """In a column of text, wherever it stands, it is in no window, and counted; the others are."""
+    bad = "NULL" if placeholder is None else f"'{placeholder}'"
+    rows_ = ", ".join([f"({bad}, 1)"] * 2 + [f"('{good}', 2)"] * 3)
+    fill(database_url, "CREATE TABLE t (day VARCHAR(30), x INTEGER)", f"INSERT INTO t VALUES {rows_}")
+    snapshot = open_database(database_url, DAY, table="t", **keys)
+    assert snapshot.count_rows() == 3
+    assert snapshot.notes() == {"day": "2 rows without a readable time are in no window"}
+
+
+@pytest.mark.parametrize("bad", [0, -1])
+def test_numbers_that_are_no_time_cost_their_rows(database_url: str, bad: int) -> None:
+    """Seconds since 1970 with zeros and minus ones among them, also where these come first."""
+    rows_ = ", ".join([f"({bad}, 1)"] * 2_000 + ["(1360281600, 2)"])
+    fill(database_url, "CREATE TABLE t (day INTEGER, x INTEGER)", f"INSERT INTO t VALUES {rows_}")
+    snapshot = open_database(database_url, DAY, table="t")
+    assert snapshot.count_rows() == 1
+    assert snapshot.notes() == {"day": "2,000 rows without a readable time are in no window"}
+
+
+def test_true_dates_have_placeholders_too(database_url: str) -> None:
+    """1970-01-01 and 9999-12-31 in a column of dates."""
+    days_ = ", ".join(f"('{day}')" for day in ("1970-01-01", "9999-12-31", "2013-02-08"))
+    fill(database_url, "CREATE TABLE t (day DATE)", f"INSERT INTO t VALUES {days_}")
+    snapshot = open_database(database_url, DAY, table="t")
+    assert (snapshot.count_rows(), list(snapshot.notes())) == (1, ["day"])

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -176,3 +177,31 @@ def test_parts_that_are_too_coarse_are_refused() -> None:
     day = PartsFilter(("y", "m"), calendar.starting(date(2013, 2, 8)), calendar)
     with pytest.raises(SourceError, match="y, m tell the month, which cannot tell 2013-02-08 from the rest of it"):
         day.bounds("t")
+
+
+@pytest.mark.parametrize("sample", ["1360299600", "1360299600.25"])
+def test_counts_as_text_sort_as_text(sample: str) -> None:
+    """Seconds that are text, beside a word in the column, get bounds of as many digits."""
+    assert bounds(sample) == ("1360299600", "1360386000")
+
+
+@pytest.mark.parametrize(
+    ("texts", "time_format", "inside"),
+    [
+        (["08/02/2013", "8/2/2013", "02/08/2013", "0000-00-00", None], "%d/%m/%Y", [True, True, False, None, None]),
+        (["08.02.13 23:59", "09.02.13 00:00"], "%d.%m.%y %H:%M", [True, False]),
+        (["Feb 8 2013", "soon"], "%b %d %Y", [True, None]),
+    ],
+)
+def test_texts_in_a_format_of_their_own(texts: list[str | None], time_format: str, inside: list[bool | None]) -> None:
+    """Day first, month first or by name, as a person says; what is written in another way is no time."""
+    chosen = WindowFilter("t", DAY, NEW_YORK, time_format=time_format)
+    assert chosen.inside(pa.array(texts), "x: t").to_pylist() == inside
+
+
+def test_days_alone_do_not_tell_hours() -> None:
+    """A format without the hour is refused where windows are shorter than a day."""
+    hourly = Calendar("1h")
+    chosen = WindowFilter("t", hourly.starting(datetime(2013, 2, 8, 7)), hourly, time_format="%d/%m/%Y")
+    with pytest.raises(SourceError, match="holds dates"):
+        chosen.inside(pa.array(["08/02/2013"]), "x: t")

@@ -239,6 +239,6 @@ class Postgres:
             if rows:
                 marks = ", ".join(f"CAST(%s AS {kind.postgres.partition(' COLLATE')[0]})" for kind in kinds.values())
                 connection.exec_driver_sql(f"INSERT INTO t VALUES ({marks})", list(rows))
-        schema, _, read = open_sql(self.url, table="t")
+        schema, _, read, _ = open_sql(self.url, table="t")
         batches = list(read(schema.names))
         return pa.Table.from_batches(batches) if batches else schema.empty_table()

@@ -174,7 +174,7 @@ def open_database(url: str, *, table: str | None, schema: str | None, query: str
 
 
 def _open_postgres(url: str, table: str | None, schema: str | None, query: str | None) -> Database:
-    arrow_schema, origin, _ = sql_source.open_sql(url, table=table, schema=schema, query=query)
+    arrow_schema, origin, _, _ = sql_source.open_sql(url, table=table, schema=schema, query=query)
     engine = sql_source.engine_of(url)
     relation = sql_source.relation_of(engine, table, schema, query)
     if query is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.types as t
 
-from drift.sources.time_filter import PartsFilter, WindowFilter, missing_column, window_filter
+from drift.sources.time_filter import SAMPLED, PartsFilter, WindowFilter, missing_column, sample_of, window_filter
 from drift.sources.warehouse.engine import Warehouse, flat
 from drift.sources.warehouse.query import backend_of, is_installed, open_database, sqlalchemy_knows
 from drift.sources.warehouse.values import is_below
@@ -110,10 +110,10 @@ def _sample(database: Database, source: Any, name: str) -> Any:
         return datetime(1970, 1, 1, tzinfo=UTC if arrow.tz else None)
     import ibis
 
-    some = source.filter(source[name].notnull()).select(value=source[name]).limit(1)
+    some = source.filter(source[name].notnull()).select(value=source[name]).limit(SAMPLED)
     branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
     with database.session() as run:
-        return next((row[0] for row in flat(run(database.statement(some, [branch])))), None)
+        return sample_of(row[0] for row in flat(run(database.statement(some, [branch]))))
 
 
 def _parts_condition(database: Database, source: Any, chosen: PartsFilter) -> Any:
