@@ -250,7 +250,7 @@ def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
         return f"type {arrow_type} cannot be compared: exclude the feature"
     if " and " in arrow_type:
         return f"its files differ in type, {arrow_type}: write them with one, and drift baseline fit gives it bins"
-    return "the column came after the bins were fitted: drift baseline fit gives it bins"
+    return "it came after the bins were fitted, or could not be read: drift baseline fit gives it bins, or says why not"
 
 
 # -- findings: what is found beside the scores ------------------------------------------------------------------------
