@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drift.text import secrets
 from tests.support.laws import load_profile
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 load_profile()
 
-# Monitors of tests name files by whole paths below pytest's temporary folder.
-os.environ.setdefault("DRIFT_FILES_ROOT", tempfile.gettempdir())
+# Monitors of tests name files by whole paths; those that look at the root take this away.
+os.environ.setdefault("DRIFT_FILES_ROOT", "/")
 
 REAPER = """
 cat >/dev/null
@@ -34,6 +35,13 @@ if [ -f "$0/postmaster.pid" ]; then
 fi
 rm -rf "$0"
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test's process knows is not masked in the next one."""
+    monkeypatch.setattr(secrets, "_KNOWN", {})
+    monkeypatch.setattr(secrets, "_COMPILED", [])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

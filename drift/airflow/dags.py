@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import re
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from drift.airflow.failures import DriftNotifier
 from drift.airflow.waiting import WaitForData
 from drift.config.monitor import load_monitor, monitor_files
 from drift.errors import ConfigError
+from drift.text import logs
 from drift.text.formatting import thresholds
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.pipeline.freshness import Wait
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 

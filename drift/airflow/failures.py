@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from drift.airflow.connections import route_url
 from drift.airflow.runs import clock, log_url, open_context, pages, watched_windows
 from drift.config.monitor import load_monitor
 from drift.errors import DriftError, SourceUnreachable, StoreError
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from drift.pipeline.context import Context
     from drift.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,7 @@ from drift.airflow.connections import results
 from drift.airflow.runs import clock, windows_of
 from drift.config.monitor import Monitor, load_monitor
 from drift.pipeline import gate as gates
+from drift.text import logs
 from drift.windows import Span
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from drift.pipeline.gate import AtLeast, Choice, Clearance
     from drift.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 def drift_gate(

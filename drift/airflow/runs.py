@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from drift.errors import WindowError
+from drift.text import logs
 from drift.windows import Calendar, Window
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.pipeline.context import Context
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 def run_windows(calendar: Calendar, start: datetime | None, end: datetime) -> list[Window]:

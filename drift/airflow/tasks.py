@@ -13,6 +13,7 @@ from drift.airflow import openlineage
 from drift.airflow.connections import route_url
 from drift.airflow.failures import call_back, recording
 from drift.airflow.runs import clock, forced, from_keys, log_url, open_context, pages, watched_windows
+from drift.text import logs
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 NOISY = ("great_expectations", "alembic", "sqlalchemy", "apprise", "ibis", "pyarrow", "fsspec")
 """Libraries whose informational messages are kept out of the log of a task; their warnings stay."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from drift.airflow.runs import clock, due, from_keys, open_context, watched_windows
 from drift.errors import DriftError
 from drift.pipeline import freshness
+from drift.text import logs
 from drift.text.formatting import when
 from drift.windows import Window
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from drift.config.monitor import Monitor
     from drift.pipeline.freshness import Wait
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 
 class WaitForData(BaseOperator):

@@ -14,11 +14,13 @@ import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from drift.alerts import rendering
+from drift.config import roots
 from drift.config.alerts import is_harmless
 from drift.errors import MissingExtra, NotifyError
+from drift.text.secrets import learn_environment, learn_route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -58,12 +60,14 @@ def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str |
     'file:alerts.jsonl'
     """
     if is_harmless(to):
-        return to
+        return _below_root(to) if to.startswith("file:") else to
     if ":" in to:
         raise NotifyError("a route is a URL, which may hold a secret: name the route, and set DRIFT_ROUTE_<NAME> to it")
+    learn_environment(env)
     url = env.get(route_variable(to)) or lookup(to)
     if not url:
         raise NotifyError(f"route {to!r} is not known: set {route_variable(to)} to its Apprise URL")
+    learn_route(url)
     return url
 
 
@@ -78,15 +82,31 @@ def send_to(url: str, due: Notification, timeout: float) -> None:
         apprise_send(url, due, timeout)
 
 
+def _below_root(url: str) -> str:
+    """Return the URL of the file that is to be written, its links followed; a monitor names none outside the root."""
+    path, root = _path_of(url), roots.monitors_root()
+    real = roots.inside(path, root)
+    if real is None:
+        raise NotifyError(f"route {url}: {roots.refusal(path, root)}")
+    return url if real == path else f"file://{quote(real)}"
+
+
+def _path_of(url: str) -> str:
+    parts = urlsplit(url)
+    return unquote(("" if parts.netloc == "localhost" else parts.netloc) + parts.path)
+
+
 def _append(url: str, due: Notification) -> None:
     """Add one line of JSON, the payload with its title and text, to a file; readers know repeated lines by ``id``."""
-    parts = urlsplit(url)
-    path = Path(unquote(("" if parts.netloc == "localhost" else parts.netloc) + parts.path))
+    path = Path(_path_of(url))
     line = json.dumps({**due.payload, "title": due.title, "body": due.body})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with path.open("ab+") as file:
+            file.seek(0)
+            if file.read(1) not in {b"", b"{"}:
+                raise NotifyError("file: holds something else than notifications: name another file")
+            file.write(f"{line}\n".encode())
     except OSError as error:
         raise NotifyError(f"file: cannot be written: {error.strerror}") from None
 

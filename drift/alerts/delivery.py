@@ -6,7 +6,6 @@ Each route has a worker and a circuit breaker of its own, so that one that hangs
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from drift.alerts.channels import LONGEST, send_to
 from drift.errors import DriftError, MissingExtra, NotifyError
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.messages import Notification
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 BUDGET = 30.0
 """Seconds in which a route may begin notifications, each time that some are delivered."""

@@ -59,10 +59,12 @@ app.add_typer(runs_app, name="runs")
 
 def main() -> None:
     """Run the command line; every expected failure is one line on stderr and exit code 2."""
-    from drift.text import logs
+    from drift.text import logs, secrets
 
     # Finding out that pydantic has no plugins takes as long as reading two small files.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    secrets.learn_environment(os.environ)
+    sys.stdout, sys.stderr = secrets.MaskedStream(sys.stdout), secrets.MaskedStream(sys.stderr)
     try:
         if logs.configure(os.environ) is None and logging.lastResort:
             # What is worth a line then is shown as any other line is.

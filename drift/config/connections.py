@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drift.errors import ConfigError, SourceMissing
+from drift.text.secrets import learn, learn_environment, learn_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ def resolve_url(connection_name: str, env: Mapping[str, str], file: str | Path |
     >>> resolve_url("demo", {"DRIFT_CONNECTION_DEMO": "sqlite:///${HOME}/demo.db", "HOME": "/home/ada"})
     'sqlite:////home/ada/demo.db'
     """
+    learn_environment(env)
     variable = variable_of(connection_name)
     if env.get(variable):
         return _expand(env[variable], env, f"the environment variable {variable}")
@@ -84,6 +86,8 @@ def _read(path: Path) -> dict[str, str]:
     wrong = [str(name) for name, url in content.items() if not (isinstance(name, str) and isinstance(url, str) and url)]
     if wrong:
         raise ConfigError([f"{path}, key {name}: not a URL as text; write `{name}: <URL>`" for name in wrong])
+    for url in content.values():
+        learn_url(url)
     return content
 
 
@@ -91,4 +95,8 @@ def _expand(url: str, env: Mapping[str, str], where: str) -> str:
     unset = sorted({name for name in _REFERENCE.findall(url) if name not in env})
     if unset:
         raise SourceMissing(f"{where}: the URL needs ${{{unset[0]}}}: set the environment variable {unset[0]}")
-    return _REFERENCE.sub(lambda match: env[match[1]], url)
+    for name in _REFERENCE.findall(url):
+        learn(env[name])
+    expanded = _REFERENCE.sub(lambda match: env[match[1]], url)
+    learn_url(expanded)
+    return expanded

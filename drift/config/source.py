@@ -107,7 +107,7 @@ class Source(Model):
     files_: Text | None = Field(
         None,
         alias="files",
-        description="File, folder or glob, relative to the working directory. ${DRIFT_…} variables are filled in.",
+        description="File, folder or glob, relative to the working directory. ${DRIFT_VAR_…} variables are filled in.",
     )
     format: Literal["parquet", "csv"] | None = Field(
         None, description="Format of the files; by default by their extension."
@@ -221,7 +221,7 @@ class Source(Model):
 
     @property
     def files(self) -> str | None:
-        """`files_` with its ``${DRIFT_…}`` variables filled in from the environment; a `ConfigError` if one is not set.
+        """`files_` with its ``${DRIFT_VAR_…}`` variables filled in; a `ConfigError` if one is not set.
 
         The monitor itself keeps what was written, so that its hash is the same on every machine.
 
@@ -241,8 +241,10 @@ def _fill_in(text: str, env: Mapping[str, str] | None) -> str:
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
-        if not match[0].endswith("}") or not re.fullmatch(r"DRIFT_[A-Z0-9_]+", name):
-            refuse_value(f"{shorten(match[0])} is not Drift's variable", "use ${DRIFT_…} with capitals, digits and _")
+        if not match[0].endswith("}") or not re.fullmatch(r"DRIFT_VAR_[A-Z0-9_]+", name):
+            wanted = re.sub(r"[^A-Z0-9_]", "_", name.upper().removeprefix("DRIFT_")).strip("_") or "NAME"
+            fix = f"only what is no secret is: set DRIFT_VAR_{wanted[:80]}, and write ${{DRIFT_VAR_{wanted[:80]}}}"
+            refuse_value(f"{shorten(match[0])} is not filled in", fix)
         if env is not None and not env.get(name):
             refuse_value(f"the environment variable {name} is not set", f"set {name} where Drift runs")
         return (env or {}).get(name, "")

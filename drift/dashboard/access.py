@@ -16,6 +16,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import MutableHeaders
 
 from drift.dashboard.proxy import Proxy
+from drift.text.secrets import learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,8 @@ def present(tokens: dict[str, bool], proxy: Proxy | None, *, read_only: bool) ->
 
     Each token says whether it may answer alerts; without tokens and proxy everybody may read and answer.
     """
+    for token in tokens:
+        learn(token)
 
     def check(request: Request) -> None:
         reader = _through(proxy, request) if proxy else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -22,8 +21,10 @@ from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError
 from drift.store.reads import windows
 from drift.store.store import Store
+from drift.text import logs
+from drift.text.secrets import masked
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 _PAGES = (overview, monitor, feature, alerts, actions, runs, docs)
 
@@ -50,6 +51,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        default_response_class=rendering.Json,
         root_path=root_path,
     )
     app.state.open_store = (lambda: store) if isinstance(store, Store) else store
@@ -83,8 +85,8 @@ def _health(request: Request) -> Response:
     except DriftError:
         # Why is in the log, not in an answer that anybody may read.
         log.exception("the results database does not answer")
-        return JSONResponse({"status": "the results database does not answer"}, 503)
-    return JSONResponse({"status": "ok"})
+        return rendering.Json({"status": "the results database does not answer"}, 503)
+    return rendering.Json({"status": "ok"})
 
 
 def _add_login(app: FastAPI, tokens: dict[str, bool]) -> None:
@@ -108,7 +110,7 @@ def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, StarletteHTTPException)  # noqa: S101 - what it is registered for
     headers = dict(error.headers or {})
     if _wants_json(request):
-        return JSONResponse({"detail": error.detail}, error.status_code, headers)
+        return rendering.Json({"detail": error.detail}, error.status_code, headers)
     if error.status_code == HTTPStatus.UNAUTHORIZED and request.app.state.has_login:
         return rendering.login(request, headers=headers)
     return rendering.message(request, error.status_code, str(error.detail), headers)
@@ -118,18 +120,18 @@ def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
     problems = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors())
     if _wants_json(request):
-        return JSONResponse({"detail": problems}, 422)
+        return rendering.Json({"detail": problems}, 422)
     return rendering.message(request, 422, problems)
 
 
 def _unavailable(request: Request, error: Exception) -> Response:
     log.error("%s", error)
     if _wants_json(request):
-        return JSONResponse({"detail": str(error)}, 503)
+        return rendering.Json({"detail": str(error)}, 503)
     try:
         return rendering.message(request, 503, str(error))
     except DriftError:
-        return PlainTextResponse(str(error), 503)
+        return PlainTextResponse(masked(str(error)), 503)
 
 
 def _broken(_request: Request, _error: Exception) -> Response:

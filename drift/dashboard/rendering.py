@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from drift.dashboard import assets
 from drift.dashboard.access import Reader
 from drift.dashboard.templating import environment
+from drift.text.secrets import masked
 
 _TITLES = {
     401: "Sign in first",
@@ -21,6 +22,14 @@ _TITLES = {
     422: "Not understood",
     503: "Not available",
 }
+
+
+class Json(JSONResponse):
+    """An answer in JSON, without secrets."""
+
+    def render(self, content: Any) -> bytes:
+        """Write it."""
+        return masked(super().render(content).decode()).encode()
 
 
 def local_path(request: Request) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,12 @@ import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from drift.errors import DriftError
+from drift.text import logs
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-log = logging.getLogger("drift")
+log = logs.logger("drift")
 
 
 def is_loopback(host: str) -> bool:

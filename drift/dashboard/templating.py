@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 import drift
 from drift.dashboard import formatting
 from drift.text import formatting as text
+from drift.text.secrets import masked
 from drift.text.visible import visible
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ _NUMBERS = ("nats", "percent", "thousands", "number", "probability", "duration",
 
 
 def _seen(value: object) -> object:
-    """Return what a page prints, text of any origin as it can be seen; what was escaped already is ours."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Return what a page prints, without secrets, text of any origin as it can be seen; what was escaped is ours."""
+    if isinstance(value, Markup):
+        return Markup(masked(value))  # noqa: S704 - as safe as it was
+    return visible(masked(value)) if isinstance(value, str) else value
 
 
 def _kept(value: str) -> Markup:

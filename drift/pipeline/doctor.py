@@ -26,7 +26,7 @@ from drift.pipeline.gate import stored_calendar
 from drift.store import engine, migrations
 from drift.store.store import Store
 from drift.text.formatting import when
-from drift.text.logs import masked
+from drift.text.secrets import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from drift.store.base import State
     from drift.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 Filled = tuple["Window", "Snapshot", int]
 """A window, its rows not yet read, and how many there are."""

@@ -6,7 +6,6 @@ The clock alone advances them too: it brings up what is no longer suppressed. Wh
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from drift.windows import Window
 
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 CONFLICTS = 5
 """How often alerts that somebody else changes meanwhile are read before giving up."""

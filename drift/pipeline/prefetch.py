@@ -5,7 +5,6 @@ What is made of the counts (verdicts, alerts) depends on the windows before, and
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from drift.errors import DriftError
 from drift.pipeline.context import SourceReader
 from drift.pipeline.profile import count_window, examine
+from drift.text import logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from drift.sources.validation_results import Outcome
     from drift.windows import Window
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 AHEAD = 4
 """How many windows each process may be ahead of the one that is judged."""

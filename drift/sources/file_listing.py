@@ -24,6 +24,7 @@ import pyarrow.fs as pafs
 
 from drift.config import roots
 from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.text.secrets import learn_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,7 +88,7 @@ class Place:
 
 def _reason(error: Exception) -> str:
     """Return the first line of an error, without the path that is named anyway and without the row that broke."""
-    line = "".join(filter(str.isprintable, str(error).strip().split("\n")[0]))
+    line = "".join(filter(str.isprintable, masked(str(error)).strip().split("\n")[0]))
     line = _ROW.sub(r"\1", line.removeprefix("Could not open CSV input source ").partition(": Invalid: ")[2] or line)
     return line.strip(" .:") or type(error).__name__
 
@@ -98,7 +99,8 @@ def locate(files: str, root: Path | None = None) -> tuple[Place, str]:
         return Place(files, pafs.LocalFileSystem(), remote=False, root=root), str(Path(files).expanduser())
     # In a URI the question mark starts the options (s3://bucket/key?region=…): it is not a wildcard there.
     parts = urlsplit(files, allow_fragments=False)
-    credentials, _, host = parts.netloc.rpartition("@")
+    learn_url(files)
+    host = parts.netloc.rpartition("@")[2]
     shown = f"{parts.scheme}://{host}{parts.path}"
     if parts.scheme not in {"file", *_STORES}:
         known = ", ".join(sorted(_STORES - {"memory"}))
@@ -116,7 +118,7 @@ def locate(files: str, root: Path | None = None) -> tuple[Place, str]:
             uri = f"{parts.scheme}://{parts.netloc}{quote(fixed)}{'?' if query else ''}{query}"
             filesystem, base = pafs.FileSystem.from_uri(uri)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            reason = str(error).replace(credentials, "***") if credentials else str(error)
+            reason = masked(str(error))
             if "Unrecognized filesystem" not in reason and not isinstance(error, pa.ArrowNotImplementedError):
                 raise SourceError(f"{shown} cannot be opened: {reason}") from None
             filesystem, base = _through_fsspec(f"{parts.scheme}://{parts.netloc}{fixed}", parts.scheme)

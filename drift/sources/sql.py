@@ -38,6 +38,7 @@ from drift.sources.time_filter import (
     times_in,
     untimed_note,
 )
+from drift.text.secrets import learn_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,7 +156,7 @@ def engine_of(url: str) -> sa.Engine:
             f"{parsed.drivername}:// is not a database that SQLAlchemy knows here: install its dialect"
         ) from None
     except (exc.ArgumentError, ImportError) as error:
-        raise SourceError(f"{parsed.drivername}://: {_safe(error, parsed)}") from None
+        raise SourceError(f"{parsed.drivername}://: {_safe(error)}") from None
     if dialect == "postgresql":
         sa.event.listen(engine, "connect", _guard_postgresql)
     elif dialect == "sqlite":
@@ -166,6 +167,9 @@ def engine_of(url: str) -> sa.Engine:
 
 def _parsed(url: str) -> tuple[sa.URL, dict[str, Any]]:
     """Return a URL with its driver, and the options of its engine; refuse what would not be read."""
+    learn_url(url)
+    if url.partition("://")[2].partition("/")[0].count("@") > 1:
+        raise SourceError("the connection's URL has more than one @ before its host: write %40 for one in the password")
     try:
         parsed = sa.make_url(url)
     except (exc.ArgumentError, ValueError):
@@ -226,7 +230,7 @@ def _sqlite_allows(action: int, what: str | None, name: str | None, *_: str | No
 
 def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query: str | None) -> Relation:
     """Return a table, or one SELECT or WITH statement, as what can be selected from."""
-    shown = engine.url.set(query={}).render_as_string(hide_password=True)
+    shown = masked(engine.url.set(query={}).render_as_string(hide_password=True))
     if query is None:
         name = f"{schema}.{table}" if schema else str(table)
         return Relation(sa.table(str(table), schema=schema), f"table {name} of {shown}")
@@ -242,7 +246,7 @@ def session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
     try:
         connection = engine.connect()
     except (exc.SQLAlchemyError, OSError) as error:
-        raise SourceUnreachable(f"{origin}: cannot connect to the database: {_safe(error, engine.url)}") from error
+        raise SourceUnreachable(f"{origin}: cannot connect to the database: {_safe(error)}") from error
     try:
         with _explaining(engine, origin):
             try:
@@ -262,7 +266,7 @@ def _explaining(engine: sa.Engine, origin: str) -> Iterator[None]:
 
 
 def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
-    reason = _safe(error, engine.url)
+    reason = _safe(error)
     original = getattr(error, "orig", error)
     state = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
     if state in {"42P01", "42703", "3F000"} or "no such table" in reason or "no such column" in reason:
@@ -282,11 +286,9 @@ def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
     return SourceError(f"{origin}: the database refused: {reason}")
 
 
-def _safe(error: BaseException, url: sa.URL) -> str:
-    """Return the reason in one line, without the password."""
-    reason = " ".join(str(getattr(error, "orig", None) or error).split())[:500]
-    password = str(url.password or "")
-    return reason.replace(password, "***") if password else reason
+def _safe(error: BaseException) -> str:
+    """Return the reason in one line, without secrets."""
+    return masked(" ".join(str(getattr(error, "orig", None) or error).split()))[:500]
 
 
 def _nearest(connection: sa.Connection, origin: str) -> str:

@@ -6,7 +6,6 @@ SQLite by default, PostgreSQL in production; a URL chooses.
 from __future__ import annotations
 
 import json
-import logging
 import random
 import sqlite3
 import time
@@ -21,6 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from drift.errors import MissingExtra, StoreError
 from drift.store import sqlite_file
+from drift.text import logs
+from drift.text.secrets import learn_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-log = logging.getLogger(__name__)
+log = logs.logger(__name__)
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -55,7 +56,6 @@ _ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 
 _PASSING = ("08", "40001", "40P01", "53300", "57P01", "57P02", "57P03")
 
 _WRITES = "drift_writes"
-_SECRETS = {"password", "sslpassword", "passfile"}
 _JSON = partial(json.dumps, allow_nan=False)
 
 
@@ -72,6 +72,7 @@ def normalise(url: str) -> sa.URL:
     Traceback (most recent call last):
     drift.errors.StoreError: the results database needs a URL: sqlite:///drift.db or postgresql://user@host/database
     """
+    learn_url(url)
     needed = "the results database needs a URL: sqlite:///drift.db or postgresql://user@host/database"
     try:
         parsed = sa.make_url(url)
@@ -94,11 +95,10 @@ def hidden(url: sa.URL | str) -> str:
     Examples
     --------
     >>> hidden("postgresql://drift:s3cret@db/drift?sslpassword=x")
-    'postgresql+psycopg://drift:***@db/drift?sslpassword=xxx'
+    'postgresql+psycopg://drift:***@db/drift?sslpassword=***'
     """
     parsed = normalise(url) if isinstance(url, str) else url
-    shown = {key: "xxx" if key in _SECRETS else value for key, value in parsed.query.items()}
-    return parsed.set(query=shown).render_as_string(hide_password=True)
+    return masked(parsed.render_as_string(hide_password=True))
 
 
 def is_there(url: sa.URL) -> bool:
@@ -204,7 +204,7 @@ def explained(url: sa.URL) -> Iterator[None]:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error, ValueError) as error:
         # The drivers' own errors are SQLAlchemy's by now, but for those of a connection or a value in the making.
-        raise StoreError(f"results database {hidden(url)}: {_reason(error, url)}") from error
+        raise StoreError(f"results database {hidden(url)}: {_reason(error)}") from error
 
 
 def patiently(attempt: Callable[[], _T], seconds: float) -> _T:
@@ -275,13 +275,9 @@ def is_passing(error: BaseException) -> bool:
     return cause.connection_invalidated or state.startswith(_PASSING)
 
 
-def _reason(error: Exception, url: sa.URL) -> str:
+def _reason(error: Exception) -> str:
     cause = error.orig if isinstance(error, sa.exc.StatementError) and error.orig is not None else error
-    text = " ".join(str(cause).split())
-    secrets = [url.password, *(url.query[key] for key in _SECRETS & url.query.keys())]
-    for secret in secrets:
-        if isinstance(secret, str) and secret:
-            text = text.replace(secret, "***")
+    text = masked(" ".join(str(cause).split()))
     if "unable to open database file" in text:
         return f"{text}: it, or its folder, is not there or not readable"
     if "readonly database" in text or "read-only" in text:

@@ -15,6 +15,8 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
+from drift.text.secrets import masked, masked_all
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy.engine import Dialect
@@ -137,7 +139,7 @@ class Cells(TypeDecorator["NDArray[Any]"]):
 
 
 class Words(TypeDecorator[str]):
-    """Free text for a person; what PostgreSQL cannot hold (NUL, half a surrogate pair) becomes U+FFFD."""
+    """Free text for a person, without secrets; what PostgreSQL cannot hold (NUL, half a surrogate pair) is U+FFFD."""
 
     impl = sa.Text
     cache_ok = True
@@ -147,10 +149,22 @@ class Words(TypeDecorator[str]):
         if value is None:
             return None
         return (
-            value.encode("utf-16", "surrogatepass")
+            masked(value)
+            .encode("utf-16", "surrogatepass")
             .decode("utf-16", "replace")
             .replace("\0", "\N{REPLACEMENT CHARACTER}")
         )
+
+
+class Facts(TypeDecorator[Any]):
+    """JSON in which there are texts for a person, without secrets."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - the same for both
+        """Write the value with its texts masked."""
+        return masked_all(value)
 
 
 _GATES = "('accepted', 'warned', 'rejected', 'not_validated', 'unreadable')"
@@ -183,7 +197,7 @@ monitor_version = sa.Table(
     metadata,
     _key("monitor"),
     _key("config_hash"),
-    _must("config", sa.JSON),
+    _must("config", Facts),
     _must("first_seen_at", Instant),
     _must("activated_at", Instant),
     # What was written last is in force, whatever the clock said then.
@@ -254,8 +268,8 @@ profile = sa.Table(
     _must("binning_key"),
     _must("digest"),
     _must("schema", sa.JSON),
-    _must("problems", sa.JSON),
-    _must("notes", sa.JSON),
+    _must("problems", Facts),
+    _must("notes", Facts),
     _must("first_seen_at", Instant),
     sa.CheckConstraint(f"gate IN {_GATES}", name="gate"),
 )
@@ -292,7 +306,7 @@ run = sa.Table(
     _may("started_at", Instant),
     _may("finished_at", Instant),
     _may("error", Words),
-    _may("url"),
+    _may("url", Words),
 )
 
 report = sa.Table(
@@ -313,7 +327,7 @@ report = sa.Table(
     _must("n_judged", sa.Integer),
     _must("n_drifting", sa.Integer),
     _must("total_kl", Finite),
-    _must("findings", sa.JSON),
+    _must("findings", Facts),
 )
 
 score = sa.Table(
@@ -446,7 +460,7 @@ notification = sa.Table(
     _must("route"),
     _must("title", Words),
     _must("body", Words),
-    _must("payload", sa.JSON),
+    _must("payload", Facts),
     _must("state"),
     _must("attempts", sa.Integer),
     _must("next_attempt_at", Instant),

@@ -1,14 +1,13 @@
 """Logs: what a run says, as lines a machine reads; which monitor, window and stage said it is part of each.
 
 ``DRIFT_LOG=json`` writes one JSON object a line on standard error, ``DRIFT_LOG=text`` plain lines, and ``:debug``,
-``:warning`` after either sets the level. Without it Drift logs as the program around it says. No line holds a password:
-what stands between ``://`` and ``@`` is masked, and so is what follows ``password=``, ``token=`` and the like.
+``:warning`` after either sets the level. Without it Drift logs as the program around it says. No line holds a secret
+that the process knows (`drift.text.secrets`), whoever writes it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +16,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TextIO, TypeVar
 
 from drift.errors import ConfigError
+from drift.text.secrets import masked
 from drift.text.visible import json_text, visible
 from drift.windows import Window
 
@@ -29,20 +29,21 @@ _T = TypeVar("_T")
 VARIABLE = "DRIFT_LOG"
 
 _ABOUT: ContextVar[Mapping[str, str]] = ContextVar("drift_log")
-_LOGIN = re.compile(r"(://[^\s:/@]*):\S+@")
-_SECRET = re.compile(r"(?i)\b((?:ssl)?passw(?:or)?d|pwd|secret|token|api_?key)(['\"]?\s*[=:]\s*['\"]?)[^\s,;&'\"]+")
 _SHAPES = ("json", "text")
 
 
-def masked(text: str) -> str:
-    """Return a text without the passwords that URLs and settings in it carry.
+def logger(name: str) -> logging.Logger:
+    """Return a logger whose records hold no secrets, whatever handler of whatever program gets them."""
+    found = logging.getLogger(name)
+    found.addFilter(_without_secrets)
+    return found
 
-    Examples
-    --------
-    >>> masked("cannot reach postgresql://drift:s3cret@db/x?sslpassword=y")
-    'cannot reach postgresql://drift:***@db/x?sslpassword=***'
-    """
-    return _SECRET.sub(r"\1\2***", _LOGIN.sub(r"\1:***@", text))
+
+def _without_secrets(record: logging.LogRecord) -> bool:
+    record.msg, record.args = masked(record.getMessage()), ()
+    if record.exc_info and not record.exc_text:
+        record.exc_text = masked(logging.Formatter().formatException(record.exc_info))
+    return True
 
 
 @contextmanager
@@ -90,11 +91,11 @@ class Json(logging.Formatter):
             .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": masked(record.getMessage()),
+            "message": record.getMessage(),
             **_ABOUT.get({}),
         }
         if record.exc_info:
-            line["traceback"] = masked(self.formatException(record.exc_info))
+            line["traceback"] = record.exc_text or self.formatException(record.exc_info)
         return json_text(line)
 
 
@@ -107,8 +108,9 @@ class Plain(logging.Formatter):
         record.asctime = self.formatTime(record, self.datefmt)
         lines = [self.formatMessage(record)]
         if record.exc_info:
-            lines += [f"  {line}" for line in self.formatException(record.exc_info).split("\n")]
-        return "\n".join(visible(masked(line)) for line in lines)
+            traceback = record.exc_text or self.formatException(record.exc_info)
+            lines += [f"  {line}" for line in traceback.split("\n")]
+        return "\n".join(map(visible, lines))
 
 
 def configure(env: Mapping[str, str], stream: TextIO | None = None) -> logging.Handler | None:

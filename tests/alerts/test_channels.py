@@ -126,7 +126,35 @@ def test_where_a_route_is_looked_up() -> None:
         resolve_route("ops-chat", {})
 
 
-@pytest.mark.parametrize("url", ["json://localhost:8080/x", "jsons://127.0.0.1", "json://[::1]:1", "file:///a/b.jsonl"])
+def test_a_file_route_stays_below_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By no path, no dots and no link does it leave; what links lead to inside is what is written."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "out").symlink_to(tmp_path)
+    (tmp_path / "in" / "link.jsonl").symlink_to(tmp_path / "in" / "real.jsonl")
+    monkeypatch.chdir(tmp_path / "in")
+    monkeypatch.delenv("DRIFT_FILES_ROOT")
+    for url in ("file:a.jsonl", f"file://{tmp_path}/in/a.jsonl"):
+        assert resolve_route(url, {}) == url
+    assert resolve_route("file:link.jsonl", {}) == f"file://{(tmp_path / 'in' / 'real.jsonl').resolve()}"
+    for url in (
+        "file:///etc/a.jsonl",
+        "file:../a.jsonl",
+        "file:out/a.jsonl",
+        "file:%2e%2e/a.jsonl",
+    ):
+        with pytest.raises(NotifyError, match="leads out of the working directory"):
+            resolve_route(url, {})
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """A route that names a database or a script by mistake does not spoil it."""
+    (tmp_path / "a.db").write_bytes(b"SQLite format 3")
+    with pytest.raises(NotifyError, match="something else than notifications"):
+        send_to(f"file://{tmp_path}/a.db", Row(), 1.0)
+    assert (tmp_path / "a.db").read_bytes() == b"SQLite format 3"
+
+
+@pytest.mark.parametrize("url", ["json://localhost:8080/x", "jsons://127.0.0.1", "json://[::1]:1"])
 def test_a_url_without_secret_stands_for_itself(url: str) -> None:
     """What leads nowhere but to this machine needs no name."""
     assert resolve_route(url, {}) == url

@@ -357,14 +357,17 @@ def test_the_problems_of_a_folder_are_told_together(tmp_path: Path) -> None:
 
 def test_variables_are_checked_when_a_file_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unset one is a problem with a line; the hash is the same wherever it points."""
-    text = SHORTEST.replace("a.csv", '"${DRIFT_LAKE}/a.csv"')
-    monkeypatch.delenv("DRIFT_LAKE", raising=False)
+    text = SHORTEST.replace("a.csv", '"${DRIFT_VAR_LAKE}/a.csv"')
+    monkeypatch.delenv("DRIFT_VAR_LAKE", raising=False)
     assert told(text) == [
-        "m.yaml:2: source.files: the environment variable DRIFT_LAKE is not set; fix: set DRIFT_LAKE where Drift runs"
+        (
+            "m.yaml:2: source.files: the environment variable DRIFT_VAR_LAKE is not set; "
+            "fix: set DRIFT_VAR_LAKE where Drift runs"
+        )
     ]
     hashes = set()
     for place in ("here", "there"):
-        monkeypatch.setenv("DRIFT_LAKE", place)
+        monkeypatch.setenv("DRIFT_VAR_LAKE", place)
         monitor = parse_monitor(text)
         assert monitor.source.files == f"{place}/a.csv"
         hashes.add(monitor.config_hash)
@@ -409,7 +412,7 @@ def monitors(draw: st.DrawFn) -> Monitor:
     source = draw(
         st.fixed_dictionaries({"connection": st.just("c"), "table": TEXT}, optional={"schema": TEXT})
         | st.fixed_dictionaries({"connection": st.just("c.d-e"), "query": TEXT})
-        | st.fixed_dictionaries({"files": st.just("${DRIFT_X}/*.csv") | st.just("a b.parquet")})
+        | st.fixed_dictionaries({"files": st.just("${DRIFT_VAR_X}/*.csv") | st.just("a b.parquet")})
     )
     every = draw(st.sampled_from(["1d", "1h", "15m", "24h"]))
     reference = st.sampled_from(
@@ -472,7 +475,7 @@ def monitors(draw: st.DrawFn) -> Monitor:
 def test_a_monitor_reads_back_from_what_it_writes(monitor: Monitor) -> None:
     """Model → YAML → model, and model → JSON → model, give an equal monitor with an equal hash."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DRIFT_X", "x")
+        patch.setenv("DRIFT_VAR_X", "x")
         written = yaml_document.dump(monitor.model_dump(mode="json", exclude_none=True))
         for text in (written, monitor.canonical):
             again = parse_monitor(text)

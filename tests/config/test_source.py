@@ -86,16 +86,20 @@ def test_files_hold_no_password(path: str) -> None:
 
 def test_variables_are_filled_in_when_the_path_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """The monitor keeps what was written, so that its hash does not depend on the machine."""
-    monkeypatch.setenv("DRIFT_DATA", "s3://lake")
-    source = Source(files="${DRIFT_DATA}/${DRIFT_DATA}.csv", time_column="day")
+    monkeypatch.setenv("DRIFT_VAR_DATA", "s3://lake")
+    source = Source(files="${DRIFT_VAR_DATA}/${DRIFT_VAR_DATA}.csv", time_column="day")
     assert source.files == "s3://lake/s3://lake.csv"
-    assert source.model_dump()["files"] == "${DRIFT_DATA}/${DRIFT_DATA}.csv"
-    monkeypatch.delenv("DRIFT_DATA")
-    with pytest.raises(ConfigError, match=r"source\.files: the environment variable DRIFT_DATA is not set; fix: set"):
+    assert source.model_dump()["files"] == "${DRIFT_VAR_DATA}/${DRIFT_VAR_DATA}.csv"
+    monkeypatch.delenv("DRIFT_VAR_DATA")
+    with pytest.raises(
+        ConfigError, match=r"source\.files: the environment variable DRIFT_VAR_DATA is not set; fix: set"
+    ):
         _ = source.files
 
 
-@pytest.mark.parametrize("path", ["${HOME}/x.csv", "${AWS_SECRET_ACCESS_KEY}", "${}", "${DRIFT_x}", "a/${DRIFT_DATA"])
+@pytest.mark.parametrize(
+    "path", ["${HOME}/x.csv", "${AWS_SECRET_ACCESS_KEY}", "${}", "${DRIFT_x}", "${DRIFT_TOKEN}", "a/${DRIFT_VAR_DATA"]
+)
 def test_only_variables_of_drift_are_filled_in(path: str) -> None:
     """A monitor file cannot read the rest of the environment."""
-    assert "is not Drift's variable; fix: use ${DRIFT_…}" in told(files=path)
+    assert "is not filled in; fix: only what is no secret is: set DRIFT_VAR_" in told(files=path)

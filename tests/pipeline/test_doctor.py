@@ -15,6 +15,7 @@ import pytest
 from drift.errors import NotifyError
 from drift.pipeline import doctor, run
 from drift.store.store import Store
+from drift.text.secrets import learn_url
 from drift.windows import Window
 from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 
@@ -109,6 +110,7 @@ def test_tables_changed_by_hand_are_found(home: dict[str, Any]) -> None:
 def test_a_monitor_that_is_late_or_failed_is_found(home: dict[str, Any]) -> None:
     """A schedule that was paused and forgotten; a run whose error nobody read."""
     now = home["now"]()
+    learn_url("postgresql://a:s3cret@b")
     assert "late" in examined(home, now=lambda: now + timedelta(days=9))["flights: runs"].message
     with Store.open(home["url"]) as store:
         row = store.runs("flights", 1)[0]

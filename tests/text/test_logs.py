@@ -12,6 +12,7 @@ import pytest
 from drift.errors import ConfigError
 from drift.pipeline import run
 from drift.text import logs
+from drift.text.secrets import learn
 from tests.support.flights import SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
@@ -64,26 +65,20 @@ def test_fields_are_of_the_stage_and_no_other(stream: io.StringIO) -> None:
     assert fields == [{"monitor": "a", "window": "w", "stage": "plan"}, {"monitor": "a", "window": "w"}, {}]
 
 
-@pytest.mark.parametrize(
-    "secret",
-    [
-        "postgresql+psycopg://drift:s3cret@db/drift",
-        "postgresql://db/drift?user=a&password=s3cret",
-        "mailtos://me:s3cret@smtp.example.com",
-        "{'token': 's3cret'}",
-        "api_key=s3cret, and on",
-        "PASSWORD: s3cret",
-        "redis://:s3cret@cache/0",
-        "a p@ss: https://u:p@s3cret@host/",
-    ],
-)
-def test_no_line_holds_a_password(stream: io.StringIO, secret: str) -> None:
-    """Neither in the message nor in the traceback."""
+@pytest.mark.parametrize("secret", ["postgresql://db/drift?user=a&password=s3cret", "{'token': 's3cret'}", "s3cret"])
+def test_no_line_holds_a_secret(stream: io.StringIO, secret: str) -> None:
+    """Neither in the message nor in the traceback, whichever handler writes them."""
+    learn("s3cret")
+    log = logs.logger("drift.test")
+    others = io.StringIO()
+    log.addHandler(other := logging.StreamHandler(others))
     try:
         raise RuntimeError(secret)  # noqa: TRY301 - a traceback is what is looked at
     except RuntimeError:
-        logging.getLogger("drift.test").exception("failed with %s", secret)
-    assert "s3cret" not in stream.getvalue()
+        log.exception("failed with %s", secret)
+    finally:
+        log.removeHandler(other)
+    assert "s3cret" not in stream.getvalue() + others.getvalue()
     (line,) = stream.getvalue().splitlines()
     assert "traceback" in json.loads(line)
 

@@ -19,6 +19,7 @@ from drift.store.reads import exports
 from drift.store.reads.exports import Table
 from drift.store.store import Store
 from drift.text.formatting import iso
+from drift.text.secrets import masked
 
 router = APIRouter()
 
@@ -79,7 +80,7 @@ def cell(value: object) -> object:
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, str):
-        kept = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        kept = masked(value).replace("\0", "\N{REPLACEMENT CHARACTER}")
         return f"'{kept}" if _RISKY.match(kept) else kept
     return value
 

@@ -23,6 +23,7 @@ from drift.config import roots
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
 from drift.sources import queries
 from drift.sources import sql as sql_source
+from drift.text.secrets import learn_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -224,7 +225,8 @@ def _postgres_column(arrow: Any, described: Any, name: str, category: str) -> Co
 
 
 def _open_backend(url: str, table: str | None, schema: str | None, query: str | None) -> Database:
-    shown = sa.make_url(url).set(query={}).render_as_string(hide_password=True)
+    learn_url(url)
+    shown = masked(sa.make_url(url).set(query={}).render_as_string(hide_password=True))
     name = f"{schema}.{table}" if schema else table
     origin = f"the query on {shown}" if table is None else f"table {name} of {shown}"
     backend_name = BACKENDS[url.partition(":")[0]]
@@ -277,7 +279,7 @@ def _explaining(url: str, origin: str) -> Iterator[None]:
         name = BACKENDS[url.partition(":")[0]]
         raise SourceError(f"{origin}: {error.name} is missing: pip install 'ibis-framework[{name}]'") from None
     except Exception as error:
-        raise _explained(error, url, origin) from error
+        raise _explained(error, origin) from error
 
 
 @contextmanager
@@ -358,10 +360,8 @@ def _spark(url: str) -> Any:
     return ibis.pyspark.connect(builder.getOrCreate())
 
 
-def _explained(error: Exception, url: str, origin: str) -> SourceError:
-    password = str(sa.make_url(url).password or "")
-    reason = " ".join(str(error).split())[:500]
-    reason = reason.replace(password, "***") if password else reason
+def _explained(error: Exception, origin: str) -> SourceError:
+    reason = masked(" ".join(str(error).split()))[:500]
     kind = type(error).__name__
     if kind == "InterruptException":
         return SourceUnreachable(f"{origin}: {queries.too_long('interrupted')}")
