@@ -14,6 +14,7 @@ from drift.detection.late_labels import arrived, waited_for
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
+from drift.profiles.binning import NumericBinning
 from drift.profiles.refinement import refined
 
 if TYPE_CHECKING:
@@ -185,7 +186,12 @@ def _judged(
     both = reference.schema.keys() & current.schema.keys()
     columns = [feature for feature in subject.features if roles.role_for(feature) != "label" or feature in both]
     findings = schema_findings(reference.schema, current.schema, columns)
-    findings += reading_findings(reference.notes, current.notes)
+    written = {
+        feature: f"text is read as numbers written like {notation}"
+        for feature, histogram in current.histograms.items()
+        if isinstance(histogram.binning, NumericBinning) and (notation := histogram.binning.notation)
+    }
+    findings += reading_findings(reference.notes, {**current.notes, **written})
     return Assessment(reference.n_rows, current.n_rows, verdicts, evidence, findings)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from drift.errors import BinningError
 from drift.profiles.kinds import Scale, to_labels, to_numbers
+from drift.profiles.numerals import Notation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,8 @@ class NumericBinning:
         Values with a cell of their own behind that of the rest of their bin; strictly increasing.
     seen : tuple of float, optional
         Lowest and highest value of the fit, where the outermost bins reach beyond them.
+    notation
+        How the numbers are written, where the column is text.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class NumericBinning:
     scale: Scale = "number"
     apart: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     seen: tuple[float, float] | None = None
+    notation: Notation | None = None
     ordered: ClassVar[bool] = True
     """Numbers have an order: location and scale mean something."""
 
@@ -232,7 +236,8 @@ class NumericBinning:
         """The binning as plain JSON; edges are written so that they read back bit for bit."""
         apart = {"apart": self.apart.tolist()} if len(self.apart) else {}
         seen = {"seen": list(self.seen)} if self.seen else {}
-        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist(), **apart, **seen}
+        written = {"notation": [self.notation.decimal, self.notation.thousands]} if self.notation else {}
+        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist(), **apart, **seen, **written}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -497,7 +502,8 @@ def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
             try:
                 low_high = spec.get("seen")
                 seen = (float(low_high[0]), float(low_high[1])) if low_high else None
-                return NumericBinning(edges, scale, spec.get("apart", ()), seen)
+                signs = spec.get("notation")
+                return NumericBinning(edges, scale, spec.get("apart", ()), seen, Notation(*signs) if signs else None)
             except (TypeError, ValueError, IndexError) as error:
                 raise BinningError(f"edges are not numbers: {error}") from error
         case {"kind": "categorical", "levels": levels, "rare": rare, "salt": salt}:

@@ -17,7 +17,8 @@ from drift.profiles.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import SAMPLE
 from drift.profiles.heavy_hitters import Atoms, LabelTally
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.profiles.kinds import compatible, infer_scale, to_labels, to_numbers, type_text
+from drift.profiles.kinds import compatible, infer_scale, is_text, to_labels, to_numbers, type_text
+from drift.profiles.numerals import parse
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
@@ -205,7 +206,8 @@ class Numbers:
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
         """Take a chunk of a column."""
-        self.add(*to_numbers(column))
+        written = self.binning.notation
+        self.add(*to_numbers(parse(column, written) if written and is_text(column.type) else column))
 
     def add(self, values: NDArray[np.float64], n_null: int) -> None:
         """Take numbers, NaN among them, and so many nulls."""
@@ -326,6 +328,7 @@ def check_type(binning: Binning, arrow_type: pa.DataType, types: str = "") -> No
     # Dates count days and timestamps seconds: neither may become the other.
     clock = binning.scale if isinstance(binning, NumericBinning) and binning.kind == "datetime" else None
     same_clock = clock is None or t.is_null(arrow_type) or clock == infer_scale(arrow_type)
-    if not compatible(binning.kind, arrow_type) or not same_clock:
+    written = isinstance(binning, NumericBinning) and binning.notation and is_text(arrow_type)
+    if not (written or compatible(binning.kind, arrow_type)) or not same_clock:
         found = type_text(arrow_type)
         raise BinningError(f"type changed: {binning.kind} in the reference, {types if found in types else found} now")

@@ -6,7 +6,8 @@ scale shows first, and a cell for every value that recurs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,13 @@ from drift.profiles.kinds import (
     compatible,
     infer_kind,
     infer_scale,
+    is_text,
     to_labels,
     to_numbers,
     type_text,
     value_type,
 )
+from drift.profiles.numerals import Notation, Numerals, parse
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ TAILS = (0.05, 0.01, 0.001)
 """Cut on both sides where the smaller sample expects at least `TAIL_ROWS` rows beyond."""
 
 TAIL_ROWS = 5
+_LOOK_FIRST = 64
 ROWS_A_BIN = 50
 MIN_BINS, MAX_BINS = 4, 10
 
@@ -234,9 +238,35 @@ class Labels:
         for label, count in zip(labels, counts.tolist(), strict=True):
             self.counts[label] = self.counts.get(label, 0) + count
 
-    def fitted(self, options: FitOptions, _expected_rows: int | None) -> CategoricalBinning:
-        """Return the binning."""
-        return fit_categorical(self.counts, levels=options.levels, salt=options.salt, kind=self.kind)
+    def fitted(self, options: FitOptions, expected_rows: int | None) -> Binning:
+        """Return the binning: of numbers where the labels are numbers written as text."""
+        import pyarrow as pa
+
+        notation = self._notation(options)
+        if notation is None:
+            return fit_categorical(self.counts, levels=options.levels, salt=options.salt, kind=self.kind)
+        rows = np.fromiter(self.counts.values(), np.int64, len(self.counts))
+        numbers = Numbers("number")
+        values: Any = parse(pa.array(list(self.counts), pa.string()), notation)
+        numbers.add(values.take(pa.array(np.repeat(np.arange(len(rows)), rows))).sort())
+        return replace(numbers.fitted(options, expected_rows), notation=notation)
+
+    def _notation(self, options: FitOptions) -> Notation | None:
+        """Return how all labels are written as numbers, and not for the sake of their names; None where they are not.
+
+        Whole numbers are identifiers or codes; few fractions are as good as labels.
+        """
+        if self.kind != "categorical" or options.kind not in {None, "numeric"} or options.salt:
+            return None
+        import pyarrow as pa
+
+        found = Numerals().after(pa.array(list(islice(self.counts, _LOOK_FIRST)), pa.string()))
+        if found.notations:
+            found = found.after(pa.array(list(self.counts), pa.string()))
+        if options.kind == "numeric" and not found.notations:
+            raise BinningError("type string cannot be read as numeric: not all of it is numbers written alike")
+        many = len(self.counts) > options.levels and found.decimal is not None
+        return found.notation() if found.example or many or options.kind == "numeric" else None
 
 
 def sketch(arrow_type: pa.DataType, options: FitOptions) -> Numbers | Labels:
@@ -244,6 +274,8 @@ def sketch(arrow_type: pa.DataType, options: FitOptions) -> Numbers | Labels:
     kind = options.kind or infer_kind(arrow_type)
     if kind is None:
         raise BinningError(f"type {type_text(arrow_type)} cannot be compared: exclude the feature")
+    if kind == "numeric" and is_text(arrow_type):
+        return Labels("categorical")
     as_seconds = kind == "numeric" and infer_kind(arrow_type) == "datetime"
     if not (compatible(kind, arrow_type) or as_seconds):
         raise BinningError(f"type {type_text(arrow_type)} cannot be read as {kind}: cast it in the query or leave kind")

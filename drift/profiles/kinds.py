@@ -61,6 +61,11 @@ def value_type(arrow_type: pa.DataType) -> pa.DataType:
     return arrow_type.value_type if t.is_dictionary(arrow_type) else arrow_type
 
 
+def is_text(arrow_type: pa.DataType) -> bool:
+    """Say whether values of this type, or of its dictionary, are text."""
+    return infer_kind(arrow_type) == "categorical" and type_text(arrow_type) == "string"
+
+
 def infer_scale(arrow_type: pa.DataType) -> Scale:
     """Return how numbers of this Arrow type are to be shown."""
     import pyarrow.types as t

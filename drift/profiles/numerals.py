@@ -101,7 +101,7 @@ class Numerals:
 
 
 def parse(texts: pa.Array[Any], notation: Notation) -> pa.Array[Any]:
-    """Return texts as float64; null and blank ones are null.
+    """Return texts, also those of a dictionary, as float64; null and blank ones are null.
 
     Raises
     ------
@@ -116,9 +116,10 @@ def parse(texts: pa.Array[Any], notation: Notation) -> pa.Array[Any]:
     """
     import pyarrow as pa
     import pyarrow.compute as pc
+    import pyarrow.types as t
 
-    encoded: Any = texts.dictionary_encode()
-    labels: Any = encoded.dictionary
+    encoded: Any = texts if t.is_dictionary(texts.type) else texts.dictionary_encode()
+    labels: Any = encoded.dictionary.cast(pa.string())
     present = _present(labels)
     parts = _parts(present, notation)
     if parts is None:

@@ -22,14 +22,14 @@ from drift.profiles.histograms import Profile
 from drift.profiles.kinds import to_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from drift.profiles.binning import Binning
-    from drift.profiles.fitting import FitOptions
+    from drift.profiles.fitting import FitOptions, Numbers
     from drift.profiles.histograms import Histogram, Summary
 
     Stream = Callable[[str], Iterator[pa.Array[Any]]]
@@ -149,28 +149,42 @@ def _column(
         raise BinningError("the reference has no such column")
     # Nothing but nulls is known of a column without a type; whatever comes next is a value where there was none.
     binning = sketched.fitted(options, n_after) if sketched else CategoricalBinning(())
-    reference: _Side
-    if isinstance(binning, CategoricalBinning):
-        labels = sketched.counts if isinstance(sketched, Labels) else {}
-        rows = np.fromiter(labels.values(), np.int64, len(labels))
-        reference = counting.count_labels(binning, list(labels), rows, n_before - int(rows.sum())), None
-    else:
-        sample = None if sketched is None or isinstance(sketched, Labels) else sketched.sample
-        numbers = counting.Numbers(binning, sample=sample)
-        for values, n_null in held or map(to_numbers, old(name)):
-            numbers.add(values, n_null)
-        reference = numbers.histogram(), numbers.summary
+    reference = _reference(binning, sketched, held, old(name), n_before)
     return reference, _counted(name, binning, new, types) if new else "column missing"
 
 
+def _reference(
+    binning: Binning,
+    sketched: Numbers | Labels | None,
+    held: Sequence[tuple[NDArray[np.float64], int]],
+    chunks: Iterator[pa.Array[Any]],
+    n_rows: int,
+) -> _Side:
+    """Count the reference by what its fit has kept of it, or anew."""
+    if isinstance(binning, CategoricalBinning):
+        labels = sketched.counts if isinstance(sketched, Labels) else {}
+        rows = np.fromiter(labels.values(), np.int64, len(labels))
+        return counting.count_labels(binning, list(labels), rows, n_rows - int(rows.sum())), None
+    if isinstance(sketched, Labels):
+        return _tallied(binning, chunks)
+    numbers = counting.Numbers(binning, sample=sketched.sample if sketched else None)
+    for values, n_null in held or map(to_numbers, chunks):
+        numbers.add(values, n_null)
+    return numbers.histogram(), numbers.summary
+
+
 def _counted(name: str, binning: Binning, new: Stream, types: str) -> _Side | str:
-    tally = counting.tally_of(binning)
     try:
-        for chunk in _joined(new(name)):
-            counting.check_type(binning, chunk.type, types)
-            tally.add_arrow(chunk)
+        return _tallied(binning, new(name), types)
     except BinningError as error:
         return str(error)
+
+
+def _tallied(binning: Binning, chunks: Iterator[pa.Array[Any]], types: str = "") -> _Side:
+    tally = counting.tally_of(binning)
+    for chunk in _joined(chunks):
+        counting.check_type(binning, chunk.type, types)
+        tally.add_arrow(chunk)
     return tally.histogram(), tally.summary if isinstance(tally, counting.Numbers) else None
 
 

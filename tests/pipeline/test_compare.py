@@ -471,3 +471,25 @@ def test_a_column_without_a_value_is_not_judged() -> None:
     assert status_of([float("nan")] * 500, [float("nan")] * 400) == "insufficient_data"
     assert status_of(nothing, some) == "critical"
     assert status_of(some, nothing) == "critical"
+
+
+def test_numbers_written_as_text_are_compared_as_numbers(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Prices three times as high are critical in every form, in frames and in Parquet; a word among them is named."""
+    forms = ["${:,.2f}", "{:.1f} %", "{:.2f}", "({:,.2f})"]
+
+    def table(factor: float) -> pd.DataFrame:
+        amounts = np.exp(rng.normal(6, 1, 2000)) * factor
+        return pd.DataFrame({form: [form.format(amount) for amount in amounts] for form in forms})
+
+    before, same, high = table(1), table(1), table(3)
+    paths = [tmp_path / f"{i}.parquet" for i in range(3)]
+    for frame, path in zip((before, same, high), paths, strict=True):
+        frame.to_parquet(path)
+    for tables in ((before, same, high), paths):
+        quiet, loud = compare(tables[0], tables[1]), compare(tables[0], tables[2])
+        assert [quiet[form].status for form in forms] == ["ok"] * 4
+        assert [loud[form].status for form in forms] == ["critical"] * 4
+        assert {finding.kind for finding in quiet.findings} == {"read_as"}
+    high.loc[7, forms[0]] = "n/k"
+    verdict = compare(before, high)[forms[0]]
+    assert (verdict.status, "such as 'n/k'" in verdict.reason) == ("not_comparable", True)

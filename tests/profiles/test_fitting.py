@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary
+from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning, Vocabulary, binning_from_dict
 from drift.profiles.counting import count
 from drift.profiles.fitting import (
     MAX_KNOWN_LEVELS,
@@ -509,3 +509,46 @@ def test_whole_numbers_that_turn_into_fractions_have_their_edges() -> None:
     binning = fit(batches, {"x": FitOptions()})[0]["x"]
     assert isinstance(binning, NumericBinning)
     assert binning == fit([pa.record_batch({"x": np.concatenate([whole, part])})], {"x": FitOptions()})[0]["x"]
+
+
+@pytest.mark.parametrize("written", ["${:,.2f}", "{:.2f} %", "{:,.2f}", "{:.2f}"])
+@given(st.lists(st.integers(-(10**8), 10**8), min_size=60, max_size=200, unique=True), st.integers(1, 50))
+def test_numbers_written_as_text_are_counted_as_the_numbers(written: str, cents: list[int], size: int) -> None:
+    """The same edges and counts as the numbers themselves, whatever the batches, with nulls beside them."""
+    numbers = pa.array([*(c / 100 for c in cents), None])
+    texts = pa.array([*(written.format(c / 100) for c in cents), None])
+    found = []
+    for column in (numbers, texts):
+        batches = pa.table({"x": column}).to_batches(max_chunksize=size)
+        binnings, problems = fit(batches, {"x": FitOptions()})
+        assert not problems
+        found.append(count(batches, binnings).histograms["x"])
+    assert found[0].counts.tolist() == found[1].counts.tolist()
+    assert isinstance(found[1].binning, NumericBinning)
+    assert found[1].binning.notation is not None
+    assert binning_from_dict(json.loads(json.dumps(found[1].binning.to_dict()))) == found[1].binning
+
+
+@pytest.mark.parametrize(
+    ("texts", "options"),
+    [
+        ([str(i) for i in range(100, 300)], FitOptions()),
+        (["1.5", "2.5"] * 50, FitOptions()),
+        (["$5", "€6"] * 50, FitOptions()),
+        ([*(f"${i}" for i in range(100)), "n/k"], FitOptions()),
+        ([f"${i}" for i in range(100)], FitOptions(kind="categorical")),
+        ([f"${i}" for i in range(100)], FitOptions(salt="s")),
+    ],
+)
+def test_text_that_stays_text(texts: list[str], options: FitOptions) -> None:
+    """Codes, few fractions, two units, a word among numbers, and where a person wants labels or hashes."""
+    binnings, _ = fit([pa.record_batch({"x": texts})], {"x": options})
+    assert isinstance(binnings["x"], CategoricalBinning)
+
+
+def test_whole_numbers_as_text_are_numbers_where_asked() -> None:
+    """A kind that a person sets is taken, and refused where the text is another."""
+    batch = pa.record_batch({"x": [str(i) for i in range(100)], "y": ["1", "n/k"] * 50})
+    binnings, problems = fit([batch], dict.fromkeys("xy", FitOptions(kind="numeric")))
+    assert isinstance(binnings["x"], NumericBinning)
+    assert "not all of it is numbers" in problems["y"]

@@ -18,7 +18,7 @@ from drift.errors import SourceError
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.counting import Labels, count
 from drift.profiles.histograms import Histogram, Profile
-from drift.profiles.kinds import infer_kind
+from drift.profiles.kinds import infer_kind, is_text
 from drift.sources.sql_types import to_arrow
 from drift.sources.warehouse.cells import (
     add_keys,
@@ -202,6 +202,10 @@ class Warehouse:
         batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in present.columns], present.column_names)
         blank = count([batch], binnings, window=window, schema=self._schema)
         refused = {name: why for name, why in self.refused.items() if name in binnings}
+        for name, kind in zip(present.column_names, present.schema.types, strict=True):
+            binning = binnings[name]
+            if isinstance(binning, NumericBinning) and binning.notation and is_text(kind):
+                refused[name] = "numbers written as text are not counted in a database: convert them, or engine: local"
         return replace(blank, problems={**blank.problems, **refused})
 
     @property
