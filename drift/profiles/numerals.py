@@ -6,6 +6,7 @@ all notations are followed as long as every value fits, and the first that is le
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 from drift.errors import BinningError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
-_SPACE = r"[\s\x{A0}\x{2000}-\x{200A}\x{202F}]"
-_MINUS = r"[-\x{2212}]"
+_SPACES = (
+    " \t\N{NO-BREAK SPACE}\N{FIGURE SPACE}\N{PUNCTUATION SPACE}\N{THIN SPACE}\N{HAIR SPACE}\N{NARROW NO-BREAK SPACE}"
+)
+_SIGNS = {" ": _SPACES, "'": "'\N{RIGHT SINGLE QUOTATION MARK}", ".": ".", ",": ","}
 _CODES = (
     "USD|EUR|GBP|JPY|CNY|CHF|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|RUB|UAH|TRY|INR|AUD|CAD|NZD|SGD|HKD|KRW|THB|IDR|MYR|"
     "PHP|VND|BRL|MXN|ARS|CLP|COP|PEN|ZAR|NGN|KES|EGP|ILS|AED|SAR"
 )
 _UNIT = rf"(?:(?:US|AU|CA|A|C|NZ|HK|S|R)?\$|[€£¥₹₽₩₺₪₫฿₴₦₱%‰]|{_CODES}|kr\.?|zł|Kč|Ft|Fr\.?)"
-_SIGNS = {" ": _SPACE, "'": r"['\x{2019}]", ".": r"\.", ",": ","}
-_PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LOOK_FIRST = 64
 """So many values are tried first: a column of words is done with."""
 
@@ -71,16 +75,16 @@ class Numerals:
         >>> Numerals().after(pa.array(["$5", "€5"])).notations
         ()
         """
-        present = _present(texts)
-        if not self.notations or not len(present):
+        present = [text for text in texts.unique().to_pylist() if text and not text.isspace()] if self.notations else []
+        if not present:
             return self
-        first = present[:_LOOK_FIRST] if len(present) > _LOOK_FIRST else present
-        left = [notation for notation in self.notations if _parts(first, notation) is not None]
-        read = {notation: parts for notation in left if (parts := _parts(present, notation)) is not None}
-        units = {unit for parts in read.values() for unit in parts.units} | ({self.unit} - {None})
+        left = [notation for notation in self.notations if _read(present[:_LOOK_FIRST], notation)]
+        found = {notation: read for notation in left if (read := _read(present, notation))}
+        units = {unit for read in found.values() for _, unit in read} | ({self.unit} - {None})
         if len(units) != 1:
             return Numerals(())
-        return Numerals(tuple(read), units.pop(), self.example or _odd(present))
+        odd = (text for text in present if not _PLAIN.fullmatch(text))
+        return Numerals(tuple(found), units.pop(), self.example or next(odd, ""))
 
     @property
     def decimal(self) -> str | None:
@@ -115,75 +119,53 @@ def parse(texts: pa.Array[Any], notation: Notation) -> pa.Array[Any]:
     [-1200.0, -0.5, 12.0, None]
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.types as t
 
     encoded: Any = texts if t.is_dictionary(texts.type) else texts.dictionary_encode()
-    labels: Any = encoded.dictionary.cast(pa.string())
-    present = _present(labels)
-    parts = _parts(present, notation)
-    if parts is None:
-        wrong = next(one for one in present.to_pylist() if _parts(pa.array([one]), notation) is None)
-        raise BinningError(f"text is not a number written like {notation}, such as {wrong[:40]!r}")
-    where = pc.index_in(labels, value_set=present)
-    read: pa.Array[Any] = parts.numbers.take(where).take(encoded.indices)
-    return read
+    labels: list[str | None] = encoded.dictionary.to_pylist()
+    numbers = [None if not label or label.isspace() else _number(label, notation) for label in labels]
+    for label, number in zip(labels, numbers, strict=True):
+        if number is None and label and not label.isspace():
+            raise BinningError(f"text is not a number written like {notation}, such as {label[:40]!r}")
+    values: Any = pa.array([number and number[0] for number in numbers], pa.float64())
+    parsed: pa.Array[Any] = values.take(encoded.indices)
+    return parsed
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    numbers: pa.Array[Any]
-    units: list[str]
+def _read(texts: Sequence[str], notation: Notation) -> list[tuple[float, str]]:
+    """Return texts as numbers, each with its unit; nothing where one of them is not a number."""
+    found = []
+    for text in texts:
+        number = _number(text, notation)
+        if number is None:
+            return []
+        found.append(number)
+    return found
 
 
-def _present(texts: pa.Array[Any]) -> Any:
-    """Return the distinct texts, without null and blank ones."""
-    import pyarrow.compute as pc
-
-    distinct: Any = texts.unique().drop_null()
-    return distinct.filter(pc.invert(pc.match_substring_regex(distinct, f"^{_SPACE}*$")))
+def _number(text: str, notation: Notation) -> tuple[float, str] | None:
+    """Return the number that a text writes, and its unit."""
+    pattern, plain = _pattern(notation)
+    found = pattern.fullmatch(text)
+    if found is None:
+        return None
+    sign, before, inner, number, last, after, close = found.groups("")
+    signs = sign + inner + last
+    # One sign at most, of which a bracket is one; it closes.
+    if len(signs) > 1 or (signs == "(") != (close == ")"):
+        return None
+    value = float(number.translate(plain))
+    return (-value if signs and signs != "+" else value), before + after
 
 
 @cache
-def _pattern(notation: Notation) -> str:
-    group, decimal = _SIGNS[notation.thousands], _SIGNS[notation.decimal]
-    whole = rf"(?:0|[1-9]\d*|[1-9]\d{{0,2}}(?:{group}\d{{2,3}})*{group}\d{{3}})"
-    number = rf"(?P<number>(?:{whole}(?:{decimal}\d+)?|{decimal}\d+)(?:[eE][+-]?\d+)?)"
-    sign, space = rf"[+(]|{_MINUS}", f"{_SPACE}*"
-    in_order = (
-        "^", f"(?P<sign>{sign})?", f"(?P<before>{_UNIT})?", f"(?P<inner>{sign})?", number,
-        f"(?P<last>{_MINUS})?", f"(?P<after>{_UNIT})?", r"(?P<close>\))?", "$",
-    )  # fmt: skip
-    return space.join(in_order)
-
-
-def _parts(texts: pa.Array[Any], notation: Notation) -> _Parts | None:
-    """Return texts as numbers, and the units that they have; None where one of them is not a number."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found: Any = pc.extract_regex(texts, _pattern(notation))
-    if found.null_count:
-        return None
-    part: dict[str, Any] = {field.name: found.field(i) for i, field in enumerate(found.type)}
-    signs: Any = pc.binary_join_element_wise(part["sign"], part["inner"], part["last"], "")
-    bracketed = pc.is_in(signs, value_set=pa.array(["("]))
-    closed: Any = pc.is_in(part["close"], value_set=pa.array([")"]))
-    # One sign at most, of which a bracket is one; it closes.
-    single = pc.match_substring_regex(signs, "^.?$")
-    if not pc.all(pc.and_(single, pc.equal(bracketed, closed)), min_count=0).as_py():
-        return None
-    plain = pc.replace_substring_regex(part["number"], _SIGNS[notation.thousands], "")
-    plain = pc.replace_substring(plain, notation.decimal, ".")
-    numbers = plain.cast(pa.float64())
-    negative = pc.or_(bracketed, pc.match_substring_regex(signs, _MINUS))
-    units = pc.binary_join_element_wise(part["before"], part["after"], "")
-    return _Parts(pc.if_else(negative, pc.negate(numbers), numbers), units.unique().to_pylist())
-
-
-def _odd(texts: pa.Array[Any]) -> str:
-    """Return the first text that is more than digits and a point; empty where there is none."""
-    import pyarrow.compute as pc
-
-    odd: Any = texts.filter(pc.invert(pc.match_substring_regex(texts, _PLAIN)))
-    return str(odd[0]) if len(odd) else ""
+def _pattern(notation: Notation) -> tuple[re.Pattern[str], dict[int, str | None]]:
+    """Return what matches a number, and how its digits are brought into Python's form."""
+    groups, decimal = _SIGNS[notation.thousands], re.escape(notation.decimal)
+    group = f"[{groups}]"
+    whole = rf"(?:0|[1-9][0-9]*|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}})"
+    number = rf"((?:{whole}(?:{decimal}[0-9]+)?|{decimal}[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    sign, minus = r"([+(\N{MINUS SIGN}-])?", r"([\N{MINUS SIGN}-])?"
+    in_order = ("", sign, f"({_UNIT})?", sign, number, minus, f"({_UNIT})?", r"(\))?", "")
+    plain: dict[int, str | None] = dict.fromkeys(map(ord, groups))
+    return re.compile(r"\s*".join(in_order)), {**plain, ord(notation.decimal): "."}

@@ -314,13 +314,14 @@ def _headless(header: Sequence[str], data: Sequence[Sequence[str]]) -> str | Non
 
 
 def _decimal(rows: Sequence[Sequence[str]], n_columns: int, options: Csv) -> str | None:
-    """Return which sign parts the decimals, as far as a column leaves no doubt: the point if both signs do."""
-    signs = set()
+    """Return which sign parts the decimals, as the first column says that leaves no doubt."""
     for i in range(n_columns):
         texts = [row[i] for row in rows if i < len(row)]
         if any("," in text or "." in text for text in texts):
-            signs.add(_all_numerals(options).after(_typed(pa.array(texts, pa.string()), options)).decimal)
-    return next((sign for sign in (".", ",") if sign in signs), None)
+            found = _all_numerals(options).after(_typed(pa.array(texts, pa.string()), options))
+            if found.decimal is not None:
+                return found.decimal
+    return None
 
 
 # -- what its columns are ---------------------------------------------------------------------------------------------
