@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from drift.config import roots
@@ -18,7 +19,7 @@ from drift.profiles.kinds import mixture, texts, type_text
 from drift.sources.time_filter import missing_column, window_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """The rows of one window of a source, not yet read.
 
@@ -63,18 +64,17 @@ class Snapshot:
     placed: frozenset[str] = frozenset()
     notes: Callable[[], dict[str, str]] = field(default=dict, repr=False)
 
-    @property
-    def schema(self) -> dict[str, str]:
+    @cached_property
+    def schema(self) -> Mapping[str, str]:
         """Column → Arrow type as text; of types that have nothing in common all, and a file that differs."""
         return {column.name: mixture(column) or type_text(column.type) for column in self.arrow_schema}
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Start a stream of the window's rows, with these columns in this order; None is all. Each call reads anew."""
-        known = self.arrow_schema.names
-        names = known if columns is None else list(columns)
+        names = list(self.schema if columns is None else columns)
         for name in names:
-            if name not in known:
-                raise missing_column(name, known, self.origin)
+            if name not in self.schema:
+                raise missing_column(name, self.arrow_schema.names, self.origin)
         return self.read(names)
 
     def count_rows(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ def test_selection(include: list[str], exclude: list[str], chosen: list[str]) ->
     """Patterns choose columns in the table's order; an exclusion goes before everything."""
     columns = ["dep_delay", "arr_delay", "x[1]", "Origin"]
     assert Features(include=include, exclude=exclude).select(columns) == chosen
+
+
+@given(NAMES, st.lists(NAMES, max_size=4))
+def test_names_and_patterns_match_as_in_a_shell(name: str, patterns: list[str]) -> None:
+    """A name matches what is written like it, and the patterns of the shell."""
+    assert matches(name, patterns) == any(name == each or fnmatchcase(name, each) for each in patterns)
 
 
 @given(NAMES)
