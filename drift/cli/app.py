@@ -66,8 +66,9 @@ def main() -> None:
     secrets.learn_environment(os.environ)
     sys.stdout, sys.stderr = secrets.MaskedStream(sys.stdout), secrets.MaskedStream(sys.stderr)
     try:
-        if logs.configure(os.environ) is None and logging.lastResort:
-            # What is worth a line then is shown as any other line is.
+        logs.configure(os.environ)
+        if logging.lastResort:
+            # What nobody asked for is shown as any other line is.
             logging.lastResort.setFormatter(logs.Plain())
         app()
     except ConfigError as error:

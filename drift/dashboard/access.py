@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Depends, HTTPException, Request, Response
@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import MutableHeaders
 
+from drift.dashboard.guesses import Guesses, network_of
 from drift.dashboard.proxy import Proxy
 from drift.text.secrets import learn
 
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_T = TypeVar("_T")
+
 COOKIE = "drift_session"
 SESSION_SECONDS = 30 * 24 * 3600
 _LARGEST_FORM = 8192
+_MOST_FIELDS = 50
 _LONGEST_NAME = 80
 _PAGE = re.compile(r"[a-z]*(\?[^\s\\]*)?")
 
@@ -114,25 +118,94 @@ def _clean(name: str) -> str:
     return " ".join(name.replace("\0", " ").split())[:_LONGEST_NAME]
 
 
-def present(tokens: dict[str, bool], proxy: Proxy | None, *, read_only: bool) -> Callable[..., None]:
-    """Return a dependency that lets those pass who present a token, or whom the proxy names.
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Whom the dashboard lets in by itself: those who present a token, and those whom the proxy names.
 
-    Each token says whether it may answer alerts; without tokens and proxy everybody may read and answer.
+    Parameters
+    ----------
+    tokens
+        Each with whether it may answer alerts.
+    proxy
+    read_only
+        Nobody may.
     """
-    for token in tokens:
-        learn(token)
 
-    def check(request: Request) -> None:
-        reader = _through(proxy, request) if proxy else None
-        if reader is None and tokens:
-            reader = _bearer(tokens, request) or _session(tokens, request)
-        if reader is None and (tokens or proxy):
-            challenge = {"WWW-Authenticate": "Bearer"} if tokens else None
-            raise HTTPException(401, "present the token" if tokens else "sign in at the proxy", challenge)
+    tokens: dict[str, bool]
+    proxy: Proxy | None
+    read_only: bool
+    guesses: Guesses = field(default_factory=Guesses)
+
+    def __post_init__(self) -> None:
+        for token in self.tokens:
+            learn(token)
+
+    def check(self, request: Request) -> None:
+        """Let a request pass, or raise; without tokens and proxy everybody may read and answer."""
+        reader = _through(self.proxy, request) if self.proxy else None
+        if reader is None and self.tokens:
+            reader = self._presented(request)
+        if reader is None and (self.tokens or self.proxy):
+            headers = {}
+            if self.tokens:
+                headers["WWW-Authenticate"] = "Bearer"
+            if request.cookies.get(COOKIE):
+                # Each time it came it would be a guess.
+                headers["Set-Cookie"] = _without_cookie(Response(), request).headers["set-cookie"]
+            raise HTTPException(401, "present the token" if self.tokens else "sign in at the proxy", headers)
         reader = reader or Reader()
-        request.state.reader = Reader(reader.name, reader.may_answer and not read_only)
+        request.state.reader = Reader(reader.name, reader.may_answer and not self.read_only)
 
-    return check
+    def _presented(self, request: Request) -> Reader | None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            token = self._guessed(request, lambda: self._token(given.strip()))
+            return Reader("", self.tokens[token]) if token else None
+        session = request.cookies.get(COOKIE, "")
+        return self._guessed(request, lambda: self._session(session), session) if session else None
+
+    def _guessed(self, request: Request, find: Callable[[], _T | None], session: str = "") -> _T | None:
+        """Return what is found for a token or a session, unless there were too many wrong ones."""
+        address = _address(request, self.proxy)
+        if wait := self.guesses.wait(address, session):
+            raise HTTPException(429, f"too many wrong tokens: try again in {wait} s", {"Retry-After": str(wait)})
+        found = find()
+        if found is None:
+            self.guesses.wrong(address)
+        else:
+            self.guesses.right(*filter(None, (address, session)))
+        return found
+
+    def _token(self, given: str) -> str | None:
+        return next((token for token in self.tokens if _same(given, token)), None)
+
+    def _session(self, value: str) -> Reader | None:
+        for token, may_answer in self.tokens.items():
+            with suppress(BadData):
+                return Reader(_signer(token).loads(value, max_age=SESSION_SECONDS), may_answer)
+        return None
+
+    async def log_in(self, request: Request) -> Response | None:
+        """Take the login form; None where the token is wrong."""
+        refuse_other_sites(request)
+        fields = await read_form(request)
+        token = self._guessed(request, lambda: self._token(fields.get("token", "")))
+        if token is None:
+            return None
+        answer = RedirectResponse(safe_next(fields.get("next", "")), 303)
+        value = _signer(token).dumps(_clean(fields.get("name", "")))
+        answer.set_cookie(COOKIE, value, max_age=SESSION_SECONDS, **_cookie(request))
+        return answer
+
+
+def _address(request: Request, proxy: Proxy | None) -> str:
+    """Return where a request comes from, past the proxy; what the proxy did not write itself says nothing."""
+    peer = request.client.host if request.client else ""
+    if proxy and proxy.is_at(peer):
+        passed = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+        beyond = (one.strip() for one in reversed(passed) if not proxy.is_at(one.strip()))
+        return network_of(next(beyond, "")) or network_of(peer)
+    return network_of(peer)
 
 
 def _through(proxy: Proxy, request: Request) -> Reader | None:
@@ -141,30 +214,19 @@ def _through(proxy: Proxy, request: Request) -> Reader | None:
     return Reader(name) if name and proxy.is_at(peer) else None
 
 
-def _bearer(tokens: dict[str, bool], request: Request) -> Reader | None:
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        return None
-    found = [may for token, may in tokens.items() if _same(given.strip(), token)]
-    return Reader("", found[0]) if found else None
-
-
-def _session(tokens: dict[str, bool], request: Request) -> Reader | None:
-    value = request.cookies.get(COOKIE, "")
-    for token, may_answer in tokens.items():
-        with suppress(BadData):
-            return Reader(_signer(token).loads(value, max_age=SESSION_SECONDS), may_answer)
-    return None
-
-
 def may_answer(request: Request) -> Reader:
     """Return the reader, for a request that changes something; 403 where they may not, or another site sent it."""
     reader: Reader = request.state.reader
     if not reader.may_answer:
         raise HTTPException(403, "you may read here, but not answer alerts")
-    if not from_here(request):
-        raise HTTPException(403, "this request came from another site: answer the alert in the dashboard itself")
+    refuse_other_sites(request)
     return reader
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Raise 403 where a page of another site sent a form of ours."""
+    if not from_here(request):
+        raise HTTPException(403, "this request came from another site: use the dashboard's own form")
 
 
 def from_here(request: Request) -> bool:
@@ -180,7 +242,9 @@ def from_here(request: Request) -> bool:
     if origin is None:
         return True
     ours = {request.headers.get(name, "").lower() for name in ("host", "x-forwarded-host")} - {""}
-    return urlsplit(origin).netloc.lower() in ours
+    with suppress(ValueError):
+        return urlsplit(origin).netloc.lower() in ours
+    return False
 
 
 # -- the token's session ----------------------------------------------------------------------------------------------
@@ -208,37 +272,29 @@ def safe_next(page: str) -> str:
 
 async def read_form(request: Request) -> dict[str, str]:
     """Read the fields of a form; 413 where it is too large."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > _LARGEST_FORM:
-        raise HTTPException(413, "the form is too large")
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > _LARGEST_FORM:
             raise HTTPException(413, "the form is too large")
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise HTTPException(413, f"the form has more than {_MOST_FIELDS} fields") from error
     return {name: values[0].replace("\0", "\N{REPLACEMENT CHARACTER}").strip() for name, values in fields.items()}
-
-
-async def log_in(request: Request, tokens: dict[str, bool]) -> Response | None:
-    """Take the login form; None where the token is wrong."""
-    fields = await read_form(request)
-    token = next((token for token in tokens if _same(fields.get("token", ""), token)), None)
-    if token is None:
-        return None
-    answer = RedirectResponse(safe_next(fields.get("next", "")), 303)
-    value = _signer(token).dumps(_clean(fields.get("name", "")))
-    answer.set_cookie(COOKIE, value, max_age=SESSION_SECONDS, **_cookie(request))
-    return answer
 
 
 def log_out(request: Request) -> Response:
     """Forget the cookie."""
-    answer = RedirectResponse("./", 303)
+    refuse_other_sites(request)
+    return _without_cookie(RedirectResponse("./", 303), request)
+
+
+def _without_cookie(answer: Response, request: Request) -> Response:
     answer.delete_cookie(COOKIE, **_cookie(request))
     return answer
 
 
 def _cookie(request: Request) -> dict[str, Any]:
     path = request.scope.get("root_path") or "/"
-    return {"path": path, "httponly": True, "samesite": "lax", "secure": request.url.scheme == "https"}
+    return {"path": path, "httponly": True, "samesite": "lax", "secure": request.scope["scheme"] == "https"}

@@ -18,7 +18,7 @@ from drift.dashboard import access, assets, rendering
 from drift.dashboard.api import metrics, routes
 from drift.dashboard.pages import actions, alerts, docs, feature, monitor, overview, runs
 from drift.dashboard.proxy import Proxy
-from drift.errors import DriftError
+from drift.errors import DriftError, WindowError
 from drift.store.reads import windows
 from drift.store.store import Store
 from drift.text import logs
@@ -57,10 +57,12 @@ def create_app(
     app.state.open_store = (lambda: store) if isinstance(store, Store) else store
     app.state.monitors = monitors
     app.state.has_login = bool(tokens)
+    door = None
     if auth:
         guard = access.known_to(auth, read_only if callable(read_only) else lambda _: bool(read_only))
     else:
-        guard = access.present(tokens, proxy, read_only=bool(read_only))
+        door = access.Door(tokens, proxy, bool(read_only))
+        guard = door.check
     guards = [Depends(guard)]
     for page in _PAGES:
         app.include_router(page.router, dependencies=guards)
@@ -68,10 +70,11 @@ def create_app(
     app.include_router(metrics.router, dependencies=guards)
     app.include_router(assets.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
-    if tokens:
-        _add_login(app, tokens)
+    if door and tokens:
+        _add_login(app, door)
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(WindowError, _no_window)
     app.add_exception_handler(DriftError, _unavailable)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
@@ -89,12 +92,12 @@ def _health(request: Request) -> Response:
     return rendering.Json({"status": "ok"})
 
 
-def _add_login(app: FastAPI, tokens: dict[str, bool]) -> None:
+def _add_login(app: FastAPI, door: access.Door) -> None:
     def form(request: Request) -> Response:
         return rendering.login(request)
 
     async def enter(request: Request) -> Response:
-        answer = await access.log_in(request, tokens)
+        answer = await door.log_in(request)
         return answer or rendering.login(request, wrong=True)
 
     app.add_api_route("/login", form, include_in_schema=False)
@@ -122,6 +125,10 @@ def _bad_request(request: Request, error: Exception) -> Response:
     if _wants_json(request):
         return rendering.Json({"detail": problems}, 422)
     return rendering.message(request, 422, problems)
+
+
+def _no_window(request: Request, error: Exception) -> Response:
+    return _http_error(request, StarletteHTTPException(422, str(error)))
 
 
 def _unavailable(request: Request, error: Exception) -> Response:

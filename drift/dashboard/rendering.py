@@ -20,6 +20,7 @@ _TITLES = {
     409: "Nothing was changed",
     413: "Too large",
     422: "Not understood",
+    429: "Too many guesses",
     503: "Not available",
 }
 
@@ -70,7 +71,8 @@ def message(request: Request, status: int, text: str, headers: Mapping[str, str]
 
 def login(request: Request, *, wrong: bool = False, headers: Mapping[str, str] | None = None) -> Response:
     """Return the login form, which leads back to where the reader wanted to go."""
-    query = request.url.query
+    # Not of request.url, which the Host header is a part of.
+    query = request.scope["query_string"].decode("latin-1")
     here = local_path(request).lstrip("/")
     wanted = "" if here in {"login", "logout"} else here + (f"?{query}" if query else "")
     status = 401 if wrong or headers else 200

@@ -55,6 +55,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "The token is missing or wrong."},
     404: {"model": Problem, "description": "Nothing of that name is stored."},
     422: {"model": Problem, "description": "A parameter was not understood."},
+    429: {"model": Problem, "description": "Too many wrong tokens came from there; `Retry-After` says when to go on."},
     503: {"model": Problem, "description": "The results database does not answer."},
 }
 v1 = APIRouter(prefix="/api/v1", responses=_REFUSALS)
