@@ -33,8 +33,6 @@ def check(
             problems += error.problems
             continue
         problems += [f"{path}: {problem}" for problem in _column_problems(monitor)]
-        if monitor.expectations:
-            problems += [f"{path}: {problem}" for problem in _expectation_problems(monitor)]
     if as_json:
         print_json({"files": [str(p) for p in paths], "problems": problems})
     else:
@@ -58,16 +56,6 @@ def _column_problems(monitor: Monitor) -> list[str]:
     except DriftError:
         return []  # drift doctor looks at sources
     return unmatched(monitor.patterns, snapshot.schema)
-
-
-def _expectation_problems(monitor: Monitor) -> list[str]:
-    from drift.errors import MissingExtra
-    from drift.sources.validation import check_expectations
-
-    try:
-        return check_expectations(monitor.expectations)
-    except MissingExtra as error:
-        return [str(error)]
 
 
 def schema() -> None:

@@ -6,12 +6,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from drift.config.expectation_arguments import EXPECTATIONS, unknown, wrong_with
 from drift.config.problems import noun, shorten
 from drift.config.validation import Model, Refusal, refuse, refuse_value
+
+if TYPE_CHECKING:
+    from drift.config.problems import KeyPath
 
 _NAME = r"^expect_[a-z0-9]+(_[a-z0-9]+)*$"
 
@@ -38,8 +42,13 @@ def _both_forms(schema: dict[str, Any]) -> None:
     short = {
         "title": "Expectation by name",
         "type": "object",
-        "properties": {"severity": long["properties"]["severity"]},
-        "patternProperties": {_NAME: {"type": ["object", "null"], "description": "Arguments by name."}},
+        "properties": {
+            **{
+                name: {"type": "object", "description": f"{', '.join(fields)}."}
+                for name, fields in EXPECTATIONS.items()
+            },
+            "severity": long["properties"]["severity"],
+        },
         "additionalProperties": False,
         "maxProperties": 2,
         "oneOf": [
@@ -47,7 +56,27 @@ def _both_forms(schema: dict[str, Any]) -> None:
             {"minProperties": 2, "required": ["severity"]},
         ],
     }
+    long["properties"]["type"] |= {"enum": sorted(EXPECTATIONS)}
     schema["anyOf"] = [short, long]
+
+
+def _name_in(data: Mapping[str, Any]) -> str:
+    """Return the name of the one expectation that an item of the short form holds."""
+    names = [key for key in map(str, data) if key.startswith("expect")]
+    if not names:
+        example = "write expect_column_values_to_not_be_null: {column: carrier}"
+        refuse(((), f"names no expectation, only {', '.join(map(shorten, data)) or 'nothing'}", example))
+    found: list[Refusal] = [
+        ((key,), "is a second expectation in one item", "give it an item of its own, after a dash") for key in names[1:]
+    ]
+    name = names[0]
+    if not re.fullmatch(_NAME, name):
+        fix = "write Great Expectations' own name, such as expect_…_to_…"
+        found.append(((name,), "is not a snake_case name", fix))
+    if "kwargs" in data:
+        found.append((("kwargs",), f"{name} has its arguments already", f"write them under {name}"))
+    refuse(*found)
+    return name
 
 
 class Expectation(Model):
@@ -63,32 +92,24 @@ class Expectation(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_short_form(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping) or "type" in data:
+    def _read_both_forms(cls, data: Any) -> Any:
+        """Read the short form too; what is wrong with the arguments is said where they are written."""
+        if not isinstance(data, Mapping):
             return data
-        names = [key for key in map(str, data) if key.startswith("expect")]
-        if not names:
-            example = "write expect_column_values_to_not_be_null: {column: carrier}"
-            refuse(((), f"names no expectation, only {', '.join(map(shorten, data)) or 'nothing'}", example))
-        found: list[Refusal] = [
-            ((key,), "is a second expectation in one item", "give it an item of its own, after a dash")
-            for key in names[1:]
-        ]
-        name = names[0]
-        kwargs = {} if data[name] is None else data[name]
-        if not re.fullmatch(_NAME, name):
-            found.append(
-                ((name,), "is not a snake_case name", "write Great Expectations' own name, such as expect_…_to_…")
-            )
+        place: KeyPath = ("kwargs",)
+        if "type" not in data:
+            name = _name_in(data)
+            place = (name,)
+            data = {"type": name, "kwargs": data[name], **{key: data[key] for key in data if key != name}}
+        kwargs = {} if data.get("kwargs") is None else data["kwargs"]
         if not isinstance(kwargs, Mapping):
-            found.append(((name,), f"should be a mapping of arguments, not {noun(kwargs)}", "write {column: carrier}"))
-        elif "severity" in kwargs:
-            fix = "put it beside the expectation, one level up"
-            found.append(((name, "severity"), "is not an argument of an expectation", fix))
-        if "kwargs" in data:
-            found.append((("kwargs",), f"{name} has its arguments already", f"write them under {name}"))
-        refuse(*found)
-        return {"type": name, "kwargs": kwargs, **{key: value for key, value in data.items() if key != name}}
+            refuse((place, f"should be a mapping of arguments, not {noun(kwargs)}", "write {column: carrier}"))
+        name = data["type"]
+        if isinstance(name, str) and re.fullmatch(_NAME, name):
+            if name not in EXPECTATIONS:
+                refuse((("type",) if place == ("kwargs",) else place, *unknown(name)))
+            refuse(*(((*place, *path), what, fix) for path, what, fix in wrong_with(name, kwargs)))
+        return {**data, "kwargs": kwargs}
 
     @field_validator("kwargs")
     @classmethod

@@ -31,6 +31,7 @@ _EXAMPLES = {
 }
 _PATTERNS = {
     "^[A-Za-z0-9]": "use letters, digits, _ . and - only, a letter or digit first, at most 100",
+    "^[A-Za-z_]": "write the name of a type, such as int64, str or datetime64[ns]",
     "^expect_": "write Great Expectations' own snake_case name, such as expect_column_values_to_not_be_null",
 }
 _TYPES = {

@@ -1,7 +1,7 @@
 """The Great Expectations gate: whether a window is fit to be counted, and to be a reference later.
 
-Any expectation that Great Expectations (GX) 1.24 can run on a DataFrame is taken by its own name and with its own
-arguments; what comes back is one `Outcome` an expectation. One that breaks (a missing column, a wrong type) is an
+The expectations are Great Expectations' own (GX 1.24), those of `drift.config.expectation_arguments`; what comes back
+is one `Outcome` an expectation. One that breaks (a missing column, a wrong type) is an
 outcome too, with ``error`` set, and never keeps the others from being heard.
 
 Only aggregates leave this module. GX is asked for no unexpected values, and the text of its exceptions is stripped of
@@ -25,52 +25,24 @@ from datetime import date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from drift.errors import MissingExtra, ValidationError
-from drift.sources.validation_results import (
-    Outcome,
-    columns_of,
-    decide,
-    did_you_mean,
-    from_exception,
-    from_result,
-    short,
-)
+from drift.config.row_conditions import parse_condition
+from drift.errors import MissingExtra
+from drift.sources.validation_results import Outcome, columns_of, condition_columns, decide, from_exception, from_result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation as GxExpectation
+    from great_expectations.validator.v1_validator import Validator
 
     from drift.config.expectations import Expectation
 
-__all__ = ["Outcome", "check_expectations", "columns_needed", "decide", "validate"]
+__all__ = ["Outcome", "columns_needed", "decide", "validate"]
 
 # One datasource holds one frame at a time, and `warnings.catch_warnings` is process-wide.
 _LOCK = threading.Lock()
-
-# GX registers them for pandas too, but only its SQL engine can answer.
-_SQL_ONLY = frozenset({
-    "expect_column_values_to_match_like_pattern",
-    "expect_column_values_to_match_like_pattern_list",
-    "expect_column_values_to_not_match_like_pattern",
-    "expect_column_values_to_not_match_like_pattern_list",
-    "expect_query_results_to_match_comparison",
-    "expect_table_row_count_to_equal_other_table",
-    "unexpected_rows_expectation",
-})  # fmt: skip
-
-# Fields of GX's model that are not the expectation's arguments, and what to do instead.
-_NOT_ARGUMENTS = {
-    "severity": "it stands beside the expectation (reject or warn), not among its arguments",
-    "result_format": "only aggregates are kept; remove it",
-    "catch_exceptions": "an exception is always an outcome; remove it",
-    "windows": "Drift's own windows are meant; remove it",
-    "batch_id": "set by Great Expectations; remove it",
-    "id": "set by Great Expectations; remove it",
-    "rendered_content": "set by Great Expectations; remove it",
-}
 
 
 def validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[Outcome]:
@@ -78,61 +50,27 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> list[O
 
     The frame has any number of rows, including none, and at least the columns of `columns_needed`. It is not changed,
     and not kept after the call.
-
-    Raises
-    ------
-    ValidationError
-        If an expectation cannot be built: an unknown name or wrong arguments. Nothing has been run then.
     """
     if not expectations:
         return []
+    # GX holds one frame at a time: what is judged on the same rows is judged in one go.
+    sittings: dict[tuple[str | None, int | None], list[int]] = {}
+    for place, expectation in enumerate(expectations):
+        alone = place if _has_patterns(expectation) else None
+        sittings.setdefault((expectation.kwargs.get("row_condition"), alone), []).append(place)
+    outcomes: dict[int, Outcome] = {}
     with _LOCK, _quiet():
         data = _batch_definition()
-        built: list[GxExpectation] = []
-        problems: list[str] = []
-        for expectation in expectations:
-            one, found = _build(expectation, frame)
-            problems += found
-            if one is not None:
-                built.append(one)
-        if problems:
-            raise ValidationError("; ".join(problems))
-
-        from great_expectations.validator.v1_validator import Validator
-
-        validator = Validator(
-            batch_definition=data,
-            batch_parameters={"dataframe": frame},
-            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
-        )
-        outcomes = []
         try:
-            for expectation, one in zip(expectations, built, strict=True):
-                # One by one and not as a suite: a suite shares its exceptions among its expectations, and is no faster.
-                try:
-                    outcome = from_result(frame, expectation, validator.validate_expectation(one))
-                except Exception as error:  # noqa: BLE001 - whatever GX raises is this expectation's outcome
-                    outcome = from_exception(frame, expectation, str(error) or type(error).__name__)
-                outcomes.append(outcome)
+            for (condition, _), places in sittings.items():
+                judged = _judge(data, frame, condition, [expectations[place] for place in places])
+                outcomes.update(zip(places, judged, strict=True))
         finally:
             # Otherwise GX holds the frame until the next window.
             batches = data.data_asset.datasource.get_execution_engine().batch_manager
             batches.reset_batch_cache()
             batches.batch_data_cache.clear()
-        return outcomes
-
-
-def check_expectations(expectations: Sequence[Expectation]) -> list[str]:
-    """Say what keeps expectations from being built, without any data.
-
-    One line a problem: an unknown name with its close matches, a wrong or missing argument, an expectation that needs
-    SQL.
-    """
-    if not expectations:
-        return []
-    with _LOCK, _quiet():
-        _batch_definition()
-        return [problem for expectation in expectations for problem in _build(expectation)[1]]
+    return [outcomes[place] for place in range(len(expectations))]
 
 
 def columns_needed(expectations: Sequence[Expectation], all_columns: Sequence[str]) -> list[str] | None:
@@ -149,10 +87,7 @@ def columns_needed(expectations: Sequence[Expectation], all_columns: Sequence[st
         if kwargs.get("column_index") is not None or not (named or counts_rows):
             return None
         needed.update(named)
-        if (condition := kwargs.get("row_condition")) is not None:
-            # A condition is a small language: every column whose name occurs in it may be meant.
-            text = str(condition)
-            needed.update(column for column in all_columns if column in text)
+        needed.update(condition_columns(expectation))
     present = [column for column in all_columns if column in needed]
     return present or list(all_columns[:1] if expectations else [])
 
@@ -195,49 +130,58 @@ def _batch_definition() -> BatchDefinition:
     return asset.add_batch_definition_whole_dataframe("all")
 
 
-def _build(expectation: Expectation, frame: pd.DataFrame | None = None) -> tuple[GxExpectation | None, list[str]]:
-    """Build GX's object, for a frame if there is one, or say why it cannot be built."""
-    from great_expectations.compatibility.pydantic import ValidationError as GxValidationError
-    from great_expectations.exceptions import ExpectationNotFoundError
+def _judge(
+    data: BatchDefinition, frame: pd.DataFrame, condition: str | None, expectations: Sequence[Expectation]
+) -> list[Outcome]:
+    """Judge the rows that meet a condition by expectations that see the same of them."""
+    opened: tuple[pd.DataFrame, Validator] | None = None
+    outcomes = []
+    for expectation in expectations:
+        # One by one and not as a suite: a suite shares its exceptions among its expectations, and is no faster.
+        try:
+            rows, validator = opened = opened or _open(data, frame, condition, expectation)
+            outcome = from_result(frame, expectation, validator.validate_expectation(_build(expectation, rows)))
+        except Exception as error:  # noqa: BLE001 - whatever GX raises is this expectation's outcome
+            outcome = from_exception(frame, expectation, str(error) or type(error).__name__)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _open(
+    data: BatchDefinition, frame: pd.DataFrame, condition: str | None, expectation: Expectation
+) -> tuple[pd.DataFrame, Validator]:
+    """Show GX the rows that meet a condition, or, where patterns are asked for, whether they were found in them."""
+    from great_expectations.validator.v1_validator import Validator
+
+    from drift.sources.row_selection import match, select
+
+    rows = frame if condition is None else select(frame, parse_condition(condition))
+    if _has_patterns(expectation):
+        kwargs = expectation.kwargs
+        patterns = kwargs.get("regex_list") or [kwargs["regex"]]
+        rows = match(rows[kwargs["column"]], patterns, every=kwargs.get("match_on") == "all").to_frame()
+    return rows, Validator(
+        batch_definition=data,
+        batch_parameters={"dataframe": rows},
+        result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
+    )
+
+
+def _has_patterns(expectation: Expectation) -> bool:
+    return "_match_regex" in expectation.type
+
+
+def _build(expectation: Expectation, rows: pd.DataFrame) -> GxExpectation:
+    """Build GX's object for what it sees of the rows."""
     from great_expectations.expectations import registry
 
-    name, kwargs = expectation.type, dict(expectation.kwargs)
-    if name in _SQL_ONLY:
-        return None, [f"{name}: it runs only on SQL, and the gate sees a DataFrame; use another expectation"]
-    try:
-        kind = registry.get_expectation_impl(name)
-    except ExpectationNotFoundError:
-        known = set(registry.list_registered_expectation_implementations()) - _SQL_ONLY
-        return None, [f"{name}: Great Expectations has no such expectation{did_you_mean(name, known)}"]
-    problems = [f"{name}: argument {key}: {why}" for key, why in _NOT_ARGUMENTS.items() if key in kwargs]
-    if _has_parameter(kwargs):
-        problems.append(f"{name}: $PARAMETER has no value here; write the value itself")
-    if problems:
-        return None, problems
-    if frame is not None:
-        kwargs = _with_nullable(_with_dates(kwargs, frame))
-    try:
-        return kind(**kwargs), []
-    except GxValidationError as error:
-        arguments = set(kind.__fields__) - set(_NOT_ARGUMENTS) - set(kwargs)
-        return None, [f"{name}: {why}" for why in _wrong_arguments(error.errors(), arguments)]
-    except Exception as error:  # noqa: BLE001 - GX validates in several ways; none may end in a traceback
-        return None, [f"{name}: {short(str(error) or type(error).__name__)}"]
-
-
-def _wrong_arguments(errors: Sequence[Mapping[str, Any]], arguments: Collection[str]) -> list[str]:
-    """Say once for each argument what pydantic says once for each type it might have had."""
-    said: dict[str, str] = {}
-    for error in errors:
-        where = str(error["loc"][0])
-        if error["type"] == "value_error.extra":
-            said[where] = f"argument {where}: unknown{did_you_mean(where, arguments)}"
-        else:
-            said.setdefault(where, error["msg"] if where == "__root__" else f"argument {where}: {error['msg']}")
-    if len(said) > 1:
-        # The check of the whole is only an echo of the arguments that failed.
-        said.pop("__root__", None)
-    return list(said.values())
+    name = expectation.type
+    given = {key: value for key, value in expectation.kwargs.items() if value is not None and key != "row_condition"}
+    if _has_patterns(expectation):
+        found = "_not_match_" not in name
+        name = "expect_column_values_to_be_in_set"
+        given = {"column": given["column"], "value_set": [found], "mostly": given.get("mostly", 1)}
+    return registry.get_expectation_impl(name)(**_with_nullable(_with_dates(given, rows)))
 
 
 def _with_dates(kwargs: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
@@ -274,9 +218,3 @@ _NULLABLE = {
     "int": "Int64Dtype",
     "bool": "BooleanDtype",
 }
-
-
-def _has_parameter(value: object) -> bool:
-    if isinstance(value, dict):
-        return "$PARAMETER" in value or any(map(_has_parameter, value.values()))
-    return isinstance(value, list | tuple) and any(map(_has_parameter, value))

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.config.row_conditions import parse_condition
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -97,7 +99,7 @@ def from_result(frame: pd.DataFrame, expectation: Expectation, result: Expectati
 def from_exception(frame: pd.DataFrame, expectation: Expectation, reason: str) -> Outcome:
     """Return the outcome of an expectation that raised."""
     here = [str(column) for column in frame.columns]
-    gone = [name for name in columns_of(expectation) if name not in here]
+    gone = [name for name in (*columns_of(expectation), *condition_columns(expectation)) if name not in here]
     if gone:
         return _said(expectation, f"there is no column {', '.join(gone)}{did_you_mean(gone[0], here)}", error=True)
     said = f"it could not be evaluated: {_without_values(reason, frame, expectation)}"
@@ -184,13 +186,19 @@ def columns_of(expectation: Expectation) -> list[str]:
     return named
 
 
+def condition_columns(expectation: Expectation) -> tuple[str, ...]:
+    """Name the columns that say on which rows it is judged."""
+    condition = expectation.kwargs.get("row_condition")
+    return () if condition is None else parse_condition(condition).columns
+
+
 def _subject(expectation: Expectation) -> str:
     columns = columns_of(expectation)
     condition = expectation.kwargs.get("row_condition")
     return (
         expectation.type
         + (f"({short(', '.join(columns))})" if columns else "")
-        + (f" where {short(text_of(condition))}" if condition is not None else "")
+        + (f" where {short(condition)}" if condition is not None else "")
     )
 
 
@@ -264,8 +272,7 @@ def _asked(expectation: Expectation) -> str:
     kwargs = {key: value for key, value in expectation.kwargs.items() if value is not None}
     if columns_of(expectation):
         kwargs = {key: value for key, value in kwargs.items() if key not in _COLUMN_KEYS}
-    for key in ("row_condition", "condition_parser", "meta", "notes", "description"):
-        kwargs.pop(key, None)
+    kwargs.pop("row_condition", None)
     low, high = kwargs.pop("min_value", None), kwargs.pop("max_value", None)
     above = ">" if kwargs.pop("strict_min", False) else "≥"
     below = "<" if kwargs.pop("strict_max", False) else "≤"

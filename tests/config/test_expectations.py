@@ -14,6 +14,7 @@ from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
 NULLS = "expect_column_values_to_not_be_null"
+SET = "expect_column_values_to_be_in_set"
 
 
 def told(data: Any) -> str:
@@ -31,8 +32,9 @@ def test_the_short_form_and_the_long_one_are_one() -> None:
 
 
 def test_the_defaults() -> None:
-    """No arguments, and a failure rejects the window."""
-    assert Expectation.model_validate({NULLS: None}) == Expectation(type=NULLS, kwargs={}, severity="reject")
+    """A failure rejects the window."""
+    asked = {"column": "carrier"}
+    assert Expectation.model_validate({NULLS: asked}) == Expectation(type=NULLS, kwargs=asked, severity="reject")
 
 
 @pytest.mark.parametrize(
@@ -48,13 +50,22 @@ def test_the_defaults() -> None:
             'type: "ExpectColumnToExist" is not a valid name; fix: write Great Expectations',
         ),
         ({NULLS: ["carrier"]}, f"{NULLS}: should be a mapping of arguments, not a list"),
-        ({NULLS: {"severity": "warn"}}, f"{NULLS}.severity: is not an argument of an expectation; fix: put it beside"),
+        ({NULLS: {"severity": "warn"}}, f"{NULLS}.severity: is not an argument here; fix: put it beside"),
         ({NULLS: {}, "kwargs": {}}, f"kwargs: {NULLS} has its arguments already"),
-        ({NULLS: {}, "severty": "warn"}, "severty: is not a known key; fix: did you mean severity?"),
-        ({NULLS: {}, "severity": "critical"}, 'severity: "critical" is not known; fix: allowed: reject, warn'),
-        ({NULLS: {"value_set": [date(2013, 1, 1)]}}, "kwargs: holds what JSON cannot"),
-        ({NULLS: {"min_value": float("nan")}}, "kwargs: holds what JSON cannot"),
-        ({NULLS: {"column": "\ud800"}}, "kwargs: holds what JSON cannot"),
+        ({NULLS: {"column": "x"}, "severty": "warn"}, "severty: is not a known key; fix: did you mean severity?"),
+        (
+            {NULLS: {"column": "x"}, "severity": "critical"},
+            'severity: "critical" is not known; fix: allowed: reject, warn',
+        ),
+        (
+            {SET: {"column": "x", "value_set": [date(2013, 1, 1)]}},
+            f"{SET}.value_set[0]: should be text, a number, true",
+        ),
+        ({NULLS: None}, f"{NULLS}.column: is missing; fix: add column"),
+        ({"type": NULLS}, "kwargs.column: is missing; fix: add column"),
+        ({"type": NULLS, "kwargs": {"colum": "x"}}, "kwargs.colum: is not a known key; fix: did you mean column?"),
+        ({"expect_column_to_exists": {"column": "x"}}, "monitor can have; fix: did you mean expect_column_to_exist?"),
+        ({SET: {"column": "x", "value_set": ["\ud800"]}}, "kwargs: holds what JSON cannot"),
         ("expect_x", "Expectation: should be a mapping of keys, not text"),
         ({"kwargs": {}}, "names no expectation"),
     ],
@@ -64,8 +75,10 @@ def test_what_is_refused(data: Any, problem: str) -> None:
     assert problem in told(data)
 
 
-JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.lists(st.integers(), max_size=3)
-KWARGS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
+VALUES = st.lists(st.booleans() | st.integers(-(2**62), 2**62) | st.text(max_size=5), min_size=1, max_size=3)
+KWARGS = st.fixed_dictionaries(
+    {"column": st.text(min_size=1, max_size=5), "value_set": VALUES}, optional={"mostly": st.floats(0, 1)}
+)
 
 
 @given(KWARGS, st.randoms(use_true_random=False))
@@ -73,13 +86,13 @@ def test_the_key_is_that_of_name_and_arguments(kwargs: dict[str, Any], random: A
     """It does not depend on the order of the arguments, nor on the severity."""
     items = list(kwargs.items())
     random.shuffle(items)
-    first = Expectation(type=NULLS, kwargs=kwargs)
-    assert first.key == Expectation(type=NULLS, kwargs=dict(items), severity="warn").key
-    assert first.key != Expectation(type="expect_column_to_exist", kwargs=kwargs).key
+    first = Expectation(type=SET, kwargs=kwargs)
+    assert first.key == Expectation(type=SET, kwargs=dict(items), severity="warn").key
+    assert first.key != Expectation(type="expect_column_values_to_not_be_in_set", kwargs=kwargs).key
 
 
 @given(KWARGS, KWARGS)
 def test_different_arguments_have_different_keys(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two expectations on two columns are two."""
-    keys = {Expectation(type=NULLS, kwargs=kwargs).key for kwargs in (one, other)}
+    keys = {Expectation(type=SET, kwargs=kwargs).key for kwargs in (one, other)}
     assert len(keys) == (1 if canonical(one) == canonical(other) else 2)

@@ -25,6 +25,7 @@ from drift.errors import ConfigError
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitors.md"
 
+EXISTS = "expect_column_to_exist"
 SAMPLE = """\
 name: flights
 description: Departures from the New York airports
@@ -168,11 +169,11 @@ window: {every: 5h, timezone: Mars}
 reference: {trailing: 28d, previous: 1}
 features: {exclude: [a, a_*], kinds: {a: numeric, b: int}, bins: {a_x: 5, c: 1}, levels: "5", include: []}
 expectations:
-  - expect_x: {column: c, severity: warn}
-  - expect_y:
+  - expect_column_to_exist: {column: c, severity: warn}
+  - expect_column_to_exist: {column: c}
     severity: wran
-  - expect_z: {}
-  - expect_z:
+  - expect_column_to_exist: {column: d}
+  - expect_column_to_exist: {column: d}
 detection:
   min_rows: 0
   effect: {warning: .5, critical: x}
@@ -200,7 +201,7 @@ name: again
         "10: features.bins.c",
         "10: features.levels",
         "10: features.include",
-        "12: expectations[0].expect_x.severity",
+        "12: expectations[0].expect_column_to_exist.severity",
         "14: expectations[1].severity",
         "16: expectations[3]",
         "18: detection.min_rows",
@@ -247,7 +248,7 @@ name: again
         ),
         ("detection: {history: -1}", "4: detection.history: -1 should be at least 0"),
         (
-            "expectations: [{expect_a: {b: 1}}, {type: expect_a, kwargs: {b: 1}}]",
+            f"expectations: [{{{EXISTS}: {{column: b}}}}, {{type: {EXISTS}, kwargs: {{column: b}}}}]",
             "4: expectations[1]: repeats an earlier",
         ),
         ("schedule: '@yearly'", '4: schedule: there is no preset @yearly; fix: write "30 6 * * *"'),
@@ -436,8 +437,9 @@ def monitors(draw: st.DrawFn) -> Monitor:
             "levels": st.integers(1, 10_000),
         },
     )
-    expectation = st.dictionaries(
-        TEXT.filter(lambda name: name != "severity"), VALUE | st.lists(VALUE, max_size=2), max_size=2
+    value = TEXT | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(-1e9, 1e9)
+    expectation = st.fixed_dictionaries(
+        {"column": COLUMN, "value_set": st.lists(value, min_size=1, max_size=2)}, optional={"mostly": st.floats(0, 1)}
     )
     rules = st.fixed_dictionaries(
         {},
@@ -466,7 +468,7 @@ def monitors(draw: st.DrawFn) -> Monitor:
     data |= {
         "source": {"time_column": "the time", **source},
         "window": {"every": every},
-        "expectations": [{"expect_a_b": value, "severity": "warn"} for value in kwargs],
+        "expectations": [{"expect_column_values_to_be_in_set": value, "severity": "warn"} for value in kwargs],
     }
     return Monitor.model_validate(data)
 
@@ -546,7 +548,8 @@ def test_the_json_schema_takes_what_is_valid_and_nothing_else() -> None:
         SAMPLE,
         SHORTEST,
         *examples("yaml"),
-        SHORTEST + "expectations: [{type: expect_a, kwargs: {b: 1}}, {expect_c: }]",
+        SHORTEST
+        + "expectations: [{type: expect_column_to_exist, kwargs: {column: b}}, {expect_column_to_exist: {column: c}}]",
     ]
     good += [
         SHORTEST + f"reference: {{{kind}}}"
@@ -591,7 +594,7 @@ def examples(language: str) -> list[str]:
 def test_the_examples_of_the_reference_load() -> None:
     """A reader can copy them."""
     texts = [*examples("yaml"), *(SHORTEST + text for text in examples("yaml fragment"))]
-    assert len(texts) == 4
+    assert len(texts) == 5
     for text in texts:
         parse_monitor(text)
 
