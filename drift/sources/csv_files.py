@@ -246,11 +246,11 @@ def _decoded(head: bytes, said: str | None, *, cut: bool) -> tuple[str, str]:
 
 
 def _quote(text: str, *, cut: bool) -> str:
-    """Return the sign that fields are quoted by: the single one where there is no double one and rows agree with it."""
-    if '"' in text or "'" not in text:
+    """Return the sign that fields are quoted by: the single one where the rows agree better with it."""
+    if "'" not in text:
         return '"'
     single, double = (max(_agreement(_rows(text, sign, quote, cut=cut)) for sign in _DELIMITERS) for quote in "'\"")
-    if single != double:
+    if single != double or '"' in text:
         return "'" if single > double else '"'
     opened, closed = (len(re.findall(shape, text, re.MULTILINE)) for shape in (r"(?:^|[,;\t|])'", r"'(?=$|[,;\t|])"))
     return "'" if opened and opened == closed else '"'
@@ -475,6 +475,11 @@ def _explained(error: Exception, path: str) -> Exception:
     """Say what a reader's error means, where its own words do not."""
     if _undecoded(error):
         return SourceError(f"{path} is not in the encoding that was given: set the encoding it is written in, or none")
+    if "Expected 1 columns" in str(error):
+        return SourceError(
+            f"{path} has one name in its first line, and rows of more fields: write the names of all there and nothing "
+            "before, or set delimiter to the sign between fields"
+        )
     return _unclosed(path) if "straddling" in str(error) else error
 
 

@@ -184,6 +184,9 @@ def test_files_that_leave_a_doubt_are_read_as_the_others(tmp_path: Path) -> None
         ("a;b\n1,5;x\n", {"delimiter": ";", "decimal": ","}, {"a": [1.5], "b": ["x"]}),
         ("a:b\n1:x\n", {"delimiter": ":"}, {"a": [1], "b": ["x"]}),
         ("a\tb\n1\tx\n", {"delimiter": "tab"}, {"a": [1], "b": ["x"]}),
+        ("'a','b'\n'say \"x\"','1,5'\n'\"','2'\n", {}, {"a": ['say "x"', '"'], "b": [1.5, 2.0]}),
+        ("a,b\n\"it's, so\",'tis\n", {}, {"a": ["it's, so"], "b": ["'tis"]}),
+        ("x\n1,5\n2,5\n", {"delimiter": ";"}, {"x": [1.5, 2.5]}),
         ("a,b\n1,*x,y*\n", {"quote": "*"}, {"a": [1], "b": ["x,y"]}),
         ("a,b\n-,-\n1,x\n", {"null_values": ["-"]}, {"a": [None, 1], "b": [None, "x"]}),
         ("1,x\n2,y\n", {"header": False}, {"column_1": [1, 2], "column_2": ["x", "y"]}),
@@ -218,6 +221,7 @@ def test_what_is_said_and_what_is_found_out(
         (b"a,a\n1,2\n", {}, "more than one column named 'a'"),
         (b'a,b\n1,"x\n1,2\n1,2\n', {}, "a quote that is never closed"),
         (b'a,b\n1,"x\n' + b"1,2\n" * 5_000_000, {}, "a quote that is never closed"),
+        (b"Report of March\n\nid,x\n1,2\n", {}, "has one name in its first line, and rows of more fields"),
         (b"a,b\n1,2\n1,2,3\n", {}, "Row #3: Expected 2 columns, got 3"),
     ],
 )
