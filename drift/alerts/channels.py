@@ -7,33 +7,26 @@ repeats any part of it but its scheme.
 from __future__ import annotations
 
 import json
-import logging
+import os
 import re
-import threading
-import warnings
-from contextlib import contextmanager
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from drift.alerts import rendering
 from drift.config import roots
 from drift.config.alerts import is_harmless
 from drift.errors import MissingExtra, NotifyError
 from drift.text.secrets import learn_environment, learn_route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Self
 
     from drift.alerts.messages import Notification
-
-IDEMPOTENCY_HEADER = "Idempotency-Key"
-
-LONGEST = 60.0
-"""Seconds that a route's own URL may ask for at most, by Apprise's ``cto`` and ``rto``."""
-
-_LOADING = threading.Lock()
-"""Apprise is imported, and reads a URL, in one thread at a time: the filters of warnings are everybody's."""
 
 
 def route_variable(name: str) -> str:
@@ -71,15 +64,73 @@ def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str |
     return url
 
 
-def send_to(url: str, due: Notification, timeout: float) -> None:
-    """Send a notification to a URL: a line of a file (``file:``), or whatever Apprise knows.
+class Channel:
+    """Sends notifications to a URL: a line of a file (``file:``), or by whatever Apprise knows (`drift.alerts.sender`).
 
-    A channel that does not take it raises `NotifyError`, which repeats no part of the URL but its scheme.
+    Of one channel one thread sends; when it is closed its process ends.
     """
-    if url.startswith("file:"):
-        _append(url, due)
-    else:
-        apprise_send(url, due, timeout)
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.communicate()
+
+    def send(self, due: Notification, timeout: float) -> None:
+        """Send a notification within `timeout` seconds, where the URL does not say otherwise.
+
+        A channel that does not take it raises `NotifyError`, which repeats no part of the URL but its scheme.
+        """
+        if self._url.startswith("file:"):
+            _append(self._url, due)
+            return
+        if find_spec("apprise") is None:
+            raise MissingExtra("apprise", extra="notify")
+        asked = {"url": self._url, "timeout": timeout, "payload": dict(due.payload)}
+        answer = self._ask(json.dumps({**asked, "id": due.id, "title": due.title, "body": due.body}))
+        if answer:
+            raise NotifyError(answer.get("problem") or answer["late"])
+
+    def _ask(self, line: str) -> dict[str, str]:
+        """Return the sender's last word; a process that has ended is begun anew for the next message."""
+        process = self._process = self._process or _start()
+        said = {"late": "the process that sends ended before it began"}
+        with suppress(OSError):
+            print(line, file=process.stdin, flush=True)
+        for answer in process.stdout or ():
+            said = json.loads(answer)
+            if "late" not in said:
+                return said
+        process.communicate()
+        self._process = None
+        return said
+
+
+def _start() -> subprocess.Popen[str]:
+    # It finds what this process finds, wherever that was told where to look.
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "drift.alerts.sender"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            env=env,
+        )
+    except OSError as error:
+        raise NotifyError(f"no process can be started to send: {error.strerror}") from None
+
+
+def send_to(url: str, due: Notification, timeout: float) -> None:
+    """Send one notification to a URL: see `Channel.send`."""
+    with Channel(url) as channel:
+        channel.send(due, timeout)
 
 
 def _below_root(url: str) -> str:
@@ -109,95 +160,3 @@ def _append(url: str, due: Notification) -> None:
             file.write(f"{line}\n".encode())
     except OSError as error:
         raise NotifyError(f"file: cannot be written: {error.strerror}") from None
-
-
-def apprise_send(url: str, due: Notification, timeout: float) -> None:
-    """Send a notification through Apprise.
-
-    It has `timeout` seconds, or as many as the URL asks for itself (Apprise's ``?cto=`` to connect and ``?rto=`` to
-    read, together at most `LONGEST`).
-
-    Mail gets HTML, everything else plain text. A ``json://`` webhook also gets the payload as the field ``drift``, and
-    both the id as the header ``Idempotency-Key``. Redirects are not followed: a redirected POST would be taken for
-    delivered and lost.
-    """
-    # What Apprise logs `drift.alerts.delivery.deliver` reports already, and it may quote the URL.
-    logging.getLogger("apprise").propagate = False
-    try:
-        with _LOADING:
-            import apprise
-    except ImportError as error:
-        raise MissingExtra("apprise", extra="notify") from error
-    found = re.match(r"[a-z0-9]+(?=://)", url)
-    scheme = found[0] if found else "URL"
-    asset = apprise.AppriseAsset(app_id="Drift", app_desc="Drift", app_url="", async_mode=False, http_redirects=False)
-    with _LOADING, warnings.catch_warnings():
-        # Looking which of its channels can work here, it imports modules whose deprecation is no news of ours.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        channel = apprise.Apprise.instantiate(url, asset=asset)
-    if channel is None:
-        raise NotifyError(f"{scheme}: Apprise cannot read this route's URL: see its documentation of {scheme}://")
-    if re.search(r"[?&][cr]to=", url):
-        timeout = min(channel.socket_connect_timeout + channel.socket_read_timeout, LONGEST)
-    else:
-        channel.socket_connect_timeout = channel.socket_read_timeout = timeout
-    channel.overflow_mode = apprise.OverflowMode.TRUNCATE
-    if channel.service_name in {"JSON", "E-Mail"}:
-        channel.headers[IDEMPOTENCY_HEADER] = due.id
-    if channel.service_name == "JSON":
-        channel.payload_extras["drift"] = dict(due.payload)
-    formats = channel.notify_format
-    html = (formats if isinstance(formats, str) else formats[0]) == apprise.NotifyFormat.HTML
-    sender = apprise.Apprise(asset=asset)
-    sender.add(channel)
-    with _unlogged("urllib3.connectionpool"):
-        result = sender.notify(
-            body=rendering.to_html(due.payload) if html else due.body,
-            title=due.title,
-            body_format=apprise.NotifyFormat.HTML if html else apprise.NotifyFormat.TEXT,
-            notify_type=due.payload.get("notify_type", "info"),
-            timeout=timeout,
-        )
-    if not result:
-        raise NotifyError(f"{scheme}: {_why(result, timeout)}")
-
-
-def _why(result: Any, timeout: float) -> str:
-    """Say why Apprise failed. Its own words may quote what is secret, so only what is known to be harmless is kept."""
-    said = " ".join(str(entry) for service in result for entry in service.logs())
-    if answered := re.search(r"error=(\d{3})\b", said):
-        return f"the receiver answered {answered[1]}"
-    if result.status.name == "TIMEOUT":
-        return f"no answer within {timeout:g} s"
-    if re.search(r"connection error", said, re.IGNORECASE):
-        return f"no connection, or no answer within {timeout:g} s"
-    return "not delivered; the logger `apprise` says more at level DEBUG"
-
-
-class _Silence(logging.Filter):
-    """Keeps a logger silent while anybody asks for it, in whatever thread."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lock = threading.Lock()
-        self.holders = 0
-
-    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the signature is the library's
-        """Let a record pass if nobody asks for silence."""
-        return not self.holders
-
-
-_SILENCE = _Silence()
-
-
-@contextmanager
-def _unlogged(name: str) -> Iterator[None]:
-    """Keep a logger to itself for a while: at level DEBUG the HTTP client writes down every path, tokens and all."""
-    logging.getLogger(name).addFilter(_SILENCE)
-    with _SILENCE.lock:
-        _SILENCE.holders += 1
-    try:
-        yield
-    finally:
-        with _SILENCE.lock:
-            _SILENCE.holders -= 1

@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from drift.alerts.channels import LONGEST, send_to
+from drift.alerts.channels import Channel
+from drift.alerts.sender import LONGEST
 from drift.errors import DriftError, MissingExtra, NotifyError
 from drift.text import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from drift.alerts.messages import Notification
@@ -154,7 +157,7 @@ def deliver(
         if breaker.is_open(health, now):
             held.append(health.route)
         else:
-            attempt = _attempt(health.route, resolve, send or send_to, timeout)
+            attempt = _attempt(health.route, resolve, send, timeout)
             works.append(_Work(store, health, now, attempt, retry or Retry(), breaker, limit))
     threads = [threading.Thread(target=work.run, name=f"drift {work.health.route}", daemon=True) for work in works]
     for thread in threads:
@@ -172,19 +175,25 @@ def deliver(
 
 
 def _attempt(
-    route: str, resolve: Callable[[str], str], send: Callable[[str, Notification, float], None], timeout: float
-) -> Callable[[Notification], None]:
-    """Return what sends a notification over a route, or says for each why that cannot be."""
+    route: str, resolve: Callable[[str], str], send: Callable[[str, Notification, float], None] | None, timeout: float
+) -> AbstractContextManager[Callable[[Notification], None]]:
+    """Return what opens a route, to send notifications over it, or to say for each why that cannot be."""
     try:
-        url = resolve(route)
+        url, problem = resolve(route), ""
     except Exception as error:  # noqa: BLE001 - one bad channel must not hold up the others
-        problem = _problem(error)
+        url, problem = "", _problem(error)
 
-        def refuse(_due: Notification) -> None:
-            raise NotifyError(problem)
+    @contextmanager
+    def opened() -> Iterator[Callable[[Notification], None]]:
+        def attempt(due: Notification) -> None:
+            if problem:
+                raise NotifyError(problem)
+            send(url, due, timeout) if send else channel.send(due, timeout)
 
-        return refuse
-    return lambda due: send(url, due, timeout)
+        with Channel(url) as channel:
+            yield attempt
+
+    return opened()
 
 
 @dataclass(slots=True)
@@ -194,7 +203,7 @@ class _Work:
     store: Outbox
     health: Waiting
     now: datetime
-    attempt: Callable[[Notification], None]
+    attempt: AbstractContextManager[Callable[[Notification], None]]
     retry: Retry
     breaker: Breaker
     limit: int
@@ -207,20 +216,21 @@ class _Work:
         until = time.monotonic() + BUDGET
         try:
             failures = self.health.failures
-            for _ in range(self.limit):
-                # One at a time: what is not begun keeps its attempts, and is there for other senders.
-                due = next(iter(self.store.due_notifications(self.now, 1, route=self.health.route)), None)
-                if due is None:
-                    return
-                failures = 0 if self._deliver(due) else failures + 1
-                if failures >= self.breaker.failures or time.monotonic() >= until:
-                    return
+            with self.attempt as attempt:
+                for _ in range(self.limit):
+                    # One at a time: what is not begun keeps its attempts, and is there for other senders.
+                    due = next(iter(self.store.due_notifications(self.now, 1, route=self.health.route)), None)
+                    if due is None:
+                        return
+                    failures = 0 if self._deliver(due, attempt) else failures + 1
+                    if failures >= self.breaker.failures or time.monotonic() >= until:
+                        return
         except BaseException as error:  # noqa: BLE001 - raised again where the thread is awaited
             self.broken = error
 
-    def _deliver(self, due: Notification) -> bool:
+    def _deliver(self, due: Notification, attempt: Callable[[Notification], None]) -> bool:
         try:
-            self.attempt(due)
+            attempt(due)
         except MissingExtra:
             raise
         except Exception as error:  # noqa: BLE001 - one bad message must not hold up the others

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+from contextlib import suppress
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, ClassVar
 
@@ -28,9 +29,10 @@ class Mail(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, *, refuse: bool = False) -> None:
+    def __init__(self, *, refuse: bool = False, endless: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Postman)
         self.refuse = refuse
+        self.endless = endless
         self.letters: list[bytes] = []
 
 
@@ -42,6 +44,9 @@ class Postman(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Speak SMTP (RFC 5321) until the client leaves."""
+        with suppress(OSError):
+            while self.server.endless:
+                self.wfile.write(b"220-and so on\r\n" * 5000)
         self.wfile.write(b"220 ready\r\n")
         while line := self.rfile.readline():
             verb = line[:4].upper()
@@ -54,15 +59,15 @@ class Postman(socketserver.StreamRequestHandler):
                 return
 
 
-def post(*, refuse: bool = False) -> list[bytes]:
+def post(timeout: float = 5, **mood: bool) -> list[bytes]:
     """Send one notification by mail, and return the letters that arrived."""
-    with Mail(refuse=refuse) as server:
+    with Mail(**mood) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         port = server.server_address[1]
         try:
             url = f"mailto://127.0.0.1:{port}?from=drift@example.com&to=ada@example.com&user={SECRET}"
-            send_to(url, Row(), 5)
+            send_to(url, Row(), timeout)
         finally:
             server.shutdown()
             thread.join()
@@ -86,6 +91,12 @@ def test_refused_mail_is_a_failure() -> None:
     with pytest.raises(NotifyError, match=r"^mailto: ") as caught:
         post(refuse=True)
     assert SECRET not in str(caught.value)
+
+
+def test_a_mail_server_that_never_ends_its_answer() -> None:
+    """Its lines end with the message's time."""
+    with pytest.raises(NotifyError, match=r"mailto: no answer within 0\.5 s"):
+        post(0.5, endless=True)
 
 
 # -- a file -----------------------------------------------------------------------------------------------------------

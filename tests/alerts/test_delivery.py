@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from drift.alerts.channels import resolve_route, send_to
 from drift.alerts.delivery import Breaker, Delivered, Retry, Waiting, deliver
 from drift.alerts.messages import Notification
+from drift.alerts.sender import MOST_READ
 from drift.errors import MissingExtra, NotifyError
 from drift.store.outbox import LEASE
 from tests.support.notification_samples import NOW, PAYLOAD, SECRET, Row
@@ -72,7 +74,7 @@ class Outbox:
 
 
 class Hook(ThreadingHTTPServer):
-    """A webhook that honours the idempotency key, and does as told: a status, ``hang`` or ``drip``."""
+    """A webhook that honours the idempotency key, and does as told: a status, ``hang``, ``drip`` or ``flood``."""
 
     daemon_threads = True
     # A client that gave up leaves a broken pipe behind, which is no news.
@@ -82,6 +84,7 @@ class Hook(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.mood: int | str = 200
         self.calls = 0
+        self.told = 0
         self.taken: dict[str, dict[str, Any]] = {}
         self.over = threading.Event()
 
@@ -106,6 +109,10 @@ class Answer(BaseHTTPRequestHandler):
             case "drip":
                 while not self.server.over.wait(0.1):
                     self.wfile.write(b"H")
+            case "drip body" | "flood":
+                self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n")
+                while not self.server.over.wait(0.1 if self.server.mood == "drip body" else 0):
+                    self.server.told += self.wfile.write(b"x" * (1 if self.server.mood == "drip body" else 1 << 20))
             case int(status):
                 if status < 300:
                     self.server.taken.setdefault(self.headers["Idempotency-Key"], content)
@@ -161,6 +168,7 @@ def test_a_webhook_gets_text_payload_and_key(hook: Hook) -> None:
         (302, "json: the receiver answered 302"),
         ("hang", "no answer within 0.5 s"),
         ("drip", "no answer within 0.5 s"),
+        ("drip body", "no answer within 0.5 s"),
     ],
 )
 def test_what_is_not_taken_is_tried_again(hook: Hook, mood: int | str, words: str) -> None:
@@ -172,6 +180,33 @@ def test_what_is_not_taken_is_tried_again(hook: Hook, mood: int | str, words: st
     assert SECRET not in outbox.errors["n1"]
     assert outbox.due_at["n1"] > NOW
     assert not outbox.sent
+
+
+def test_a_body_without_end_is_cut_off(hook: Hook) -> None:
+    """Who took the message has taken it, whatever comes after: a mebibyte of it is read, and what the buffers hold."""
+    hook.mood = "flood"
+    assert run(Outbox(Row()), hook.url) == Delivered(sent=1)
+    assert hook.told < MOST_READ + (64 << 20)
+
+
+@pytest.mark.parametrize("mood", ["hang", "drip", "drip body", "flood"])
+def test_a_process_ends_with_its_messages(hook: Hook, mood: str) -> None:
+    """Neither a thread nor a process stays behind, and the route's time is all that a receiver gets."""
+    hook.mood = mood
+    code = f"""
+import sys, threading, time
+from drift.alerts.channels import send_to
+from drift.errors import NotifyError
+from tests.support.notification_samples import Row
+try:
+    send_to({hook.url!r}, Row(), 0.5)
+except NotifyError as error:
+    print(error, file=sys.stderr)
+assert threading.active_count() == 1
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert ("no answer within 0.5 s" in done.stderr) == (mood != "flood")
 
 
 def test_nobody_listening() -> None:
