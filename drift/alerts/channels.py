@@ -99,7 +99,7 @@ class Channel:
     def _ask(self, line: str) -> dict[str, str]:
         """Return the sender's last word; a process that has ended is begun anew for the next message."""
         process = self._process = self._process or _start()
-        said = {"late": "the process that sends ended before it began"}
+        said: dict[str, str] = {"late": "the process that sends ended before it began"}
         with suppress(OSError):
             print(line, file=process.stdin, flush=True)
         for answer in process.stdout or ():

@@ -120,7 +120,7 @@ def _read_no_more() -> None:
             cut = HTTPResponse(body, headers, resp.status, reason=resp.reason, preload_content=False)
             return super().build_response(req, cut)
 
-    requests.sessions.HTTPAdapter = Bounded
+    vars(requests.sessions)["HTTPAdapter"] = Bounded
 
 
 def _why(result: Any, timeout: float) -> str:
