@@ -16,16 +16,22 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
     │   ├── SchemaOutdated      its migrations are behind or ahead
     │   └── StoreConflict       somebody else wrote in between; read again and repeat
     ├── NotifyError           a notification cannot be delivered
+    ├── InternalError         nobody expected it: a fault of Drift's own
     └── MissingExtra          an optional dependency is not installed
 """
 
 from __future__ import annotations
 
+import traceback
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+UNEXPECTED = "unexpected"
+"""How what nobody expected begins, where it is told in words."""
 
 
 class DriftError(Exception):
@@ -95,6 +101,36 @@ class StoreConflict(StoreError):
 
 class NotifyError(DriftError):
     """A notification cannot be delivered."""
+
+
+class InternalError(DriftError):
+    """Something that nobody expected: a fault of Drift's own, or of a library that it uses."""
+
+
+def unexpected(error: Exception) -> str:
+    """Say what nobody expected, in one line: its type, what it says, and where in Drift it was.
+
+    Examples
+    --------
+    >>> unexpected(KeyError("x"))
+    "unexpected KeyError: 'x'"
+    """
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(_PACKAGE)]
+    where = f" at drift{ours[-1].filename.removeprefix(_PACKAGE)}:{ours[-1].lineno}" if ours else ""
+    said = " ".join(str(error).split())
+    return f"{UNEXPECTED} {type(error).__name__}{where}{f': {said[:_MOST]}' if said else ''}"
+
+
+def internal(error: Exception) -> InternalError:
+    """Return what nobody expected as an error that asks for a report."""
+    return InternalError(
+        f"{unexpected(error)}. This is a fault of Drift: please report it, with the traceback that "
+        "DRIFT_LOG=text:debug writes"
+    )
+
+
+_PACKAGE = str(Path(__file__).parent)
+_MOST = 300
 
 
 class MissingExtra(DriftError, ImportError):

@@ -17,7 +17,7 @@ from drift.config.alerts import Policy
 from drift.detection.scores import SEVERITY_RANK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime, timedelta
 
     from drift.alerts.signals import Signal
@@ -36,6 +36,19 @@ def history_start(alerts: Iterable[Alert], window: Window) -> datetime:
     while (earlier := min((a.opened_window for a in known if a.last_window >= start), default=start)) < start:
         start = earlier
     return start
+
+
+def reaching(in_play: Callable[[datetime], list[Alert]], window: Window) -> tuple[list[Alert], datetime]:
+    """Return the alerts that have to be folded again with `window`, and from where on.
+
+    `in_play` gives those that are in play since an instant. What was there when one of them opened is folded with it:
+    a whole is not over before its parts are, however long ago these ended.
+    """
+    since = window.start
+    known = in_play(since)
+    while (start := history_start(known, window)) < since:
+        since, known = start, in_play(start)
+    return known, since
 
 
 def as_of(alerts: Iterable[Alert], window: Window, ahead: datetime) -> list[Alert]:
@@ -231,7 +244,10 @@ class _Book:
         parts = {
             a.key
             for a in self.alerts.values()
-            if a.inhibited_by == seen.key and a.opened_window <= start and (a.live or a.last_window >= start)
+            if a.inhibited_by == seen.key
+            and a.opened_window <= start
+            and (a.live or a.last_window >= start)
+            and not a.withdrawn
         }
         last = sorted(key for key in parts if key in said and said[key].state != "quiet")
         if not last or seen.state != "quiet":

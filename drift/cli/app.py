@@ -1,7 +1,7 @@
 """The command line: arguments in, tables or JSON out; everything else happens elsewhere.
 
 Exit codes: 0 done, and quiet; 1 drift at or above ``--fail-on`` or not judged, stopped by ``drift gate``, or
-problems found by ``drift check``; 2 bad usage, bad input, or something that cannot be reached.
+problems found by ``drift check``; 2 bad usage or input, or something out of reach; 3 a fault of Drift's own.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from drift.cli.replay import replay
 from drift.cli.run import backfill, run
 from drift.cli.runs import runs_app
 from drift.cli.tune import tune
-from drift.errors import ConfigError, DriftError
+from drift.errors import ConfigError, DriftError, InternalError, internal
 
 app = typer.Typer(
     name="drift",
     help=(
         "Monitor data for drift: KL divergence with its sampling error.\n\n"
         "Exit codes: 0 success · 1 drift found or not judged (with --fail-on), stopped by gate, or problems found by "
-        "check · 2 bad usage or input."
+        "check · 2 bad usage or input · 3 internal error: please report it."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -58,7 +58,7 @@ app.add_typer(runs_app, name="runs")
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one line on stderr and exit code 2."""
+    """Run the command line; every failure is one line on stderr, and the exit code says whose it is."""
     from drift.text import logs, secrets
 
     # Finding out that pydantic has no plugins takes as long as reading two small files.
@@ -71,6 +71,9 @@ def main() -> None:
             # What nobody asked for is shown as any other line is.
             logging.lastResort.setFormatter(logs.Plain())
         app()
+    except InternalError as error:
+        print_error(str(error))
+        sys.exit(3)
     except ConfigError as error:
         for problem in error.problems:
             print_error(problem)
@@ -84,6 +87,11 @@ def main() -> None:
         # The reader (head, less) has gone; that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        log = logs.logger("drift")
+        log.debug("internal error", exc_info=True)
+        print_error(str(internal(error)))
+        sys.exit(3)
 
 
 def _version(value: bool) -> None:

@@ -33,7 +33,7 @@ from drift.cli.options import (
     windows_between,
     write_html,
 )
-from drift.errors import DriftError
+from drift.errors import DriftError, InternalError
 
 if TYPE_CHECKING:
     from drift.detection.reports import Report
@@ -107,12 +107,15 @@ def backfill(
 
     context = open_context(monitor, folder, database)
     windows = windows_between(context, start, end)
-    failed = []
+    failed: list[str] = []
+    code = 2
     jobs = jobs or (2 if context.monitor.source.files and len(windows) >= MANY else 1)
     with progress_bar(len(windows), f"backfill {context.name}", quiet=as_json) as advance:
 
         def progress(window: Window, result: Report | DriftError) -> None:
+            nonlocal code
             if isinstance(result, DriftError):
+                code = 3 if isinstance(result, InternalError) else code
                 failed.append(f"{context.label(window)}: {result}")
             advance(context.label(window))
 
@@ -127,4 +130,4 @@ def backfill(
         for line in failed:
             print_error(line)
     if failed:
-        raise typer.Exit(2)
+        raise typer.Exit(code)

@@ -14,6 +14,7 @@ from drift.detection.late_labels import arrived, waited_for
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
+from drift.errors import UNEXPECTED
 from drift.profiles.binning import NumericBinning
 from drift.profiles.refinement import refined
 
@@ -235,7 +236,7 @@ def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]
         if late := waited_for(feature, reference, current, roles):
             found[feature] = "insufficient_data", late
         elif lacking:
-            found[feature] = "not_comparable", lacking[0]
+            found[feature] = "error" if lacking[0].startswith(UNEXPECTED) else "not_comparable", lacking[0]
         elif feature in unknown:
             found[feature] = "insufficient_data", unknown[feature]
     return found

@@ -23,10 +23,12 @@ from drift.config.reference import local
 from drift.errors import ConfigError, DriftError
 from drift.pipeline.context import SourceReader
 from drift.pipeline.gate import stored_calendar
+from drift.pipeline.left_behind import left_behind
 from drift.store import engine, migrations
 from drift.store.store import Store
 from drift.text.formatting import when
 from drift.text.secrets import masked
+from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,6 +86,7 @@ def examine(
             yield from _routes(monitor, resolve)
             if stores:
                 yield from _running(monitor, stores[0], now())
+                yield from _left_behind(monitor, stores[0], now())
         if stores:
             yield from _future(stores[0], now())
             yield _outbox(stores[0])
@@ -259,6 +262,18 @@ def _running(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
         yield Check(name, "warn", f"it is late: its newest window ended {ended_at}", f"is its schedule paused? {fix}")
     else:
         yield Check(name, "ok", f"the newest is {newest['status']}")
+
+
+def _left_behind(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
+    """Name the runs whose process died before they ended."""
+    name, calendar = f"{monitor.name}: left behind", monitor.window.calendar
+    try:
+        for run in store.running(monitor.name):
+            if why := left_behind(run, now):
+                label = calendar.label(Window(run["window_start"], run["window_end"]))
+                yield Check(name, "warn", f"the run of {label}: {why}", f"drift run {monitor.name} --date {label}")
+    except DriftError as error:
+        yield Check(name, "fail", masked(str(error)))
 
 
 def _future(store: Store, now: datetime) -> Iterator[Check]:

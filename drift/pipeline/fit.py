@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict
 
-from drift.errors import SourceError, SourceUnreachable
+from drift.errors import DriftError, SourceError, SourceUnreachable
 from drift.pipeline import compare
 from drift.profiles import segments
 from drift.profiles.fitting import fit
@@ -41,11 +41,11 @@ def sparing(
     """
     try:
         yield
-    except SourceUnreachable:
-        raise
-    except SourceError as error:
-        if window in current:
+    except Exception as error:
+        passes = isinstance(error, SourceUnreachable) or not isinstance(error, SourceError)
+        if window in current or (passes and isinstance(error, DriftError)):
             raise
+        log.debug("%s %s", context.name, context.label(window), exc_info=True)
         context.store.save_gate(context.name, window, "unreadable", [], now)
         log.warning("%s %s: is not a reference, for it cannot be read: %s", context.name, context.label(window), error)
 

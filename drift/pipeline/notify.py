@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert
     from drift.config.monitor import Monitor
+    from drift.detection.reports import Gate
     from drift.detection.scores import Verdict
     from drift.pipeline.context import Context
     from drift.store.base import State
@@ -92,7 +93,9 @@ def closing_of(monitor: Monitor) -> Closing:
     return Closing(monitor.alerts.policy.close_below, monitor.detection.fdr, monitor.detection.z)
 
 
-def _failures(context: Context[State], window: Window) -> list[str]:
+def _failures(context: Context[State], window: Window, gate: Gate = "rejected") -> list[str]:
+    if gate not in {"warned", "rejected"}:
+        return []
     return [row["message"] for row in context.store.validations(context.name, window) if not row["success"]]
 
 
@@ -125,18 +128,16 @@ def _advance(
     # What lies in the future says nothing of today, and hides nothing.
     ahead = max(window.end, context.monitor.window.calendar.containing(now).start)
 
-    def in_play(keys: Collection[str] = ()) -> list[Alert]:
-        return lifecycle.as_of(context.store.alerts_in_play(context.name, window.start, keys), window, ahead)
+    def in_play(since: datetime, keys: Collection[str] = ()) -> list[Alert]:
+        return lifecycle.as_of(context.store.alerts_in_play(context.name, since, keys), window, ahead)
 
-    known = in_play()
+    known = in_play(window.start)
     found = signals(known)
     opening = {seen.key for seen in found if seen.state == "firing"} - {alert.key for alert in known}
     if not known and not opening:
         return Transitions()
-    if opening:
-        # What opens may have been open before: whether it flaps depends on when.
-        known = in_play(opening)
-    since = lifecycle.history_start(known, window)
+    # What opens may have been open before: whether it flaps depends on when.
+    known, since = lifecycle.reaching(lambda start: in_play(start, opening), window)
     # Later windows too: one that arrives late is put in its place among them.
     history = signals_since(context, since, window, [a.last_window for a in known], ahead)
     transitions = lifecycle.advance(
@@ -168,7 +169,12 @@ def signals_since(
         each for each in context.store.load_reports(context.name, since=since, until=last) if each.window != window
     ]
     closing = closing_of(context.monitor)
-    found = [seen for each in reports for seen in signals_of(each, closing=closing)]
+    found = [
+        seen
+        for each in reports
+        # As the window's own run had them, so that to run another one again changes no word.
+        for seen in signals_of(each, failures=_failures(context, _window_of(each), each.gate), closing=closing)
+    ]
     return found + [run_signal(each, error) for each, error in runs if each != window]
 
 

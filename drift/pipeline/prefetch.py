@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from drift.errors import DriftError
 from drift.pipeline.context import SourceReader
 from drift.pipeline.profile import count_window, examine
 from drift.text import logs
@@ -151,6 +150,7 @@ class _Reader:
             gate, outcomes = (task.gate, None) if task.gate else examine(cls.source, snapshot)
             rejected = gate == "rejected"
             profile = None if rejected else count_window(cls.source, task.window, cls.binnings, snapshot, cls.by)
-        except DriftError:
+        except Exception:
+            log.debug("%s is left to whoever judges it", task.window, exc_info=True)
             return None
         return Read(gate, outcomes, profile)

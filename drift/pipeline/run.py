@@ -8,23 +8,26 @@ each may be repeated, retried or run on another machine, and Airflow's tasks pas
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from drift.config.features import unmatched
-from drift.errors import ConfigError, DriftError, SourceError, WindowError
+from drift.config.reference import fixed_windows
+from drift.errors import ConfigError, DriftError, InternalError, SourceError, WindowError, internal
 from drift.pipeline import evaluate, notify, prefetch
 from drift.pipeline import profile as profiling
 from drift.pipeline.context import Context, binning_key
 from drift.pipeline.fit import ensure_baseline, sparing, unvalidated, usable
+from drift.pipeline.left_behind import left_behind, this_process
 from drift.store.cache import Cache
 from drift.store.memory import Preview
 from drift.text import logs
 from drift.text.formatting import when
+from drift.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from drift.alerts import alerts
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
     from drift.sources.snapshot import Snapshot
     from drift.sources.validation_results import Outcome as Observed
     from drift.store.base import State
-    from drift.windows import Window
 
 
 log = logs.logger(__name__)
@@ -127,12 +129,22 @@ def _save_gate(
 
 
 def to_profile(context: Context[State], window: Window, *, force: bool = False) -> list[Window]:
-    """Return the windows that still have to be counted: of `window` and its references, those that passed the gate."""
+    """Return the windows that still have to be counted: of `window` and its references, those that passed the gate.
+
+    With them go those of the baselines that never were: whoever fitted the bins may have died before.
+    """
     wanted = usable(context, context.needed(window), window)
     missing = uncounted(context, wanted)
-    return [
-        w for w in wanted if w in missing or (force and w == window and context.store.active_baseline(context.name))
-    ]
+    again = [window] if force and window in wanted and context.store.active_baseline(context.name) else []
+    return sorted({*missing, *again, *_never_counted(context, window)})
+
+
+def _never_counted(context: Context[State], window: Window) -> list[Window]:
+    """Return the windows of the baselines in force that were gated, and never counted."""
+    calendar, baselines = context.monitor.window.calendar, set(context.baselines().values())
+    fixed = {w for each in baselines for w in fixed_windows(calendar, window, each.start, each.end)}
+    known = context.store.heads(context.name, sorted(fixed))
+    return usable(context, sorted(w for w in fixed if w.start not in known))
 
 
 def uncounted(context: Context[State], windows: Sequence[Window]) -> list[Window]:
@@ -216,6 +228,7 @@ def run_window(
 ) -> Outcome:
     """Run every stage for one window; whatever happens, the run is recorded, and a failure with its error."""
     refuse_unfinished(context.monitor, [window], clock())
+    _end_left_behind(context, [window], clock=clock, page=page)
     cache = Cache(context.store, expected=context.remembered(window))
     return _run(replace(context, store=cache), window, clock=clock, force=force, page=page, url=url, asked_for=[window])
 
@@ -232,8 +245,10 @@ def _run(
 ) -> Outcome:
     started = clock()
     context.source.opened.clear()
-    context.store.save_run_started(context.name, window, context.monitor.config_hash, started, url=url)
-    try:
+    context.store.save_run_started(
+        context.name, window, context.monitor.config_hash, started, url=url, process=this_process()
+    )
+    with recorded(context, window, clock=clock, page=page, url=url):
         check_columns(context, asked_for)
         todo = plan(context, window, now=started, force=force)
         validate(context, todo.to_validate, [window], now=started)
@@ -244,12 +259,43 @@ def _run(
                 profile_window(context, each, now=started)
         report = evaluate.evaluate_window(context, window)
         transitions = notify.notify_window(context, report, now=started, page=page, run_url=url)
-    except DriftError as error:
-        context.store.save_run_finished(context.name, window, "error", clock(), error=str(error))
-        notify.run_failed(context, window, str(error), now=started, page=page, run_url=url)
-        raise
     context.store.save_run_finished(context.name, window, report.status, clock(), reference=report.reference)
     return Outcome(report, transitions, len(missing))
+
+
+@contextmanager
+def recorded(
+    context: Context[State], window: Window, *, clock: Callable[[], datetime], page: bool, url: str = ""
+) -> Iterator[None]:
+    """Record a run that fails, with its error, and raise its alert; what nobody expected becomes an `InternalError`."""
+    try:
+        yield
+    except Exception as error:
+        failure = error if isinstance(error, DriftError) else internal(error)
+        log.debug("%s %s: the run failed", context.name, context.label(window), exc_info=True)
+        try:
+            _end(context, window, str(failure), now=clock(), page=page, url=url)
+        except Exception as again:
+            # As a rule for the same reason, which is what is to be said.
+            log.debug("the failure could not be recorded", exc_info=True)
+            log.warning("%s %s: the failure could not be recorded: %s", context.name, context.label(window), again)
+        raise failure from error
+
+
+def _end(context: Context[State], window: Window, error: str, *, now: datetime, page: bool, url: str = "") -> None:
+    context.store.save_run_finished(context.name, window, "error", now, error=error)
+    notify.run_failed(context, window, error, now=now, page=page, run_url=url)
+
+
+def _end_left_behind(
+    context: Context[State], windows: Collection[Window], *, clock: Callable[[], datetime], page: bool
+) -> None:
+    """End the runs of other windows whose process died, as runs that failed."""
+    for row in context.store.running(context.name):
+        window = Window(row["window_start"], row["window_end"])
+        if window not in windows and (why := left_behind(row, clock())):
+            log.warning("%s %s: %s", context.name, context.label(window), why)
+            _end(context, window, why, now=clock(), page=page, url=row["url"] or "")
 
 
 def backfill(
@@ -264,29 +310,32 @@ def backfill(
 ) -> list[Report]:
     """Run many windows, oldest first; each row is read once, and nobody is paged unless asked.
 
-    A window whose source fails is recorded as failed and the rest go on; if none succeeds the last error is raised.
+    A window whose source fails, or in which something fails that nobody expected, is recorded as failed and the rest go
+    on; if none succeeds the last error is raised.
     With `force` windows are read again although they are stored. This process is one of the `jobs`; the others
     read, and are spawned: the caller's main module must be importable. `progress` is given each window, and what
     came of it. A window that is not over is refused before anything is read.
     """
     refuse_unfinished(context.monitor, windows, clock())
     reports: list[Report] = []
-    failure: SourceError | None = None
+    failure: SourceError | InternalError | None = None
     cache = Cache(context.store)
     context = replace(context, store=cache)
     ordered = sorted(windows)
+    _end_left_behind(context, ordered, clock=clock, page=page)
     check_columns(context, ordered)
-    prepare(context, ordered, now=clock())
+    prepare(context, ordered, now=clock(), page=page)
     binnings, by = context.store.active_baseline(context.name), context.segmentations()
     tasks = _to_read(context, ordered, force=force) if jobs > 1 else []
     with prefetch.read_ahead(context.source, tasks, binnings, by, jobs=jobs) as ahead:
         for window in ordered:
             cache.begin(context.remembered(window))
             try:
-                found = ahead.take(window) if ahead else None
-                stored = _store(context, window, found, binnings, by, now=clock())
+                with recorded(context, window, clock=clock, page=page):
+                    found = ahead.take(window) if ahead else None
+                    stored = _store(context, window, found, binnings, by, now=clock())
                 report = _run(context, window, clock=clock, force=force and not stored, page=page).report
-            except SourceError as error:
+            except (SourceError, InternalError) as error:
                 failure = error
                 progress(window, error)
                 continue
@@ -323,7 +372,7 @@ def _store(
     return True
 
 
-def prepare(context: Context[State], windows: Sequence[Window], *, now: datetime) -> None:
+def prepare(context: Context[State], windows: Sequence[Window], *, now: datetime, page: bool = False) -> None:
     """Fit the first baseline before anything is counted: on the earliest whole reference that these windows have.
 
     A reference is whole where its oldest window holds rows. What is fitted on the first week of the data stands on
@@ -335,14 +384,15 @@ def prepare(context: Context[State], windows: Sequence[Window], *, now: datetime
     for window in ordered:
         if context.store.active_baseline(context.name):
             return
-        with sparing(context, window, now=now):
+        with recorded(context, window, clock=lambda: now, page=page), sparing(context, window, now=now):
             validate(context, plan(context, window, now=now).to_validate, [window], now=now)
             oldest = context.reference_windows(window)[:1]
             if usable(context, oldest) and context.source.snapshot(oldest[0]).count_rows():
                 _fit_and_count(context, window, now=now)
     for window in reversed(ordered):
-        if _fit_and_count(context, window, now=now):
-            return
+        with recorded(context, window, clock=lambda: now, page=page):
+            if _fit_and_count(context, window, now=now):
+                return
 
 
 def _fit_and_count(context: Context[State], window: Window, *, now: datetime) -> bool:

@@ -17,7 +17,7 @@ from drift.profiles.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import SAMPLE
 from drift.profiles.heavy_hitters import Atoms, LabelTally
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.profiles.kinds import compatible, infer_scale, is_text, to_labels, to_numbers, type_text
+from drift.profiles.kinds import compatible, contained, infer_scale, is_text, to_labels, to_numbers, type_text
 from drift.profiles.numerals import parse
 from drift.profiles.sampling import Sample
 
@@ -108,11 +108,9 @@ class Tally:
         for name, index, column in self._layout:
             if name in self._problems:
                 continue
-            try:
+            with contained(self._problems, name):
                 column.add_arrow(batch.column(index))
                 self._counted[name] += batch.num_rows
-            except BinningError as error:
-                self._problems[name] = str(error)
 
     def _learn(self, schema: pa.Schema) -> None:
         self._known, self._layout = schema, []
@@ -125,10 +123,8 @@ class Tally:
             if index < 0:
                 continue
             self._counted.setdefault(name, 0)
-            try:
+            with contained(self._problems, name):
                 check_type(column.binning, kinds[index], self._types.get(name, ""))
-            except BinningError as error:
-                self._problems.setdefault(name, str(error))
             self._layout.append((name, index, column))
 
     def profile(self) -> Profile:
@@ -140,12 +136,20 @@ class Tally:
                 problems[name] = "column missing"
             elif having != n_rows:
                 problems[name] = f"column missing in part of the window: {having:,} of {n_rows:,} rows have it"
-        counted = {name: column for name, column in self._columns.items() if name not in problems}
+        counted: dict[str, Histogram] = {}
+        summaries: dict[str, Summary] = {}
+        for name, column in self._columns.items():
+            if name in problems:
+                continue
+            with contained(problems, name):
+                counted[name] = column.histogram()
+                if isinstance(column, Numbers):
+                    summaries[name] = column.summary
         return Profile(
             self._window,
             self._n_rows,
-            {name: column.histogram() for name, column in counted.items()},
-            {name: column.summary for name, column in counted.items() if isinstance(column, Numbers)},
+            counted,
+            summaries,
             self._types,
             problems,
         )

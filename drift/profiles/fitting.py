@@ -17,6 +17,7 @@ from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, Numeric
 from drift.profiles.kinds import (
     Scale,
     compatible,
+    contained,
     infer_kind,
     infer_scale,
     is_text,
@@ -332,14 +333,12 @@ def fit(
             if t.is_null(column.type):
                 nulls.add(name)
                 continue
-            try:
+            with contained(problems, name):
                 if name not in sketches:
                     sketches[name], types[name] = sketch(column.type, options), column.type
                 elif column.type != types[name]:
                     check_later(sketches[name], types[name], column.type)
                 sketches[name].add(column)
-            except BinningError as error:
-                problems[name] = str(error)
     return _fitted(features, sketches, nulls, problems, expected_rows), problems
 
 
@@ -353,10 +352,8 @@ def _fitted(
     fitted: dict[str, Binning] = {}
     for name, options in features.items():
         if name in sketches and name not in problems:
-            try:
+            with contained(problems, name):
                 fitted[name] = sketches[name].fitted(options, expected_rows)
-            except BinningError as error:
-                problems[name] = str(error)
         elif name in nulls and name not in problems:
             # Nothing is known but that it was missing; whatever comes next is a value where there was none.
             fitted[name] = CategoricalBinning(())

@@ -21,17 +21,23 @@ integer (``3.0`` is ``3``), because pandas and CSV turn nullable integers into f
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from drift.errors import BinningError
+from drift.errors import BinningError, DriftError, unexpected
+from drift.text import logs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from drift.config.features import FeatureKind
+
+log = logs.logger(__name__)
 
 Scale = Literal["number", "integer", "date", "timestamp", "time"]
 
@@ -356,3 +362,17 @@ def _float_label(value: float | None) -> str | None:
     if value is None or value != value:  # noqa: PLR0124 - NaN is the only value unequal to itself
         return None
     return str(int(value)) if value.is_integer() else repr(value)
+
+
+@contextmanager
+def contained(problems: dict[str, str], column: str) -> Iterator[None]:
+    """Write down why a column cannot be used, and go on with the others: one bad column never sinks a run."""
+    try:
+        yield
+    except BinningError as error:
+        problems.setdefault(column, str(error))
+    except DriftError:
+        raise
+    except Exception as error:
+        log.debug("column %s", column, exc_info=True)
+        problems.setdefault(column, unexpected(error))

@@ -19,7 +19,7 @@ from drift.profiles import counting
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.fitting import Labels, check_later, sketch
 from drift.profiles.histograms import Profile
-from drift.profiles.kinds import to_numbers
+from drift.profiles.kinds import contained, to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -85,13 +85,11 @@ def profiles(
                     name = next(names, None)
                 if name is None:
                     return
-                try:
+                with contained(problems, name):
                     known = new if name in after.schema else None
                     found[name] = _column(
                         name, features[name], old, known, before.n_rows, after.n_rows, after.schema.get(name, "")
                     )
-                except BinningError as error:
-                    problems[name] = str(error)
 
     problems: dict[str, str] = {}
     threads = min(_cores(), MOST_THREADS, 1 + (before.n_rows + after.n_rows) * len(features) // SMALL)
@@ -174,10 +172,11 @@ def _reference(
 
 
 def _counted(name: str, binning: Binning, new: Stream, types: str) -> _Side | str:
-    try:
-        return _tallied(binning, new(name), types)
-    except BinningError as error:
-        return str(error)
+    problems: dict[str, str] = {}
+    found: list[_Side] = []
+    with contained(problems, name):
+        found.append(_tallied(binning, new(name), types))
+    return found[0] if found else problems[name]
 
 
 def _tallied(binning: Binning, chunks: Iterator[pa.Array[Any]], types: str = "") -> _Side:

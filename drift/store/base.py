@@ -74,6 +74,8 @@ class StateReader(Protocol):
 
     def has_run(self, monitor: str, config_hash: str) -> bool: ...
 
+    def running(self, monitor: str) -> list[Row]: ...
+
     def run_results(self, monitor: str, since: datetime) -> list[tuple[Window, str | None]]: ...
 
 
@@ -83,7 +85,7 @@ class StateWriter(Protocol):
     def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None: ...
 
     def save_run_started(
-        self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = ""
+        self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = "", process: str = ""
     ) -> None: ...
 
     def save_run_finished(

@@ -261,9 +261,13 @@ class Cache(ReadThrough):
         """As the store's."""
         return self.store.run_results(monitor, since)
 
-    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = "") -> None:
+    def running(self, monitor: str) -> list[Row]:
         """As the store's."""
-        self.store.save_run_started(monitor, window, config_hash, now, url=url)
+        return self.store.running(monitor)
+
+    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, **named: str) -> None:
+        """As the store's."""
+        self.store.save_run_started(monitor, window, config_hash, now, **named)
 
     def save_run_finished(self, monitor: str, window: Window, status: str, now: datetime, **named: str | None) -> None:
         """As the store's."""

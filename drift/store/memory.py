@@ -147,6 +147,10 @@ class Memory(ReadThrough):
         """Return yes: what is replayed ran."""
         return True
 
+    def running(self, *_: object) -> list[Row]:
+        """Return none: no run of a replay is left behind."""
+        return []
+
     def run_results(self, *_: object) -> list[tuple[Window, str | None]]:
         """Return none: no run of a replay fails."""
         return []

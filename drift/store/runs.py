@@ -52,7 +52,15 @@ class Runs(Part):
 
     @writes
     def save_run_started(
-        self, connection: sa.Connection, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = ""
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        window: Window,
+        config_hash: str,
+        now: datetime,
+        *,
+        url: str = "",
+        process: str = "",
     ) -> None:
         """Record that a run for a window has begun; an earlier run's end is forgotten."""
         row = {
@@ -65,6 +73,7 @@ class Runs(Part):
             "finished_at": None,
             "error": None,
             "url": url or None,
+            "process": process or None,
         }
         upsert(connection, run, [row])
 
@@ -89,6 +98,7 @@ class Runs(Part):
             "status": status,
             "finished_at": now,
             "error": error,
+            "process": None,
         }
         upsert(connection, run, [row])
 
@@ -109,6 +119,12 @@ class Runs(Part):
         if over_at is not None:
             mine &= run.c.window_end <= over_at
         return rows_of(connection, sa.select(run).where(mine).order_by(run.c.window_start.desc()).limit(limit))
+
+    @reads
+    def running(self, connection: sa.Connection, monitor: str) -> list[Row]:
+        """Return the runs of a monitor that have not said how they ended, oldest window first."""
+        mine = (run.c.monitor == monitor) & (run.c.status == "running")
+        return rows_of(connection, sa.select(run).where(mine).order_by(run.c.window_start))
 
     @reads
     def unfinished(self, connection: sa.Connection, now: datetime) -> list[tuple[str, Window]]:

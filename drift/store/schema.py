@@ -307,6 +307,8 @@ run = sa.Table(
     _may("finished_at", Instant),
     _may("error", Words),
     _may("url", Words),
+    # While it is running: which process may be asked whether it lives.
+    _may("process"),
 )
 
 report = sa.Table(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from drift.alerts.alerts import Transitions
-from drift.alerts.lifecycle import advance
+from drift.alerts.lifecycle import advance, reaching
+from drift.alerts.signals import Signal
 from drift.alerts.silences import new_silence
 from drift.alerts.suppression import Suppression
 from drift.config.alerts import Policy
@@ -22,6 +23,12 @@ from tests.support.laws import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from random import Random
+
+    from drift.alerts.alerts import Alert
+    from drift.config.alerts import AlertKind
+    from drift.windows import Window
 
 # -- opening and closing ----------------------------------------------------------------------------------------------
 
@@ -355,3 +362,76 @@ class Life(RuleBasedStateMachine):
 KEYS = ("drift:a", "drift:b")
 TestLife = Life.TestCase
 TestLife.settings = examples(120, stateful_step_count=25)
+
+
+# -- any order, and verdicts that change ------------------------------------------------------------------------------
+
+
+def verdicts(rng: Random, window: Window, noise: float) -> list[Signal]:
+    """What a window says of two features, a segment, their table and the gate: a whole says what its parts do."""
+    found: list[Signal] = []
+    firing: set[str] = set()
+    for key, kind, segment, whole in PARTS:
+        bad = rng.random() < (0.2 if key == "table" else noise)
+        severity, status = rng.choice(list(SAYINGS.values())) if bad else ("none", "ok")
+        by = next((each for each in whole if each in firing), "")
+        lingering = "lingers" if status == "ok" and severity == "none" and rng.random() < 0.1 else ""
+        one = Signal(window, key, kind, None, severity, status, f"{key} {status}", "", "", lingering, segment, by)
+        firing |= {key} if one.state == "firing" else set()
+        found.append(one)
+    return found
+
+
+PARTS: list[tuple[str, AlertKind, str, tuple[str, ...]]] = [
+    ("table", "table", "", ()),
+    ("drift:a", "drift", "", ("table",)),
+    ("drift:b", "drift", "", ("table",)),
+    ("drift:a@s=1", "drift", "s=1", ("table", "drift:a")),
+    ("gate", "data_quality", "", ()),
+]
+
+
+class Kept:
+    """What a store keeps of a monitor, and the alerts that it hands out for one window's step."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self.said: dict[datetime, list[Signal]] = {}
+
+    def in_play(self, since: datetime, keys: set[str]) -> list[Alert]:
+        """As `drift.store.alerts.Alerts.alerts_in_play`."""
+        some = [a for a in self.alerts.values() if a.live or a.notified != "none" or a.last_window >= since]
+        return [a for a in self.alerts.values() if a.key in {each.key for each in some} | keys]
+
+    def run(self, window: Window, said: list[Signal]) -> None:
+        """Take a window in, as `drift.pipeline.notify` does."""
+        self.said[window.start] = said
+        opening = {one.key for one in said if one.state == "firing"}
+        known, since = reaching(lambda start: self.in_play(start, opening), window)
+        last = max([window.start, *(a.last_window for a in known), *self.said])
+        history = [
+            o for start, some in self.said.items() if since <= start <= last and start != window.start for o in some
+        ]
+        done = advance(known, said, monitor="flights", now=NOW, history=history)
+        self.alerts |= {a.id: a for a in done.alerts}
+
+    def standing(self) -> list[Alert]:
+        """As `Record.state`."""
+        record = Record()
+        record.alerts = self.alerts
+        return record.state()
+
+
+@given(st.randoms(use_true_random=False))
+def test_any_order_ends_in_the_alerts_of_a_run_in_order(rng: Random) -> None:
+    """Windows come in any order, and judged by what was known then; once they are run again the same alerts stand."""
+    windows, noise = [day(number) for number in range(1, 13)], rng.choice([0.15, 0.3, 0.5])
+    final = {window: verdicts(rng, window, noise) for window in windows}
+    calm, crowded = Kept(), Kept()
+    for window in windows:
+        calm.run(window, final[window])
+    for window in rng.sample(windows, len(windows)):
+        crowded.run(window, final[window] if rng.random() < 0.3 else verdicts(rng, window, noise))
+    for window in windows:
+        crowded.run(window, final[window])
+    assert crowded.standing() == calm.standing()

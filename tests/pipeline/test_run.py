@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,16 +13,20 @@ import pytest
 import sqlalchemy as sa
 
 from drift.cli.demo import resource
-from drift.errors import SourceError, StoreError
-from drift.pipeline import evaluate, fit, notify
+from drift.errors import InternalError, SourceError, StoreError
+from drift.pipeline import evaluate, fit, notify, profile
 from drift.pipeline import run as runs
+from drift.profiles import counting
 from tests.pipeline.test_compare import kl
 from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_context, rows, write_parquet, write_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from types import ModuleType
 
     from drift.detection.reports import Report
+    from drift.errors import DriftError
     from drift.pipeline.context import Context
     from drift.windows import Window
 
@@ -480,3 +484,95 @@ def test_without_its_nulls_the_blizzard_would_be_lost(year: Context) -> None:
     dropped = kl_divergence(*smooth(evidence.current.counts[:-1], evidence.reference.counts[:-1]))
     assert kl(report, "dep_delay") > 1.2
     assert dropped < 0.15
+
+
+# -- what nobody expected ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "stage"),
+    [
+        (runs, "plan"),
+        (profile, "examine"),
+        (runs, "ensure_baseline"),
+        (profile, "count_window"),
+        (evaluate, "evaluate_window"),
+        (notify, "notify_window"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "backfill"])
+def test_what_nobody_expects_in_a_stage_is_a_failed_run_with_an_alert(
+    context: Context, monkeypatch: pytest.MonkeyPatch, module: ModuleType, stage: str, command: str
+) -> None:
+    """Its type is recorded, people are notified, other windows go on, and the next run that succeeds ends it."""
+    backfill(context, 0, 9, page=True)
+    (bad,) = days(context, 10, 10)
+    original = getattr(module, stage)
+    begin: dict[str, Callable[[], object]] = {
+        "run": lambda: runs.run_window(context, bad, clock=clock),
+        "backfill": lambda: backfill(context, 10, 10, page=True),
+    }
+
+    def broken(*given: Any, **named: Any) -> Any:
+        if bad in given or any(getattr(each, "window", None) == bad for each in given) or stage == "examine":
+            raise UnicodeDecodeError("utf-8", b"caf\xe9", 3, 4, "invalid")
+        return original(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, stage, broken)
+        with pytest.raises(InternalError, match=r"unexpected UnicodeDecodeError.*please report it"):
+            begin[command]()
+    (row,) = [row for row in context.store.runs("flights") if row["window_start"] == bad.start]
+    assert (row["status"], "unexpected UnicodeDecodeError" in row["error"]) == ("error", True)
+    assert [(a.key, a.state) for a in context.store.alerts("flights")] == [("run", "open")]
+    assert context.store.outbox_counts()["pending"] == 1
+    backfill(context, 10, 11)
+    assert [(a.key, a.state) for a in context.store.alerts("flights")] == [("run", "resolved")]
+
+
+def test_a_backfill_goes_on_after_a_window_that_broke(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of many; each of the others has its report."""
+    backfill(context, 0, 9)
+    (bad,) = days(context, 11, 11)
+    original = profile.count_window
+
+    def broken(source: Any, window: Window, *given: Any) -> Any:
+        if window == bad:
+            raise KeyError("x")
+        return original(source, window, *given)
+
+    monkeypatch.setattr(profile, "count_window", broken)
+    seen: dict[Window, Report | DriftError] = {}
+    found = runs.backfill(context, days(context, 10, 12), clock=clock, progress=seen.__setitem__)
+    assert len(found) == 2
+    assert isinstance(seen[bad], InternalError)
+
+
+def test_a_failure_that_cannot_be_recorded_is_said_all_the_same(context: Context, tmp_path: Path) -> None:
+    """The database vanished: that is what is said, not what came of it."""
+    backfill(context, 0, 8)
+    (tmp_path / "drift.db").unlink()
+    with pytest.raises(StoreError, match="removed or moved"):
+        backfill(context, 9, 10)
+    assert not (tmp_path / "drift.db").exists()
+
+
+@pytest.mark.parametrize("kind", ["numbers", "labels"])
+def test_a_column_that_breaks_has_an_error_and_the_others_verdicts(
+    context: Context, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Only what is counted that way, and it says what nobody expected."""
+    backfill(context, 0, 9)
+    original = getattr(counting, f"to_{kind}")
+
+    def broken(column: Any) -> Any:
+        if column.type == {"numbers": pa.float64()}.get(kind, column.type):
+            raise UnicodeDecodeError("utf-8", b"caf\xe9", 3, 4, "invalid")
+        return original(column)
+
+    monkeypatch.setattr(counting, f"to_{kind}", broken)
+    (report,) = backfill(context, 10, 10)
+    broke = {v.feature for v in report.verdicts if v.status == "error"}
+    assert broke == ({"delay"} if kind == "numbers" else {"carrier", "late"})
+    assert {v.status for v in report.verdicts if v.feature not in broke} == {"ok"}
+    assert all("unexpected UnicodeDecodeError" in v.reason for v in report.verdicts if v.feature in broke)

@@ -150,6 +150,7 @@ def upgrade() -> None:
         sa.Column("finished_at", _INSTANT),
         sa.Column("error", sa.Text()),
         sa.Column("url", sa.Text()),
+        sa.Column("process", sa.Text()),
         sa.PrimaryKeyConstraint("monitor", "window_start", name="pk_run"),
     )
     op.create_table(

@@ -35,11 +35,15 @@ if TYPE_CHECKING:
 STAGES = {module.__file__ for module in (notify, evaluate, runs, store)}
 
 
-class Points:
-    """Counts the points a process passes, and kills it at one of them."""
+AIMED = {"save_baseline", "save_gate", "save_profile", "save_report", "save_alerts", "save_run_finished"}
+"""The store's methods between which a scene is half done: each is a transaction."""
 
-    def __init__(self, last: int | None) -> None:
-        self.passed, self.last = 0, last
+
+class Points:
+    """Counts the points a process passes, and kills it at one of them; `aimed` are those around whole transactions."""
+
+    def __init__(self, last: int | None, *, aimed: bool = False) -> None:
+        self.passed, self.last, self.aimed = 0, last, aimed
 
     def __call__(self, *_: Any, **__: Any) -> None:
         """Pass a point."""
@@ -50,18 +54,29 @@ class Points:
     def profile(self, frame: Any, event: str, _argument: Any) -> None:
         """Pass a point where a stage begins or ends."""
         code = frame.f_code
-        if event in {"call", "return"} and code.co_filename in STAGES and code.co_name[0] not in "_<":
+        if self.aimed:
+            here = code.co_name in AIMED and "connection" in code.co_varnames[: code.co_argcount]
+        else:
+            here = code.co_filename in STAGES and code.co_name[0] not in "_<"
+        if event in {"call", "return"} and here:
             self()
 
     def context(self) -> None:
         """Begin."""
-        for name in ("before_cursor_execute", "after_cursor_execute", "begin", "commit", "rollback"):
+        for name in (
+            () if self.aimed else ("before_cursor_execute", "after_cursor_execute", "begin", "commit", "rollback")
+        ):
             sa.event.listen(sa.Engine, name, self)
         sys.setprofile(self.profile)
 
 
 def forked(
-    scene: Callable[[Setting], None], setting: Setting, *, last: int | None = None, after: float = 0
+    scene: Callable[[Setting], None],
+    setting: Setting,
+    *,
+    last: int | None = None,
+    after: float = 0,
+    aimed: bool = False,
 ) -> int | None:
     """Play a scene in a fork, killed at a point or after some seconds; return the points it passed, None if killed."""
     read, write = os.pipe()
@@ -70,7 +85,7 @@ def forked(
         code = 1
         try:
             os.close(read)
-            points = Points(last)
+            points = Points(last, aimed=aimed)
             if not after:
                 points.context()
             scene(setting)
@@ -157,13 +172,13 @@ def played(asked: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
             forked(each, start)
         calm = copies.make(base)
         began = time.monotonic()
-        points = forked(scene, replace(start, results=calm))
+        points = forked(scene, replace(start, results=calm), aimed=asked["aimed"])
         took = time.monotonic() - began
         assert points is not None
         expected = work.contents(calm)
         once = {"scene": name, "points": points, "tried": 0, "killed": 0, "wrong": []}
         for point in work.sliced(points, asked["most"]):
-            _trial(copies, start, scene, expected, once, [point], [])
+            _trial(copies, start, scene, expected, once, [point], [], aimed=asked["aimed"])
         for seed in asked["seeds"]:
             rng = random.Random(seed)  # noqa: S311 - it is a test
             delays = [rng.uniform(0.001, took * 1.1) for _ in range(rng.randint(1, 3))]
@@ -181,13 +196,15 @@ def _trial(
     told: dict[str, Any],
     points: list[int],
     delays: list[float],
+    *,
+    aimed: bool = False,
 ) -> None:
     """Kill a process at each of some points or moments, one after the other; then let one finish, and compare."""
     results = copies.make(start.results)
     setting = replace(start, results=results)
     told["tried"] += 1
     for point in points:
-        told["killed"] += forked(scene, setting, last=point) is None
+        told["killed"] += forked(scene, setting, last=point, aimed=aimed) is None
     for delay in delays:
         told["killed"] += forked(scene, setting, after=delay) is None
     forked(scene, replace(setting, now=work.RETRIED))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-def played(database_url: str, scenes: Sequence[str], most: int, seeds: int, *, gated: bool) -> list[dict[str, Any]]:
+def played(
+    database_url: str, scenes: Sequence[str], most: int, seeds: int, *, gated: bool, aimed: bool = False
+) -> list[dict[str, Any]]:
     """Kill processes in scenes, at so many points and for so many seeds, and return what was told of each."""
     asked = {
         "base": database_url if database_url.startswith("postgresql") else None,
@@ -26,6 +28,7 @@ def played(database_url: str, scenes: Sequence[str], most: int, seeds: int, *, g
         "most": most,
         "seeds": list(range(seeds)),
         "gated": gated,
+        "aimed": aimed,
     }
     done = subprocess.run(
         [sys.executable, "-m", "tests.live.faults.killer", json.dumps(asked)],
@@ -45,6 +48,20 @@ def test_a_killed_run_is_mended_by_its_retry(database_url: str) -> None:
     (told,) = played(database_url, ["incident"], 8, 2, gated=False)
     assert told["wrong"] == []
     assert told["killed"] >= 8
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("scene", ["first", "recovery", "recovery again"])
+def test_a_scene_killed_between_its_transactions_is_mended_by_its_retry(
+    database_url: str, scene: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bins are fitted and their windows not counted, a gate has decided, a report is stored without its alerts."""
+    (told,) = played(database_url, [scene], 400, 0, gated=True, aimed=True)
+    with capsys.disabled():
+        kind = database_url.partition(":")[0]
+        print(f"\n{kind} {scene}, aimed: {told['points']} points; {told['killed']} kills")  # noqa: T201
+    assert told["wrong"] == []
+    assert told["killed"] >= 20
 
 
 @pytest.mark.faults

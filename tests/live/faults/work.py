@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from drift.windows import Window
 
 FIRST = date(2024, 1, 1)
-DAYS, ROWS = 14, 300
+DAYS, ROWS = 22, 300
 INCIDENT = 9
 """The day from which on the delays are later, and some carriers are missing."""
+OVER = 12
+"""The day from which on the carriers are there again."""
 
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
 RETRIED = NOW + timedelta(minutes=7)
@@ -62,7 +64,7 @@ def rows() -> pd.DataFrame:
     n = DAYS * ROWS
     day = np.repeat(np.arange(DAYS), ROWS)
     carrier = rng.choice(["AA", "B6", "DL"], n, p=[0.5, 0.3, 0.2]).astype(object)
-    carrier[(day >= INCIDENT) & (rng.random(n) < 0.2)] = None
+    carrier[(day >= INCIDENT) & (day < OVER) & (rng.random(n) < 0.2)] = None
     return pd.DataFrame(
         {
             "day": [FIRST + timedelta(days=int(i)) for i in day],
@@ -150,6 +152,14 @@ def backfill(setting: Setting) -> None:
         run.backfill(context, windows, clock=setting.clock, page=True)
 
 
+def recovery(setting: Setting) -> None:
+    """Fill up from the day before the incident until after the carriers are there again."""
+    context = setting.context()
+    with context.store:
+        windows = [day(context, number) for number in range(INCIDENT - 1, OVER + 2)]
+        run.backfill(context, windows, clock=setting.clock, page=True)
+
+
 def answer(setting: Setting) -> None:
     """Acknowledge every open alert."""
     with Store.open(setting.results) as store:
@@ -169,6 +179,8 @@ SCENES: dict[str, tuple[Callable[[Setting], None], tuple[Callable[[Setting], Non
     "incident": (incident, (upgrade, first, lambda s: _run(s, 8), lambda s: _run(s, 9))),
     "failure": (failure, (upgrade, first)),
     "backfill": (backfill, (upgrade,)),
+    "recovery": (recovery, (upgrade,)),
+    "recovery again": (recovery, (upgrade, recovery)),
     "answer": (answer, (upgrade, backfill)),
     "prune": (prune, (upgrade, backfill)),
 }
