@@ -1,6 +1,6 @@
 # One image for the dashboard, the command line and all of Airflow's parts. The base can be any with Python 3.11 to 3.13
 # and its venv module: docker build --build-arg BASE_IMAGE=…
-ARG BASE_IMAGE=python:3.11-slim-bookworm
+ARG BASE_IMAGE=python:3.11.14-slim-bookworm
 FROM ${BASE_IMAGE}
 
 ENV PATH=/opt/drift/bin:$PATH \

@@ -1,6 +1,13 @@
-"""Create the databases `drift` and `warehouse` beside Airflow's, and fill the latter with the demo's flights.
+"""Create the databases and who may do what in them: `airflow`, `drift`, and `warehouse` with the demo's flights.
 
-Run by the `migrate` service; what is there already stays as it is.
+Run by the `migrate` service as the server's owner; what is there already stays as it is, but for the passwords, which
+follow those of the environment.
+
+| login | may |
+|---|---|
+| `airflow` | own the database `airflow`, and open no other |
+| `drift_tasks` | read the warehouse, and write what runs find (`drift_writer` of `sql/roles.sql`) |
+| `drift_web` | read what they found, and answer alerts (`drift_dashboard`) |
 """
 
 from __future__ import annotations
@@ -12,6 +19,9 @@ import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
 
+from drift.store import migrations
+
+LOGINS = {"airflow": "AIRFLOW_DB_PASSWORD", "drift_tasks": "TASKS_DB_PASSWORD", "drift_web": "DASHBOARD_DB_PASSWORD"}
 FLIGHTS = Path("/opt/drift/src/data/flights.parquet")
 TABLE = """
 CREATE TABLE flights (
@@ -26,22 +36,54 @@ def connect(database: str) -> psycopg.Connection:
     return psycopg.connect(dbname=database, autocommit=True)
 
 
+def logins(server: psycopg.Connection) -> None:
+    """Create the logins, each with its password."""
+    there = {name for (name,) in server.execute("SELECT rolname FROM pg_roles")}
+    for name, variable in LOGINS.items():
+        statement = "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}"
+        verb = sql.SQL("ALTER" if name in there else "CREATE")
+        password = sql.Literal(os.environ[variable])
+        server.execute(sql.SQL(statement).format(verb, sql.Identifier(name), password))
+
+
+def databases(server: psycopg.Connection) -> None:
+    """Create the databases; nobody opens one because everybody may."""
+    there = {name for (name,) in server.execute("SELECT datname FROM pg_database")}
+    for name in ("airflow", "drift", "warehouse"):
+        if name not in there:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        server.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    server.execute("ALTER DATABASE airflow OWNER TO airflow")
+    server.execute("GRANT CONNECT ON DATABASE warehouse TO drift_tasks")
+
+
+def flights(warehouse: psycopg.Connection) -> None:
+    """Fill the warehouse, for its reader."""
+    warehouse.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO drift_tasks")
+    warehouse.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO drift_tasks")
+    if warehouse.execute("SELECT to_regclass('flights')").fetchone() != (None,):
+        return
+    warehouse.execute(TABLE)
+    with warehouse.cursor().copy("COPY flights FROM STDIN") as copy:
+        for batch in pq.ParquetFile(FLIGHTS).iter_batches():
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                copy.write_row(row)
+    warehouse.execute("CREATE INDEX ON flights (flight_date)")
+    print("warehouse.flights: a year of departures to try Drift on")
+
+
 def main() -> None:
     """Create what is missing."""
     with connect("postgres") as server:
-        there = {name for (name,) in server.execute("SELECT datname FROM pg_database")}
-        for name in {"airflow", "drift", "warehouse"} - there:
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        logins(server)
+        databases(server)
     with connect("warehouse") as warehouse, warehouse.transaction():
-        if warehouse.execute("SELECT to_regclass('flights')").fetchone() != (None,):
-            return
-        warehouse.execute(TABLE)
-        with warehouse.cursor().copy("COPY flights FROM STDIN") as copy:
-            for batch in pq.ParquetFile(FLIGHTS).iter_batches():
-                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    copy.write_row(row)
-        warehouse.execute("CREATE INDEX ON flights (flight_date)")
-    print("warehouse.flights: a year of departures to try Drift on")
+        flights(warehouse)
+    migrations.upgrade(os.environ["DRIFT_DATABASE"])
+    with connect("drift") as drift, drift.transaction():
+        drift.execute((migrations.sql_folder() / "roles.sql").read_text())
+        drift.execute("GRANT drift_writer TO drift_tasks")
+        drift.execute("GRANT drift_dashboard TO drift_web")
 
 
 if __name__ == "__main__":

@@ -152,13 +152,42 @@ def test_fresh_secrets_are_written_once_and_for_their_owner(tmp_path: Path) -> N
     assert len(set(values.values())) == len(values)
     assert all(len(value) >= 44 for value in values.values())
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    password = values["POSTGRES_PASSWORD"]
-    assert make_url(f"postgresql+psycopg://drift:{password}@postgres/drift").password == password
+    for password in (value for name, value in values.items() if name.endswith("_PASSWORD")):
+        assert make_url(f"postgresql+psycopg://drift:{password}@postgres/drift").password == password
     assert subprocess.run(write, check=False, capture_output=True).returncode == 1
     assert target.read_text() == first
 
 
+def test_only_the_migration_is_the_databases_owner() -> None:
+    """What lasts has a login of its own for each database, as docker/databases.py makes them."""
+    logins = {
+        name: {
+            (url.username, url.database)
+            for key, value in service.get("environment", {}).items()
+            if "postgresql" in str(value)
+            for url in [make_url(re.sub(r"\$\{(\w+):\?[^}]+\}", r"\1", value))]
+        }
+        for name, service in SERVICES.items()
+    }
+    airflow = {("drift_tasks", "drift"), ("airflow", "airflow")}
+    assert logins.pop("migrate") == {("drift", "drift"), ("airflow", "airflow")}
+    assert logins.pop("drift-dashboard") == {("drift_web", "drift")}
+    assert logins.pop("postgres") == set()
+    assert all(found == airflow for found in logins.values())
+    knowing = [name for name, service in SERVICES.items() if "POSTGRES_PASSWORD" in str(service["environment"])]
+    assert knowing == ["postgres", "migrate"]
+
+
 # --- the image
+
+
+def test_images_are_pinned() -> None:
+    """By digest, or at least by a version that is not followed by another one."""
+    images = [defaults(service["image"]) for service in SERVICES.values() if "build" not in service]
+    images += re.findall(r"^ARG BASE_IMAGE=(\S+)$", DOCKERFILE, re.MULTILINE)
+    images += [defaults(service["build"]["args"]["BASE_IMAGE"]) for service in SERVICES.values() if "build" in service]
+    assert len(set(images)) == 2
+    assert all(re.search(r"@sha256:[0-9a-f]{64}$|:\d+\.\d+(\.\d+)?-", image) for image in images)
 
 
 def test_nothing_runs_as_root() -> None:

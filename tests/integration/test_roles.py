@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +24,7 @@ from tests.support.store_samples import NOW, nth, save_everything
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+ROOT = Path(__file__).parents[2]
 ROLES = (migrations.sql_folder() / "roles.sql").read_text()
 
 
@@ -139,3 +142,75 @@ def test_what_a_later_migration_creates_is_granted(as_role: Callable[[str], str]
     assert may(as_role("drift_writer"), "INSERT INTO later VALUES (1)")
     assert may(as_role("drift_reader"), "SELECT * FROM later")
     assert not may(as_role("drift_reader"), "INSERT INTO later VALUES (1)")
+
+
+# -- the containers' own ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def set_up(monkeypatch: pytest.MonkeyPatch, postgres_server: str) -> Iterator[Callable[[str, str], str]]:
+    """What the containers' `migrate` makes of a server, twice; returns the URL of a login on a database."""
+    spec = spec_from_file_location("databases", ROOT / "docker" / "databases.py")
+    assert spec
+    assert spec.loader
+    databases = module_from_spec(spec)
+    spec.loader.exec_module(databases)
+    server = sa.make_url(postgres_server)
+    given = {
+        "HOST": str(server.query.get("host") or server.host or ""),
+        "PORT": str(server.port or ""),
+        "USER": server.username,
+        "PASSWORD": server.password,
+    }
+    for name, value in given.items():
+        if value:
+            monkeypatch.setenv(f"PG{name}", str(value))
+    for variable in databases.LOGINS.values():
+        monkeypatch.setenv(variable, "x")
+    url = server.set(database="drift").render_as_string(hide_password=False)
+    monkeypatch.setenv("DRIFT_DATABASE", url)
+    monkeypatch.setattr(databases, "FLIGHTS", ROOT / "data" / "flights.parquet")
+    for _ in range(2):
+        databases.main()
+
+    yield lambda login, database: server.set(username=login, password="x", database=database).render_as_string(False)
+    with databases.connect("postgres") as admin:
+        for name in ("airflow", "drift", "warehouse"):
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for name in databases.LOGINS:
+            admin.execute(f"DROP ROLE {name}")
+
+
+def opens(url: str) -> bool:
+    """Whether a login may connect."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError as error:
+        if "permission denied for database" not in str(error):
+            raise
+        return False
+    return True
+
+
+def test_in_the_containers_each_login_may_what_it_needs(set_up: Callable[[str, str], str]) -> None:
+    """Airflow its own database; tasks read the warehouse and write rows; the dashboard answers; none owns the rest."""
+    may_open = {
+        login: [name for name in ("airflow", "drift", "warehouse") if opens(set_up(login, name))]
+        for login in ("airflow", "drift_tasks", "drift_web")
+    }
+    assert may_open == {"airflow": ["airflow"], "drift_tasks": ["drift", "warehouse"], "drift_web": ["drift"]}
+    assert may(set_up("airflow", "airflow"), "CREATE TABLE public.dag (x int)")
+    with Store.open(set_up("drift_tasks", "drift")) as store:
+        save_everything(store, NOW)
+    assert may(set_up("drift_tasks", "warehouse"), "SELECT count(*) FROM flights")
+    for login, database, statement in (
+        ("drift_tasks", "warehouse", "DELETE FROM flights"),
+        ("drift_tasks", "drift", "DROP TABLE score"),
+        ("drift_web", "drift", "UPDATE score SET kl = 0"),
+        ("drift_web", "drift", "CREATE TABLE mine (x int)"),
+    ):
+        assert not may(set_up(login, database), statement), (login, statement)
+    with Store.open(set_up("drift_web", "drift")) as store:
+        client = TestClient(create_app(store))
+        assert client.get("/monitor?name=flights").status_code == client.get("/metrics").status_code == 200
