@@ -5,10 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
+from fastapi import Response
 from fastapi.testclient import TestClient
 
 from drift import dashboard
@@ -118,17 +120,24 @@ def test_no_host_breaks_a_route(app: FastAPI, host: str) -> None:
 # -- a real server ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def address(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    """Where the dashboard listens, with little patience."""
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 1)
+@contextmanager
+def serving(app: FastAPI) -> Iterator[tuple[tuple[str, int], uvicorn.Server]]:
+    """Serve on a free port."""
     with server.listen("127.0.0.1", 0) as listening:
         running = uvicorn.Server(server.configuration(app, proxied=False))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
         thread.start()
-        yield listening.getsockname()
+        yield listening.getsockname(), running
         running.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def address(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """Where the dashboard listens, with little patience."""
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 1)
+    with serving(app) as (where, _):
+        yield where
 
 
 def answered(address: tuple[str, int], *parts: bytes) -> bytes:
@@ -167,6 +176,25 @@ def test_an_answered_connection_is_kept_for_a_while_only(address: tuple[str, int
     assert answered(address, ask, ask[:10], ask[10:]).count(b"HTTP/1.1 200 OK") == 2
     assert time.monotonic() - began >= server.IDLE_SECONDS
     assert answered(address, ask, ask[:10]).count(b"HTTP/1.1 200 OK") == 1
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone can tell")
+def test_a_reader_that_takes_nothing_is_dropped(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer does not wait for it for ever."""
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 1)
+    large = dashboard.create_app(store)
+    large.add_api_route("/large", lambda: Response(b"x" * 30_000_000))
+    with serving(large) as (address, running), socket.socket() as reader:
+        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader.connect(address)
+        reader.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        began = time.monotonic()
+        seen = False
+        while time.monotonic() < began + 30 and not (seen and not running.server_state.connections):
+            seen = seen or bool(running.server_state.connections)
+            time.sleep(0.05)
+        assert seen
+        assert not running.server_state.connections
 
 
 @pytest.mark.parametrize("head", [
