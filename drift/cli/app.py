@@ -31,6 +31,7 @@ from drift.cli.replay import replay
 from drift.cli.run import backfill, run
 from drift.cli.runs import runs_app
 from drift.cli.tune import tune
+from drift.config.problems import shorten
 from drift.errors import ConfigError, DriftError, InternalError, internal
 
 app = typer.Typer(
@@ -87,6 +88,10 @@ def main() -> None:
         # The reader (head, less) has gone; that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        # What the system refuses is about what was named: a path too long, a folder nobody may read, a full disk.
+        print_error(f"{shorten(error.filename)}: {error.strerror}" if error.filename else str(error))
+        sys.exit(2)
     except Exception as error:
         log = logs.logger("drift")
         log.debug("internal error", exc_info=True)

@@ -54,6 +54,9 @@ _FORBIDDEN = ("not authorized", "authorization denied", "prohibited")
 _STEPS = 100_000
 """SQLite's own steps, some milliseconds, between two looks at the clock."""
 
+_SQLITE_BYTES = 1 << 26
+"""The longest value a SQLite database may hand over: 64 MiB."""
+
 _SQLITE_READS = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -214,6 +217,7 @@ def _guard_sqlite(connection: Any, _record: object) -> None:
     until = time.monotonic() + queries.seconds()
     # A window's statements are few; the clock runs for them together.
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _SQLITE_BYTES)
     connection.execute("PRAGMA query_only = ON")
     connection.set_authorizer(_sqlite_allows)
 

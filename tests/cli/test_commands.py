@@ -475,3 +475,10 @@ def test_a_gate_goes_on_or_stops(monitored: Drift) -> None:
     unknown = monitored("gate", "flight")
     assert (unknown.returncode, unknown.stdout) == (2, "")
     assert "there is: flights" in unknown.stderr
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("run", "flights", "--monitors"), ("compare", "reference.parquet")])
+def test_what_the_system_refuses_is_an_input(drift: Drift, tables: tuple[str, ...], arguments: tuple[str, ...]) -> None:
+    """A path that is longer than the system takes is an error in a line, with exit code 2."""
+    done = drift(*arguments, "x" * 5000)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), tables

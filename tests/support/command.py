@@ -22,17 +22,24 @@ if TYPE_CHECKING:
 
     Drift = Callable[..., subprocess.CompletedProcess[str]]
 
-LIBRARIES = ["alembic.command", "pyarrow.dataset", "scipy.special", "scipy.stats", "sqlalchemy.dialects.sqlite"]
+LIBRARIES = [
+    *("alembic.command", "great_expectations.expectations.core", "pyarrow.dataset", "scipy.special", "scipy.stats"),
+    *("sqlalchemy.dialects.sqlite", "sqlglot.generators.sqlite", "sqlglot.parsers.sqlite"),
+]
 
 
-def runner(folder: Path) -> Drift:
-    """Return what runs `drift` in a folder."""
+def runner(folder: Path, **environment: str) -> Drift:
+    """Return what runs `drift` in a folder.
+
+    With DRIFT_TEST_AUDIT, a file's name, in the environment its process writes there what it opens and starts.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith("DRIFT_")}
     env |= {
         "DRIFT_DATABASE": f"sqlite:///{folder / 'drift.db'}",
         "DRIFT_MONITORS": str(folder / "monitors"),
         "DRIFT_CONNECTION_WAREHOUSE": f"sqlite:///{folder / 'warehouse.db'}",
         "COLUMNS": "160",
+        **environment,
     }
 
     def run(*arguments: str, log: str = "") -> subprocess.CompletedProcess[str]:
@@ -85,7 +92,22 @@ def _serve() -> None:
     os.environ.clear()
     os.environ.update(env)
     sys.argv = ["drift", *arguments]
+    if "DRIFT_TEST_AUDIT" in env:
+        _audit(os.open(env["DRIFT_TEST_AUDIT"], os.O_WRONLY | os.O_CREAT | os.O_APPEND))
     main()
+
+
+def _audit(log: int) -> None:
+    """Write to a file what this process opens, starts and connects to."""
+
+    def heard(event: str, arguments: tuple[object, ...]) -> None:
+        if event.startswith(_AUDITED):
+            os.write(log, f"{event} {arguments[:2]!r}\n".encode(errors="replace"))
+
+    sys.addaudithook(heard)
+
+
+_AUDITED = ("open", "os.exec", "os.fork", "os.posix_spawn", "os.system", "socket.connect", "subprocess.Popen")
 
 
 if __name__ == "__main__":
