@@ -1,0 +1,1 @@
+"""Hostile input in bulk: nothing of it is run, opened or fetched."""
