@@ -32,7 +32,7 @@ test-browser: .venv/.dev build/browser/.installed ## Click through the dashboard
 	@DRIFT_BROWSER=$(CHROMIUM) build/browser/bin/python -m pytest -q -m browser tests/live/browser $(BROWSER_ARGS)
 
 test-faults: .venv/.dev ## Kill, stop, starve and crowd runs by the hundred, and compare what is left with an undisturbed run (an hour)
-	@$(BIN)/python -m pytest -q -s -m faults tests/live/faults tests/live/load $(FAULTS_ARGS)
+	@$(BIN)/python -m pytest -q -s -m faults tests/live/faults tests/live/hostile tests/live/load $(FAULTS_ARGS)
 
 lint: .venv/.dev ## Check style, formatting and who imports whom
 	@$(BIN)/ruff check .
