@@ -91,7 +91,7 @@ class Den:
 
 
 @pytest.fixture
-def den(tmp_path: Path) -> Iterator[Den]:
+def den(tmp_path: Path) -> Den:
     """A folder with days of flights as files and in a warehouse, and outside of it a file nobody may read."""
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -257,7 +257,7 @@ def test_expectations(den: Den) -> None:
         "expect_multicolumn_sum_to_equal",
         "expect_column_distinct_values_to_be_in_set",
     ]
-    arguments = [
+    arguments: list[dict[str, Any]] = [
         {"row_condition": "@logging.os.system('id')", "condition_parser": "pandas"},
         {"row_condition": "__import__('os').system('id')", "condition_parser": "python"},
         {"row_condition": {"column": {"name": "carrier"}, "operator": "==", "parameter": "x", "type": "comparison"}},
