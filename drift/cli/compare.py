@@ -16,7 +16,8 @@ def compare(
     reference: Annotated[str, typer.Argument(help="The reference table, Parquet or CSV: a file, a folder or a glob.")],
     current: Annotated[str, typer.Argument(help="The table to compare with the reference, in any of these forms.")],
     include: Annotated[
-        list[str] | None, typer.Option("--include", "-i", help="Compare only these columns (pattern).")
+        list[str] | None,
+        typer.Option("--include", "-i", help="Compare only these columns (pattern), keys and times of rows too."),
     ] = None,
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", "-x", help="Leave these columns out (pattern).")

@@ -99,8 +99,8 @@ def report_table(report: Report) -> None:
     for verdict in report.drifting:
         for line in report.explain(verdict.feature):
             print_line(f"  {verdict.feature}: {line}")
-    for finding in report.findings:
-        print_line(f"note: {finding}")
+    for note in report.notes():
+        print_line(f"note: {note}")
     if report.segments:
         segment_table(report)
 

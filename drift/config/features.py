@@ -160,6 +160,16 @@ class Features(Model):
         names = {*self.include, *self.kinds, *self.bins, *self.roles, *self.weights, *self.hashed}
         return frozenset(name for name in names if not is_pattern(name))
 
+    def picks(self, column: str) -> bool:
+        """Whether a column is wanted for itself: named, or included by a pattern that does not take everything.
+
+        Examples
+        --------
+        >>> Features(include=["*", "order_*"]).picks("order_id"), Features().picks("order_id")
+        (True, False)
+        """
+        return column in self.named or matches(column, (each for each in self.include if each != "*"))
+
     @property
     def patterns(self) -> list[tuple[str, str]]:
         """Every name or pattern that is written here, beside its key."""

@@ -63,6 +63,9 @@ class Report:
         Name of the segment it is about; empty for the whole window.
     segments
         Of a whole window: the report of each of its segments, by name.
+    left_out
+        Columns of a comparison that were not scored, and what they look like: ``identifier``, ``free text`` or
+        ``timestamp``.
     """
 
     monitor: str
@@ -77,6 +80,7 @@ class Report:
     label: str = ""
     segment: str = ""
     segments: Mapping[str, Report] = field(default_factory=dict, repr=False)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def rollup(self) -> Rollup:
         """Return all verdicts in one, overall and by role, with the rule that made it."""
@@ -160,6 +164,7 @@ class Report:
             "total_kl": overall.total_kl,
             "overall": overall.to_dict(),
             "findings": [asdict(finding) for finding in self.findings],
+            "left_out": dict(self.left_out),
             "features": _entries(self),
             "segments": {
                 name: {
@@ -234,7 +239,7 @@ class Report:
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heading, *rows]
         ]
-        around = [visible(line) for line in (self.title(), self.rollup().line(), *self.findings)]
+        around = [visible(line) for line in (self.title(), self.rollup().line(), *self.notes())]
         return "\n".join([around[0], *(line.rstrip() for line in lines), *around[1:]])
 
     def title(self) -> str:
@@ -245,6 +250,14 @@ class Report:
             f"{self.n_current:,} rows, compared with {self.n_reference:,} ({self.reference})"
         )
 
+    def notes(self) -> list[str]:
+        """Return the findings, and which columns were left out, in words."""
+        columns = ", ".join(f"{column} ({sort})" for column, sort in self.left_out.items())
+        return [
+            *map(str, self.findings),
+            *([f"left out: {columns}; include them by name to score them"] if columns else []),
+        ]
+
     def _repr_html_(self) -> str:
         from html import escape as escaped
 
@@ -254,7 +267,7 @@ class Report:
         heading, rows = self.table()
         head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
         body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *self.findings])
+        notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *self.notes()])
         return f"<p>{escape(self.title())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 

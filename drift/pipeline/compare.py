@@ -11,8 +11,11 @@ from drift.detection.assess import Subject, assess
 from drift.detection.reports import Report
 from drift.errors import ConfigError
 from drift.profiles import parallel
+from drift.profiles.columns import LOOKED, misfit
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
+from drift.profiles.kinds import infer_kind, infer_scale, same_family
+from drift.profiles.refinement import refined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drift.config.source import Csv
+    from drift.profiles.columns import Sort
+    from drift.profiles.histograms import Profile
+    from drift.sources.snapshot import Snapshot
 
 
 def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:
@@ -60,7 +66,9 @@ def compare(
         A DataFrame of any library (a lazy one is collected), what exports an Arrow stream, or a path: a Parquet or CSV
         file, a folder of them, or a glob.
     features
-        Which columns, of which kind, binned how; every column by default.
+        Which columns, of which kind, binned how. By default every column but those that look like keys, free text or
+        times of rows in both tables (`drift.profiles.columns`), unless they are all there is: they differ from table to
+        table, and are listed as left out. Whoever names one, or includes it by a pattern other than ``*``, gets it.
     detection
         Thresholds and rules; a single comparison has no earlier windows, so one window is enough.
     name
@@ -111,6 +119,15 @@ def compare(
         reference_profile, problems={**reference_profile.problems, **unfit}, notes=before.notes()
     )
     current_profile = replace(current_profile, notes=after.notes())
+    unnamed = [
+        column
+        for column in shared
+        if not wanted.picks(column) and same_family(before.schema[column], after.schema.get(column, ""))
+    ]
+    left_out = _left_out(unnamed, (before, reference_profile), (after, current_profile))
+    if len(left_out) == len(selected):
+        left_out = {}
+    selected = [column for column in selected if column not in left_out]
     (found,) = assess([Subject(reference_profile, current_profile, selected)], rules, wanted)
     return Report(
         name,
@@ -121,7 +138,47 @@ def compare(
         found.n_current,
         findings=found.findings,
         evidence=found.evidence,
+        left_out=left_out,
     )
+
+
+def _left_out(
+    columns: Sequence[str], before: tuple[Snapshot, Profile], after: tuple[Snapshot, Profile]
+) -> dict[str, Sort]:
+    """Return those columns that look like keys, free text or times of rows on both sides, by their first rows."""
+    sorts, later = (_sorts(columns, *side) for side in (before, after))
+    return {
+        column: sort
+        for column, sort in sorts.items()
+        if sort in _LEFT_OUT and later.get(column) == sort and _alike(column, before[1], after[1])
+    }
+
+
+def _sorts(columns: Sequence[str], table: Snapshot, profile: Profile) -> dict[str, Sort]:
+    types = {column: table.arrow_schema.field(column).type for column in columns}
+    candidates = [
+        column
+        for column, kind in types.items()
+        if infer_kind(kind) in {"categorical", "datetime"} or infer_scale(kind) == "integer"
+    ]
+    first = table.head(LOOKED, candidates) if candidates else None
+    found = {column: misfit(column, first[column].combine_chunks(), profile.n_rows) for column in candidates if first}
+    return {column: why.sort for column, why in found.items() if why}
+
+
+def _alike(column: str, reference: Profile, current: Profile) -> bool:
+    """Whether nothing of note happened to a column that is left out: it is missing as often, and no value took over."""
+    before, now = reference.histograms.get(column), current.histograms.get(column)
+    if before is None or now is None or not (before.n and now.n):
+        return False
+    share, chance = before.n_missing / before.n, 4 / min(before.n, now.n) ** 0.5
+    lacking = abs(now.n_missing / now.n - share) > max(_MISSING, chance * (share * (1 - share)) ** 0.5)
+    return not lacking and not len(refined(before, now)[0].binning.apart)
+
+
+_LEFT_OUT = {"identifier", "free text", "timestamp"}
+_MISSING = 0.01
+"""A column whose missing values differ by more than this share is compared, whatever it holds."""
 
 
 def _describe(reference: object) -> str:

@@ -54,12 +54,12 @@ _BOMS = {
 _EIGHT_BIT = ("utf-8", "cp1252", "latin-1")
 """In this order: what is not UTF-8 is Windows-1252, or Latin-1 where it has bytes that this has not."""
 
-_NULLS: Any = pa.array([
+_NULLS = [
     "", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NULL", "null", "NaN", "nan", "-NaN", "-nan", "1.#IND",
     "-1.#IND", "1.#QNAN", "-1.#QNAN",
-])  # fmt: skip
-_TRUE: Any = pa.array(["1", "true", "TRUE", "True"])
-_FALSE: Any = pa.array(["0", "false", "FALSE", "False"])
+]  # fmt: skip
+_TRUE = ["1", "true", "TRUE", "True"]
+_FALSE = ["0", "false", "FALSE", "False"]
 _TYPES: tuple[pa.DataType, ...] = (
     pa.int64(), pa.bool_(), pa.date32(), pa.time32("s"), pa.timestamp("s"), pa.timestamp("ns"),
     pa.timestamp("ns", "UTC"), pa.float64(),
@@ -368,7 +368,7 @@ def _chain(kind: pa.DataType) -> Iterator[pa.DataType]:
 
 def _typed(texts: pa.Array[Any], options: Csv) -> Any:
     """Return texts without those that stand for null where they are not words."""
-    known: Any = pc.is_in(texts, value_set=pa.concat_arrays([_NULLS, pa.array(options.null_values, pa.string())]))
+    known: Any = pc.is_in(texts, value_set=pa.array([*_NULLS, *options.null_values]))
     return pc.if_else(known, pa.scalar(None, pa.string()), texts)
 
 
@@ -381,7 +381,7 @@ def _fits(present: Any, kind: pa.DataType) -> bool:
 
 def _cast(present: Any, kind: pa.DataType) -> Any:
     if t.is_boolean(kind):
-        true, false = (pc.is_in(present, value_set=words) for words in (_TRUE, _FALSE))
+        true, false = (pc.is_in(present, value_set=pa.array(words)) for words in (_TRUE, _FALSE))
         return pc.if_else(pc.or_(true, false), true, None)
     if t.is_time(kind):
         # Arrow casts no text to times of day.

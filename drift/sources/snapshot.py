@@ -90,6 +90,22 @@ class Snapshot:
         empty = pa.schema([self.arrow_schema.field(name) for name in names]).empty_table()
         return _concatenate(tables or [empty])
 
+    def head(self, n_rows: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the first rows into memory, no more than there are."""
+        import pyarrow as pa
+
+        names = self.arrow_schema.names if columns is None else list(columns)
+        tables: list[pa.Table] = []
+        batches = self.batches(names)
+        while (lacking := n_rows - sum(table.num_rows for table in tables)) > 0:
+            batch = next(batches, None)
+            if batch is None:
+                break
+            tables.append(pa.Table.from_batches([batch.slice(0, lacking)]))
+        if not tables:
+            return pa.schema([self.arrow_schema.field(name) for name in names]).empty_table()
+        return _concatenate(tables)
+
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read the columns into memory, as a DataFrame: of the same types with nulls as without, however encoded."""
         import pandas as pd

@@ -493,3 +493,62 @@ def test_numbers_written_as_text_are_compared_as_numbers(tmp_path: Path, rng: np
     high.loc[7, forms[0]] = "n/k"
     verdict = compare(before, high)[forms[0]]
     assert (verdict.status, "such as 'n/k'" in verdict.reason) == ("not_comparable", True)
+
+
+def orders(rng: np.random.Generator, first: int, n: int = 3000) -> pd.DataFrame:
+    """Orders of a day, with their keys and times."""
+    return pd.DataFrame(
+        {
+            "order_id": np.arange(first, first + n),
+            "mail": [f"{key}@example.org" for key in ids(rng, n)],
+            "created_at": pd.Timestamp("2024-01-01") + pd.to_timedelta(first + np.arange(n), unit="s"),
+            "note": [f"ring the bell of {key}" for key in ids(rng, n)],
+            "price": rng.lognormal(3, 1, n),
+        }
+    )
+
+
+def test_keys_texts_and_times_of_rows_are_left_out_and_listed(rng: np.random.Generator) -> None:
+    """They differ from table to table; it is said so in words and in JSON, and whoever names one gets it."""
+    before, after = orders(rng, 0), orders(rng, 90_000)
+    report = compare(before, after)
+    sorts = {"order_id": "identifier", "mail": "identifier", "created_at": "timestamp", "note": "free text"}
+    assert (report.left_out, report.to_dict()["left_out"]) == (sorts, sorts)
+    assert [v.feature for v in report.verdicts] == ["price"]
+    assert report.status == "ok"
+    words = "left out: order_id (identifier), mail (identifier), created_at (timestamp), note (free text)"
+    assert words in str(report)
+    assert words in report._repr_html_()
+    for include in (["*", "order_id"], ["*", "order_*"], ["order_id"]):
+        assert compare(before, after, features=Features(include=include))["order_id"].status == "critical"
+    assert compare(before[["order_id"]], after[["order_id"]])["order_id"].status == "critical"
+
+
+@pytest.mark.parametrize("column", ["order_id", "mail", "created_at", "note"])
+@pytest.mark.parametrize("what", ["one value", "half one value", "missing", "text"])
+def test_a_key_that_is_not_one_on_both_sides_is_scored(column: str, what: str, rng: np.random.Generator) -> None:
+    """One that collapses, goes missing or changes its type is news, though it was a key."""
+    before, after = orders(rng, 0), orders(rng, 90_000)
+    half = pd.Series(np.arange(3000) < (1500 if what == "half one value" else 3000))
+    changed: Any = {
+        "missing": after[column].where(after.index % 4 > 0),
+        "text": [1.5] * 3000,
+    }.get(what, after[column].mask(half, before[column][7]))
+    after[column] = changed
+    report = compare(before, after)
+    if column == "created_at" and "one value" in what:
+        assert column in report.left_out  # many rows have one time wherever time is a day
+        return
+    assert report[column].status in {"critical", "not_comparable"}
+    assert column not in report.left_out
+
+
+def test_a_key_that_collapses_late_in_a_file_is_scored(tmp_path: Path, rng: np.random.Generator) -> None:
+    """The look is at the first rows; what the counts say of all of them is looked at too."""
+    before, after = orders(rng, 0, 30_000), orders(rng, 90_000, 30_000)
+    after.loc[20_000:, "mail"] = "nobody@example.org"
+    for name, frame in {"before": before, "after": after}.items():
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    report = compare(tmp_path / "before.parquet", tmp_path / "after.parquet")
+    assert report["mail"].status == "critical"
+    assert "nobody@example.org" in " ".join(report.explain("mail"))

@@ -258,3 +258,12 @@ def test_what_types_have_not_in_common_is_text_in_a_table(write: Callable[..., P
         "y": ["[1]", None, "two", "three", "four"],
     }
     assert snapshot.to_pandas(["z"])["z"].tolist()[0] == str(b"\xff")
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 2, 3, 9])
+def test_the_head_is_the_first_rows_of_all_files(write: Callable[..., Path], n_rows: int) -> None:
+    """However many files they are in, and never more than there are."""
+    write("a.parquet", x=[1, 2], y=["a", "b"])
+    snapshot = open_table(str(write("b.parquet", x=[3], y=["c"]).parent))
+    assert snapshot.head(n_rows).to_pydict() == {"x": [1, 2, 3][:n_rows], "y": ["a", "b", "c"][:n_rows]}
+    assert snapshot.head(n_rows, ["y"]).column_names == ["y"]
