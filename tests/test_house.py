@@ -231,7 +231,7 @@ def test_the_wheel_carries_what_stands_beside_the_package(tmp_path: Path) -> Non
     (wheel,) = tmp_path.glob("*.whl")
     with ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if "__pycache__" not in name}
-    for folder, target in (("sql", "sql"), ("data", "data"), ("dags/monitors", "monitors")):
+    for folder, target in (("sql", "sql"), ("data", "data"), ("dags", "dags")):
         beside = {f"drift/{target}/{path.relative_to(ROOT / folder)}" for path in (ROOT / folder).rglob("*.*")}
         assert {name for name in beside if "__pycache__" not in name} <= names
     assert {name.split("/")[0] for name in names} == {"drift", f"driftmeter-{drift.__version__}.dist-info"}

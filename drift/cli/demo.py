@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.options import now, open_context
+from drift.cli.options import connection, now, open_store, route
 from drift.errors import DriftError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from drift.config.monitor import Monitor
     from drift.detection.reports import Report
 
 MONITOR = "flights"
@@ -48,13 +49,15 @@ def demo(
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if airflow:
+        if not installed("apache-airflow"):
+            raise DriftError("Airflow is not installed: pip install 'driftmeter[all]', or run drift demo without it")
         raise typer.Exit(run_airflow(folder, port))
     run_demo(folder)
 
 
 def resource(name: str) -> Path:
     """Return a folder of the repository, or of the wheel that carries it: ``data``, ``dags``."""
-    for folder in (PACKAGE.parent / name, PACKAGE / name):
+    for folder in (PACKAGE / name, PACKAGE.parent / name):
         if folder.is_dir():
             return folder
     raise DriftError(f"the demo's {name}/ folder is not beside the package: run it from a checkout")
@@ -64,9 +67,11 @@ def run_demo(folder: Path) -> None:
     """Run the demo in `folder` and print what it found."""
     from rich.console import Console
 
+    from drift.alerts import delivery
     from drift.cli.tables import progress
     from drift.pipeline import evaluate
     from drift.pipeline import run as runs
+    from drift.pipeline.context import Context
     from drift.store import migrations
 
     out = Console(width=None if sys.stdout.isatty() else 160)
@@ -74,20 +79,26 @@ def run_demo(folder: Path) -> None:
         unpack(folder)
     with _step(out, "migrate the results database"):
         migrations.upgrade(database(folder))
-    with receiver(folder / "inbox") as url:
+    with receiver(folder / "inbox") as webhook:
+        # Without Apprise the alert goes into a file.
+        url = webhook if installed("apprise") else f"file:{folder / 'inbox' / 'alerts.json'}"
         os.environ |= environment(folder, url)
-        context = open_context(str(resource("dags") / "monitors" / f"{MONITOR}.yaml"), folder, database(folder))
+        context = Context.of(_monitor(out), open_store(database(folder)), connection)
         calendar = context.monitor.window.calendar
         windows = list(calendar.between(calendar.starting(FIRST).start, calendar.starting(LAST).end))
         with progress(len(windows), f"backfill {FIRST} … {LAST}") as advance:
             runs.backfill(context, windows, clock=now, progress=lambda window, _: advance(context.label(window)))
         blizzard = calendar.starting(BLIZZARD)
-        with _step(
-            out,
-            f"run the Airflow DAG for {BLIZZARD} (Airflow {_airflow_version()}; log: {_shown(folder / 'airflow.log')})",
-        ):
-            # A manual run's logical date is where its interval ends: New York's midnight after the first day.
-            _run_dag(folder, blizzard.end)
+        airflow = installed("apache-airflow")
+        if airflow:
+            log = _shown(folder / "airflow.log")
+            with _step(out, f"run the Airflow DAG for {BLIZZARD} (Airflow {airflow}; log: {log})"):
+                # A manual run's logical date is where its interval ends: New York's midnight after the first day.
+                _run_dag(folder, blizzard.end)
+        else:
+            with _step(out, f"run {BLIZZARD} as `drift run` does: Airflow is not installed"):
+                runs.run_window(context, blizzard, clock=now)
+                delivery.deliver(context.store, now(), route)
         _show(out, evaluate.recall(context, blizzard), folder)
 
 
@@ -179,13 +190,25 @@ def _fill(path: Path, table: Any) -> None:
     engine.dispose()
 
 
-def _airflow_version() -> str:
+def _monitor(out: Console) -> Monitor:
+    """Return the demo's monitor, without what the packages that are installed cannot do."""
+    from drift.config.monitor import load_monitor
+
+    monitor = load_monitor(resource("dags") / "monitors" / f"{MONITOR}.yaml")
+    if installed("great-expectations"):
+        return monitor
+    out.print("without its expectations: Great Expectations is not installed", markup=False, highlight=False)
+    return monitor.model_copy(update={"expectations": []})
+
+
+def installed(distribution: str) -> str:
+    """Return the version of a distribution that is installed; empty where it is not."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
-        return version("apache-airflow")
-    except PackageNotFoundError as error:
-        raise DriftError("the demo needs Airflow: pip install 'driftmeter[all]', or make demo") from error
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
 
 
 def _run_dag(folder: Path, end: datetime) -> None:
@@ -212,14 +235,12 @@ def _show(out: Console, report: Report, folder: Path) -> None:
     letters = sorted((folder / "inbox").glob("*.json"))
     if not letters:
         raise DriftError(f"no alert arrived in {folder / 'inbox'}: see drift alerts, and {folder / 'airflow.log'}")
-    letter = json.loads(letters[-1].read_text())
-    out.print(
-        f"\n[bold]The alert, as the receiver got it[/] ({_shown(letters[-1])}, through Apprise):\n", highlight=False
-    )
-    for line in (str(letter.get("title", "")), *str(letter.get("message", "")).split("\n")):
+    letter = json.loads(letters[-1].read_text().splitlines()[-1])
+    out.print(f"\n[bold]The alert, as it arrived[/] ({_shown(letters[-1])}):\n", highlight=False)
+    for line in (str(letter.get("title", "")), *str(letter.get("message") or letter.get("body", "")).split("\n")):
         print_line(f"  {line}")
     drift = _shown(Path(sys.executable).with_name("drift"))
-    setting = f"export DRIFT_DATABASE={database(folder)}"
+    setting = f"export DRIFT_DATABASE={database(folder)} DRIFT_MONITORS={_shown(resource('dags') / 'monitors')}"
     out.print("\n[bold]What next[/]", highlight=False)
     for line in (
         f"  {setting} DRIFT_CONNECTION_WAREHOUSE=sqlite:///{folder / 'warehouse.db'}",
@@ -228,7 +249,7 @@ def _show(out: Console, report: Report, folder: Path) -> None:
         f"  {drift} alerts                                          what is open",
         f"  {drift} backfill flights --from 2013-02-09 --to 2013-12-31   the rest of the year",
         f"  {drift} dashboard                                       the same in a browser",
-        "  make airflow                                            Airflow's own pages, with this monitor",
+        f"  {drift} demo --airflow                                  Airflow's own pages, with this monitor",
     ):
         print_line(line)
 

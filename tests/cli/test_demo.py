@@ -46,6 +46,22 @@ def test_the_demo_finds_the_blizzard_twice_alike(tmp_path: Path) -> None:
     assert sorted((tmp_path / "demo" / "inbox").glob("*.json")) == letters
 
 
+def test_without_airflow_the_demo_says_so_and_ends_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever installed the core alone sees the blizzard too: what is missing is named, the alert goes into a file."""
+    from drift.cli import demo as module
+
+    monkeypatch.setattr(module, "installed", lambda _: "")
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    module.demo(tmp_path / "demo")
+    out = capsys.readouterr().out
+    for expected in ("Airflow is not installed", "Great Expectations is not installed", "2013-02-08: critical"):
+        assert expected in out
+    (letter,) = (tmp_path / "demo" / "inbox").glob("*.json")
+    assert "dep_delay" in letter.read_text()
+
+
 def test_airflow_finds_its_own_command(tmp_path: Path) -> None:
     """Standalone starts its parts as `airflow`: the environment's folder stands first on the path."""
     from drift.cli.demo import standalone_environment
