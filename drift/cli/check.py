@@ -7,41 +7,78 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from drift.cli.options import Json, connection, now, print_error, print_json, say
+from drift.cli.options import MONITORS, Folder, Json, connection, no_monitors, now, print_error, print_json, route, say
 from drift.errors import ConfigError, DriftError
+from drift.text.formatting import many
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from drift.config.monitor import Monitor
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(help="Monitor files, or folders of them.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Monitor files, or folders of them. Default: the folder of monitors.")
+    ] = None,
     as_json: Json = False,
+    folder: Folder = MONITORS,
 ) -> None:
     """Check monitor files and print every problem: file, line, key, and the fix. Exits with 1 if there are any.
 
-    Names are compared with the columns where the source is files that are at hand.
+    Names are compared with the columns where the source is files that are at hand. Connections and routes that are not
+    known here are noted, each once: where the monitors run they may be.
     """
-    from drift.config.monitor import load_monitor, monitor_files
+    from drift.config.monitor import load_monitor
 
-    paths = [path for file in files for path in (monitor_files(file) if file.is_dir() else [file])]
+    paths = _files(files, folder)
     problems: list[str] = []
+    unknown: dict[str, list[str]] = {}
     for path in paths:
         try:
             monitor = load_monitor(path)
         except ConfigError as error:
             problems += error.problems
             continue
-        problems += [f"{path}: {problem}" for problem in _column_problems(monitor)]
+        problems += [f"{path}: {each}" for each in _column_problems(monitor)]
+        for reason in _unknown_names(monitor):
+            unknown.setdefault(reason, []).append(monitor.name)
     if as_json:
-        print_json({"files": [str(p) for p in paths], "problems": problems})
+        print_json({"files": [str(p) for p in paths], "problems": problems, "unknown": unknown})
     else:
-        for problem in problems:
-            print_error(problem)
-        if not problems:
-            say(f"{len(paths)} monitor file{'s' * (len(paths) != 1)}, no problems")
+        _show(len(paths), problems, unknown)
     if problems:
         raise typer.Exit(1)
+
+
+def _files(files: Sequence[Path] | None, folder: Path) -> list[Path]:
+    from drift.config.monitor import monitor_files
+
+    if not files and not folder.is_dir():
+        raise no_monitors(folder)
+    return [path for file in files or [folder] for path in (monitor_files(file) if file.is_dir() else [file])]
+
+
+def _show(n_files: int, problems: Sequence[str], unknown: Mapping[str, Sequence[str]]) -> None:
+    for problem in problems:
+        print_error(problem)
+    if not problems:
+        say(f"{many(n_files, 'monitor file')}, no problems")
+    for reason, names in unknown.items():
+        say(f"note: {reason} (for {', '.join(names)})")
+    if n_files and not problems:
+        say("next: drift backfill NAME --all, then drift dashboard")
+
+
+def _unknown_names(monitor: Monitor) -> Iterator[str]:
+    """Say which connection and routes of a monitor nothing here stands for."""
+    source = monitor.source.connection
+    for resolve, name in [(connection, source), *((route, each.to) for each in monitor.alerts.routes)]:
+        try:
+            if name:
+                resolve(name)
+        except DriftError as error:
+            yield str(error)
 
 
 def _column_problems(monitor: Monitor) -> list[str]:

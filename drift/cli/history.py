@@ -36,6 +36,6 @@ def history(
     if as_json:
         print_json({"monitor": context.name, "direction": "current||reference", "unit": "nats", "scores": rows})
     elif not rows:
-        say(f"{context.name} has no scores yet: drift backfill {context.name} --from DATE --to DATE")
+        say(f"{context.name} has no scores yet: drift backfill {context.name} --all")
     else:
         history_table(context, rows, feature)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drift.windows import Calendar, Window
 
 DATABASE = "sqlite:///drift.db"
-MONITORS = Path("dags/monitors")
+MONITORS = Path("monitors")
 
 FailOn = Literal["warning", "critical"]
 
@@ -75,6 +75,8 @@ By = Annotated[
 Reason = Annotated[str, typer.Option(help="Reason recorded in the audit log.")]
 From = Annotated[str, typer.Option("--from", help="First local date.")]
 To = Annotated[str, typer.Option("--to", help="Last local date, inclusive.")]
+Since = Annotated[str | None, typer.Option("--from", help="First local date.")]
+Until = Annotated[str | None, typer.Option("--to", help="Last local date, inclusive.")]
 
 
 def now() -> datetime:
@@ -106,9 +108,17 @@ def open_context(name: str, folder: Path, database: str) -> Context:
         monitor = load_monitor(path)
     else:
         if not folder.is_dir():
-            raise DriftError(f"{folder} is not a folder: name the monitor's file, or its folder with --monitors")
+            raise no_monitors(folder)
         monitor = find_monitor(name, folder)
     return Context.of(monitor, open_store(database), connection)
+
+
+def no_monitors(folder: Path) -> DriftError:
+    """Return the error that there is no folder of monitors, and what to do."""
+    return DriftError(
+        f"{folder} is not a folder: drift init DATA writes a first monitor there; name another with --monitors or "
+        "DRIFT_MONITORS, or the monitor by its file"
+    )
 
 
 def monitors_of(folder: Path) -> tuple[list[Monitor], list[str]]:
@@ -163,6 +173,20 @@ def windows_between(context: Context, start: str, end: str) -> list[Window]:
     if last < first:
         raise DriftError(f"--to {end} is before --from {start}")
     return list(calendar.between(first.start, last.end))
+
+
+def windows_of_data(context: Context) -> list[Window]:
+    """Return the windows from the first to the last row of the source, as far as they are over."""
+    from drift.sources.time_span import time_span
+
+    calendar = context.monitor.window.calendar
+    found = time_span(context.monitor.source, calendar, context.source.url)
+    if found is None:
+        raise DriftError(f"{context.name}: no row of the source has a time: there is nothing to run")
+    first, last = calendar.containing(found[0]), calendar.last_complete(now())
+    if last.end <= first.start:
+        raise DriftError(f"{context.name}: the window of the first row, {context.label(first)}, is not over yet")
+    return list(calendar.between(first.start, min(last.end, calendar.containing(found[1]).end)))
 
 
 def show(report: Report, *, as_json: bool) -> None:

@@ -14,6 +14,8 @@ from drift.cli.options import (
     Folder,
     Json,
     MonitorName,
+    Since,
+    Until,
     now,
     open_context,
     print_json,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from drift.windows import Window
 
 Last = Annotated[int | None, typer.Option("--last", min=1, help="Number of windows, the newest ones.")]
-Since = Annotated[str | None, typer.Option("--from", help="First local date.")]
-Until = Annotated[str | None, typer.Option("--to", help="Last local date, inclusive.")]
 
 
 def replay(

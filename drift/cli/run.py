@@ -16,11 +16,11 @@ from drift.cli.options import (
     Day,
     Fail,
     Folder,
-    From,
     Html,
     Json,
     MonitorName,
-    To,
+    Since,
+    Until,
     exit_on,
     now,
     open_context,
@@ -31,11 +31,14 @@ from drift.cli.options import (
     show,
     window_of,
     windows_between,
+    windows_of_data,
     write_html,
 )
 from drift.errors import DriftError, InternalError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.windows import Window
@@ -90,8 +93,9 @@ def _deliver(context: Context) -> None:
 
 def backfill(
     monitor: MonitorName,
-    start: From,
-    end: To,
+    start: Since = None,
+    end: Until = None,
+    whole: Annotated[bool, typer.Option("--all", help="From the first row of the data to the last.")] = False,
     force: Annotated[bool, typer.Option(help="Read the windows again, even if they are stored.")] = False,
     page: Annotated[bool, typer.Option(help="Send notifications; by default a backfill sends none.")] = False,
     jobs: Annotated[
@@ -101,13 +105,15 @@ def backfill(
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
-    """Run a monitor for every window from one date to another, oldest first."""
+    """Run a monitor for every window from one date to another, or of all its data, oldest first."""
     from drift.cli.tables import progress as progress_bar
     from drift.pipeline import run as runs
 
     context = open_context(monitor, folder, database)
-    windows = windows_between(context, start, end)
-    failed: list[str] = []
+    if whole == bool(start or end) or bool(start) != bool(end):
+        raise DriftError("give --from DATE and --to DATE, or --all for the whole span of the data")
+    windows = windows_between(context, start, end) if start and end else windows_of_data(context)
+    failed: dict[str, list[str]] = {}
     code = 2
     jobs = jobs or (2 if context.monitor.source.files and len(windows) >= MANY else 1)
     with progress_bar(len(windows), f"backfill {context.name}", quiet=as_json) as advance:
@@ -116,18 +122,26 @@ def backfill(
             nonlocal code
             if isinstance(result, DriftError):
                 code = 3 if isinstance(result, InternalError) else code
-                failed.append(f"{context.label(window)}: {result}")
+                failed.setdefault(str(result), []).append(context.label(window))
             advance(context.label(window))
 
         reports = runs.backfill(context, windows, clock=now, force=force, page=page, jobs=jobs, progress=progress)
     if page:
         _deliver(context)
     counts = Counter(report.status for report in reports)
+    lines = [f"{_labels(labels)}: {reason}" for reason, labels in failed.items()]
     if as_json:
-        print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": failed})
+        print_json({"monitor": context.name, "windows": len(windows), "statuses": counts, "failed": lines})
     else:
         say(f"{context.name}: {len(reports)} windows: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
-        for line in failed:
+        for line in lines:
             print_error(line)
+        if reports:
+            say(f"next: drift history {context.name}, drift alerts, drift dashboard")
     if failed:
         raise typer.Exit(code)
+
+
+def _labels(labels: Sequence[str]) -> str:
+    """Name the windows that failed for one reason."""
+    return labels[0] if len(labels) == 1 else f"{len(labels)} windows, {labels[0]} … {labels[-1]}"

@@ -13,11 +13,13 @@ from drift.cli.options import (
     Folder,
     Json,
     MonitorName,
+    Since,
+    Until,
     open_context,
     print_json,
     window_of,
 )
-from drift.cli.replay import Last, Since, Until, stored_windows
+from drift.cli.replay import Last, stored_windows
 
 
 def tune(

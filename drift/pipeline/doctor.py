@@ -97,7 +97,7 @@ def examine(
 
 
 def _configuration(folder: Path, monitors: list[Monitor]) -> Iterator[Check]:
-    fix = "name the folder with --monitors or DRIFT_MONITORS; drift check names what is wrong in a file"
+    fix = "drift init DATA writes a first monitor; name another folder with --monitors or DRIFT_MONITORS"
     try:
         files = monitor_files(folder)
     except ConfigError as error:
@@ -249,7 +249,7 @@ def _running(monitor: Monitor, store: Store, now: datetime) -> Iterator[Check]:
         yield Check(name, "fail", masked(str(error)), fix)
         return
     if not runs:
-        yield Check(name, "warn", "it has never run", f"drift backfill {monitor.name} --from DATE --to DATE")
+        yield Check(name, "warn", "it has never run", f"drift backfill {monitor.name} --all")
         return
     newest = runs[0]
     due = monitor.window.calendar.last_complete(now)

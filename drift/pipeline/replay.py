@@ -193,8 +193,7 @@ def windows_run(
     wanted = wanted[-last:] if last else wanted
     if not wanted:
         raise StoreError(
-            f"{monitor.name} has no reports to replay{' there' if known else ''}: "
-            f"drift backfill {monitor.name} --from DATE --to DATE"
+            f"{monitor.name} has no reports to replay{' there' if known else ''}: drift backfill {monitor.name} --all"
         )
     end, begin = known.index(wanted[-1]) + 1, known.index(wanted[0])
     start = max(begin - lead, 0)

@@ -43,6 +43,7 @@ from drift.text.secrets import learn_url, masked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from drift.config.source import Source
     from drift.sources.time_filter import Bound, Chosen, WindowFilter
 
 _MAX_ROWS = 1 << 16
@@ -141,6 +142,40 @@ def _notes(engine: sa.Engine, relation: Relation, chosen: Chosen | None, untimed
     with session(engine, relation.origin) as connection:
         n_rows = connection.execute(relation.select(sa.func.count(), where=untimed)).scalar_one()
     return untimed_note(chosen.columns[0], n_rows)
+
+
+def tables_of(url: str, schema: str | None) -> list[str]:
+    """Return the tables and views of a schema, by default of the database's own, in the order of their names."""
+    engine = engine_of(url)
+    origin = f"schema {schema or 'by default'} of {engine.url.set(query={}).render_as_string(hide_password=True)}"
+    with session(engine, origin) as connection:
+        inspector = sa.inspect(connection)
+        names = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
+    if not names:
+        raise SourceMissing(f"{origin} has no table")
+    return names
+
+
+def extremes(url: str, source: Source) -> tuple[Any, Any]:
+    """Return the least and the greatest time, as the database has it; parts of one as a number such as 20130208."""
+    engine = engine_of(url)
+    relation = relation_of(engine, source.table, source.schema_, source.query)
+    time: Any = sa.column(source.time_column or "")
+    known: Any = None
+    with session(engine, relation.origin) as connection:
+        if source.time:
+            parts: list[Any] = [sa.cast(sa.column(name), sa.Integer) for name in source.time_columns[:3]]
+            year, month, day = (*parts, 1, 1)[:3]
+            time = year * 10_000 + month * 100 + day
+        else:
+            sample = _sample(connection, relation, time)
+            if sample is None or not is_time(sample):
+                return None, None
+            known = sa.not_(_untimed(time, sample))
+            if isinstance(sample, str) and "-" in sample:
+                known = sa.and_(known, time.like("____-__-__%"))
+        first, last = connection.execute(relation.select(sa.func.min(time), sa.func.max(time), where=known)).one()
+    return first, last
 
 
 def engine_of(url: str) -> sa.Engine:

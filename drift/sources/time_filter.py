@@ -11,6 +11,7 @@ import difflib
 import math
 import re
 from calendar import isleap
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -272,6 +273,47 @@ class PartsFilter:
 
 
 _FIRST = (1, 1, 1, 0)
+
+
+def instant(value: object, calendar: Calendar, timezone: str | None, where: str) -> datetime:
+    """Return the instant that a value of a time column stands for, in any form that `WindowFilter.bounds` knows.
+
+    Raises
+    ------
+    SourceError
+        If it is not a time.
+
+    Examples
+    --------
+    >>> from drift.windows import Calendar
+    >>> calendar = Calendar("1d", "America/New_York")
+    >>> for value in (date(2013, 2, 8), "2013-02-08T10:15Z", 20130208):
+    ...     print(instant(value, calendar, None, "t"))
+    2013-02-08 05:00:00+00:00
+    2013-02-08 10:15:00+00:00
+    2013-02-08 05:00:00+00:00
+    """
+    zone = load_timezone(timezone) if timezone else calendar.zone
+    match value:
+        case datetime():
+            return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+        case date():
+            return calendar.midnight(value)
+        case bool():
+            pass
+        case str() | int() | float() | Decimal():
+            text = value.strip() if isinstance(value, str) else f"{value:f}".partition(".")[0]
+            if isinstance(value, str) or _COMPACT.fullmatch(text):
+                with suppress(ValueError):
+                    whole = len(text) in {len("20130208"), len("2013-02-08")}
+                    read: date = date.fromisoformat(text) if whole else datetime.fromisoformat(text)
+                    return instant(read, calendar, timezone, where)
+            else:
+                ticks = next((tick for smallest, tick in _TICKS if value >= smallest), None)
+                if ticks:
+                    return _EPOCH + timedelta(microseconds=int(value) * ticks // 1000)
+    raise SourceError(f"{where} holds {_short(value)}, which is not a time: name the span with --from and --to")
+
 
 Chosen = WindowFilter | PartsFilter
 

@@ -399,8 +399,50 @@ def test_a_backfill_by_several_processes_says_the_same(template: Path, tmp_path:
 def test_hidden_files_are_no_monitors(monitored: Drift, tmp_path: Path) -> None:
     """An editor's leftovers are in nobody's way."""
     (tmp_path / "monitors" / ".flights.yaml").write_text("name: ]")
-    assert monitored("check", "monitors").stdout.strip() == "1 monitor file, no problems"
+    assert monitored("check").stdout.startswith("1 monitor file, no problems\n")
     assert monitored("history", "flights").returncode == 0
+
+
+def test_what_is_not_known_here_is_noted_once(monitored: Drift, tmp_path: Path) -> None:
+    """A connection that three monitors use, and a route: what to set; where the monitors run they may be known."""
+    text = (tmp_path / "monitors" / "flights.yaml").read_text().replace("routes: []", "routes: [{to: ops}]")
+    for name in ("a", "b", "c"):
+        other = text.replace("connection: warehouse", "connection: lake").replace("name: flights", f"name: {name}")
+        (tmp_path / "monitors" / f"{name}.yaml").write_text(other)
+    done = monitored("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert [line.endswith("(for a, b, c)") for line in lines] == [True, True]
+    assert ["DRIFT_CONNECTION_LAKE" in done.stdout, "DRIFT_ROUTE_OPS" in done.stdout] == [True, True]
+    assert done.stdout.count("DRIFT_CONNECTION_LAKE") == 1
+    assert set(json.loads(monitored("check", "--json").stdout)) == {"files", "problems", "unknown"}
+
+
+def test_without_a_folder_of_monitors_it_is_said_what_to_do(drift: Drift) -> None:
+    """The first command of somebody new."""
+    for command in (["check"], ["backfill", "flights", "--all"], ["history", "flights"]):
+        done = drift(*command)
+        assert (done.returncode, "drift init DATA" in done.stderr) == (2, True)
+
+
+def test_backfill_all_runs_the_windows_that_the_data_have(monitored: Drift) -> None:
+    """From the first row to the last, and says what to look at next; one way of naming the span at a time."""
+    done = monitored("backfill", "flights", "--all")
+    assert done.returncode == 0
+    assert "flights: 13 windows: " in done.stdout
+    assert done.stdout.splitlines()[-1] == "next: drift history flights, drift alerts, drift dashboard"
+    for wrong in ([], ["--from", "2024-01-01"], ["--all", "--to", "2024-01-02"]):
+        assert monitored("backfill", "flights", *wrong).returncode == 2
+
+
+def test_windows_that_fail_for_one_reason_are_one_line(monitored: Drift, tmp_path: Path) -> None:
+    """Not one for each window."""
+    (tmp_path / "warehouse.db").unlink()
+    done = monitored("backfill", "flights", "--from", "2024-02-01", "--to", "2024-02-20")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "no such SQLite database" in errors[0]
 
 
 def test_schema_is_json(drift: Drift) -> None:
