@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.support.command import runner
+from tests.support.shop import write_orders
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -32,6 +36,20 @@ def test_each_example_runs_as_its_docstring_says(path: Path, tmp_path: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     assert "KL" in done.stdout
     assert f"python examples/{path.name}" in path.read_text()
+
+
+@pytest.mark.slow
+def test_the_tutorial_shows_what_its_commands_print(tmp_path: Path) -> None:
+    """Each command after ``$``, one after the other on a shop's orders, prints what stands below it; … is anything."""
+    write_orders(tmp_path / "data" / "orders", days=36, drifted=2)
+    drift = runner(tmp_path)
+    blocks = re.findall(r"```console\n\$ drift (.*?)\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text(), re.DOTALL)
+    assert len(blocks) == 5
+    for command, shown in blocks:
+        done = drift(*command.split())
+        assert done.returncode == 0, done.stderr
+        pattern = ".*?".join(map(re.escape, shown.strip().replace("monitors/", "…monitors/").split("…")))
+        assert re.search(pattern, done.stdout, re.DOTALL), f"$ drift {command}\n{done.stdout}"
 
 
 def test_model_outputs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ from drift.cli.doctor import doctor
 from drift.cli.explain import explain
 from drift.cli.gate import gate
 from drift.cli.history import history
+from drift.cli.init import init
 from drift.cli.options import print_error, say
 from drift.cli.prune import prune
 from drift.cli.replay import replay
@@ -47,7 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 COMMANDS = (
-    *(compare, check, schema, run, gate, backfill, history, explain, replay, tune),
+    *(compare, init, check, schema, run, gate, backfill, history, explain, replay, tune),
     *(demo, dashboard, doctor, prune),
 )
 for command in COMMANDS:

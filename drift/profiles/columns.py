@@ -125,7 +125,8 @@ def _number(name: str, distinct: pa.Array[Any], n: int, n_rows: int) -> Misfit |
     """Judge whole numbers by those that differ, of `n`."""
     import pyarrow.compute as pc
 
-    low, high = (int(bound) for bound in pc.min_max(distinct).as_py().values())
+    bounds: Any = pc.min_max(distinct).as_py()
+    low, high = bounds["min"], bounds["max"]
     if TIME_NAME.search(name) and any(first <= low and high < last for first, last in _EPOCHS):
         return Misfit("timestamp", "whole numbers that count from 1970")
     if len(distinct) >= _UNIQUE * n and high - low < _GAPS * n_rows:
@@ -138,7 +139,7 @@ def _text(name: str, distinct: pa.Array[Any], n: int) -> Misfit | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = distinct.cast(pa.large_string())
+    texts: Any = distinct.cast(pa.large_string())
     if pc.all(pc.match_substring_regex(texts, _ISO)).as_py():
         return Misfit("timestamp", "dates as text")
     spaces = pc.mean(pc.count_substring(texts, " ")).as_py()

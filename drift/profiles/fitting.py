@@ -259,9 +259,12 @@ class Labels:
         """
         if self.kind != "categorical" or options.kind not in {None, "numeric"} or options.salt:
             return None
+        first = list(islice(self.counts, _LOOK_FIRST))
+        if options.kind is None and not any(letter.isdecimal() for label in first for letter in label):
+            return None  # without Arrow's arrays of Python's texts, which import all of pandas
         import pyarrow as pa
 
-        found = Numerals().after(pa.array(list(islice(self.counts, _LOOK_FIRST)), pa.string()))
+        found = Numerals().after(pa.array(first, pa.string()))
         if found.notations:
             found = found.after(pa.array(list(self.counts), pa.string()))
         if options.kind == "numeric" and not found.notations:

@@ -1,0 +1,122 @@
+"""From data that nobody has described to an alert at a webhook, in at most five commands and without a document."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+import sqlalchemy as sa
+
+from tests.support.shop import write_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A webhook on loopback: its Apprise URL, and what it got."""
+    got: list[dict[str, Any]] = []
+
+    class Receive(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receive)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"json://127.0.0.1:{server.server_address[1]}/", got
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("place", ["files", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_the_first_page_comes_from_what_each_command_says_next(
+    place: str,
+    tmp_path: Path,
+    webhook: tuple[str, list[dict[str, Any]]],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Init, its export, check, backfill and dashboard: each is the line that was printed before; the drift is paged."""
+    url, got = webhook
+    orders = write_orders(tmp_path / "data" / "orders", days=16, drifted=2)
+    data = ["data/orders"]
+    if place == "postgresql":
+        server = request.getfixturevalue("postgres_url")
+        engine = sa.create_engine(server)
+        orders.to_sql("orders", engine, index=False)
+        engine.dispose()
+        data = [server, "--schema", "public"]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("DRIFT_")}
+    env |= {"DRIFT_ROUTE_OPS": url, "COLUMNS": "160"}
+
+    def drift(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "drift", *command],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    said = drift("init", *data, "--route", "ops")
+    monitor = tmp_path / "monitors" / "orders.yaml"
+    # What Great Expectations makes of them is tested elsewhere; its import takes longer than all the rest.
+    head, _, rest = monitor.read_text().partition("# What holds today")
+    monitor.write_text(head + rest[rest.index("alerts:") :])
+    typed = [line.strip() for line in said.partition("next:\n")[2].splitlines()]
+    for line in typed[:-1]:
+        if line.startswith("export "):
+            name, _, value = line.removeprefix("export ").partition("=")
+            assert ":postgres@" not in value
+            env[name] = data[0]  # the password is for the person to fill in
+        else:
+            drift(*line.split()[1:], *(["--page"] if "backfill" in line else []))
+    assert len(typed) + 1 <= 5
+    assert typed[-1] == "drift dashboard"
+    text = json.dumps(got)
+    assert "payment" in text
+    assert "klarna" in text
+    assert "order_id" not in text
+    assert answers([sys.executable, "-m", "drift", "dashboard", "--port"], tmp_path, env)
+
+
+def answers(command: list[str], folder: Path, env: dict[str, str]) -> bool:
+    """Whether the dashboard, started so, shows the monitor as critical."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([*command, str(port)], cwd=folder, env=env, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+                    text = page.read().decode()
+                    return "orders" in text and "critical" in text
+            except URLError:
+                time.sleep(0.1)
+        return False
+    finally:
+        process.terminate()
+        process.wait()
