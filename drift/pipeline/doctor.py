@@ -294,7 +294,12 @@ def _outbox(store: Store) -> Check:
         return Check("outbox", "fail", str(error))
     said = f"{counts['pending']} pending, {counts['dead']} given up"
     if counts["dead"]:
-        return Check("outbox", "warn", said, "drift alerts outbox names them and why; drift alerts retry tries again")
+        return Check(
+            "outbox",
+            "warn",
+            said,
+            "drift alerts undelivered names them and why; drift alerts retry --all tries them again",
+        )
     return Check("outbox", "ok", said)
 
 

@@ -225,7 +225,8 @@ def reference(context: Context[State], stored: Gathered, part: Recorded) -> Subj
     )
     types = {**_columns(part.main), **part.current.schema}
     unbinned = {
-        feature: _why_unbinned(types[feature], [profile.schema.get(feature) for profile in part.main])
+        feature: part.current.problems.get(feature)
+        or _why_unbinned(context.name, types[feature], [profile.schema.get(feature) for profile in part.main])
         for feature in part.features
         if feature not in stored.binnings
     }
@@ -242,15 +243,16 @@ def reference(context: Context[State], stored: Gathered, part: Recorded) -> Subj
     )
 
 
-def _why_unbinned(arrow_type: str, before: Iterable[str | None]) -> str:
+def _why_unbinned(monitor: str, arrow_type: str, before: Iterable[str | None]) -> str:
+    again = f"drift baseline fit {monitor} gives it bins"
     types = list(dict.fromkeys(each for each in before if each not in {None, "null"}))
     if len(types) > 1:
-        return f"its type changed within the reference ({', then '.join(types[:3])}): drift baseline fit gives it bins"
+        return f"its type changed within the reference ({', then '.join(types[:3])}): {again}"
     if not is_comparable(arrow_type):
         return f"type {arrow_type} cannot be compared: exclude the feature"
     if " and " in arrow_type:
-        return f"its files differ in type, {arrow_type}: write them with one, and drift baseline fit gives it bins"
-    return "it came after the bins were fitted, or could not be read: drift baseline fit gives it bins, or says why not"
+        return f"its files differ in type, {arrow_type}: write them with one, and {again}"
+    return f"it came after the bins were fitted, or could not be read: {again}, or says why not"
 
 
 # -- findings: what is found beside the scores ------------------------------------------------------------------------

@@ -287,9 +287,15 @@ def of_format(
     """Return the format, and the files that have it; files with an extension of their own kind are left out."""
     shapes = {shape for shape in (_format_of(info.path) for info in infos) if shape}
     if file_format is None and len(shapes) > 1:
-        raise SourceError(f"{files} holds both Parquet and CSV files: say which by format, or by a glob")
+        raise SourceError(
+            f"{files} holds both Parquet and CSV files: choose by a glob such as *.parquet, or in a monitor by "
+            "source.format"
+        )
     if file_format is None and not shapes:
-        raise SourceError(f"{files}: {infos[0].base_name} is neither .parquet nor .csv: say which it is by format")
+        raise SourceError(
+            f"{files}: {infos[0].base_name} is neither .parquet nor .csv: rename it, or say in a monitor by "
+            "source.format which it is"
+        )
     shape = file_format or shapes.pop()
     chosen = [info for info in infos if _format_of(info.path) == shape]
     chosen = chosen or [info for info in infos if _format_of(info.path) is None]

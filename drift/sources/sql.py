@@ -183,12 +183,16 @@ def engine_of(url: str) -> sa.Engine:
     parsed, options = _parsed(url)
     dialect = parsed.get_backend_name()
     try:
+        if parsed.get_dialect().is_async:
+            what, fix = "is a driver for asynchronous programs", f"write {_SYNCHRONOUS.get(dialect, dialect)}://"
+            raise SourceError(f"{parsed.drivername}:// {what}, which Drift is not: {fix}")
         engine = sa.create_engine(parsed, poolclass=sa.NullPool, **options)
     except ModuleNotFoundError as error:
         module = error.name or parsed.drivername
-        if dialect == "postgresql":
+        if module == "psycopg":
             raise MissingExtra(module, extra="postgres") from None
-        raise SourceError(f"{parsed.drivername}:// needs the driver {module}: pip install {module}") from None
+        package = _PACKAGES.get(module, module)
+        raise SourceError(f"{parsed.drivername}:// needs the driver {module}: pip install {package}") from None
     except exc.NoSuchModuleError:
         raise SourceError(
             f"{parsed.drivername}:// is not a database that SQLAlchemy knows here: install its dialect"
@@ -201,6 +205,17 @@ def engine_of(url: str) -> sa.Engine:
         sa.event.listen(engine, "do_connect", _read_only_sqlite)
         sa.event.listen(engine, "connect", _guard_sqlite)
     return engine
+
+
+_SYNCHRONOUS = {
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "mssql": "mssql+pyodbc",
+    "oracle": "oracle+oracledb",
+}
+_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "mysql": "mysql-connector-python"}
+"""What is installed under another name than what is imported."""
 
 
 def _parsed(url: str) -> tuple[sa.URL, dict[str, Any]]:

@@ -128,8 +128,8 @@ class WindowFilter:
                         return _since_1970(window.start, tick), _since_1970(window.end, tick)
         raise SourceError(
             f"{where} does not look like a time: it holds {_short(sample)}. Drift reads dates, timestamps, ISO 8601 "
-            "text and seconds (ms, µs, ns) since 1970: name another time_column, convert it in a query, or where "
-            "columns hold the parts of a time write time: {year: year, month: month, day: day}"
+            "text and seconds (ms, µs, ns) since 1970: name another time_column, convert it (in a table: by a query), "
+            "or where columns hold the parts of a time write time: {year: year, month: month, day: day}"
         )
 
     def inside(self, texts: pa.Array[Any], where: str) -> pa.Array[Any]:
@@ -193,8 +193,8 @@ class WindowFilter:
             start, end = self.window.start, self.window.end
         else:
             raise SourceError(
-                f"{where} holds text with the offset {shape['zone']}, which does not sort by time: convert it to UTC "
-                "or to a timestamp in a query"
+                f"{where} holds text with the offset {shape['zone']}, which does not sort by time: convert it to UTC, "
+                "or that of a table to a timestamp in a query"
             )
         return _prefix(start, shape["separator"]), _prefix(end, shape["separator"])
 

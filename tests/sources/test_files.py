@@ -330,7 +330,7 @@ def test_missing_files_say_so(tmp_path: Path, write: Callable[..., Path]) -> Non
     ]:
         with pytest.raises(SourceMissing, match=says):
             open_files(tmp_path / files)
-    with pytest.raises(SourceError, match="say which it is by format"):
+    with pytest.raises(SourceError, match=r"rename it, or say in a monitor by source\.format"):
         open_files(tmp_path / "note.txt")
     with pytest.raises(SourceError, match="both Parquet and CSV"):
         open_files(tmp_path / "some")

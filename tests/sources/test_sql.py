@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.config.source import Source
-from drift.errors import DriftError, MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
 from drift.sources import sql, sql_types
 from drift.sources.snapshot import Snapshot, open_snapshot
 from drift.sources.time_filter import WindowFilter
@@ -386,8 +386,12 @@ def test_a_locked_database_is_worth_a_retry(tmp_path: Path) -> None:
         ("postgresql://ada:hunter2@127.0.0.1:1/db", SourceUnreachable, "cannot connect"),
         ("postgres://ada:hunter2@127.0.0.1:1/db", SourceUnreachable, "cannot connect"),
         ("postgresql+nosuch://ada:hunter2@h/db", SourceError, "not a database that SQLAlchemy knows"),
-        ("postgresql+pg8000://ada:hunter2@h/db", MissingExtra, "pg8000 is not installed"),
+        ("postgresql+pg8000://ada:hunter2@h/db", SourceError, "needs the driver pg8000: pip install pg8000"),
         ("mysql+pymysql://ada:hunter2@h/db", SourceError, "needs the driver pymysql"),
+        ("mysql://ada:hunter2@h/db", SourceError, "needs the driver MySQLdb: pip install mysqlclient"),
+        ("postgresql+asyncpg://ada:hunter2@h/db", SourceError, r"asynchronous .*: write postgresql\+psycopg://"),
+        ("mysql+aiomysql://ada:hunter2@h/db", SourceError, r"asynchronous .*: write mysql\+pymysql://"),
+        ("sqlite+aiosqlite://", SourceError, "asynchronous .*: write sqlite://"),
         ("nosuch://ada:hunter2@h/db", SourceError, "not a database that SQLAlchemy knows"),
         ("ada:hunter2", SourceError, "URL cannot be read"),
         ("postgresql://ada:hunter2@h:port/db", SourceError, "URL cannot be read"),

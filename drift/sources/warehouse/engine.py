@@ -201,7 +201,7 @@ class Warehouse:
         present = self.arrow_schema.empty_table().select([name for name in binnings if name in self.columns])
         batch = pa.RecordBatch.from_arrays([c.combine_chunks() for c in present.columns], present.column_names)
         blank = count([batch], binnings, window=window, schema=self._schema)
-        refused = {name: why for name, why in self.refused.items() if name in binnings}
+        refused = dict(self.refused)
         for name, kind in zip(present.column_names, present.schema.types, strict=True):
             binning = binnings[name]
             if isinstance(binning, NumericBinning) and binning.notation and is_text(kind):
