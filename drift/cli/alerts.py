@@ -310,7 +310,12 @@ def alerts_deliver(as_json: Json = False, folder: Folder = MONITORS, database: D
     else:
         print_error(f"{folder} is not a folder of monitors (--monitors): only what is in the outbox is sent")
     done = delivery.deliver(store, now(), route)
-    print_json(asdict(done)) if as_json else say(done)
+    if as_json:
+        print_json(asdict(done))
+        return
+    say(done)
+    for row in store.notifications(["pending"]):
+        say(f"{row['route']}: {row['title']} waits until {when(row['next_attempt_at'])}")
 
 
 def _remind(store: Store, folder: Path) -> None:

@@ -6,6 +6,7 @@ problems found by ``drift check``; 2 bad usage or input, or something out of rea
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -66,13 +67,17 @@ def main() -> None:
     # Finding out that pydantic has no plugins takes as long as reading two small files.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     secrets.learn_environment(os.environ)
-    sys.stdout, sys.stderr = secrets.MaskedStream(sys.stdout), secrets.MaskedStream(sys.stderr)
+    out = secrets.MaskedStream(sys.stdout)
+    sys.stdout, sys.stderr = out, secrets.MaskedStream(sys.stderr)
     try:
         logs.configure(os.environ)
         if logging.lastResort:
             # What nobody asked for is shown as any other line is.
             logging.lastResort.setFormatter(logs.Plain())
-        app()
+        try:
+            app()
+        finally:
+            out.flush()
     except InternalError as error:
         print_error(str(error))
         sys.exit(3)
@@ -85,12 +90,10 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader (head, less) has gone; that is its right.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         # What the system refuses is about what was named: a path too long, a folder nobody may read, a full disk.
+        if error.errno == errno.ENOSPC:
+            out.drop()
         print_error(f"{shorten(error.filename)}: {error.strerror}" if error.filename else str(error))
         sys.exit(2)
     except Exception as error:

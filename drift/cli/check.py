@@ -29,10 +29,11 @@ def check(
     Names are compared with the columns where the source is files that are at hand. Connections and routes that are not
     known here are noted, each once: where the monitors run they may be.
     """
-    from drift.config.monitor import load_monitor
+    from drift.config.monitor import load_monitor, monitor_files
 
     paths = _files(files, folder)
-    problems: list[str] = []
+    empty = [each for each in files or [folder] if each.is_dir() and not monitor_files(each)]
+    problems = [f"{each}: holds no monitor file (*.yaml, *.yml)" for each in empty]
     unknown: dict[str, list[str]] = {}
     for path in paths:
         try:

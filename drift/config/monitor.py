@@ -316,6 +316,9 @@ def json_schema() -> dict[str, Any]:
 
 def _read(path: Path) -> Document:
     try:
+        if path.is_fifo():
+            # Opening it would wait for whoever writes.
+            return yaml_document.failed(1, "is a pipe, not a file", "name a file")
         with path.open("rb") as file:
             text = yaml_document.decode(file.read(yaml_document.MAX_BYTES + 1))
     except OSError as error:

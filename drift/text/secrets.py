@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -204,15 +206,33 @@ def masked_all(value: object) -> object:
 
 
 class MaskedStream:
-    """A text stream that masks what is written to it; all else is that stream's."""
+    """A text stream that masks what is written to it; all else is that stream's.
+
+    Where its reader has gone (``| head``), as is their right, nothing more is written and nothing is wrong.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
         """Write a text without secrets."""
-        self._stream.write(masked(text))
+        try:
+            self._stream.write(masked(text))
+        except BrokenPipeError:
+            self.drop()
         return len(text)
+
+    def flush(self) -> None:
+        """Write what is still held back."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self.drop()
+
+    def drop(self) -> None:
+        """Write nowhere from now on: what is held back may never be written."""
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), self._stream.fileno())
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write texts without secrets."""
