@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from drift.cli.options import MONITORS, Folder, Json, connection, no_monitors, now, print_error, print_json, route, say
-from drift.errors import ConfigError, DriftError
+from drift.errors import ConfigError, DriftError, SourceError
 from drift.text.formatting import many
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def check(
 ) -> None:
     """Check monitor files and print every problem: file, line, key, and the fix. Exits with 1 if there are any.
 
-    Names are compared with the columns where the source is files that are at hand. Connections and routes that are not
+    Names are compared with the columns where the source is files that are at hand, and a query is parsed where its
+    connection says which database it is for. Connections and routes that are not
     known here are noted, each once: where the monitors run they may be.
     """
     from drift.config.monitor import load_monitor, monitor_files
@@ -41,7 +42,7 @@ def check(
         except ConfigError as error:
             problems += error.problems
             continue
-        problems += [f"{path}: {each}" for each in _column_problems(monitor)]
+        problems += [f"{path}: {each}" for each in (*_column_problems(monitor), *_query_problems(monitor))]
         for reason in _unknown_names(monitor):
             unknown.setdefault(reason, []).append(monitor.name)
     if as_json:
@@ -94,6 +95,24 @@ def _column_problems(monitor: Monitor) -> list[str]:
     except DriftError:
         return []  # drift doctor looks at sources
     return unmatched(monitor.patterns, snapshot.schema)
+
+
+def _query_problems(monitor: Monitor) -> list[str]:
+    """Say what in a query would be refused by every run, where the connection tells whose SQL it is."""
+    from drift.sources.queries import one_select
+
+    source = monitor.source
+    if not source.query or not source.connection:
+        return []
+    try:
+        dialect = connection(source.connection).partition(":")[0].partition("+")[0]
+    except DriftError:
+        return []  # noted as unknown
+    try:
+        one_select(source.query, dialect, "source.query")
+    except SourceError as error:
+        return [str(error)]
+    return []
 
 
 def schema() -> None:

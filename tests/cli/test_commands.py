@@ -519,6 +519,16 @@ def test_a_gate_goes_on_or_stops(monitored: Drift) -> None:
     assert "there is: flights" in unknown.stderr
 
 
+def test_check_reads_a_query(drift: Drift, tmp_path: Path) -> None:
+    """What no run would execute is a problem before one; a SELECT is none."""
+    (tmp_path / "monitors").mkdir()
+    for query, code in (("SELECT * FROM flights", 0), ("DROP TABLE flights", 1), ("SELECT 1; SELECT 2", 1)):
+        source = f"{{connection: warehouse, query: '{query}', time_column: day}}"
+        (tmp_path / "monitors" / "flights.yaml").write_text(monitor_text(source))
+        done = drift("check")
+        assert (done.returncode, "source.query" in done.stderr) == (code, bool(code)), query
+
+
 @pytest.mark.parametrize("arguments", [("check",), ("run", "flights", "--monitors"), ("compare", "reference.parquet")])
 def test_what_the_system_refuses_is_an_input(drift: Drift, tables: tuple[str, ...], arguments: tuple[str, ...]) -> None:
     """A path that is longer than the system takes is an error in a line, with exit code 2."""
