@@ -13,6 +13,7 @@ import typer
 
 from drift.detection.scores import Gap
 from drift.errors import ConfigError, DriftError, WindowError
+from drift.text import logs
 from drift.text.formatting import iso
 from drift.text.visible import json_text, visible
 
@@ -238,5 +239,8 @@ def say(line: object) -> None:
 
 
 def print_error(message: str) -> None:
-    """Print an error as one line on standard error."""
+    """Print an error as one line on standard error; where logs are JSON, as one of theirs."""
+    if logs.is_json():
+        logs.logger("drift").error("%s", message)
+        return
     print(f"error: {visible(message)}", file=sys.stderr)

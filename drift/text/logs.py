@@ -57,6 +57,9 @@ def about(**fields: str) -> Iterator[None]:
         _ABOUT.reset(token)
 
 
+_log = logger(__name__)
+
+
 def stage(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """Have what a stage of a run logs carry its name, its monitor, and the window where it is about one.
 
@@ -72,7 +75,9 @@ def stage(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
             if isinstance(window, Window):
                 fields["window"] = window.key
             with about(**fields):
-                return function(*given, **named)
+                result = function(*given, **named)
+                _log.info("%s: done", name)
+                return result
 
         return marked
 
@@ -111,6 +116,11 @@ class Plain(logging.Formatter):
             traceback = record.exc_text or self.formatException(record.exc_info)
             lines += [f"  {line}" for line in traceback.split("\n")]
         return "\n".join(map(visible, lines))
+
+
+def is_json() -> bool:
+    """Whether ``DRIFT_LOG`` has asked for JSON."""
+    return any(isinstance(handler.formatter, Json) for handler in logging.getLogger("drift").handlers)
 
 
 def configure(env: Mapping[str, str], stream: TextIO | None = None) -> logging.Handler | None:

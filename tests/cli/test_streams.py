@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -45,3 +46,12 @@ def test_a_pipe_and_an_empty_folder_are_no_monitors(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is a pipe, not a file" in done.stderr
     assert "empty: holds no monitor file" in done.stderr
+
+
+def test_an_error_is_json_where_logs_are(tmp_path: Path) -> None:
+    """Whoever reads the log by machine reads the error, too."""
+    env = {**os.environ, "DRIFT_LOG": "json"}
+    command = [*DRIFT, "run", "none.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+    assert done.returncode == 2
+    assert [json.loads(line)["level"] for line in done.stderr.splitlines()] == ["error"]

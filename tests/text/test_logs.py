@@ -48,6 +48,7 @@ def test_each_line_says_which_monitor_window_and_stage(stream: io.StringIO, tmp_
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     mine = [line for line in lines if line["logger"].startswith("drift.") and line.get("stage") == "validate"]
     assert mine
+    assert {line.get("stage") for line in lines} >= {"validate", "baseline", "profile", "evaluate", "notify"}
     assert {line["monitor"] for line in mine} == {"flights"}
     assert all({"time", "level", "message"} <= line.keys() for line in mine)
 
