@@ -201,6 +201,7 @@ def _write(path: Path, proposal: Proposal) -> None:
 
 
 def _show(path: Path, proposal: Proposal) -> None:
+    from drift.pipeline.survey import JUDGED
     from drift.text.formatting import many, thousands
 
     look = proposal.survey
@@ -214,6 +215,8 @@ def _show(path: Path, proposal: Proposal) -> None:
     say(f"  watches {many(len(proposal.watched), 'column')}: {', '.join(proposal.watched)}")
     for name, why in proposal.left_out.items():
         say(f"  left out {name}: {why}")
+    if look.rows_a_window < JUDGED:
+        say(f"  note: windows of fewer than {JUDGED} rows are not judged; make them longer, or set detection.min_rows")
     if proposal.segments:
         say(f"  segments: {', '.join(proposal.segments)}")
 

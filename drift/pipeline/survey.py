@@ -13,6 +13,7 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from drift.config.detection import Detection
 from drift.config.source import PARTS, Source
 from drift.errors import DriftError, SourceError
 from drift.profiles.columns import LOOKED, TIME_NAME
@@ -35,6 +36,9 @@ WINDOWS = 8
 
 ENOUGH = 100
 """Rows that a window should hold in the mean."""
+
+JUDGED = Detection().min_rows
+"""Fewer rows are not judged."""
 
 _VALUES = 50
 _COMPACT = 22_000_101
@@ -136,7 +140,7 @@ def time_keys(head: pa.Table, placed: frozenset[str] = frozenset()) -> Iterator[
     >>> import pyarrow as pa
     >>> rows = {"born": ["1980-05-06"], "updated_at": ["2024-01-02T00:00"], "day": ["2024-01-01"], "n": [3]}
     >>> [key["time_column"] for key in time_keys(pa.table(rows))]
-    ['day', 'born', 'updated_at']
+    ['day', 'updated_at']
     """
     parts = {part: part for part in PARTS if part in placed}
     if {"year", "month", "day"} <= parts.keys():
@@ -224,9 +228,10 @@ def lengths(n_rows: int, span: timedelta, *, dates: bool) -> list[str]:
     found = ["1d", "7d", "1mo"]
     if days < 8 and not dates and a_day >= 24 * ENOUGH:
         return ["1h", *found]
-    if a_day < ENOUGH and days >= 56:
+    # With fewer rows than are judged, a short history of longer windows is better than a long one of none.
+    if a_day < ENOUGH and days >= (56 if a_day >= JUDGED else 28):
         found = found[1:]
-        if 7 * a_day < ENOUGH and days >= 240:
+        if 7 * a_day < ENOUGH and days >= (240 if 7 * a_day >= JUDGED else 120):
             found = found[1:]
     return found
 

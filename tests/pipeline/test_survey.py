@@ -64,6 +64,8 @@ def test_folders_by_date_tell_the_time(tmp_path: Path, monkeypatch: pytest.Monke
         (20_000, 3, "times", "1h"),
         (20_000, 3, "dates", "1d"),
         (30, 20, "times", "1d"),
+        (400, 40, "dates", "7d"),
+        (400, 140, "dates", "1mo"),
         (5, 0, "times", "1d"),
     ],
 )
