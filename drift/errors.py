@@ -15,6 +15,7 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
     ├── StoreError            the results database cannot be used
     │   ├── SchemaOutdated      its migrations are behind or ahead
     │   └── StoreConflict       somebody else wrote in between; read again and repeat
+    ├── UnknownFeature        a report has no feature of this name
     ├── NotifyError           a notification cannot be delivered
     ├── InternalError         nobody expected it: a fault of Drift's own
     └── MissingExtra          an optional dependency is not installed
@@ -23,12 +24,13 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
 from __future__ import annotations
 
 import traceback
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 UNEXPECTED = "unexpected"
 """How what nobody expected begins, where it is told in words."""
@@ -97,6 +99,31 @@ class SchemaOutdated(StoreError):
 
 class StoreConflict(StoreError):
     """Somebody else wrote what was to be changed, in between; reading again and repeating is safe."""
+
+
+class UnknownFeature(DriftError, KeyError):
+    """A report has no feature of this name.
+
+    Examples
+    --------
+    >>> raise UnknownFeature("prise", ["price", "city"])
+    Traceback (most recent call last):
+    drift.errors.UnknownFeature: the report has no feature 'prise': did you mean 'price'? It has: price, city
+    """
+
+    def __init__(self, name: object, known: Sequence[str]) -> None:
+        self.name, self.known = name, known
+        near = get_close_matches(str(name), known, n=1)
+        meant = f"did you mean {near[0]!r}? " if near else ""
+        some = f"{', '.join(known[:10])}{', …' * (len(known) > 10)}" or "none"
+        self.message = f"the report has no feature {name!r}: {meant}It has: {some}"
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return self.message  # not the message's repr, as of any KeyError
+
+    def __reduce__(self) -> tuple[type[UnknownFeature], tuple[object, Sequence[str]]]:
+        return UnknownFeature, (self.name, self.known)
 
 
 class NotifyError(DriftError):

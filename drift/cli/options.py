@@ -204,9 +204,7 @@ def write_html(report: Report, path: Path | None, *, timezone: str = "UTC") -> N
     """Write a report as one HTML page, where a file is named."""
     if path is None:
         return
-    from drift.dashboard import to_html
-
-    text = to_html(report, timezone=timezone)
+    text = report.to_html(timezone=timezone)
     try:
         path.write_text(text, "utf-8")
     except OSError as error:

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from drift.detection.reports import Report
     from drift.store.store import Store
 
     Message = MutableMapping[str, Any]
     Asgi = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-__all__ = ["Proxy", "create_app", "deferred", "serve", "to_html"]
+__all__ = ["Proxy", "create_app", "deferred", "serve"]
 
 
 def create_app(
@@ -122,26 +121,6 @@ def serve(  # noqa: PLR0913 - what the command line asks for, each by name
         root_path=root_path,
     )
     server.serve(app, host=host, port=port, guarded=bool(token or read_token or proxy), proxied=proxy is not None)
-
-
-def to_html(report: Report, *, timezone: str = "UTC") -> str:
-    """Return a report as one HTML page that needs nothing else: to attach, to archive, to print.
-
-    Parameters
-    ----------
-    report
-        With its evidence, so that it can show the histograms.
-    timezone
-        In which the times of its window are shown.
-
-    Raises
-    ------
-    MissingExtra
-        If Jinja is not installed, which comes with the extra ``dashboard``.
-    """
-    with _extra():
-        from drift.dashboard import static_report
-    return static_report.to_html(report, timezone=timezone)
 
 
 def deferred(build: Callable[[], FastAPI]) -> Asgi:

@@ -1,4 +1,4 @@
-"""The cells of a histogram as rows of a table: what pages, the API and the report of its own show alike."""
+"""The cells of a histogram as rows of a table: what pages and the API show alike."""
 
 from __future__ import annotations
 

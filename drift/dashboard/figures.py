@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from drift.dashboard.formatting import STATUSES, clipped, link, shown, status_of
+from drift.dashboard.formatting import clipped, link, shown
 from drift.dashboard.time_marks import MARKS
 from drift.text.formatting import iso, nats, percent, thousands, thresholds
+from drift.text.statuses import STATUSES, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

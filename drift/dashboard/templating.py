@@ -12,6 +12,7 @@ import drift
 from drift.dashboard import formatting
 from drift.text import formatting as text
 from drift.text.secrets import masked
+from drift.text.statuses import STATUSES
 from drift.text.visible import visible
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def _kept(value: str) -> Markup:
 
 
 @cache
-def environment(asset: Callable[[str], str] | None = None) -> Environment:
-    """Return the templates' environment; `asset` gives a style sheet's address, None is for pages with their own."""
+def environment(asset: Callable[[str], str]) -> Environment:
+    """Return the templates' environment; `asset` gives the address of a style sheet or script."""
     env = Environment(
         loader=PackageLoader("drift.dashboard"),
         autoescape=True,
@@ -45,8 +46,7 @@ def environment(asset: Callable[[str], str] | None = None) -> Environment:
     )
     env.filters |= {name: getattr(text, name) for name in _NUMBERS}
     env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped, "kept": _kept}
-    env.globals |= {"statuses": formatting.STATUSES, "link": formatting.link, "version": drift.__version__}
+    env.globals |= {"statuses": STATUSES, "link": formatting.link, "version": drift.__version__}
     env.globals["thresholds"] = text.thresholds
-    if asset is not None:
-        env.globals["asset"] = asset
+    env.globals["asset"] = asset
     return env

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from drift.config.reference import describe_span
-from drift.dashboard.formatting import STATUSES, clipped
+from drift.dashboard.formatting import clipped
+from drift.text.statuses import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -117,7 +117,7 @@ def show(value: float, binning: Binning) -> str:
     """
     if isinstance(binning, NumericBinning) and binning.kind == "datetime":
         return binning.format(value)
-    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else number(value)
+    return f"{value:.0f}" if 9999.5 <= abs(value) < 1e15 else number(value)
 
 
 def unit(binning: Binning) -> str | None:

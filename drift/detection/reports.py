@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
-from drift.text.formatting import iso, thresholds
+from drift.errors import UnknownFeature
+from drift.text.formatting import iso, many, nats, thresholds, when
+from drift.text.statuses import STATUSES
 from drift.text.visible import visible
+from drift.windows import load_timezone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.findings import Finding, FindingKind
+    from drift.detection.page.document import Head
     from drift.detection.rollups import Rollup
     from drift.windows import Window
 
@@ -66,6 +70,8 @@ class Report:
     left_out
         Columns of a comparison that were not scored, and what they look like: ``identifier``, ``free text`` or
         ``timestamp``.
+    current
+        Of a comparison: its current table, as a path, where it is one.
     """
 
     monitor: str
@@ -81,6 +87,7 @@ class Report:
     segment: str = ""
     segments: Mapping[str, Report] = field(default_factory=dict, repr=False)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    current: str = ""
 
     def rollup(self) -> Rollup:
         """Return all verdicts in one, overall and by role, with the rule that made it."""
@@ -115,11 +122,13 @@ class Report:
         """Sum of the features' KL, in nats: the joint divergence if the features were independent."""
         return self.rollup().total_kl
 
-    def __getitem__(self, feature: str) -> Verdict:
+    def __getitem__(self, feature: str) -> FeatureReport:
+        """Return one feature; of a name that is not there, a `KeyError` with the nearest."""
         for verdict in self.verdicts:
             if verdict.feature == feature:
-                return verdict
-        raise KeyError(feature)
+                known = {each.name: getattr(verdict, each.name) for each in fields(verdict)}
+                return FeatureReport(**known, evidence=self.evidence.get(feature))
+        raise UnknownFeature(feature, [verdict.feature for verdict in self.verdicts])
 
     def gaps(self) -> dict[Gap, list[str]]:
         """Say what was not judged, and why: the whole, or some of the features.
@@ -258,17 +267,82 @@ class Report:
             *([f"left out: {columns}; include them by name to score them"] if columns else []),
         ]
 
+    def to_html(self, *, timezone: str = "UTC") -> str:
+        """Return the report as one HTML page that needs nothing else: to attach, to archive, to print.
+
+        Of up to sixty features, the worst first, it has histograms drawn to scale, statistics of both sides, and every
+        cell; all features stand in its table.
+
+        Parameters
+        ----------
+        timezone
+            In which the times of its window are shown.
+
+        Raises
+        ------
+        WindowError
+            If there is no such time zone.
+        """
+        from drift.detection.page.document import page
+
+        return page(self._head(timezone), self._features())
+
     def _repr_html_(self) -> str:
-        from html import escape as escaped
+        from drift.detection.page.document import fragment
 
-        def escape(text: object) -> str:
-            return escaped(visible(text))
+        return fragment(self._head("UTC"), self._features())
 
-        heading, rows = self.table()
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
-        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in [self.rollup().line(), *self.notes()])
-        return f"<p>{escape(self.title())}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+    def _features(self) -> list[tuple[Verdict, Evidence | None]]:
+        return [(verdict, self.evidence.get(verdict.feature)) for verdict in self.verdicts]
+
+    def _head(self, timezone: str) -> Head:
+        from drift.detection.page.document import Head
+
+        overall, zone = self.rollup(), load_timezone(timezone)
+        span = self.window and f"{when(self.window.start, zone)} … {when(self.window.end, zone)}"
+        facts = {
+            "Reference": f"{self.reference.removeprefix('reference ')} · {many(self.n_reference, 'row')}",
+            "Current": f"{self.current or self.label or 'table'} · {many(self.n_current, 'row')}",
+            f"Window ({timezone})": span,
+            "Segment": self.segment,
+            "Validation": STATUSES[self.gate][1] if self.window else None,
+            "Sum of KL": f"{nats(self.total_kl)} nats",
+        }
+        title = f"{self.monitor} {self.label}".strip()
+        told = [(name, value) for name, value in facts.items() if value]
+        return Head(title, self.status, self._sentence(overall), overall.line(), told, self.notes())
+
+    def _sentence(self, overall: Rollup) -> str:
+        """Return the report in a sentence, by the names of what drifts."""
+        worst = [visible(verdict.feature) for verdict in self.drifting]
+        if not overall.n_judged:
+            return "No feature could be judged."
+        unjudged = overall.n_features - overall.n_judged
+        rest = f" {many(unjudged, 'feature')} could not be judged." if unjudged else ""
+        if not worst:
+            return f"None of {many(overall.n_judged, 'feature')} drifts.{rest}"
+        more = f" and {len(worst) - 5} more" if len(worst) > 5 else ""
+        verb = "drifts" if len(worst) == 1 else "drift"
+        named = f"{', '.join(worst[:5])}{more}"
+        return f"{len(worst)} of {many(overall.n_judged, 'feature')} {verb}: {named}.{rest}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureReport(Verdict):
+    """A verdict with the evidence behind it: one feature of a report, which a notebook shows as a picture.
+
+    Parameters
+    ----------
+    evidence
+        Both histograms; None where they are not known.
+    """
+
+    evidence: Evidence | None = field(default=None, repr=False)
+
+    def _repr_html_(self) -> str:
+        from drift.detection.page.document import feature_fragment
+
+        return feature_fragment(self, self.evidence)
 
 
 def _entries(report: Report) -> dict[str, dict[str, Any]]:

@@ -132,13 +132,14 @@ def compare(
     return Report(
         name,
         None,
-        _describe(reference),
+        f"reference {_path(reference) or 'table'}",
         found.verdicts,
         found.n_reference,
         found.n_current,
         findings=found.findings,
         evidence=found.evidence,
         left_out=left_out,
+        current=_path(current),
     )
 
 
@@ -181,7 +182,7 @@ _MISSING = 0.01
 """A column whose missing values differ by more than this share is compared, whatever it holds."""
 
 
-def _describe(reference: object) -> str:
+def _path(table: object) -> str:
     import os
 
-    return f"reference {os.fspath(reference)}" if isinstance(reference, (str, os.PathLike)) else "reference table"
+    return os.fspath(table) if isinstance(table, (str, os.PathLike)) else ""

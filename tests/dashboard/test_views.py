@@ -10,13 +10,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from typer.testing import CliRunner
 
 from drift import dashboard
-from drift.cli.app import app
 from drift.dashboard import other_references, time_marks
 from drift.dashboard.api.exports import cell
 from drift.dashboard.formatting import local_time_of
@@ -200,58 +197,3 @@ def test_no_text_is_a_formula(text: str) -> None:
     """Whatever a spreadsheet could compute begins with an apostrophe; numbers stay numbers."""
     assert str(cell(text)).startswith("'")
     assert cell(-1.5) == -1.5
-
-
-# -- the report as one page -------------------------------------------------------------------------------------------
-
-
-def test_a_report_is_a_page_that_needs_nothing(store: Store) -> None:
-    """Style inside, no script, no address but anchors of its own; hostile names are text; its own policy allows it."""
-    found = store.load_report(MONITOR, day(5).start)
-    assert found is not None
-    page = dashboard.to_html(found, timezone="America/New_York")
-    assert "<script" not in page
-    assert not re.search(r"\son\w+=|\sstyle=|url\(|@import", page)
-    assert all(link.startswith("#") for link in re.findall(r'(?:href|src|action)="([^"]*)"', page))
-    assert "&lt;script&gt;alert(1)" in page
-    assert not set(page) & {"\x1b", "\u202e"}
-    assert "2013-02-06 00:00 EST … 2013-02-07 00:00 EST" in page
-    assert page.count('<svg class="bars"') == 3
-
-
-def test_the_style_is_the_one_its_policy_names(store: Store) -> None:
-    """The hash in the policy is that of the style between the tags, so a browser takes it and no other."""
-    import base64
-    import hashlib
-
-    found = store.load_report(MONITOR, day(5).start)
-    assert found is not None
-    page = dashboard.to_html(found)
-    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
-    assert base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() in page
-
-
-def test_a_rejected_window_and_a_thousand_features_are_a_page(store: Store) -> None:
-    """Nothing to show is said; of very many features the worst are shown cell by cell and all in the table."""
-    rejected = store.load_report(MONITOR, day(6).start)
-    assert rejected is not None
-    assert "rejected by its expectations" in dashboard.to_html(rejected)
-    many = report(MONITOR, day(0), {f"f{i:03d}": "ok" for i in range(200)})
-    page = dashboard.to_html(many)
-    assert page.count("<svg") == 60
-    assert "140 more features" in page
-    assert len(page) < 1_000_000
-
-
-def test_the_command_line_writes_it(tmp_path: Path, write: Any) -> None:
-    """`drift compare --html` writes the page beside what it prints; a folder that is not there is said in words."""
-    rng = np.random.default_rng(5)
-    before, after = (write(f"{n}.parquet", x=rng.normal(n, 1, 900), **{HOSTILE: ["=1"] * 900}) for n in (0, 1))
-    out = tmp_path / "out.html"
-    done = CliRunner().invoke(app, ["compare", str(before), str(after), "--html", str(out)])
-    assert done.exit_code == 0, done.output
-    page = out.read_text("utf-8")
-    assert "critical" in page
-    assert "<script" not in page
-    lost = CliRunner().invoke(app, ["compare", str(before), str(after), "--html", str(tmp_path / "no" / "out.html")])
-    assert lost.exit_code != 0

@@ -7,13 +7,14 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import feature_view, figures, formatting, other_references, time_marks
+from drift.dashboard import feature_view, figures, other_references, time_marks
 from drift.dashboard.formatting import local_time_of
 from drift.dashboard.parameters import ALL, Against, Name, Opened, Segment, Windows, WindowStart, instant, known_monitor
 from drift.dashboard.rendering import render
 from drift.store.reads import alerts, features
 from drift.store.reads import windows as window_reads
 from drift.store.reads.baselines import fits
+from drift.text.statuses import STATUSES, status_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,7 +42,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         at = next((row["window_start"] for row in rows[::-1] if row["kl"] is not None), rows[-1]["window_start"])
     found = features.detail(store, monitor, feature, at, segment)
     compared = feature_view.compare(store, monitor, feature, found, local, against) if found else None
-    statuses = [formatting.status_of(row["status"], row["severity"]) for row in rows]
+    statuses = [status_of(row["status"], row["severity"]) for row in rows]
     scored = {row["window_start"] for row in rows}
     seen = {*statuses, *(figures.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
@@ -58,12 +59,12 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         segment=segment,
         segments=window_reads.segments(store, monitor),
         newest=newest[-1],
-        status_of=formatting.status_of,
-        shown_statuses=[status for status in formatting.STATUSES if status in seen],
+        status_of=status_of,
+        shown_statuses=[status for status in STATUSES if status in seen],
         marks={kind: time_marks.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},
         at=at,
         found=found,
-        shown_status=formatting.status_of(found.verdict.status, found.verdict.severity) if found else None,
+        shown_status=status_of(found.verdict.status, found.verdict.severity) if found else None,
         view=feature_view.view(found, compared) if found else None,
         compared=compared,
         against=against or "",

@@ -29,6 +29,7 @@ from drift.store.reads import alerts
 from drift.store.reads import windows as window_reads
 from drift.store.reads.baselines import fits
 from drift.text.formatting import iso, nats, thousands, thresholds
+from drift.text.statuses import STATUSES, status_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -99,7 +100,7 @@ def _heads(
         mine = by_start.get(state.start, [])
         kinds = {event.kind for event in mine}
         glyphs = "".join(glyph for kind, (glyph, _) in time_marks.MARKS.items() if kind in kinds)
-        said = f"{local.label(state.start, state.end)}: {formatting.STATUSES[state.status][1]}"
+        said = f"{local.label(state.start, state.end)}: {STATUSES[state.status][1]}"
         said = "; ".join([said, *(formatting.shown(event.words) for event in mine)])
         heads.append({"state": state, "short": local.short(state.start), "marks": glyphs, "said": said})
     return heads
@@ -154,9 +155,9 @@ def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
     if score is None:
         status, level, said, to = figures.gap_of(column.state), "", "", column.run
     else:
-        status, to = formatting.status_of(score.status, score.severity), to + column.at
+        status, to = status_of(score.status, score.severity), to + column.at
         level, said = _level(score, status), f"; {escape(said_of(score))}"
-    glyph, words = formatting.STATUSES[status][:2]
+    glyph, words = STATUSES[status][:2]
     label = f"{shown}, {column.label}: {words}{said}"
     return f'<td class="s-{status} {level}"><a href="{to}" aria-label="{label}">{glyph}</a></td>\n'
 
