@@ -16,7 +16,6 @@ import pytest
 from drift.cli.tables import report_table
 from drift.config.detection import Detection, EffectOverride
 from drift.config.features import Features
-from drift.dashboard import to_html
 from drift.pipeline.compare import compare
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def seen(table: Any, columns: int) -> None:
     detection = Detection(min_rows=3, features={name: EffectOverride(warning=0.02) for name in names})
     report = compare(table, table, features=features, detection=detection)
     report.to_json()
-    to_html(report)
+    report.to_html()
     with contextlib.redirect_stdout(io.StringIO()):
         report_table(report)
 

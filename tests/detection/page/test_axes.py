@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,4 +44,4 @@ def test_ticks_of_numbers(middle: float, relative: float, most: int) -> None:
 )
 def test_ticks_of_times(scale: Scale, low: float, high: float, labels: list[str]) -> None:
     """At whole days, months and years, or hours of a day; beyond every calendar there are none."""
-    assert [label for _, label in ticks(low, high, 5, NumericBinning([low, high], scale))] == labels
+    assert [label for _, label in ticks(low, high, 5, NumericBinning(np.array([low, high]), scale))] == labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +14,14 @@ from drift.detection.evidence import Evidence
 from drift.detection.page.charts import bins, histogram, small
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
+
+if TYPE_CHECKING:
+    from drift.profiles.kinds import Scale
+
+
+def numbers(edges: list[float], scale: Scale = "number", apart: list[float] | None = None) -> NumericBinning:
+    """Bins between edges."""
+    return NumericBinning(np.array(edges, float), scale, np.array(apart or [], float))
 
 
 def evidence(binning: Binning, before: list[int], after: list[int]) -> Evidence:
@@ -34,7 +43,7 @@ def areas(markup: str, kind: str) -> list[float]:
 
 def test_equal_areas_are_equal_rows() -> None:
     """Bins of unequal width with the same number of rows are as large, and one with twice as many is twice as large."""
-    found = histogram(evidence(NumericBinning([0, 10, 30, 70]), [0, 100, 100, 200, 0, 0], [0, 50, 50, 50, 0, 0]), "x")
+    found = histogram(evidence(numbers([0, 10, 30, 70]), [0, 100, 100, 200, 0, 0], [0, 50, 50, 50, 0, 0]), "x")
     assert found is not None
     first, second, third = areas(found, "before")
     assert second == pytest.approx(first, rel=0.02)
@@ -44,16 +53,16 @@ def test_equal_areas_are_equal_rows() -> None:
 
 
 @given(
-    st.lists(st.integers(-50, 50), min_size=3, max_size=12, unique=True),
-    st.sets(st.integers(-50, 50), max_size=3),
+    st.lists(st.integers(-50, 50).map(float), min_size=3, max_size=12, unique=True),
+    st.sets(st.integers(-50, 50).map(float), max_size=3),
     st.sampled_from(["number", "integer", "date"]),
     st.data(),
 )
 def test_every_row_is_on_the_axis_or_beside_it(
-    edges: list[int], apart: set[int], scale: str, data: st.DataObject
+    edges: list[float], apart: set[float], scale: Scale, data: st.DataObject
 ) -> None:
     """Whatever the bins, the shares of a drawn histogram add up to one on either side, and its bins do not overlap."""
-    binning = NumericBinning(sorted(edges), scale, sorted(apart))  # type: ignore[arg-type]
+    binning = numbers(sorted(edges), scale, sorted(apart))
     rows = st.lists(st.integers(0, 99), min_size=binning.n_cells, max_size=binning.n_cells).filter(sum)
     both = evidence(binning, data.draw(rows), data.draw(rows))
     found = bins(both)
@@ -69,7 +78,7 @@ def test_every_row_is_on_the_axis_or_beside_it(
 
 def test_far_tails_and_tall_bins_are_said() -> None:
     """What is beyond the axis, or higher than the chart, stands in words with its shares."""
-    binning = NumericBinning([0, 1, 100, 200, 300, 1e6])
+    binning = numbers([0, 1, 100, 200, 300, 1e6])
     found = histogram(evidence(binning, [0, 800, 300, 300, 300, 2, 0, 0], [0, 80, 30, 30, 30, 0, 0, 1]), "x")
     assert found is not None
     assert "higher than the chart: [0, 1) (47 % → 47 %)" in found
@@ -80,7 +89,7 @@ def test_far_tails_and_tall_bins_are_said() -> None:
 def test_whole_numbers_stored_as_fractions_stand_on_the_axis() -> None:
     """A single value with nothing up to the next edge is as wide as that; one among others is a bar beside."""
     after = np.nextafter
-    binning = NumericBinning([0, after(0, 1), 1, after(1, 2), 2, after(2, 3), 3])
+    binning = numbers([0, after(0, 1), 1, after(1, 2), 2, after(2, 3), 3])
     found = bins(evidence(binning, [0, 10, 0, 20, 0, 5, 40, 0, 0], [0, 10, 0, 20, 0, 5, 40, 0, 0]))
     assert found is not None
     assert found.inside.names == ["= 0", "= 1", "(2, 3)"]
@@ -90,7 +99,7 @@ def test_whole_numbers_stored_as_fractions_stand_on_the_axis() -> None:
 
 def test_what_has_no_axis_has_a_picture_all_the_same() -> None:
     """Categories, a constant, and numbers farther apart than floats reach."""
-    for binning in (CategoricalBinning(("a", "b")), NumericBinning([]), NumericBinning([-1.7e308, 0, 1.7e308])):
+    for binning in (CategoricalBinning(("a", "b")), numbers([]), numbers([-1.7e308, 0, 1.7e308])):
         counts = [3] * binning.n_cells
         both = evidence(binning, counts, counts)
         assert histogram(both, "x") is None
