@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from drift.errors import WindowError
@@ -142,7 +143,10 @@ def pages(context: Mapping[str, Any]) -> bool:
 
 
 def log_url(context: Mapping[str, Any]) -> str:
-    """Return the address of the task's log; empty where Airflow does not say it."""
+    """Return the address of the task's log; empty where Airflow does not say it, or not where its pages are."""
+    if not conf.get("api", "base_url", fallback=""):
+        # Airflow would guess localhost:8080, where perhaps nothing answers.
+        return ""
     instance = context.get("task_instance") or context.get("ti")
     try:
         return str(getattr(instance, "log_url", "") or "")

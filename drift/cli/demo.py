@@ -119,7 +119,7 @@ def environment(folder: Path, route: str) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(resource("dags")),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
@@ -314,7 +314,8 @@ def run_airflow(folder: Path, port: int) -> int:
         env = standalone_environment(folder, url, port)
         out.print(f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.", highlight=False)
         out.print(
-            "The data are from 2013: trigger the DAG with its parameter window, such as 2013-02-08, or run",
+            "Nothing runs by itself: switch the DAG on. The data are from 2013, so trigger it with its parameter window, "
+            "such as 2013-02-08, or run",
             highlight=False,
         )
         out.print(

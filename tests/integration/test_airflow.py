@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -458,3 +459,14 @@ def test_a_window_that_is_not_over_fails_the_run() -> None:
     with pytest.raises(AirflowFailException, match="2100-01-01 is not over until"):
         windows("2100-01-01", datetime(2013, 1, 1, tzinfo=UTC))
     assert len(windows("2100-01-01", datetime(2100, 1, 2, 12, tzinfo=UTC))) == 1
+
+
+def test_a_log_is_linked_where_airflow_says_where_its_pages_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without `[api] base_url` Airflow guesses localhost:8080; such a link is left out."""
+    from drift.airflow.runs import log_url
+
+    context = {"ti": SimpleNamespace(log_url="https://airflow.example/log")}
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL", raising=False)
+    assert log_url(context) == ""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example")
+    assert log_url(context) == "https://airflow.example/log"
