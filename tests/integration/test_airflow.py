@@ -383,7 +383,6 @@ def test_waiting_comes_first() -> None:
 
 def test_an_event_names_its_windows() -> None:
     """A triggering asset's extra decides; what names no window is passed over, and the parameter goes first."""
-
     from drift.airflow.runs import windows_of
     from drift.windows import Calendar
 
