@@ -39,7 +39,7 @@ NARROW, TALLEST = 4.0, 3.0
 FEW = 20
 """A bin holds hardly a row where the single value before it holds this many times more."""
 
-MOST_BESIDE, MOST_SMALL, SLOT = 5, 12, 48.0
+MOST_BESIDE, MOST_SMALL, SLOT, LETTER = 5, 12, 48.0, 6.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,6 @@ def histogram(evidence: Evidence, title: str) -> Html | None:
     most, cut = _height(found, before, after, scale, (start, end))
     y_ticks = ticks(0.0, 100 * most * per, 3)
     parts: list[object] = [
-        tag("title", title),
-        tag("desc", "Densities of the reference and of the current rows over the values; the table has the numbers."),
         tag("text", f"% of rows per {unit}", x=0, y=11),
         *_legend(width),
     ]
@@ -160,16 +158,31 @@ def histogram(evidence: Evidence, title: str) -> Html | None:
         parts += [tag("text", label, x=left - 5, y=y + 4, text_anchor="end")]
     x = (np.clip(np.append(found.low[0], found.high), start, end) - start) * scale + left
     parts += _curves(x, before, after, (top, base, most))
-    for value, label in ticks(start, end, max(2, int((right - left) / 75)), found.binning):
+    for value, label in _apart(ticks(start, end, max(2, int((right - left) / 75)), found.binning), scale):
         at = left + (value - start) * scale
         parts += [tag("path", d=points("M{} {}v4", at, base), class_="axis", stroke="#888")]
-        parts += [tag("text", label, x=at, y=base + 16, text_anchor="middle")]
+        if at + LETTER / 2 * len(label) < right + 12:  # where the names of bars begin
+            parts += [tag("text", label, x=at, y=base + 16, text_anchor="middle")]
     parts += [_hover(found.inside, x, top, base), _beside(beside, right + 10, SLOT, top + 12, base)]
     said = [*_beyond(found, start, end), *cut]
     drawing = tag(
-        "svg", tag("g", *parts, fill="#77808a", font_size=11), role="img", class_="histogram", viewBox="0 0 480 214"
+        "svg",
+        tag("title", title),
+        tag("desc", "Densities of the reference and of the current rows over the values; the table has the numbers."),
+        tag("g", *parts, fill="#77808a", font_size=11),
+        role="img",
+        class_="histogram",
+        viewBox="0 0 480 214",
     )
     return Html(drawing + (tag("p", "; ".join(said), class_="muted") if said else ""))
+
+
+def _apart(found: list[tuple[float, str]], scale: float) -> list[tuple[float, str]]:
+    """Return as many ticks as have room for what they are called."""
+    if len(found) < 2:
+        return found
+    room = scale * (found[1][0] - found[0][0])
+    return found[:: math.ceil((LETTER * max(len(label) for _, label in found) + 6) / room)]
 
 
 def _legend(width: float) -> list[Html]:

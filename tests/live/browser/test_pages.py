@@ -206,9 +206,23 @@ def test_a_report_opens_from_a_file(chromium: Any, databases: Path, tmp_path: Pa
         page.goto(written.as_uri())
         assert asked == [written.as_uri()]
         assert page.locator("svg.histogram").count() > 2
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         assert faults(page) == []
         assert len(page.pdf()) > 10_000
+        page.reload()
         page.screenshot(path=str(IMAGES / "report.png"))
+
+        page.get_by_role("button", name="Feature").click()
+        assert page.locator("thead [aria-sort]").inner_text().startswith("Feature")
+        first = page.locator("tbody > tr:first-child > th button").first
+        assert first.inner_text() == "air_time"
+        first.press("Enter")
+        assert first.get_attribute("aria-expanded") == "true"
+        page.get_by_role("searchbox").fill("delay")
+        assert page.locator("#found").inner_text().startswith("2 of ")
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(f"{written.as_uri()}#f1")
+        assert page.locator("#f1").is_visible()
 
 
 SHOTS: dict[str, tuple[str, str, dict[str, Any]]] = {
