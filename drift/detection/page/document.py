@@ -176,7 +176,7 @@ def _rows(i: int, verdict: Verdict, evidence: Evidence | None, furthest: float, 
         ),
         tag("td", charts.small(evidence) if evidence else "–", class_="distribution"),
         _divergence(verdict, furthest),
-        tag("td", missing, class_="missing", data_v=-((after and after.missing) or 0.0)),
+        tag("td", missing, class_="missing", data_v=f"{-((after and after.missing) or 0.0):.6g}"),
         tag("td", verdict.reason, class_="why"),
     )
     more = None
@@ -184,8 +184,10 @@ def _rows(i: int, verdict: Verdict, evidence: Evidence | None, furthest: float, 
         inner = tag("div", opened(verdict, evidence), id=anchor)
         first = "" if i == 0 and verdict.drifting else None
         summary = tag("summary", "Histogram, statistics and cells of ", label)
-        more = tag("tr", tag("td", tag("details", summary, inner, open=first), colspan=len(_COLUMNS)), class_="more")
-    return tag("tbody", tag("tr", *cells), more)
+        more = tag("details", summary, inner, open=first)
+    # On a narrow screen the reason stands below its row.
+    below = tag("tr", tag("td", tag("p", verdict.reason, class_="reason"), more, colspan=len(_COLUMNS)), class_="more")
+    return tag("tbody", tag("tr", *cells), below)
 
 
 def _kind(score: Score | None) -> Html | None:

@@ -19,9 +19,6 @@ class Html(str):
 
     __slots__ = ()
 
-    def _repr_html_(self) -> str:
-        return self
-
 
 def text(value: object) -> Html:
     r"""Return text of any origin as markup that shows it, and nothing else.
