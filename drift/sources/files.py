@@ -26,6 +26,7 @@ from drift.errors import SourceError
 from drift.profiles.kinds import mixed, mixture, type_text
 from drift.sources import csv_files
 from drift.sources.arrow_types import index_columns, plain_schema, to_plain
+from drift.sources.csv_dialect import check_names
 from drift.sources.file_listing import list_files, locate, partition_type, placing
 from drift.sources.time_filter import (
     SAMPLED,
@@ -349,7 +350,7 @@ def _open_new(place: Place, opener: _Opener, shape: Format, infos: Sequence[pafs
     def one(info: pafs.FileInfo) -> _File:
         with place.reading(info.path, f"be read as {shape}"):
             file = opener(place, info.path)
-            csv_files.check_names(info.path, file.schema.names)
+            check_names(info.path, file.schema.names)
             return file
 
     if len(infos) < 2:
@@ -381,7 +382,7 @@ def _decimal_elsewhere(place: Place, listing: Listing, written: Csv, like: Seque
     for where, some in listings:
         paths = tuple(info.path for info in some.infos[:_LOOKED_AT])
         if some.shape == "csv" and paths not in decimals:
-            signs = (csv_files.sniff(where.filesystem, where.inside(path), written).decimal for path in paths)
+            signs = (csv_files.dialect_of(where.filesystem, where.inside(path), written).decimal for path in paths)
             decimals[paths] = next(filter(None, signs), None)
         if sign := decimals.get(paths):
             return sign
