@@ -6,6 +6,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 from pathlib import Path
 from zipfile import ZipFile
@@ -74,8 +75,8 @@ def test_reading_a_monitor_loads_no_heavy_library() -> None:
 
 def test_the_core_imports_without_any_extra() -> None:
     """Whoever installed no extra can import every module but the dashboard and Airflow's."""
-    extras = ["airflow", "apprise", "fastapi", "fsspec", "great_expectations", "ibis", "jinja2", "plotly"]
-    extras += ["adbc_driver_postgresql", "psycopg"]
+    extras = ["airflow", "apprise", "fastapi", "fsspec", "great_expectations", "ibis", "jinja2", "pandas"]
+    extras += ["adbc_driver_postgresql", "plotly", "psycopg"]
     modules = sorted(module_of(path) for path in SOURCES if door_of(path) not in {"airflow", "dashboard"})
     done = run_python(
         f"import importlib, sys; sys.modules.update(dict.fromkeys({extras}))\n"
@@ -221,18 +222,32 @@ def test_relative_links(document: Path) -> None:
     assert not dead
 
 
-# --- the wheel
+# --- what ships
 
 
-def test_the_wheel_carries_what_stands_beside_the_package(tmp_path: Path) -> None:
-    """Migrations, views, demo data and monitors ship inside the wheel, where no checkout stands around the package."""
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+def build(folder: Path, target: str, out: Path) -> Path:
+    """Build one distribution of a source tree, without the network."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", str(out)]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    (built,) = out.iterdir()
+    return built
+
+
+def contents(wheel: Path) -> dict[str, int]:
+    """What a wheel holds, with checksums; its record lists them in no order."""
     with ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if "__pycache__" not in name}
-    for folder, target in (("sql", "sql"), ("data", "data"), ("dags", "dags")):
-        beside = {f"drift/{target}/{path.relative_to(ROOT / folder)}" for path in (ROOT / folder).rglob("*.*")}
-        assert {name for name in beside if "__pycache__" not in name} <= names
-    assert {name.split("/")[0] for name in names} == {"drift", f"driftmeter-{drift.__version__}.dist-info"}
-    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+        return {info.filename: info.CRC for info in archive.infolist() if not info.filename.endswith("/RECORD")}
+
+
+def test_the_source_distribution_builds_the_wheel(tmp_path: Path) -> None:
+    """The wheel carries the whole package and what stands beside it in a checkout; from the sdist comes the same."""
+    wheel = contents(build(ROOT, "wheel", tmp_path / "wheel"))
+    for folder, target in (("drift", "drift"), ("sql", "drift/sql"), ("data", "drift/data"), ("dags", "drift/dags")):
+        beside = {f"{target}/{path.relative_to(ROOT / folder)}" for path in (ROOT / folder).rglob("*.*")}
+        assert {name for name in beside if "__pycache__" not in name} <= wheel.keys()
+    assert {name.split("/")[0] for name in wheel} == {"drift", f"driftmeter-{drift.__version__}.dist-info"}
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in wheel)
+    with tarfile.open(build(ROOT, "sdist", tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    again = contents(build(tmp_path / f"driftmeter-{drift.__version__}", "wheel", tmp_path / "again"))
+    assert {name: crc for name, crc in wheel.items() if "__pycache__" not in name} == again

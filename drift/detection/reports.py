@@ -10,7 +10,7 @@ from drift.detection.descriptive import unit
 from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
-from drift.errors import UnknownFeature
+from drift.errors import MissingExtra, UnknownFeature
 from drift.text.formatting import iso, many, nats, thresholds, when
 from drift.text.statuses import STATUSES
 from drift.text.visible import visible
@@ -191,8 +191,11 @@ class Report:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return one row a feature, without the contributions."""
-        import pandas as pd
+        """Return one row a feature, without the contributions; `MissingExtra` where pandas is not installed."""
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as error:
+            raise MissingExtra("pandas", extra="pandas") from error
 
         rows = []
         for verdict in self.verdicts:

@@ -128,6 +128,21 @@ def to_plain(array: pa.Array[Any]) -> pa.Array[Any]:
         return values
 
 
+def to_datetimes(array: pa.Array[Any]) -> pa.Array[Any]:
+    """Return times to the microsecond, of which Arrow makes Python's datetimes without pandas; others as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> to_datetimes(pa.array([np.datetime64("2013-02-08T05:00:00.000000001")])).to_pylist()
+    [datetime.datetime(2013, 2, 8, 5, 0)]
+    """
+    values: Any = array.dictionary_decode() if isinstance(array, pa.DictionaryArray) else array
+    nanoseconds = t.is_timestamp(values.type) and values.type.unit == "ns"
+    times: pa.Array[Any] = values.cast(pa.timestamp("us", values.type.tz), safe=False) if nanoseconds else values
+    return times
+
+
 def _decoded(array: pa.RunEndEncodedArray[Any, Any]) -> pa.Array[Any]:
     import pyarrow.compute
 

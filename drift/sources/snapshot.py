@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from drift.config import roots
-from drift.errors import SourceError
+from drift.errors import MissingExtra, SourceError
 from drift.profiles.kinds import mixture, texts, type_text
 from drift.sources.time_filter import missing_column, window_filter
 
@@ -108,7 +108,10 @@ class Snapshot:
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Read the columns into memory, as a DataFrame: of the same types with nulls as without, however encoded."""
-        import pandas as pd
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as error:
+            raise MissingExtra("pandas", extra="validation") from error
 
         table = self.to_table(columns)
         return pd.DataFrame({name: _series(table.column(name)) for name in table.column_names}, range(table.num_rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from drift.detection.evidence import Evidence
 from drift.detection.reports import SCHEMA_VERSION, Report
 from drift.detection.scores import Score, Verdict
+from drift.errors import MissingExtra
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
 
@@ -115,6 +117,15 @@ def test_to_pandas_has_a_row_a_feature() -> None:
     assert isinstance(frame, pd.DataFrame)
     assert frame.set_index("feature").loc["a", "kl"] == 0.5
     assert len(frame) == 2
+
+
+def test_without_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pandas is not installed, a report says what to install, and its other forms need none."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    whole = report(verdict("a", "critical", [0.5]))
+    with pytest.raises(MissingExtra, match=r"pip install 'driftmeter\[pandas\]'"):
+        whole.to_pandas()
+    assert json.loads(whole.to_json())["features"].keys() == {"a"}
 
 
 def test_worst_feature_is_printed_first() -> None:

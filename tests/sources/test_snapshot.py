@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.config.source import Source
-from drift.errors import SourceError, SourceMissing
+from drift.errors import MissingExtra, SourceError, SourceMissing
 from drift.profiles.kinds import infer_kind
 from drift.sources.snapshot import Snapshot, open_snapshot, open_table
 from drift.windows import Calendar, Window
@@ -245,6 +246,15 @@ def test_paths_open_as_tables(tmp_path: Path, write: Callable[..., Path]) -> Non
     assert open_table(tmp_path / "c.csv").to_pandas().to_dict("list") == {"x": [3]}
     with pytest.raises(SourceMissing, match="no such file"):
         open_table(tmp_path / "nope.parquet")
+
+
+def test_without_pandas(write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pandas is not installed, a file is read all the same, and the gate says what it needs."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    snapshot = open_table(write("a.parquet", x=[1]))
+    assert rows(snapshot) == {"x": [1]}
+    with pytest.raises(MissingExtra, match=r"pip install 'driftmeter\[validation\]'"):
+        snapshot.to_pandas()
 
 
 def test_what_types_have_not_in_common_is_text_in_a_table(write: Callable[..., Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,6 +26,7 @@ TIMES: dict[str, list[Any]] = {
     "dates": [date(2024, 3, 1), None, date(2024, 1, 31), date(2024, 2, 5)],
     "local times": [date_time.replace(tzinfo=None) for date_time in (LAST - FIVE, FIRST - FIVE)],
     "instants": [FIRST, LAST, None],
+    "nanoseconds": [np.datetime64("2024-03-01T00:00:00.000000001"), np.datetime64("2024-01-31T00:00:00.000000999")],
     "text": ["2024-03-01", "2024-01-31", None],
     "instants as text": ["2024-03-01T05:00:00Z", "2024-01-31T05:00:00Z"],
     "compact": [20240301, 20240131],
