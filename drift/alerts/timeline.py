@@ -5,12 +5,12 @@ Written in Markdown, a day at a time, from the stored events of the alerts (`dri
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from drift.alerts.alerts import NOTIFIED, SYSTEM
-from drift.alerts.rendering import named, plain
+from drift.alerts.rendering import named
+from drift.text.markdown import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +22,6 @@ _NOT_NEWS = ("known:", "superseded:", "unheard:", "handed over:", "inhibited:")
 """Why nobody was notified of an event that is not news: it stands in the alert's own timeline, not here."""
 
 _ENDS = {"resolved", "withdrawn"}
-_SPECIAL = re.compile(r"([\\`*\[|]|<(?! ))")
 
 
 def timeline(alerts: Iterable[Alert], events: Iterable[AlertEvent], calendar: Calendar) -> str:
@@ -83,4 +82,4 @@ def _line(event: AlertEvent, alert: Alert, calendar: Calendar) -> str:
 
 def _safe(text: object) -> str:
     """Return text of any origin as one harmless line of Markdown."""
-    return _SPECIAL.sub(r"\\\1", plain(text, limit=1000)).rstrip(".")
+    return markdown(text, limit=1000).rstrip(".")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from drift.cli.options import Allow, Fail, Html, Json, exit_on, show, write_html
+from drift.cli.options import Allow, Fail, Html, Json, Markdown, exit_on, show, write_pages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +40,7 @@ def compare(
     allow: Allow = None,
     as_json: Json = False,
     html: Html = None,
+    markdown: Markdown = None,
 ) -> None:
     """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
 
@@ -64,7 +65,7 @@ def compare(
         )
     )
     report = compare_tables(reference, current, features=features, detection=detection, csv=written)
-    write_html(report, html)
+    write_pages(report, html=html, markdown=markdown)
     show(report, as_json=as_json)
     exit_on(report, fail_on, allow or ())
 

@@ -18,7 +18,7 @@ from drift.cli.options import (
     open_context,
     print_json,
     window_of,
-    write_html,
+    write_pages,
 )
 from drift.errors import DriftError
 
@@ -48,7 +48,7 @@ def explain(
         known = ", ".join(v.feature for v in report.verdicts) or "none"
         raise DriftError(f"{context.name} has no score for {feature!r} in {report.label}; it has: {known}")
     mine = replace(report, verdicts=[v for v in report.verdicts if v.feature == feature])
-    write_html(mine, html, timezone=context.monitor.window.timezone)
+    write_pages(mine, html=html, timezone=context.monitor.window.timezone)
     if as_json:
         print_json(report.to_dict() | {"features": {feature: report.to_dict()["features"][feature]}})
     else:

@@ -67,6 +67,10 @@ _NAMED = 5
 Html = Annotated[
     Path | None, typer.Option("--html", help="Also write the report to this file, as one self-contained HTML page.")
 ]
+Markdown = Annotated[
+    Path | None,
+    typer.Option("--markdown", help="Also write a summary to this file, as Markdown for a pull request's comment."),
+]
 By = Annotated[
     str,
     typer.Option(
@@ -200,15 +204,16 @@ def show(report: Report, *, as_json: bool) -> None:
     report_table(report)
 
 
-def write_html(report: Report, path: Path | None, *, timezone: str = "UTC") -> None:
-    """Write a report as one HTML page, where a file is named."""
-    if path is None:
-        return
-    text = report.to_html(timezone=timezone)
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise DriftError(f"cannot write {path}: {error.strerror or error}") from error
+def write_pages(report: Report, *, html: Path | None, markdown: Path | None = None, timezone: str = "UTC") -> None:
+    """Write a report as one HTML page and its summary as Markdown, each where a file is named."""
+    for path, render in ((html, report.to_html), (markdown, report.to_markdown)):
+        if path is None:
+            continue
+        text = render(timezone=timezone)
+        try:
+            path.write_text(text, "utf-8")
+        except OSError as error:
+            raise DriftError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def exit_on(report: Report, fail_on: FailOn | None, allowed: Collection[Gap]) -> None:

@@ -18,6 +18,7 @@ from drift.cli.options import (
     Folder,
     Html,
     Json,
+    Markdown,
     MonitorName,
     Since,
     Until,
@@ -32,7 +33,7 @@ from drift.cli.options import (
     window_of,
     windows_between,
     windows_of_data,
-    write_html,
+    write_pages,
 )
 from drift.errors import DriftError, InternalError
 
@@ -58,6 +59,7 @@ def run(
     allow: Allow = None,
     as_json: Json = False,
     html: Html = None,
+    markdown: Markdown = None,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
 ) -> None:
@@ -77,7 +79,7 @@ def run(
                 _deliver(context)
             raise
         _deliver(context)
-    write_html(report, html, timezone=context.monitor.window.timezone)
+    write_pages(report, html=html, markdown=markdown, timezone=context.monitor.window.timezone)
     show(report, as_json=as_json)
     exit_on(report, fail_on, allow or ())
 

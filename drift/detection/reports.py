@@ -12,7 +12,8 @@ from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
 from drift.errors import MissingExtra, UnknownFeature
 from drift.text.formatting import iso, many, nats, thresholds, when
-from drift.text.statuses import STATUSES
+from drift.text.markdown import markdown
+from drift.text.statuses import STATUSES, status_of
 from drift.text.visible import visible
 from drift.windows import load_timezone
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from drift.windows import Window
 
 SCHEMA_VERSION = 1
+MOST_SUMMARISED = 20
+"""Features, segments, findings and left-out columns of each that a summary names before it counts the rest."""
 
 Gate = Literal["accepted", "warned", "rejected", "not_validated", "unreadable"]
 """What validation decided of a window; an ``unreadable`` one of a reference is tried again."""
@@ -270,6 +273,49 @@ class Report:
             *([f"left out: {columns}; include them by name to score them"] if columns else []),
         ]
 
+    def to_markdown(self, *, timezone: str = "UTC") -> str:
+        """Return a summary as Markdown, as GitHub and GitLab show it: for a pull request's comment, or a job's page.
+
+        A sentence, what was compared, a table of the features (worst first), the rule, what drifts in segments,
+        findings, and the columns that were left out; of each no more than twenty, and the number of the others. It is
+        shorter than the 65,536 characters that a comment may have. What comes from the data is text in it, never
+        markup.
+
+        Parameters
+        ----------
+        timezone
+            In which the times of its window are shown.
+
+        Raises
+        ------
+        WindowError
+            If there is no such time zone.
+        """
+        head, (mark, word) = self._head(timezone), STATUSES[self.status]
+        told = "; ".join(f"{name}: {value}" for name, value in head.facts)
+        segments = [f"segment {name}: {one.rollup().line()}" for name, one in self.segments.items() if one.drifting]
+        left_out = [f"left out: {column} ({sort})" for column, sort in self.left_out.items()]
+        parts = (
+            f"### {mark} {markdown(head.title)}: {word}",
+            markdown(head.sentence, limit=1000),
+            markdown(f"KL is D(current‖reference), in nats. {told}", limit=1000),
+            *self._markdown_table(),
+            markdown(head.rule, limit=1000),
+            "\n".join(line for notes in (segments, [*map(str, self.findings)], left_out) for line in _listed(notes)),
+        )
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _markdown_table(self) -> list[str]:
+        heading, rows = self.table()
+        names = ("feature", "KL (nats)", "corrected (95 %)", "threshold")
+        lines = [_row(["status", *names, "why"]), _row(["---"] * (len(names) + 2))]
+        for v, row in zip(sorted(self.verdicts, key=_worst_first)[:MOST_SUMMARISED], rows, strict=False):
+            why = "; ".join(self.explain(v.feature, most=1)) if v.drifting else ""
+            cells = [*(row[heading.index(name)] for name in names), why or v.reason]
+            lines.append(_row([" ".join(STATUSES[status_of(v.status, v.severity)]), *map(markdown, cells)]))
+        more = len(rows) - MOST_SUMMARISED
+        return [*(["\n".join(lines)] if rows else []), *([f"… and {many(more, 'more feature')}"] if more > 0 else [])]
+
     def to_html(self, *, timezone: str = "UTC") -> str:
         """Return the report as one HTML page that needs nothing else: to attach, to archive, to print.
 
@@ -403,6 +449,16 @@ def _entry(verdict: Verdict, evidence: Evidence | None) -> dict[str, Any]:
             for (cell, n_before, n_after, _, _), part in zip(evidence.cells(), score.contributions, strict=True)
         ]
     return entry
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _listed(notes: Sequence[str]) -> list[str]:
+    more = len(notes) - MOST_SUMMARISED
+    lines = [*map(markdown, notes[:MOST_SUMMARISED]), *([f"… and {more} more"] if more > 0 else [])]
+    return [f"- note: {line}" for line in lines]
 
 
 def _worst_first(verdict: Verdict) -> tuple[int, float]:

@@ -117,11 +117,12 @@ def test_names_are_shown_and_not_obeyed(both: tuple[Drift, Drift]) -> None:
 
 
 def test_a_report_and_a_page_show_them(both: tuple[Drift, Drift], tmp_path: Path) -> None:
-    """The page of `--html`, headings and links included."""
-    path = tmp_path / "report.html"
-    both[0]("compare", "data/02.parquet", "data/08.parquet", "--html", str(path))
-    assert not unseen(path.read_text())
+    """The page of `--html`, headings and links included, and the summary of `--markdown`."""
+    path, summary = tmp_path / "report.html", tmp_path / "report.md"
+    both[0]("compare", "data/02.parquet", "data/08.parquet", "--html", str(path), "--markdown", str(summary))
+    assert not unseen(path.read_text() + summary.read_text())
     assert "\\u202egnp.exe" in path.read_text()
+    assert "\\\\u202egnp.exe" in summary.read_text()
 
 
 def test_logs_show_them(both: tuple[Drift, Drift]) -> None:

@@ -9,13 +9,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from drift.detection.evidence import Evidence
-from drift.detection.reports import SCHEMA_VERSION, Report
+from drift.detection.findings import Finding
+from drift.detection.reports import MOST_SUMMARISED, SCHEMA_VERSION, Report
 from drift.detection.scores import Score, Verdict
 from drift.errors import MissingExtra
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
+from tests.support.hostile_text import HOSTILE
+from tests.support.laws import examples
 
 
 def score(feature: str, contributions: list[float], kind: str = "categorical") -> Score:
@@ -139,6 +145,66 @@ def test_hostile_names_are_escaped_in_a_notebook() -> None:
     assert "<script>" not in report(verdict("<script>alert(1)</script>"))._repr_html_()
 
 
+def test_a_summary_in_markdown_has_a_row_a_feature(missing: Evidence) -> None:
+    """A sentence, a table with the worst first and what moved in it, the rule, findings, columns left out."""
+    moved = verdict("fee", "critical", [0.1, 0.0, 0.0, 1.0])
+    found = replace(
+        report(verdict("quiet", "ok", [0.001]), moved, verdict("gone", "not_comparable")),
+        evidence={"fee": missing},
+        findings=[Finding("missing_column", "column gone: missing", "gone")],
+        left_out={"trip": "identifier"},
+    )
+    table = """
+| status | feature | KL (nats) | corrected (95 %) | threshold | why |
+| --- | --- | --- | --- | --- | --- |
+| ◆ critical | fee | 1.1000 | 1.1000 (0.5500 … 2.2000) | 0.01 / 0.1 | missing rose from 1.0 % to 51 %: 1.1 of 1.1 nats |
+| ≠ not comparable | gone | - | - | 0.01 / 0.1 | because |
+| · ok | quiet | 0.0010 | 0.0010 (0.0005 … 0.0020) | 0.01 / 0.1 | because |
+"""
+    sides = "Reference: table · 1,000 rows; Current: table · 100 rows; Sum of KL: 1.1010 nats"
+    assert found.to_markdown().split("\n\n") == [
+        "### ◆ m: critical",
+        "1 of 2 features drifts: fee. 1 feature could not be judged.",
+        f"KL is D(current‖reference), in nats. {sides}",
+        table.strip(),
+        "critical: fee (input) is critical; 1 of 2 features drifts (50 %)",
+        "- note: column gone: missing\n- note: left out: trip (identifier)\n",
+    ]
+
+
+@given(st.lists(st.text(max_size=400) | st.sampled_from(HOSTILE), min_size=1, max_size=60, unique=True))
+@example([f"{'*' * 400}{i}" for i in range(60)])
+@examples(30)
+def test_a_summary_in_markdown_is_bounded_whatever_the_names(names: list[str]) -> None:
+    """Names make no row, note or element of their own; twenty of each are shown, and the others counted."""
+    small = replace(
+        report(*(verdict(name, "critical", [0.5]) for name in names)),
+        monitor=names[0],
+        reference=names[0],
+        current=names[0],
+        findings=[Finding("new_column", name, name) for name in names],
+        left_out=dict.fromkeys(names, "identifier"),
+    )
+    found = replace(small, segments={name: replace(small, segment=name) for name in names})
+    text = found.to_markdown()
+    kinds = [token.type for token in MarkdownIt("commonmark").enable("table").parse(text)]
+    shown = min(len(names), MOST_SUMMARISED)
+    assert len(text) < 65_536
+    assert kinds.count("tr_open") == 1 + shown
+    assert kinds.count("list_item_open") == 3 * min(len(names), MOST_SUMMARISED + 1)
+    assert kinds.count("heading_open") == kinds.count("table_open") == kinds.count("bullet_list_open") == 1
+    assert not {*kinds} & {"html_block", "code_block", "fence", "hr", "blockquote_open", "ordered_list_open"}
+    assert (f"… and {len(names) - shown} more feature" in text) == (len(names) > shown)
+
+
+def test_a_summary_in_markdown_of_what_was_not_judged() -> None:
+    """A window that was rejected says so, without a table."""
+    text = replace(report(), gate="rejected").to_markdown()
+    assert text.startswith("### ⊘ m: rejected by its expectations\n\nNo feature could be judged.")
+    assert "|" not in text
+    assert text.endswith("rejected: by its expectations, so no feature was judged\n")
+
+
 def test_unknown_feature_is_a_key_error() -> None:
     """Asking for a feature that is not there says so."""
     with pytest.raises(KeyError, match="nope"):
@@ -178,3 +244,4 @@ def test_the_rule_stands_under_the_table() -> None:
     rule = "warning: a (input) is at warning; 1 of 2 features drifts (50 %)"
     assert str(found).splitlines()[-1] == rule
     assert rule in found._repr_html_()
+    assert rule in found.to_markdown().splitlines()
