@@ -12,6 +12,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -117,6 +118,27 @@ def test_the_changelog_begins_with_this_version() -> None:
     """The version has one home, and the changelog's newest entry is about it."""
     entries = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
     assert entries[0] == drift.__version__
+
+
+@pytest.mark.parametrize(
+    ("schema", "pattern"),
+    [
+        ("citation-file-format", "CITATION.cff"),
+        ("github-issue-forms", ".github/ISSUE_TEMPLATE/*.yml"),
+    ],
+)
+def test_what_other_tools_read_is_in_their_form(schema: str, pattern: str) -> None:
+    """GitHub and citation managers ignore a file that does not fit their schema."""
+    paths = sorted(ROOT.glob(pattern))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, paths)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert paths
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_citation_names_this_version() -> None:
+    """Whoever cites Drift cites what is here."""
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == drift.__version__
 
 
 # --- the rooms
