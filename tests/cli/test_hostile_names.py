@@ -123,6 +123,10 @@ def test_a_report_and_a_page_show_them(both: tuple[Drift, Drift], tmp_path: Path
     assert not unseen(path.read_text() + summary.read_text())
     assert "\\u202egnp.exe" in path.read_text()
     assert "\\\\u202egnp.exe" in summary.read_text()
+    both[0]("run", "hostile", "--date", "2024-01-09", "--markdown", str(summary))
+    assert summary.read_text().startswith("### ◆ hostile 2024-01-09: critical\n")
+    assert "- note: segment where=" in summary.read_text()
+    assert not unseen(summary.read_text())
 
 
 def test_logs_show_them(both: tuple[Drift, Drift]) -> None:
