@@ -503,7 +503,7 @@ def season(*, quick: bool) -> None:
         rows.append([f"up to {unrest:g} σ", early, false, *found])
     table(
         "Restless stream, 5,000 rows a day against 28 trailing days, weekends 1.5 times as restless: pages of 160 "
-        "unchanged features in the first 84 days and in 30 days after these, and planted shifts found (told)",
+        "unchanged features in the first 84 days and in 30 days after these, and planted shifts found (notified)",
         ["a day's own shift (sd)", "first 84 days", "30 days"]
         + [f"{s} σ {when}" for s in SHIFTS for when in ("day 1", "by day 3")],
         rows,
@@ -640,7 +640,7 @@ def early(*, quick: bool) -> None:
             told.update(kinds[i] for i in found if i < 3 * planted)
         rows.append([f"{days} days", *(told[kind] / (streams * planted) for kind in STEPS), false / streams])
     heading = ["history", *STEPS, f"of {FEATURES - 3 * planted} unchanged, in all"]
-    table("Told within three days: a step of .035 nats, 1,000 rows a day", heading, rows)
+    table("Notified within three days: a step of .035 nats, 1,000 rows a day", heading, rows)
 
 
 def lasting(*, quick: bool) -> None:

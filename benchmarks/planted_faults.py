@@ -352,8 +352,8 @@ def losses_table(faults: Sequence[Fault], planted: Mapping[Fault, Sequence[Plant
             ", ".join(f"{feature} {n}" for feature, n in collateral) or "–",
         ])  # fmt: skip
     markdown(
-        ["fault · feature", "not told on day 1 by", "on day 3 by", "corrected KL day 1 (10/50/90 %)", "z day 1",
-         f"other features told, of {len(planted[faults[0]])}"],
+        ["fault · feature", "not notified on day 1 by", "on day 3 by", "corrected KL day 1 (10/50/90 %)", "z day 1",
+         f"other features notified, of {len(planted[faults[0]])}"],
         rows,
     )  # fmt: skip
 
@@ -377,7 +377,7 @@ def pages_table(year: Year, peers: Peers) -> None:
             alerts / months,
             f"{len(days - ordinary)} of {len(year.judged) - len(ordinary)}",
         ])  # fmt: skip
-    markdown(["rule", "ordinary days told", "feature alerts on them", "odd days told"], rows)
+    markdown(["rule", "ordinary days notified", "feature alerts on them", "odd days notified"], rows)
     starts = {year.windows[i].start for i in ordinary}
     calls = {
         (call.window, call.feature): call.transition
@@ -386,7 +386,7 @@ def pages_table(year: Year, peers: Peers) -> None:
     }
     print(
         f"\nDrift's pages (alerts opened, reopened, escalated) on ordinary days: {len(calls)}, "
-        f"**{len(calls) / months:.2f} in 30 days**. Told on ordinary days:"
+        f"**{len(calls) / months:.2f} in 30 days**. Notified on ordinary days:"
     )
     for i in sorted(ordinary):
         for verdict in year.replayed.reports[i].drifting:
@@ -396,7 +396,7 @@ def pages_table(year: Year, peers: Peers) -> None:
     others = Counter(call.key for call in year.replayed.calls if not call.about_data and call.window in starts)
     print(f"Of anything but drift on ordinary days: {dict(others) or 'none'}.")
     early = sum(report.status in {"warning", "critical"} for report in year.replayed.reports[: year.judged[0]])
-    print(f"\nBefore {FROM:%m-%d}, while there is little to look back on: {early} of {year.judged[0]} days told.")
+    print(f"\nBefore {FROM:%m-%d}, while there is little to look back on: {early} of {year.judged[0]} days notified.")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -422,7 +422,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for at, fault in enumerate(faults)
     }
     print(f"[planted: {time.perf_counter() - started:.0f} s]", flush=True)
-    print(f"\n## Told, {times} times each, seed {options.seed}")
+    print(f"\n## Notified, {times} times each, seed {options.seed}")
     recall_table(NINE, planted)
     losses_table(NINE, planted, year)
     if not options.quick:

@@ -314,7 +314,7 @@ def run_airflow(folder: Path, port: int) -> int:
         env = standalone_environment(folder, url, port)
         out.print(f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.", highlight=False)
         out.print(
-            "Nothing runs by itself: switch the DAG on. The data are from 2013, so trigger it with its parameter "
+            "Nothing runs on its own: switch the DAG on. The data are from 2013, so trigger it with its parameter "
             "window, such as 2013-02-08, or run",
             highlight=False,
         )

@@ -272,7 +272,7 @@ def silences_table(silences: Iterable[Silence], now: datetime) -> None:
     def ended(one: Silence) -> str:
         if one.ended_at:
             return f"{when(one.ended_at)} by {one.ended_by}: {one.ended_reason}"
-        return "" if one.active(now) else "by itself"
+        return "" if one.active(now) else "on its own"
 
     rows = [
         (one.id, one.monitor, one.features, when(one.until), one.created_by, one.reason, ended(one)) for one in silences

@@ -163,7 +163,7 @@ def is_harmless(url: str) -> bool:
 
 
 class Close(Model):
-    """When an alert ends by itself."""
+    """When an alert ends on its own."""
 
     after: int = Field(2, ge=1, le=1000, description="Quiet windows in a row that resolve an alert.")
     below: float = Field(
@@ -219,7 +219,7 @@ def _wall(moment: date) -> datetime:
 class Alerts(Model):
     """What happens when features drift."""
 
-    close: Close = Field(default_factory=Close, description="When an alert ends by itself.")
+    close: Close = Field(default_factory=Close, description="When an alert ends on its own.")
     repeat: Text = Field(
         "7d",
         description="After this time one reminder of what is critical and nobody acknowledged; or `never`.",

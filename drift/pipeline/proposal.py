@@ -120,7 +120,7 @@ class Proposal:
         if not validated:
             yield "# What holds today; Great Expectations checks it: pip install 'driftmeter[validation]'"
         else:
-            yield "# What holds today. A window that fails is told of (warn), or kept out of every comparison (reject)."
+            yield "# What holds today. A window that fails raises an alert; with reject it is also not compared."
         yield f"{mark}expectations:"
         for name, arguments in self.expectations:
             yield f"{mark}  - {name}: {_flow(arguments)}"
