@@ -18,7 +18,7 @@ from drift.config.source import PARTS, Source
 from drift.errors import DriftError, SourceError
 from drift.profiles.columns import LOOKED, TIME_NAME
 from drift.profiles.kinds import infer_kind, infer_scale
-from drift.sources.arrow_types import to_datetimes
+from drift.sources.arrow_types import in_microseconds
 from drift.sources.snapshot import Snapshot, open_snapshot
 from drift.sources.time_filter import instant, is_time
 from drift.sources.time_span import time_span
@@ -208,7 +208,7 @@ def _filled(
 def _holds_dates(column: pa.Array[Any]) -> bool:
     """Whether each value is the beginning of a day."""
     times = []
-    for value in to_datetimes(column.drop_null().slice(0, _VALUES)).to_pylist():
+    for value in in_microseconds(column.drop_null().slice(0, _VALUES)).to_pylist():
         with suppress(SourceError, OverflowError):
             times.append(instant(value, Calendar("1d"), None, ""))
     return all(not (time.hour or time.minute or time.second) for time in times)

@@ -20,11 +20,14 @@ from __future__ import annotations
 import binascii
 import re
 from contextlib import suppress
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _types: Any = pa
 """What makes types: its stubs know only those with plain parts."""
@@ -46,7 +49,7 @@ def plain_type(kind: pa.DataType) -> pa.DataType:
         encoded = t.is_dictionary(kind) and not t.is_null(values)
         return _types.dictionary(any_kind.index_type, values) if encoded else values
     if t.is_nested(kind):
-        return cast("pa.DataType", _plain_nested(any_kind))
+        return cast("pa.DataType", _nested(any_kind, plain_type))
     if t.is_timestamp(kind):
         return pa.timestamp(kind.unit, kind.tz and "UTC")
     narrow = t.is_decimal32(kind) or t.is_decimal64(kind)
@@ -63,20 +66,19 @@ _PLAIN: dict[pa.DataType, pa.DataType] = {
 }
 
 
-def _plain_nested(kind: Any) -> Any:
+def _nested(kind: Any, part: Callable[[Any], Any]) -> Any:
+    def inside(field: Any) -> Any:
+        return field.with_type(part(field.type))
+
     if t.is_struct(kind):
-        return _types.struct([_plain_field(field) for field in kind])
+        return _types.struct([inside(field) for field in kind])
     if t.is_map(kind):
-        return _types.map_(_plain_field(kind.key_field), _plain_field(kind.item_field))
+        return _types.map_(inside(kind.key_field), inside(kind.item_field))
     if t.is_fixed_size_list(kind):
-        return _types.list_(_plain_field(kind.value_field), kind.list_size)
+        return _types.list_(inside(kind.value_field), kind.list_size)
     if t.is_list(kind) or t.is_large_list(kind):
-        return _types.list_(_plain_field(kind.value_field))
+        return _types.list_(inside(kind.value_field))
     return kind
-
-
-def _plain_field(field: pa.Field[Any]) -> pa.Field[Any]:
-    return field.with_type(plain_type(field.type))
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
@@ -128,19 +130,29 @@ def to_plain(array: pa.Array[Any]) -> pa.Array[Any]:
         return values
 
 
-def to_datetimes(array: pa.Array[Any]) -> pa.Array[Any]:
-    """Return times to the microsecond, of which Arrow makes Python's datetimes without pandas; others as they are.
+def in_microseconds(array: pa.Array[Any]) -> pa.Array[Any]:
+    """Return times to the microsecond, of which Arrow makes Python's values without pandas; others as they are.
 
     Examples
     --------
     >>> import numpy as np
-    >>> to_datetimes(pa.array([np.datetime64("2013-02-08T05:00:00.000000001")])).to_pylist()
-    [datetime.datetime(2013, 2, 8, 5, 0)]
+    >>> in_microseconds(pa.array([[np.datetime64("2013-02-08T05:00:00.000000001")]])).to_pylist()
+    [[datetime.datetime(2013, 2, 8, 5, 0)]]
     """
     values: Any = array.dictionary_decode() if isinstance(array, pa.DictionaryArray) else array
-    nanoseconds = t.is_timestamp(values.type) and values.type.unit == "ns"
-    times: pa.Array[Any] = values.cast(pa.timestamp("us", values.type.tz), safe=False) if nanoseconds else values
+    kind = _microseconds(values.type)
+    times: pa.Array[Any] = values if values.type == kind else values.cast(kind, safe=False)
     return times
+
+
+def _microseconds(kind: Any) -> Any:
+    if t.is_timestamp(kind) and kind.unit == "ns":
+        return pa.timestamp("us", kind.tz)
+    if t.is_duration(kind) and kind.unit == "ns":
+        return pa.duration("us")
+    if t.is_time64(kind):
+        return pa.time64("us")
+    return _nested(kind, _microseconds)
 
 
 def _decoded(array: pa.RunEndEncodedArray[Any, Any]) -> pa.Array[Any]:

@@ -281,14 +281,15 @@ def _concatenate(tables: list[pa.Table]) -> pa.Table:
 def _as_text(table: pa.Table, columns: Sequence[str]) -> pa.Table:
     import pyarrow as pa
 
+    from drift.sources.arrow_types import in_microseconds
+
     for name in columns:
         column: Any = table.column(name)
         try:
             text = column.cast(pa.string())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             # Lists, structs and bytes.
-            text = pa.chunked_array(
-                [[None if value is None else str(value) for value in column.to_pylist()]], pa.string()
-            )
+            values = [value for chunk in column.chunks for value in in_microseconds(chunk).to_pylist()]
+            text = pa.chunked_array([[None if value is None else str(value) for value in values]], pa.string())
         table = table.set_column(table.schema.get_field_index(name), name, text)
     return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drift.config.source import PARTS
-from drift.sources.arrow_types import to_datetimes
+from drift.sources.arrow_types import in_microseconds
 from drift.sources.snapshot import open_snapshot
 from drift.sources.time_filter import instant, times_in
 
@@ -54,7 +54,7 @@ def _extremes(batches: Iterator[pa.RecordBatch], source: Source) -> Iterator[Any
             parts += [pa.scalar(1, pa.int64())] * (len(PARTS) - 1 - len(parts))
             values = pc.add(pc.add(pc.multiply(parts[0], 10_000), pc.multiply(parts[1], 100)), parts[2])
         else:
-            values = to_datetimes(columns[0])
+            values = in_microseconds(columns[0])
             values = values.cast(pa.string()) if t.is_string_view(values.type) else values
             if source.time_format:
                 values = pc.strptime(values, format=source.time_format, unit="s", error_is_null=True)

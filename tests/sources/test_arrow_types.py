@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 from drift.errors import BinningError, SourceError
 from drift.profiles import segments
 from drift.profiles.kinds import is_comparable, to_codes, to_labels
-from drift.sources.arrow_types import index_columns, plain_schema, plain_type, to_plain
+from drift.sources.arrow_types import in_microseconds, index_columns, plain_schema, plain_type, to_plain
 from drift.sources.snapshot import open_table
 from tests.support.arrow_samples import IDS, INSTANTS, MOMENTS, WITH_LABELS, WITHOUT_LABELS, column, not_utf8
 from tests.support.opened_files import open_files, rows
@@ -185,3 +185,25 @@ def test_what_pandas_did_not_write_is_left_alone(metadata: bytes) -> None:
     schema = pa.schema([("x", pa.int64()), ("__index_level_0__", pa.int64())], {b"pandas": metadata})
     assert index_columns(schema) == {"__index_level_0__"}
     assert plain_schema(schema).types == [pa.int64()] * 2
+
+
+def test_nanoseconds_become_values_of_python() -> None:
+    """Wherever they stand in a type: Arrow alone makes none of them where pandas is not installed."""
+    starts: Any = pa.array([0, 1, 2], pa.int32())
+    moments = pa.array([1, 1_000_000_999], pa.timestamp("ns", "UTC"))
+    lengths = pa.array([1, 2_001], pa.duration("ns"))
+    struct: Any = pa.StructArray.from_arrays([moments, lengths], ["at", "took"])
+    at = [datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)]
+    took = [timedelta(0), timedelta(microseconds=2)]
+    both = [{"at": moment, "took": length} for moment, length in zip(at, took, strict=True)]
+    samples: list[tuple[Any, list[Any]]] = [
+        (moments, at),
+        (moments.dictionary_encode(), at),
+        (pa.array([1, 2_001], pa.time64("ns")), [time(0), time(0, 0, 0, 2)]),
+        (pa.ListArray.from_arrays(starts, struct), [[each] for each in both]),
+        (pa.FixedSizeListArray.from_arrays(lengths, 1), [[length] for length in took]),
+        (pa.MapArray.from_arrays(starts, pa.array(["a", "b"]), moments), [[("a", at[0])], [("b", at[1])]]),
+        (pa.array(["a", None]), ["a", None]),
+    ]
+    for array, values in samples:
+        assert in_microseconds(array).to_pylist() == values

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import narwhals
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -257,7 +258,7 @@ def test_without_pandas(write: Callable[..., Path], monkeypatch: pytest.MonkeyPa
         snapshot.to_pandas()
 
 
-def test_what_types_have_not_in_common_is_text_in_a_table(write: Callable[..., Path]) -> None:
+def test_what_types_have_not_in_common_is_text_in_a_table(write: Callable[..., Path], tmp_path: Path) -> None:
     """The gate sees one frame: numbers, lists and bytes beside text are text there."""
     write("a.parquet", x=[1, None], y=[[1], None], z=[b"\xff", None])
     write("b.parquet", x=["one", None], y=["two", "three"], z=[[2.5], None])
@@ -268,6 +269,11 @@ def test_what_types_have_not_in_common_is_text_in_a_table(write: Callable[..., P
         "y": ["[1]", None, "two", "three", "four"],
     }
     assert snapshot.to_pandas(["z"])["z"].tolist()[0] == str(b"\xff")
+    write("b.parquet", x=[None], y=pd.Series([[np.datetime64("2013-02-08T05:00:00.000000001")]]), z=[None])
+    assert (
+        open_table(str(tmp_path / "*.parquet")).to_table(["y"])["y"][2].as_py()
+        == "[datetime.datetime(2013, 2, 8, 5, 0)]"
+    )
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 2, 3, 9])
