@@ -258,7 +258,8 @@ def _read_only_sqlite(_dialect: object, _record: object, arguments: list[Any], o
     path = str(arguments[0])
     if path in {"", ":memory:"}:
         return
-    uri = path if path.startswith("file:") else f"file:{quote(path)}"
+    # A path of two slashes (sqlite:////, and then an absolute path) would be a host.
+    uri = path if path.startswith("file:") else f"file:{'//' * path.startswith('/')}{quote(path)}"
     arguments[0] = uri if "mode=" in uri else f"{uri}{'&' if '?' in uri else '?'}mode=ro"
     options["uri"] = True
 

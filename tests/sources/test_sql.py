@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -473,3 +474,11 @@ def test_true_dates_have_placeholders_too(database_url: str) -> None:
     fill(database_url, "CREATE TABLE t (day DATE)", f"INSERT INTO t VALUES {days_}")
     snapshot = open_database(database_url, DAY, table="t")
     assert (snapshot.count_rows(), list(snapshot.notes())) == (1, ["day"])
+
+
+@pytest.mark.parametrize("slashes", ["sqlite:///", "sqlite:////", "sqlite://////"])
+def test_a_sqlite_path_may_have_slashes_to_spare(tmp_path: Path, slashes: str) -> None:
+    """`sqlite:////` before an absolute path names the same file, to the system and so to us."""
+    with closing(sqlite3.connect(tmp_path / "w.db")) as made:
+        made.execute("CREATE TABLE flights (day TEXT)")
+    assert sql.tables_of(f"{slashes}{tmp_path / 'w.db'}", None) == ["flights"]
