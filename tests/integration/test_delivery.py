@@ -42,10 +42,19 @@ class Receiver(socketserver.ThreadingTCPServer):
 
     def __init__(self, handler: type[socketserver.BaseRequestHandler]) -> None:
         super().__init__(("127.0.0.1", 0), handler)
-        self.mood = "take"
+        self.calm = True
+        self.rng, self.left, self.turn = random.Random(7), list[str](), threading.Lock()  # noqa: S311 - it is a test
         self.over = threading.Event()
         self.moods: Counter[str] = Counter()
         self.taken: list[tuple[str, str]] = []
+
+    def feel(self) -> str:
+        """Return the mood for one connection; unless it is calm, all of them in turn, in an order of chance."""
+        with self.turn:
+            self.left = self.left or self.rng.sample(MOODS, len(MOODS))
+            mood = "take" if self.calm else self.left.pop()
+            self.moods[mood] += 1
+            return mood
 
     @property
     def port(self) -> int:
@@ -60,8 +69,7 @@ class Hook(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Do as the mood is."""
-        mood = self.server.mood
-        self.server.moods[mood] += 1
+        mood = self.server.feel()
         if mood == "break before":
             self.rfile.read(10)
             return
@@ -88,8 +96,7 @@ class Postman(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Do as the mood is."""
-        mood = self.server.mood
-        self.server.moods[mood] += 1
+        mood = self.server.feel()
         if mood == "hang":
             self.server.over.wait(5)
             return
@@ -156,24 +163,15 @@ def fought(database: str) -> Iterator[dict[str, Any]]:
         }
         asked = {"database": database, "urls": urls, "routes": ROUTES, "seed": 5, "kills": KILLS,
                  "patience": 120}  # fmt: skip
+        hook.calm = mail.calm = False
         command = [sys.executable, "-m", "tests.support.delivery_sender", json.dumps(asked)]
         env = os.environ | {"PYTHONWARNINGS": "ignore"}
         sender = subprocess.Popen(
             command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        killed, rng = threading.Event(), random.Random(7)  # noqa: S311 - it is a test
-
-        def swing() -> None:
-            while not killed.wait(rng.uniform(0.1, 0.5)):
-                hook.mood, mail.mood = rng.choice(MOODS), rng.choice(MOODS)
-
-        moods = threading.Thread(target=swing)
-        moods.start()
         assert sender.stdout
         said = sender.stdout.readline()
-        killed.set()
-        moods.join()
-        hook.mood = mail.mood = "take"
+        hook.calm = mail.calm = True
         out, err = sender.communicate("\n", timeout=200)
         assert (said, sender.returncode) == ("KILLED\n", 0), err[-3000:]
         result = json.loads(out)

@@ -65,7 +65,7 @@ def main() -> None:
         os.close(ready)
         os.read(waits, 1)
         os.close(waits)
-        time.sleep(start * rng.uniform(0.5, 3.0))
+        time.sleep(start * rng.uniform(1.0, 4.0))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         assert os.WTERMSIG(status) == signal.SIGKILL, "a sender ended by itself"
