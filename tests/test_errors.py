@@ -10,7 +10,15 @@ import re
 import pytest
 
 from drift import errors
-from drift.errors import ConfigError, DistributionError, DriftError, MissingExtra, SourceError, SourceMissing
+from drift.errors import (
+    ConfigError,
+    DistributionError,
+    DriftError,
+    MissingExtra,
+    SourceError,
+    SourceMissing,
+    UnknownFeature,
+)
 
 CLASSES = [value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)]
 
@@ -21,6 +29,8 @@ def make(kind: type[DriftError]) -> DriftError:
         return ConfigError(["flights.yaml:3: source: …", "flights.yaml:9: windw: unknown key"])
     if kind is MissingExtra:
         return MissingExtra("apprise", extra="notify")
+    if kind is UnknownFeature:
+        return UnknownFeature("prise", ["price", "city"])
     return kind("table 'flights' has no column 'dep_delay'")
 
 
