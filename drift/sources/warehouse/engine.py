@@ -46,6 +46,8 @@ COLUMNS_AT_ONCE = 200
 HISTOGRAMS_AT_ONCE = 20_000
 """At most this many, of all segments together, come of one statement."""
 
+NUMBERS_AS_TEXT = "numbers written as text are not read in a database: convert them, or engine: local"
+
 _WHOLE = -1
 
 
@@ -205,7 +207,7 @@ class Warehouse:
         for name, kind in zip(present.column_names, present.schema.types, strict=True):
             binning = binnings[name]
             if isinstance(binning, NumericBinning) and binning.notation and is_text(kind):
-                refused[name] = "numbers written as text are not counted in a database: convert them, or engine: local"
+                refused[name] = NUMBERS_AS_TEXT
         return replace(blank, problems={**blank.problems, **refused})
 
     @property

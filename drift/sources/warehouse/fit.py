@@ -17,7 +17,7 @@ from drift.errors import BinningError
 from drift.profiles import fitting
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical, fit_numeric
-from drift.sources.warehouse.engine import COLUMNS_AT_ONCE, groups
+from drift.sources.warehouse.engine import COLUMNS_AT_ONCE, NUMBERS_AS_TEXT, groups
 from drift.sources.warehouse.segments import fitted as segments_of
 from drift.sources.warehouse.segments import largest_branch
 from drift.sources.warehouse.values import call, labels
@@ -46,6 +46,7 @@ def fit(
     # What a type is fit for is judged where it always is; without a row every binning is empty.
     nothing = pa.RecordBatch.from_arrays([pa.array([], schema.field(name).type) for name in present], names=present)
     empty, problems = fitting.fit([nothing], features)
+    problems |= {name: NUMBERS_AS_TEXT for name, b in empty.items() if isinstance(b, NumericBinning) and b.notation}
     problems |= {name: why for name, why in warehouse.refused.items() if name in features}
     n_rows = warehouse.count_rows()
     fitted: dict[str, Binning] = {}

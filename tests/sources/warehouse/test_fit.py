@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from drift.profiles import fitting
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.fitting import FitOptions, fit
+from drift.profiles.kinds import is_text
 from drift.sources.warehouse import fit as warehouse_fit
+from drift.sources.warehouse.engine import NUMBERS_AS_TEXT
 from drift.sources.warehouse.source import open_warehouse
 from tests.support.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, frames
 
@@ -34,11 +36,18 @@ OPTIONS = [
 def assert_same_fit(
     database: Ducks | Postgres, rows: list[tuple[Any, ...]], kinds: Mapping[str, Kind], options: FitOptions
 ) -> None:
-    """The same binnings, the same problems."""
+    """The same binnings, the same problems; but text that is to be numbers is refused inside a database."""
     table = database.fill(kinds, rows)
     features = dict.fromkeys([*kinds, "gone"], options)
     expected, problems = fit(table.to_batches(), features, expected_rows=50)
     found, found_problems = warehouse_fit.fit(open_warehouse(database.url, table="t"), features, expected_rows=50)
+    for name in [name for name in kinds if is_text(table.schema.field(name).type)]:
+        if options.kind == "numeric":
+            assert found_problems.pop(name) == NUMBERS_AS_TEXT
+            problems.pop(name, None)
+        if isinstance(expected.get(name), NumericBinning):
+            del expected[name]
+            found.pop(name, None)
     assert {n: b.to_dict() for n, b in found.items()} == {n: b.to_dict() for n, b in expected.items()}
     assert found_problems == problems
 
