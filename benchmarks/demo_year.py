@@ -1,10 +1,10 @@
 """The demo's year as it would have been lived: each day of 2013 is run at six the next morning, and pages who is awake.
 
-    python -m benchmarks.demo_year [FOLDER] > docs/diary_2013.md
+    python -m benchmarks.demo_year [FOLDER] > docs/explanation/diary_2013.md
 
 Runs the demo's monitor with the settings it ships with over the whole year, in half a minute, with a clock that follows
 the data, so that what is repeated daily is repeated; then prints the timeline of the monitor. Nothing is sent: the
-messages stay in the outbox. `docs/alerts.md` holds what it printed.
+messages stay in the outbox. `docs/reference/alerts.md` holds what it printed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ HEAD = (
     "2013, had each day been run at six the next morning, and had nobody ever acted. Printed by "
     "`python -m benchmarks.demo_year` from what the alerts stored, as `drift alerts timeline flights` prints any "
     "monitor's, and not edited. What happened in the world stands beside it in "
-    "[alerts](alerts.md#a-year-with-the-settings-it-ships-with).\n"
+    "[alerts](../reference/alerts.md#a-year-with-the-settings-it-ships-with).\n"
 )
 
 FIRST, LAST = date(2013, 1, 1), date(2013, 12, 31)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
-FILES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("drift/**/*.py"), *ROOT.glob("drift/**/*.html")]
+FILES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("drift/**/*.py"), *ROOT.glob("drift/**/*.html")]
 COMMANDS: Any = typer.main.get_command(app)
 NAMED = re.compile(r"\bdrift ([a-z]+)((?: +[^\s`;,.:()<\"']+)*)")
 CODE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
 HOOKS: list[dict[str, Any]] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-DOCUMENT = (ROOT / "docs" / "ci.md").read_text()
+DOCUMENT = (ROOT / "docs" / "how-to" / "ci.md").read_text()
 WORKFLOW, HOOKED = re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.DOTALL | re.MULTILINE)
 MONITOR = "name: {name}\nsource: {{files: data/*.parquet, time_column: day}}\nwindow: {{every: {every}}}\n"
 

@@ -43,7 +43,8 @@ def test_the_tutorial_shows_what_its_commands_print(tmp_path: Path) -> None:
     """Each command after ``$``, one after the other on a shop's orders, prints what stands below it; … is anything."""
     write_orders(tmp_path / "data" / "orders", days=36, drifted=2)
     drift = runner(tmp_path)
-    blocks = re.findall(r"```console\n\$ drift (.*?)\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text(), re.DOTALL)
+    document = (ROOT / "docs" / "tutorial" / "first_alert.md").read_text()
+    blocks = re.findall(r"```console\n\$ drift (.*?)\n(.*?)```", document, re.DOTALL)
     assert len(blocks) == 5
     for command, shown in blocks:
         done = drift(*command.split())

@@ -6,8 +6,8 @@
 (Airflow only looks into files that hold both words, "airflow" and "dag": keep the comment.)
 
 XCom carries window keys and statuses, never data. The window comes from the run's data interval and the monitor's own
-calendar, so scheduled runs, manual runs, backfills and clears all compute exactly the same. docs/airflow.md is the
-guide.
+calendar, so scheduled runs, manual runs, backfills and clears all compute exactly the same.
+docs/how-to/airflow.md is the guide.
 """
 
 from __future__ import annotations

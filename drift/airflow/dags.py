@@ -50,8 +50,9 @@ def monitor_dag(
     on_alert
         Airflow notifiers or other callbacks, for teams that already route by those: called with the run's context when
         people are to be notified, whatever the monitor's routes. The context has ``drift`` besides, with
-        ``title``, ``body`` and ``payload`` (docs/alerts.md), so that ``SlackNotifier(text="{{ drift.title }}")`` says
-        it. They are called once and not again: routes are what never loses a message.
+        ``title``, ``body`` and ``payload`` (docs/reference/alerts.md), so that
+        ``SlackNotifier(text="{{ drift.title }}")`` says it. They are called once and not
+        again: routes are what never loses a message.
     **arguments
         Whatever `airflow.sdk.DAG` takes (``dag_id``, ``schedule``, ``start_date``, ``catchup``, ``tags``, ``params``,
         ``max_active_runs``, …), and whatever its tasks take (``retries``, ``retry_delay``, ``owner``, ``pool``,

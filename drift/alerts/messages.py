@@ -1,8 +1,8 @@
 """Messages: what one run notifies one route of, as a payload for programs.
 
-The payload is the message (``drift.alert``, described in docs/alerts.md); text and HTML are renderings of it alone
-(`drift.alerts.rendering`), so a notification in the outbox can be rendered for any channel, and several that waited
-together can be merged into one.
+The payload is the message (``drift.alert``, described in docs/reference/alerts.md); text and HTML are renderings of it
+alone (`drift.alerts.rendering`), so a notification in the outbox can be rendered for any channel, and several that
+waited together can be merged into one.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     label: str = "",
     links: Links,
 ) -> dict[str, Any]:
-    """Return the message as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/alerts.md)."""
+    """Return the message as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/reference/alerts.md)."""
     figures = report.to_dict()
     worst = [v.feature for v in report.drifting]
     changes = "\n".join(sorted(f"{n.event.alert_id} {n.event.seq} {n.event.transition}" for n in notices))

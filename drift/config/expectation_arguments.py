@@ -275,5 +275,5 @@ def wrong_with(name: str, kwargs: Mapping[str, Any]) -> list[Refusal]:
 def unknown(name: str) -> tuple[str, str]:
     """Say that a monitor cannot have an expectation, and which was probably meant."""
     close = get_close_matches(name, EXPECTATIONS, n=1, cutoff=0.7)
-    fix = f"did you mean {close[0]}?" if close else "docs/monitors.md lists them"
+    fix = f"did you mean {close[0]}?" if close else "docs/reference/monitors.md lists them"
     return "is not an expectation that a monitor can have", fix

@@ -1,8 +1,8 @@
 """What a monitor is: one YAML file, checked as a whole before anything runs.
 
-Every default stands here, every key is documented in ``docs/monitors.md``, and every mistake in a file is reported at
-once, with its line and what to do. Where keys are patterns (``*_delay``), the most specific one that matches a
-feature wins: its exact name first, then the pattern with the most fixed characters.
+Every default stands here, every key is documented in ``docs/reference/monitors.md``, and every mistake in a file
+is reported at once, with its line and what to do. Where keys are patterns (``*_delay``), the most specific one that
+matches a feature wins: its exact name first, then the pattern with the most fixed characters.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def explain(error: ErrorDetails) -> tuple[str, str]:
             fix = next((fix for start, fix in _PATTERNS.items() if pattern.startswith(start)), f"match {pattern}")
             said = f"{shorten(value)} is not a valid name", fix
         case _:
-            said = error["msg"], "see docs/monitors.md"
+            said = error["msg"], "see docs/reference/monitors.md"
     return said
 
 

@@ -158,7 +158,7 @@ class Report:
         return explain(self[feature], self.evidence.get(feature), most=most)
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/report.md)."""
+        """The report as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/reference/report.md)."""
         overall = self.rollup()
         return {
             "schema": "drift.report",

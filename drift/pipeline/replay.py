@@ -261,7 +261,7 @@ def calls_of(pages: Iterable[Notice], label: str) -> list[Call]:
 
 
 def to_dict(in_force: Replay, asked_for: Replay | None) -> dict[str, Any]:
-    """Return one replay, or two side by side, as plain JSON (docs/replay.md)."""
+    """Return one replay, or two side by side, as plain JSON (docs/how-to/replay.md)."""
     windows = in_force.windows
     return {
         "schema": "drift.replay",

@@ -141,7 +141,7 @@ class Proposal:
         return snippet(self.before.monitor, self.monitor)
 
     def to_dict(self) -> dict[str, Any]:
-        """The proposal as plain JSON (docs/replay.md)."""
+        """The proposal as plain JSON (docs/how-to/replay.md)."""
         return {
             "schema": "drift.tuning",
             "schema_version": SCHEMA_VERSION,

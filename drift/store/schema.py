@@ -1,7 +1,8 @@
 """The tables of the results database, and the few column types they are made of.
 
 Only aggregates are stored: counts, summaries, scores, verdicts; never a row of the data. Every table has a natural key,
-so writing the same thing twice changes nothing. `docs/database.md` describes each column for those who query it.
+so writing the same thing twice changes nothing. `docs/reference/database.md` describes each column for those who
+query it.
 """
 
 from __future__ import annotations

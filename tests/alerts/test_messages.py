@@ -133,9 +133,9 @@ def test_the_payload_is_json_that_anyone_can_read() -> None:
 
 
 def test_the_payload_is_documented() -> None:
-    """Every field of the payload and of its alerts stands in docs/alerts.md."""
+    """Every field of the payload and of its alerts stands in docs/reference/alerts.md."""
     (message,) = told(made(THREE))
-    document = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    document = (Path(__file__).parents[2] / "docs" / "reference" / "alerts.md").read_text()
     fields = {*message.payload, *message.payload["alerts"][0]}
     assert {name for name in fields if f"`{name}`" not in document and f"[].{name}`" not in document} == set()
 

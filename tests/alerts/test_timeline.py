@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, AlertEvent
 
 CALENDAR = Calendar("1d", "America/New_York")
-DOCUMENT = Path(__file__).parents[2] / "docs" / "diary_2013.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "diary_2013.md"
 
 
 def seen(day: int, status: str, feature: str = "delay", reason: str = "KL 1.28 nats") -> Signal:

@@ -23,7 +23,7 @@ from drift.config.monitor import Monitor, json_schema, load_monitor, load_monito
 from drift.config.validation import parse_options
 from drift.errors import ConfigError
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "monitors.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "monitors.md"
 
 EXISTS = "expect_column_to_exist"
 SAMPLE = """\
@@ -628,7 +628,7 @@ def keys(model: type[BaseModel], path: str = "") -> dict[str, Any]:
 
 
 def test_the_reference_has_every_key_and_its_default() -> None:
-    """`docs/monitors.md` lists what there is, no more and no less; a default in code style is the real one."""
+    """`docs/reference/monitors.md` lists what there is, neither more nor less; a default in code style is real."""
     rows = dict(re.findall(r"^\| `(\S+)` \| (.*?) \|", DOCUMENT.read_text(), re.MULTILINE))
     known = keys(Monitor)
     assert rows.keys() == known.keys()

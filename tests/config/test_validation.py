@@ -96,7 +96,8 @@ def test_a_finding_without_words_of_our_own() -> None:
         flag: bool
 
     _, problems = check(Odd, read("flag: x"), {})
-    assert [p.at("f") for p in problems] == ["f:1: flag: Input should be a valid boolean; fix: see docs/monitors.md"]
+    says = "f:1: flag: Input should be a valid boolean; fix: see docs/reference/monitors.md"
+    assert [p.at("f") for p in problems] == [says]
 
 
 def test_checks_of_a_whole_are_told_with_those_of_its_parts() -> None:

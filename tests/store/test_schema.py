@@ -110,8 +110,8 @@ def test_every_table_has_a_natural_key_and_no_sequence() -> None:
 
 
 def test_the_document_describes_every_table_column_and_view() -> None:
-    """docs/database.md names them all, and the views' headers name all of their columns."""
-    text = (Path(__file__).parents[2] / "docs" / "database.md").read_text("utf-8")
+    """docs/reference/database.md names them all, and the views' headers name all of their columns."""
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "database.md").read_text("utf-8")
     for table in metadata.tables.values():
         section = re.search(rf"^### `{table.name}`$(.*?)(?=^##)", text + "\n##", re.MULTILINE | re.DOTALL)
         assert section, f"{table.name} is not described"
