@@ -1,7 +1,7 @@
 """Create the databases and who may do what in them: `airflow`, `drift`, and `warehouse` with the demo's flights.
 
-Run by the `migrate` service as the server's owner; what is there already stays as it is, but for the passwords, which
-follow those of the environment.
+Run by the `migrate` service as the server's owner; what is there already stays as it is. Passwords follow those of the
+environment, and what Airflow's database holds becomes Airflow's own: before there were logins, all was the owner's.
 
 | login | may |
 |---|---|
@@ -28,6 +28,17 @@ CREATE TABLE flights (
     event_time timestamptz NOT NULL, flight_date date NOT NULL, carrier text, tailnum text, origin text, dest text,
     dep_delay smallint, arr_delay smallint, air_time smallint, distance smallint
 )
+"""
+
+NOT_ITS_OWN = """
+SELECT format('ALTER TABLE %s OWNER TO airflow', oid::regclass), relkind = 'S' AS later
+FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relowner <> 'airflow'::regrole AND relkind IN ('r', 'p', 'v', 'm', 'S')
+UNION ALL
+SELECT format('ALTER TYPE %s OWNER TO airflow', oid::regtype), false
+FROM pg_type
+WHERE typnamespace = 'public'::regnamespace AND typowner <> 'airflow'::regrole AND typtype = 'e'
+ORDER BY later -- a sequence follows its table, and by itself may not
 """
 
 
@@ -57,6 +68,12 @@ def databases(server: psycopg.Connection) -> None:
     server.execute("GRANT CONNECT ON DATABASE warehouse TO drift_tasks")
 
 
+def own(airflow: psycopg.Connection) -> None:
+    """Give Airflow what is in its database, or it could not migrate it."""
+    for statement, _ in airflow.execute(NOT_ITS_OWN).fetchall():
+        airflow.execute(statement)
+
+
 def flights(warehouse: psycopg.Connection) -> None:
     """Fill the warehouse, for its reader."""
     warehouse.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO drift_tasks")
@@ -77,6 +94,8 @@ def main() -> None:
     with connect("postgres") as server:
         logins(server)
         databases(server)
+    with connect("airflow") as airflow, airflow.transaction():
+        own(airflow)
     with connect("warehouse") as warehouse, warehouse.transaction():
         flights(warehouse)
     migrations.upgrade(os.environ["DRIFT_DATABASE"])

@@ -147,6 +147,15 @@ def test_what_a_later_migration_creates_is_granted(as_role: Callable[[str], str]
 # -- the containers' own ----------------------------------------------------------------------------------------------
 
 
+FORMER = """
+CREATE TYPE state AS ENUM ('queued', 'running');
+CREATE SEQUENCE job;
+CREATE TABLE "Former" (id serial PRIMARY KEY, state state);
+CREATE VIEW seen AS SELECT id FROM "Former";
+"""
+"""A volume from before there were logins: all that Airflow has is the server's owner's."""
+
+
 @pytest.fixture
 def set_up(monkeypatch: pytest.MonkeyPatch, postgres_server: str) -> Iterator[Callable[[str, str], str]]:
     """What the containers' `migrate` makes of a server, twice; returns the URL of a login on a database."""
@@ -170,6 +179,10 @@ def set_up(monkeypatch: pytest.MonkeyPatch, postgres_server: str) -> Iterator[Ca
     url = server.set(database="drift").render_as_string(hide_password=False)
     monkeypatch.setenv("DRIFT_DATABASE", url)
     monkeypatch.setattr(databases, "FLIGHTS", ROOT / "data" / "flights.parquet")
+    with databases.connect("postgres") as admin:
+        admin.execute("CREATE DATABASE airflow")
+    with databases.connect("airflow") as admin:
+        admin.execute(FORMER)
     for _ in range(2):
         databases.main()
 
@@ -200,7 +213,11 @@ def test_in_the_containers_each_login_may_what_it_needs(set_up: Callable[[str, s
         for login in ("airflow", "drift_tasks", "drift_web")
     }
     assert may_open == {"airflow": ["airflow"], "drift_tasks": ["drift", "warehouse"], "drift_web": ["drift"]}
-    assert may(set_up("airflow", "airflow"), "CREATE TABLE public.dag (x int)")
+    for statement in (
+        *("CREATE TABLE public.dag (x int)", "ALTER TYPE state ADD VALUE 'done'", "ALTER SEQUENCE job RESTART"),
+        *('ALTER TABLE "Former" ADD y int', 'INSERT INTO "Former" DEFAULT VALUES', "ALTER VIEW seen RENAME id TO n"),
+    ):
+        assert may(set_up("airflow", "airflow"), statement), statement
     with Store.open(set_up("drift_tasks", "drift")) as store:
         save_everything(store, NOW)
     assert may(set_up("drift_tasks", "warehouse"), "SELECT count(*) FROM flights")
