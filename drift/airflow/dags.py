@@ -172,6 +172,7 @@ def describe(monitor: Monitor) -> str:
     excluded = f", but not {', '.join(monitor.features.exclude)}" if monitor.features.exclude else ""
     routes = ", ".join(dict.fromkeys(route.to for route in monitor.alerts.routes)) or "nobody"
     page = monitor.alerts.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", "")
+    unit = ", D(current‖reference) in nats" if effect.scale == "kl" else ""
     days = f"{monitor.start or '…'} to {monitor.end or '…'}" if monitor.start or monitor.end else ""
     lines = [
         f"- source: {where}, time in `{', '.join(source.time_columns)}`",
@@ -179,7 +180,7 @@ def describe(monitor: Monitor) -> str:
         f"- days: {days}" if days else "",
         f"- reference: {monitor.reference}",
         f"- features: {watched}{excluded}",
-        f"- thresholds, warning / critical: {thresholds(effect.warning, effect.critical, effect.scale)}",
+        f"- thresholds, warning / critical: {thresholds(effect.warning, effect.critical, effect.scale)}{unit}",
         f"- expectations: {len(monitor.expectations)}" if monitor.expectations else "",
         f"- notified: {routes}",
         f"- configuration: `{monitor.config_hash}`",

@@ -358,7 +358,7 @@ def test_arguments_go_where_they_belong() -> None:
 
 
 def test_the_dag_describes_its_monitor() -> None:
-    """Source, schedule, thresholds, who is told, and the way to the dashboard."""
+    """Source, schedule, thresholds and their unit, who is notified, and the way to the dashboard."""
     from drift.airflow import monitor_dag
     from drift.config.monitor import parse_monitor
 
@@ -367,10 +367,13 @@ def test_the_dag_describes_its_monitor() -> None:
     for line in (
         "flights by connection `warehouse`",
         "1d (America/New_York), on `@daily`",
+        "critical: 0.01 / 0.1, D(current‖reference) in nats\n",
         "notified: ops",
         "[dashboard](https://drift.example.com/monitor?name=flights)",
     ):
         assert line in doc
+    psi = monitor_text(SOURCE, detection="{effect: {measure: psi, warning: 0.1, critical: 0.25}}")
+    assert "critical: 0.1 / 0.25 (psi)\n" in (monitor_dag(parse_monitor(psi)).doc_md or "")
 
 
 def test_waiting_comes_first() -> None:
