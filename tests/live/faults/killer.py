@@ -77,8 +77,12 @@ def forked(
     last: int | None = None,
     after: float = 0,
     aimed: bool = False,
+    counted: bool = False,
 ) -> int | None:
-    """Play a scene in a fork, killed at a point or after some seconds; return the points it passed, None if killed."""
+    """Play a scene in a fork, killed at a point or after some seconds; return the points it passed, None if killed.
+
+    Points are passed where they are counted or one of them kills: the profiler costs as much as the scene.
+    """
     read, write = os.pipe()
     child = os.fork()
     if not child:
@@ -86,7 +90,7 @@ def forked(
         try:
             os.close(read)
             points = Points(last, aimed=aimed)
-            if not after:
+            if counted or last is not None:
                 points.context()
             scene(setting)
             sys.setprofile(None)
@@ -172,11 +176,11 @@ def played(asked: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
             forked(each, start)
         calm = copies.make(base)
         began = time.monotonic()
-        points = forked(scene, replace(start, results=calm), aimed=asked["aimed"])
+        points = forked(scene, replace(start, results=calm), aimed=asked["aimed"], counted=True)
         took = time.monotonic() - began
         assert points is not None
         expected = work.contents(calm)
-        once = {"scene": name, "points": points, "tried": 0, "killed": 0, "wrong": []}
+        once = {"scene": name, "points": points, "tried": 0, "killed": 0, "rows": 0, "wrong": []}
         for point in work.sliced(points, asked["most"]):
             _trial(copies, start, scene, expected, once, [point], [], aimed=asked["aimed"])
         for seed in asked["seeds"]:
@@ -208,7 +212,9 @@ def _trial(
     for delay in delays:
         told["killed"] += forked(scene, setting, after=delay) is None
     forked(scene, replace(setting, now=work.RETRIED))
-    wrong = work.differences(expected, work.contents(results))
+    found = work.contents(results)
+    told["rows"] += sum(map(len, found.values()))
+    wrong = work.differences(expected, found)
     if wrong:
         told["wrong"].append({"points": points, "delays": delays, "differences": wrong[:4]})
     copies.drop(results)
