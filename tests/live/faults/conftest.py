@@ -1,18 +1,20 @@
-"""What the faults are done to: a PostgreSQL server of its own that dies and returns; and when they run at all."""
+"""What the faults are done to, at which statement, and when they run at all."""
 
 from __future__ import annotations
 
 import subprocess
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.support.postgres import started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,8 +34,6 @@ class Server:
     @property
     def url(self) -> str:
         """Where it is."""
-        import sqlalchemy as sa
-
         url = sa.make_url(self.handle.get_uri()).set(drivername="postgresql+psycopg")
         return url.render_as_string(hide_password=False)
 
@@ -65,10 +65,6 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def mortal_url(server: Server) -> Iterator[str]:
     """URL of a fresh database on the server that dies."""
-    import uuid
-
-    import sqlalchemy as sa
-
     name = f"test_{uuid.uuid4().hex}"
     admin = sa.create_engine(server.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with admin.connect() as connection:
@@ -77,3 +73,34 @@ def mortal_url(server: Server) -> Iterator[str]:
     server.start()
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Until:
+    """Counts what SQLAlchemy sends to a database, and does something once, before the last of so many is sent."""
+
+    def __init__(self, url: str, last: int, then: Callable[[], object]) -> None:
+        self.database = sa.make_url(url).database
+        self.sent, self.last, self.then = 0, last, then
+
+    def __call__(self, connection: Any, *_: Any, **__: Any) -> None:
+        """Send something."""
+        if connection.engine.url.database == self.database:
+            self.sent += 1
+            if self.sent == self.last:
+                self.then()
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[Until], None]]:
+    """Have something called before each statement and commit of any engine; taken back after the test."""
+    listeners: list[Until] = []
+
+    def listen(one: Until) -> None:
+        listeners.append(one)
+        for name in ("before_cursor_execute", "commit"):
+            sa.event.listen(sa.Engine, name, one)
+
+    yield listen
+    for one in listeners:
+        for name in ("before_cursor_execute", "commit"):
+            sa.event.remove(sa.Engine, name, one)

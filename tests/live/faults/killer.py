@@ -39,6 +39,10 @@ AIMED = {"save_baseline", "save_gate", "save_profile", "save_report", "save_aler
 """The store's methods between which a scene is half done: each is a transaction."""
 
 
+HUNG = 600
+"""Seconds after which a scene hangs rather than being slow: each takes a second or two of work."""
+
+
 class Points:
     """Counts the points a process passes, and kills it at one of them; `aimed` are those around whole transactions."""
 
@@ -88,6 +92,7 @@ def forked(
     if not child:
         code = 1
         try:
+            signal.alarm(HUNG)
             os.close(read)
             points = Points(last, aimed=aimed)
             if counted or last is not None:
@@ -107,6 +112,8 @@ def forked(
     _, status = os.waitpid(child, 0)
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
         raise SystemExit(f"a scene failed by itself: {scene.__name__}")
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
+        raise SystemExit(f"a scene hangs: {scene.__name__}")
     return int(said) if said else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
@@ -13,44 +13,15 @@ from drift.errors import StoreError
 from drift.store import engine as database
 from drift.store.store import Store
 from tests.live.faults import work
+from tests.live.faults.conftest import Until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.live.faults.conftest import Server
 
 pytestmark = pytest.mark.postgres
-
-
-class Until:
-    """Counts what SQLAlchemy sends, and does something once, before the last of so many is sent."""
-
-    def __init__(self, last: int, then: Callable[[], object]) -> None:
-        self.sent, self.last, self.then = 0, last, then
-
-    def __call__(self, connection: Any, *_: Any, **__: Any) -> None:
-        """Send something."""
-        if connection.engine.dialect.name == "postgresql":
-            self.sent += 1
-            if self.sent == self.last:
-                self.then()
-
-
-@pytest.fixture
-def listening() -> Iterator[Callable[[Until], None]]:
-    """Have something called before each statement and commit of any engine; taken back after the test."""
-    listeners: list[Until] = []
-
-    def listen(one: Until) -> None:
-        listeners.append(one)
-        for name in ("before_cursor_execute", "commit"):
-            sa.event.listen(sa.Engine, name, one)
-
-    yield listen
-    for one in listeners:
-        for name in ("before_cursor_execute", "commit"):
-            sa.event.remove(sa.Engine, name, one)
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +57,7 @@ def _short(
     setting, expected = replace(calm[0], results=url), calm[1]
     work.upgrade(setting)
     started: list[threading.Timer] = []
-    counter = Until(point, lambda: _die_and_return(server, 0.5, started))
+    counter = Until(url, point, lambda: _die_and_return(server, 0.5, started))
     listening(counter)
     work.backfill(setting)
     counter.last = -1
@@ -132,7 +103,7 @@ def test_a_long_outage_fails_the_run_in_words_and_the_retry_completes(
     monkeypatch.setattr(database, "OUTAGE_SECONDS", 0.3)
     setting, expected = replace(calm[0], results=mortal_url), calm[1]
     work.upgrade(setting)
-    listening(Until(100, server.stop))
+    listening(Until(mortal_url, 100, server.stop))
     with pytest.raises(StoreError, match=r"^results database postgresql\+psycopg://"):
         work.backfill(setting)
     with pytest.raises(StoreError, match="results database"):
