@@ -50,6 +50,7 @@ Against = Annotated[
 ]
 State = Literal["live", "open", "acknowledged", "resolved", "all"]
 
+TO_RUN = "Trigger its DAG in Airflow, or use drift run MONITOR or drift backfill MONITOR --all"
 LIVE = ("open", "acknowledged")
 ALL = ("open", "acknowledged", "resolved")
 
@@ -71,7 +72,7 @@ def known_monitor(store: Store, name: str) -> dict[str, Any]:
     for row in store.monitors():
         if row["monitor"] == name:
             return row
-    raise HTTPException(404, "there is no such monitor, or it never ran: drift run MONITOR, or drift backfill MONITOR")
+    raise HTTPException(404, f"no monitor with this name has run yet. {TO_RUN}")
 
 
 def shown_until(local: LocalTime, text: str | None) -> datetime:

@@ -259,6 +259,10 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
         text = client.get("/").text
         assert "drift run MONITOR" in text
         assert "drift run new" in text
+        answer = client.get(url("monitor", name="new"))
+        assert answer.status_code == 200
+        assert "<h1>new has never run</h1>" in answer.text
+        assert "Trigger its DAG in Airflow" in answer.text
         for page in ("/alerts", "/runs", "/docs", "/api/v1/monitors", "/api/v1/alerts", "/healthz"):
             assert client.get(page).status_code == 200
         (tmp_path / "monitors" / "bad.yaml").write_text("name: bad\n")

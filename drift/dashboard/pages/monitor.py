@@ -8,13 +8,15 @@ from datetime import datetime
 from html import escape
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
 from drift.dashboard import figures, formatting, time_marks
 from drift.dashboard.formatting import LocalTime, link, local_time_of
+from drift.dashboard.pages.overview import configured
 from drift.dashboard.parameters import (
     LIVE,
+    TO_RUN,
     Name,
     Opened,
     PageNumber,
@@ -51,7 +53,12 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     segment: Segment = "",
 ) -> Response:
     """A monitor's heatmap: features down, windows across."""
-    version = known_monitor(store, name)
+    try:
+        version = known_monitor(store, name)
+    except HTTPException:
+        if name in configured(request.app.state.monitors)[0]:
+            return render(request, "message.html", title=f"{name} has never run", text=TO_RUN)
+        raise
     local = local_time_of(version["config"])
     states = window_reads.window_states(store, name, windows=windows, until=shown_until(local, until), segment=segment)
     size = max(15, min(50, CELLS_A_PAGE // windows))

@@ -69,7 +69,7 @@ def overview(request: Request, store: Opened) -> Response:
         late = late_windows(version["config"], local, states[-1] if states else None, now)
         lines.append(Line(name, description, local, states, open_alerts.get(name, {}), late))
     lines.sort(key=lambda line: line.urgency)
-    waiting, problems = _configured(request.app.state.monitors)
+    waiting, problems = configured(request.app.state.monitors)
     return render(
         request,
         "overview.html",
@@ -93,7 +93,7 @@ def late_windows(config: Mapping[str, Any], local: LocalTime, last: windows.Wind
     return missing if missing > 1 else 0
 
 
-def _configured(folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def configured(folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the monitors in a folder, and the problems of its files."""
     if folder is None or not folder.is_dir():
         return (), ()
