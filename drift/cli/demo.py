@@ -312,15 +312,13 @@ def run_airflow(folder: Path, port: int) -> int:
     migrations.upgrade(database(folder))
     with receiver(folder / "inbox") as url:
         env = standalone_environment(folder, url, port)
-        out.print(f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.", highlight=False)
-        out.print(
-            "Nothing runs on its own: switch the DAG on. The data are from 2013, so trigger it with its parameter "
-            "window, such as 2013-02-08, or run",
-            highlight=False,
-        )
-        out.print(
-            "  airflow backfill create --dag-id flights --from-date 2013-02-01 --to-date 2013-02-14", highlight=False
-        )
+        for line in (
+            f"Airflow starts on http://127.0.0.1:{port} (a minute or so); Ctrl-C stops it.",
+            "Nothing runs on its own: switch the DAG flights on. Its data are from 2013, so press Trigger, and",
+            "either give the parameter window a day, such as 2013-02-08,",
+            "or choose Backfill, and days such as 2013-02-01 to 2013-02-14.",
+        ):
+            out.print(line, highlight=False, soft_wrap=True)
         # In a session of its own: stopping only the parent would orphan the scheduler and the api-server.
         process = subprocess.Popen([*AIRFLOW, "standalone"], env=env, start_new_session=True)  # noqa: S603
         stopping = threading.Event()
