@@ -18,18 +18,19 @@ PASSING = {"at", "url", "events", "seq"}
 """What tells of the course of a run, not of its result; so do all times but those of windows."""
 
 
-def rows(url: str, monitor: str | None = None) -> dict[str, list[str]]:
-    """Everything a results database holds, but what tells when and where it was computed."""
+def rows(url: str, monitor: str) -> dict[str, list[str]]:
+    """Everything a results database holds of a monitor, but what tells when and where it was computed."""
     from drift.store import schema
 
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     found = {}
     with engine.connect() as connection:
         for table in schema.metadata.sorted_tables:
-            kept = [c for c in table.c if c.name not in PASSING and not c.name.endswith("_at")]
-            query = sa.select(*kept)
-            if monitor is not None and "monitor" in table.c:
+            query = sa.select(*(c for c in table.c if c.name not in PASSING and not c.name.endswith("_at")))
+            if "monitor" in table.c:
                 query = query.where(table.c.monitor == monitor)
+            elif table is schema.alert_event:
+                query = query.join(schema.alert).where(schema.alert.c.monitor == monitor)
             found[table.name] = sorted(str(tuple(row)) for row in connection.execute(query))
     return found
 
