@@ -160,7 +160,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     figures = report.to_dict()
     worst = [v.feature for v in report.drifting]
     changes = "\n".join(sorted(f"{n.event.alert_id} {n.event.seq} {n.event.transition}" for n in notices))
-    alerts = [_entry(notice, settings, links) for notice in _ranked(notices, worst)]
+    alerts = [_entry(notice, route, settings, links) for notice in _ranked(notices, worst)]
     urgency = _urgency(alerts)
     window = figures["window"]
     until = {"until": window["start"]} if window and window["start"] else {}
@@ -231,7 +231,7 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if name != "contributions"}
 
 
-def _entry(notice: Notice, settings: Alerts, links: Links) -> dict[str, Any]:
+def _entry(notice: Notice, route: Route, settings: Alerts, links: Links) -> dict[str, Any]:
     alert, event = notice.alert, notice.event
     return {
         "id": alert.id,
@@ -244,6 +244,7 @@ def _entry(notice: Notice, settings: Alerts, links: Links) -> dict[str, Any]:
         "transition": event.transition,
         "state": alert.state,
         "severity": alert.severity,
+        "notify_type": route.notify_type(alert.severity if alert.live else "resolved"),
         "reason": event.reason,
         "since": iso(alert.opened_window),
         "windows": alert.windows,

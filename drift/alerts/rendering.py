@@ -1,12 +1,14 @@
-"""Rendering: a payload (`drift.alerts.messages`) as text and HTML for people.
+"""Rendering: a payload (`drift.alerts.messages`) in sections for people, as text and as HTML.
 
 Names, labels and reasons come from data that anyone may have written: in text they are one line each, every character
-of it shown, without mentions that would wake a whole channel; in HTML they are escaped besides.
+of it shown, without mentions that would wake a whole channel; in HTML they are escaped besides. What a service has a
+form of its own for is written in `drift.alerts.services`.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from drift.text.formatting import figure, percent, thousands, thresholds
 from drift.text.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 MOST_SHOWN = 10
 """Alerts, features and findings that a text shows of each, before it says how many more there are."""
@@ -57,16 +59,20 @@ def title(content: Mapping[str, Any]) -> str:
     """
     if content["urgency"] == "test":
         return f"{_when(content)}: TEST of route {plain(content['route'], limit=80)}"
-    first, more = content["alerts"][0], len(content["alerts"]) - 1
-    entry = _figures_of(content, first) or {}
-    lines = entry.get("explanation") if first["state"] != "resolved" else None
+    more = len(content["alerts"]) - 1
+    return headline(content, content["alerts"][0]) + (f" (+{more} more)" if more else "")
+
+
+def headline(content: Mapping[str, Any], alert: Mapping[str, Any]) -> str:
+    """Return the one line that says it of one alert."""
+    entry = _figures_of(content, alert) or {}
+    lines = entry.get("explanation") if alert["state"] != "resolved" else None
     what = ""
     if lines:
         what = f": {plain(lines[0].rpartition(': ')[0] or lines[0], limit=80)}"
-    elif "kl" in entry and first["state"] != "resolved":
+    elif "kl" in entry and alert["state"] != "resolved":
         what = f": KL {figure(entry['kl'])} nats"
-    rest = f" (+{more} more)" if more else ""
-    return f"{_when(content)}: {_heading(first)} {_name(first)}{what}{rest}"
+    return f"{_when(content)}: {_heading(alert)} {subject(alert)}{what}"
 
 
 def _when(content: Mapping[str, Any]) -> str:
@@ -93,7 +99,8 @@ def named(kind: str, key: str, feature: str | None, segment: str = "") -> str:
     return shown or _NAMES.get(key, plain(key, limit=80))
 
 
-def _name(alert: Mapping[str, Any]) -> str:
+def subject(alert: Mapping[str, Any]) -> str:
+    """Say what an alert of a payload is of."""
     return named(alert["kind"], alert["key"], alert["feature"], alert.get("segment", ""))
 
 
@@ -177,23 +184,44 @@ def _some(lines: Sequence[str]) -> list[str]:
     return [*lines[:MOST_SHOWN], *([f"… and {more} more"] if more > 0 else [])]
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a message: lines under a heading, or without one; of an alert it has the alert, as the payload does."""
+
+    heading: str
+    lines: tuple[str, ...]
+    alert: Mapping[str, Any] | None = None
+
+
+def sections(content: Mapping[str, Any]) -> list[Section]:
+    """Return what a payload says, in order, each line harmless: how it stands, each alert, what else there is."""
+    found = [Section("", tuple(_overall(content)))]
+    found += [alert_section(content, alert) for alert in content["alerts"][:MOST_SHOWN]]
+    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
+        found.append(Section("", (f"… and {more} more alerts",)))
+    if also := _also(content):
+        found.append(Section("Also drifting", tuple(_some([f"{name}: {figures}" for name, figures in also]))))
+    if content["findings"]:
+        findings = [plain(finding["message"]) for finding in content["findings"]]
+        found.append(Section("Findings", tuple(_some(findings))))
+    if content["held"]:
+        found.append(Section("", (_held(content["held"]),)))
+    return found
+
+
+def alert_section(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Section:
+    """Return what a payload says about one of its alerts."""
+    return Section(f"{_heading(alert)} {subject(alert)}", tuple(_details(content, alert)), alert)
+
+
 def to_text(content: Mapping[str, Any]) -> str:
     """Render a payload as plain text, for chats and terminals."""
-    lines = _overall(content)
-    for alert in content["alerts"][:MOST_SHOWN]:
-        lines += ["", f"{_heading(alert)} {_name(alert)}", *(f"  {line}" for line in _details(content, alert))]
-    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
-        lines += ["", f"… and {more} more alerts"]
-    if also := _also(content):
-        lines += ["", "Also drifting", *_some([f"  {name}: {figures}" for name, figures in also])]
-    if content["findings"]:
-        lines += ["", "Findings", *_some([f"  {plain(finding['message'])}" for finding in content["findings"]])]
-    if content["held"]:
-        lines += ["", _held(content["held"])]
+    parts = [
+        "\n".join([part.heading, *(f"  {line}" for line in part.lines)] if part.heading else part.lines)
+        for part in sections(content)
+    ]
     links = [plain(content[name], limit=2000) for name in ("link", "run_url") if content[name]]
-    if links:
-        lines += ["", *links]
-    return "\n".join(lines)
+    return "\n\n".join([*parts, *(["\n".join(links)] if links else [])])
 
 
 def _held(held: Mapping[str, Any]) -> str:
@@ -203,23 +231,19 @@ def _held(held: Mapping[str, Any]) -> str:
 
 def to_html(content: Mapping[str, Any]) -> str:
     """Render a payload as HTML, for mail: no styles, scripts or images, everything escaped."""
-
-    def items(lines: Iterable[str]) -> str:
-        return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-
-    parts = [f"<h2>{escape(title(content))}</h2>", *(f"<p>{escape(line)}</p>" for line in _overall(content))]
-    for alert in content["alerts"][:MOST_SHOWN]:
-        parts += [f"<h3>{escape(f'{_heading(alert)} {_name(alert)}')}</h3>", items(_details(content, alert))]
-    if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
-        parts.append(f"<p>… and {more} more alerts</p>")
-    if also := _also(content):
-        parts += ["<h3>Also drifting</h3>", items(_some([f"{name}: {figures}" for name, figures in also]))]
-    if content["findings"]:
-        parts += ["<h3>Findings</h3>", items(_some([plain(finding["message"]) for finding in content["findings"]]))]
-    if content["held"]:
-        parts.append(f"<p>{escape(_held(content['held']))}</p>")
-    for name in ("link", "run_url"):
-        link = plain(content[name] or "", limit=2000)
-        if is_web_address(link):
-            parts.append(f'<p><a href="{escape(link)}">{escape(link)}</a></p>')
+    parts = [f"<h2>{escape(title(content))}</h2>"]
+    for part in sections(content):
+        if part.heading:
+            items = "".join(f"<li>{escape(line)}</li>" for line in part.lines)
+            parts += [f"<h3>{escape(part.heading)}</h3>", f"<ul>{items}</ul>"]
+        else:
+            parts += [f"<p>{escape(line)}</p>" for line in part.lines]
+    parts += [f'<p><a href="{escape(link)}">{escape(link)}</a></p>' for link in links(content).values()]
     return "\n".join(parts)
+
+
+def links(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the web addresses that a payload, or one of its alerts, leads to, by what they show."""
+    leads = {"Open in Drift": content.get("link"), "Log of the run": content.get("run_url")}
+    found = {name: plain(link or "", limit=2000) for name, link in leads.items()}
+    return {name: link for name, link in found.items() if is_web_address(link)}
