@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --uni
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test test-random lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose wheel lock up down clean
+.PHONY: help demo airflow test test-random lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose test-helm wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a 
 test-compose: .venv/.dev ## Build the image, start the containers, run a monitor in them, restart each, take them down
 	@env=$$(tests/live/compose/engine up) && eval "$$env" && DRIFT_COMPOSE=1 $(BIN)/python -m pytest -v -s tests/live/compose $(COMPOSE_ARGS); \
 	done=$$?; tests/live/compose/engine down; exit $$done
+
+test-helm: .venv/.dev build/helm/.installed ## Render the chart of deploy/helm by Helm's library, and check it against Kubernetes' schemas
+	@DRIFT_HELM=build/helm/bin/python $(BIN)/python -m pytest -v tests/live/helm $(HELM_ARGS)
 
 compose-check: .venv/.dev ## Check docker-compose.yml against the Compose specification
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
@@ -108,6 +111,11 @@ build/browser/.installed: tests/live/browser/requirements.txt
 	@$(BIN)/python -m venv build/browser
 	@build/browser/bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/browser/requirements.txt
 	@npm install --silent --no-save --prefix build/browser axe-core@4
+	@touch $@
+
+build/helm/.installed: tests/live/helm/requirements.txt
+	@$(BIN)/python -m venv build/helm
+	@build/helm/bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/helm/requirements.txt
 	@touch $@
 
 # The dev lock holds the runtime lock, version for version.
