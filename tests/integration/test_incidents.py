@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 
 from drift.alerts.delivery import deliver
 from tests.support.daily import live
@@ -14,6 +13,8 @@ from tests.support.https_receiver import answering
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_an_alert_is_one_incident_from_its_opening_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
