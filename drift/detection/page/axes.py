@@ -50,16 +50,27 @@ def ticks(low: float, high: float, most: int, binning: NumericBinning | None = N
     """
     if binning is not None and binning.scale in {"date", "timestamp", "time"}:
         unit = _DAY if binning.scale == "date" else 1.0
-        try:
-            return [(at / unit, label) for at, label in _times(low * unit, high * unit, most)]
-        except (OverflowError, ValueError):
-            return []  # years that no calendar here has
+        return [(at / unit, label) for at, label in times(low * unit, high * unit, most)]
     step = _round((high - low) / max(most, 1))
     if not step or not math.isfinite(step):
         return []
     first = math.ceil(low / step - 1e-9)
     found = [step * i for i in range(first, math.floor(high / step + 1e-9) + 1)]
     return [(value, _number(value, step)) for value in found]
+
+
+def times(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    """Return about `most` round times, in seconds since 1970; none in years that no calendar has.
+
+    Examples
+    --------
+    >>> times(0.0, 86_400.0, 2)
+    [(0.0, '1970-01-01'), (43200.0, '12:00'), (86400.0, '1970-01-02')]
+    """
+    try:
+        return list(_times(low, high, most))
+    except (OverflowError, ValueError):
+        return []
 
 
 def _round(step: float) -> float:

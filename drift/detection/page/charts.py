@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 REFERENCE, CURRENT = "#8d96a0", "#2f86d6"
-FAR = 0.01
+FAR = 0.02
 """Share of the rows at either end that may lie beyond the axis, where it would be a quarter longer with them."""
 
 NARROW, TALLEST = 4.0, 3.0

@@ -17,7 +17,7 @@ from drift.detection.page import charts
 from drift.detection.page.markup import Html, join, name, tag
 from drift.detection.scores import STATUS_ORDER
 from drift.profiles.binning import CategoricalBinning
-from drift.text.formatting import many, nats, percent, probability, thresholds
+from drift.text.formatting import many, nats, percent, probability, thousands, thresholds
 from drift.text.statuses import STATUSES, status_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Head:
 
 def page(head: Head, features: Sequence[Feature]) -> str:
     """Return one HTML page that needs nothing else: style and script are within, and its policy allows only these."""
-    style, script = _file("report.css"), _file("report.js")
+    style, script = _style(), _file("report.js")
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
     title = tag("title", f"{head.title}: {STATUSES[head.status][1]} · Drift")
     meta = (
@@ -89,7 +89,7 @@ def feature_fragment(verdict: Verdict, evidence: Evidence | None) -> str:
 
 
 def _in_notebook(*parts: object) -> str:
-    return tag("div", tag("style", Html(_file("report.css"))), *parts, class_="drift notebook")
+    return tag("div", tag("style", Html(_style())), *parts, class_="drift notebook")
 
 
 def worst_first(feature: Feature) -> tuple[int, float]:
@@ -214,15 +214,18 @@ def _divergence(verdict: Verdict, furthest: float) -> Html:
 # -- one feature ------------------------------------------------------------------------------------------------------
 
 
-def opened(verdict: Verdict, evidence: Evidence | None) -> Html:
-    """Return what is known of a feature: in words, both histograms to scale, statistics of both sides, every cell."""
+def opened(verdict: Verdict, evidence: Evidence | None, *, most: int = MOST_CELLS) -> Html:
+    """Return what is known of a feature: in words, both histograms to scale, statistics of both sides, its cells.
+
+    Of more than `most` cells the smallest are one.
+    """
     if evidence is None:
         return tag("p", "No counts of this feature are known.", class_="muted")
     words = tag("ul", [tag("li", line) for line in explain(verdict, evidence, most=5)], class_="words")
     title = f"{verdict.feature}: both distributions"
     drawing = charts.histogram(evidence, title)
     # Of categories, the table is the picture.
-    cells = _cells(verdict, evidence, opened=drawing is None)
+    cells = _cells(verdict, evidence, most, opened=drawing is None)
     return join(
         [
             words,
@@ -275,13 +278,13 @@ def _small_table(caption: str, columns: Sequence[str], rows: Sequence[Html]) -> 
     return tag("table", tag("caption", caption), head, tag("tbody", *rows), class_="small")
 
 
-def _cells(verdict: Verdict, evidence: Evidence, *, opened: bool) -> Html:
+def _cells(verdict: Verdict, evidence: Evidence, shown: int, *, opened: bool) -> Html:
     """Return the cells that hold rows, in order, the share of either side as bars; the smallest of very many in one."""
     parts = verdict.score.contributions.tolist() if verdict.score else None
     cells = evidence.cells()
     held = [i for i, (_, before, after, _, _) in enumerate(cells) if before or after]
     weight = {i: max(cells[i][3], cells[i][4], parts[i] if parts else 0.0) for i in held}
-    kept = set(sorted(held, key=lambda i: -weight[i])[:MOST_CELLS])
+    kept = set(sorted(held, key=lambda i: -weight[i])[:shown])
     most = max((max(cells[i][3:]) for i in held), default=0.0) or 1.0
     rows = [
         _cell_row(_cell_name(evidence, i), cells[i][1:], parts[i] if parts else None, most) for i in held if i in kept
@@ -291,10 +294,12 @@ def _cells(verdict: Verdict, evidence: Evidence, *, opened: bool) -> Html:
         sums = np.array([cells[i][1:] for i in others]).sum(axis=0)
         part = sum(parts[i] for i in others) if parts else None
         rows.append(_cell_row(Html(f"{many(len(others), 'smaller cell')} together"), tuple(sums.tolist()), part, most))
-    heads = ("Cell", "Shares", "Reference", "Current", "Adds, nats")
+    heads = ("Cell", "Shares", "Reference", "Current", "Adds, nats", "Rows before", "now")
     head = tag("thead", tag("tr", [tag("th", each, scope="col") for each in heads]))
     caption = tag("caption", "Cells in order; what they add sums to the KL")
-    table = tag("div", tag("table", caption, head, tag("tbody", *rows), class_="cells"), class_="scroll")
+    table = tag("table", caption, head, tag("tbody", *rows), class_="cells")
+    # What scrolls has to be reached by keyboard.
+    table = tag("div", table, class_="scroll", tabindex=0, role="group", aria_label="Cells")
     return tag("details", tag("summary", f"All {many(len(held), 'cell')}"), table, open="" if opened else None)
 
 
@@ -313,13 +318,19 @@ def _cell_row(label: Html, sides: Sequence[float], part: float | None, most: flo
         "tr",
         tag("th", label, scope="row"),
         tag("td", charts.pair(before, after, most)),
-        tag("td", percent(before), title=many(int(rows_before), "row")),
-        tag("td", percent(after), title=many(int(rows_after), "row")),
+        tag("td", percent(before)),
+        tag("td", percent(after)),
         tag("td", nats(part)),
+        tag("td", thousands(int(rows_before))),
+        tag("td", thousands(int(rows_after))),
     )
 
 
 # -- files ------------------------------------------------------------------------------------------------------------
+
+
+def _style() -> str:
+    return _file("report.css") + _file("feature.css")
 
 
 @cache

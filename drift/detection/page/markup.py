@@ -11,7 +11,7 @@ from drift.text.visible import visible
 LONGEST = 60
 """Characters of a name that are shown; a pointer finds the rest."""
 
-_VOID = {"rect", "path", "line", "input", "meta", "br"}
+_VOID = {"rect", "path", "line", "circle", "input", "meta", "br"}
 
 
 class Html(str):
