@@ -77,7 +77,7 @@ def test_reading_a_monitor_loads_no_heavy_library() -> None:
 def test_the_core_imports_without_any_extra() -> None:
     """Whoever installed no extra can import every module but the dashboard and Airflow's."""
     extras = ["airflow", "apprise", "fastapi", "fsspec", "great_expectations", "ibis", "jinja2", "pandas"]
-    extras += ["adbc_driver_postgresql", "plotly", "psycopg"]
+    extras += ["adbc_driver_postgresql", "psycopg"]
     modules = sorted(module_of(path) for path in SOURCES if door_of(path) not in {"airflow", "dashboard"})
     done = run_python(
         f"import importlib, sys; sys.modules.update(dict.fromkeys({extras}))\n"

@@ -33,13 +33,11 @@ _MOST_FIELDS = 50
 _LONGEST_NAME = 80
 _PAGE = re.compile(r"[a-z]*(\?[^\s\\]*)?")
 
-# Plotly adds one empty <style> element and fills it through the object model: the hash is that of the empty text.
 _CSP = (
     "default-src 'none'; "
     "script-src 'self'; "
-    "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
-    "img-src 'self' data: blob:; "
-    "connect-src 'self'; "
+    "style-src 'self'; "
+    "img-src 'self'; "
     "form-action 'self'; "
     "base-uri 'none'; "
     "frame-ancestors 'self'"

@@ -1,4 +1,4 @@
-"""Style, scripts and Plotly, from this package and from plotly's: nothing is fetched from elsewhere."""
+"""Style and scripts, from this package: nothing is fetched from elsewhere."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import gzip
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from drift.errors import MissingExtra
+from drift.detection import page
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-_OURS = ("drift.css", "charts.js", "heatmap.js", "icon.svg")
-PLOTLY = "plotly.min.js"
+_STATIC = Path(__file__).parent / "static"
+_OURS = {name: _STATIC / name for name in ("drift.css", "heatmap.js", "icon.svg")}
+# What a report and a feature's page share.
+_OURS["feature.css"] = Path(page.__file__).parent / "feature.css"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,10 @@ class Asset:
 
 @cache
 def load(name: str) -> Asset:
-    """Read a file once; it is compressed once, too, as Plotly's five megabytes are worth it."""
-    path = plotly_file() if name == PLOTLY else Path(__file__).parent / "static" / name
+    """Read a file once; it is compressed once, too."""
+    path = _OURS[name]
     body = path.read_bytes()
     return Asset(body, gzip.compress(body, 6, mtime=0), _TYPES[path.suffix], hashlib.sha256(body).hexdigest()[:12])
-
-
-def plotly_file() -> Path:
-    """Return where plotly keeps its script, without importing plotly."""
-    found = find_spec("plotly")
-    if found is None or not found.submodule_search_locations:
-        raise MissingExtra("plotly", extra="dashboard")
-    return Path(found.submodule_search_locations[0]) / "package_data" / PLOTLY
 
 
 def address(name: str) -> str:
@@ -55,7 +48,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/static/{name}")
 def static(request: Request, name: str) -> Response:
     """Send a file of the dashboard's own."""
-    if name not in {*_OURS, PLOTLY}:
+    if name not in _OURS:
         raise HTTPException(404)
     asset = load(name)
     lasting = request.query_params.get("v") == asset.version

@@ -1,19 +1,20 @@
-"""What the page of a feature, its two charts and the API show alike: its course, and one window of it compared."""
+"""What the page of a feature and the API show alike: its course, and one window of it compared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import HTTPException
 
 from drift.dashboard import formatting, other_references
-from drift.dashboard.cell_table import cell_rows
 from drift.dashboard.formatting import LocalTime
 from drift.dashboard.other_references import OtherReference
 from drift.detection.evidence import Evidence, explain
+from drift.detection.page.document import opened
+from drift.detection.page.markup import Html
 from drift.detection.scores import Explanation, Score, Verdict
 from drift.detection.scoring import measure
 from drift.errors import WindowError
@@ -23,6 +24,9 @@ from drift.store.reads import features as reads
 from drift.store.reads import windows as window_reads
 from drift.store.reads.features import Detail, Side
 from drift.store.store import Store
+
+MOST_CELLS = 400
+"""Cells that a page lists one by one."""
 
 
 def course(
@@ -47,14 +51,20 @@ class Comparison:
     """The same window, compared with other windows than its report was.
 
     `windows` counts those of the reference that are stored, were not rejected, and are counted into the same bins.
-    Score and evidence are None where there is nothing to compare, and `words` say why; else which cells moved.
+    The verdict is the report's but for its score. It and the evidence are None where there is nothing to compare, and
+    `words` say why; else which cells moved.
     """
 
     reference: OtherReference
     windows: int
-    score: Score | None
+    verdict: Verdict | None
     evidence: Evidence | None
     words: Sequence[str]
+
+    @property
+    def score(self) -> Score | None:
+        """The divergence from that reference."""
+        return self.verdict.score if self.verdict else None
 
 
 def compare(
@@ -98,8 +108,8 @@ def _compared(found: Detail, reference: OtherReference, counts: Mapping[datetime
     known = [summary for _, summary in others if summary is not None]
     evidence = Evidence(*pair, Summary.total(known) if len(known) == len(others) else None, after)
     moved = Explanation(wasserstein=evidence.wasserstein)
-    verdict = Verdict(feature, "ok", "none", "compared on the fly", 0.0, 0.0, score, explanation=moved)
-    return Comparison(reference, len(others), score, evidence, explain(verdict, evidence, most=5))
+    verdict = replace(found.verdict, score=score, explanation=moved)
+    return Comparison(reference, len(others), verdict, evidence, explain(verdict, evidence, most=5))
 
 
 def run_url(store: Store, monitor: str, at: Any) -> str:
@@ -108,15 +118,7 @@ def run_url(store: Store, monitor: str, at: Any) -> str:
     return formatting.web_address(states[0].run.get("url")) if states else ""
 
 
-def view(found: Detail, compared: Comparison | None) -> dict[str, Any]:
+def view(found: Detail, compared: Comparison | None) -> Html | None:
     """Return what the lower half of the page shows: the stored evidence, or that against another reference."""
-    score = compared.score if compared else found.verdict.score
-    evidence = compared.evidence if compared else found.evidence
-    rows = cell_rows(evidence, score)
-    return {
-        "score": score,
-        "evidence": evidence,
-        "words": compared.words if compared else found.words,
-        "cells": rows,
-        "widest": max((row["contribution"] or 0.0 for row in rows), default=0.0) or 1.0,
-    }
+    verdict, evidence = (compared.verdict, compared.evidence) if compared else (found.verdict, found.evidence)
+    return None if verdict is None or evidence is None else opened(verdict, evidence, most=MOST_CELLS)

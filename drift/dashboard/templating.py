@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 import drift
 from drift.dashboard import formatting
+from drift.detection.page.markup import Html
 from drift.text import formatting as text
 from drift.text.secrets import masked
 from drift.text.statuses import STATUSES
@@ -23,7 +24,7 @@ _NUMBERS = ("nats", "percent", "thousands", "number", "probability", "duration",
 
 def _seen(value: object) -> object:
     """Return what a page prints, without secrets, text of any origin as it can be seen; what was escaped is ours."""
-    if isinstance(value, Markup):
+    if isinstance(value, Markup | Html):
         return Markup(masked(value))  # noqa: S704 - as safe as it was
     return visible(masked(value)) if isinstance(value, str) else value
 

@@ -38,6 +38,11 @@ class TimeMark:
     words: str
 
 
+def gap_of(state: WindowState) -> str:
+    """Return why a window holds no score of a feature that others hold."""
+    return state.status if state.status in {"rejected", "failed", "running"} else "absent"
+
+
 def time_marks(states: Sequence[WindowState], baselines: Sequence[Fit], local: LocalTime) -> list[TimeMark]:
     """Return what happened in some consecutive windows of a monitor, oldest first.
 

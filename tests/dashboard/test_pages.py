@@ -18,7 +18,7 @@ from starlette.routing import Mount
 
 from drift import dashboard
 from drift.config.detection import Detection
-from drift.dashboard import access, figures, server
+from drift.dashboard import access, server
 from drift.dashboard.access import COOKIE
 from drift.errors import DriftError, StoreError
 from drift.store.store import Store
@@ -75,6 +75,7 @@ PAGES = [
     url("feature", monitor=MONITOR, feature="dep_delay"),
     url("feature", monitor=MONITOR, feature="dep_delay", window="2013-02-03"),
     url("feature", monitor=MONITOR, feature="dep_delay", window="2031-02-03"),
+    url("feature", monitor=MONITOR, feature="dep_delay", scale="log"),
     url("feature", monitor=MONITOR, feature=HOSTILE),
     url("feature", monitor=MONITOR, feature=HOSTILE, window="2013-02-06", against="previous:1"),
     url("feature", monitor=MONITOR, feature="dep_delay", window="2013-02-06", against="weekday:8"),
@@ -94,14 +95,12 @@ API = [
     url("alerts", state="all"),
     url("features", monitor=MONITOR, having="drifting"),
     url("compare", monitor=MONITOR, feature=HOSTILE, window="2013-02-06"),
-    url("figures/history", monitor=MONITOR, feature="dep_delay", scale="log"),
-    url("figures/histogram", monitor=MONITOR, feature=HOSTILE, window="2013-02-06"),
 ]
 
 
 def links(text: str) -> set[str]:
     """Every address a page leads to."""
-    return {html.unescape(found) for found in re.findall(r'(?:href|src|data-figure)="([^"]*)"', text)}
+    return {html.unescape(found) for found in re.findall(r'(?:href|src)="([^"]*)"', text)}
 
 
 # -- pages ------------------------------------------------------------------------------------------------------------
@@ -407,44 +406,28 @@ def test_every_route_has_a_test(store: Store) -> None:
 
 
 def test_no_name_is_markup_in_a_chart(client: TestClient) -> None:
-    """Plotly takes some markup in its labels, so names come to it escaped."""
-    path = "/api/v1/figures/"
-    history = client.get(path + "history", params={"monitor": MONITOR, "feature": HOSTILE}).text
-    bars = client.get(path + "histogram", params={"monitor": MONITOR, "feature": HOSTILE, "window": "2013-02-06"}).text
-    assert "<script" not in history + bars
-    assert "&lt;script&gt;" in bars
+    """What a pointer finds on a window, and the labels of a histogram's cells, are text."""
+    page = client.get(url("feature", monitor=MONITOR, feature=HOSTILE, window="2013-02-06")).text
+    assert "<script>" not in page
+    assert re.search(r'<th scope="row"><bdi class="name"[^>]*>&lt;script&gt;', page)
 
 
 def test_a_chart_marks_windows_without_a_score(client: TestClient) -> None:
-    """Rejected and failed windows stand on the axis beside those with too few rows."""
-    figure = client.get("/api/v1/figures/history", params={"monitor": MONITOR, "feature": "dep_delay"}).json()
-    names = {trace["name"] for trace in figure["data"]}
-    assert {"critical", "insufficient data", "rejected by its expectations", "run failed", "95 % interval"} <= names
-    limits = next(trace for trace in figure["data"] if trace["name"] == "critical threshold")
-    assert set(limits["y"]) == {0.1}
-
-
-def test_the_interval_is_not_drawn_over_a_gap() -> None:
-    """Each stretch of scores is a closed shape of its own."""
-    from drift.dashboard.formatting import local_time_of
-
-    base = {"monitor": "m", "feature": "f", "severity": "none", "reason": "r", "warning": 0.01, "critical": 0.1}
-    base |= {"scale": "kl", "kl_corrected": 0.1, "ci_low": 0.05, "ci_high": 0.2, "n_current": 1, "n_reference": 1}
-    base |= {"null_rate_current": 0.0, "null_rate_reference": 0.0}
-    rows = [
-        base | {"window_start": day(i).start, "window_end": day(i).end, "kl": kl, "status": "ok" if kl else "error"}
-        for i, kl in enumerate([0.1, None, 0.1, 0.1])
-    ]
-    band = figures.history(rows, [], local_time_of({}))["data"][0]
-    assert [x is None for x in band["x"]] == [False, False, True, False, False, False, False, True]
+    """Rejected and failed windows stand on the axis beside those with too few rows, and each opens."""
+    page = client.get(url("feature", monitor=MONITOR, feature="dep_delay")).text
+    chart = page[page.index('<div class="plot">') : page.index("</figure>")]
+    for status in ("critical", "insufficient_data", "rejected", "failed"):
+        assert f'class="mark s-{status}"' in chart
+    assert chart.count("<title>") == chart.count('<a href="./feature?') == chart.count('tabindex="-1"')
+    assert "critical 0.1<" in chart
 
 
 def test_the_files_are_the_packages_own(client: TestClient) -> None:
-    """Style, scripts and Plotly come from here, compressed, and may be kept for ever under their versioned address."""
+    """Style and scripts come from here, compressed, and may be kept for ever under their versioned address."""
     page = client.get(url("feature", monitor=MONITOR, feature="origin")).text
     files = {link for link in links(page) if "static/" in link}
     names = {link.split("/")[-1].split("?")[0] for link in files}
-    assert names == {"drift.css", "icon.svg", "plotly.min.js", "charts.js"}
+    assert names == {"drift.css", "icon.svg", "feature.css"}
     for link in files:
         answer = client.get(link.removeprefix("."))
         assert "immutable" in answer.headers["cache-control"]
@@ -603,7 +586,7 @@ def run_python(code: str) -> str:
 
 def test_importing_it_is_cheap_and_says_what_is_missing() -> None:
     """The package loads no web framework; without one, using it names the extra to install."""
-    heavy = ["fastapi", "jinja2", "numpy", "plotly", "sqlalchemy", "starlette"]
+    heavy = ["fastapi", "jinja2", "numpy", "sqlalchemy", "starlette"]
     assert run_python(f"import sys, drift.dashboard; print(sorted(sys.modules.keys() & set({heavy})))") == "[]"
     code = (
         "import sys; sys.modules['fastapi'] = None\n"

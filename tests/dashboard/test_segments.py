@@ -57,8 +57,6 @@ def test_a_feature_in_a_segment(client: TestClient) -> None:
     assert page.status_code == 200
     assert re.search(r"<h1>.*delay.* in .*carrier=DL", page.text)
     assert page.text.count("segment=carrier%3DDL") >= 5
-    figure = client.get(url("api/v1/figures/history", monitor="flights", feature="delay", segment="carrier=DL"))
-    assert "segment=carrier%3DDL" in figure.text
     assert client.get(url("feature", monitor="flights", feature="delay", segment="gone")).status_code == 404
 
 

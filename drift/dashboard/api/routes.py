@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from drift.dashboard import feature_view, figures, time_marks
+from drift.dashboard import feature_view
 from drift.dashboard.api import exports
 from drift.dashboard.api.models import (
     AlertOut,
@@ -46,7 +46,6 @@ from drift.dashboard.parameters import (
 from drift.store.reads import alerts as alert_reads
 from drift.store.reads import features as feature_reads
 from drift.store.reads import windows as window_reads
-from drift.store.reads.baselines import fits
 from drift.store.store import Store
 
 router = APIRouter()
@@ -249,40 +248,6 @@ def compare(
         cells=[CellOut(**row) for row in cell_rows(compared.evidence, compared.score)],
         **{name: getattr(compared.score, name, None) for name in numbers},
     )
-
-
-@v1.get("/figures/history")
-def history_figure(
-    store: Opened,
-    monitor: Name,
-    feature: Name,
-    windows: Windows = 90,
-    window: WindowStart = None,
-    scale: Literal["linear", "log"] = "linear",
-    segment: Segment = "",
-) -> JSONResponse:
-    """The chart of a feature over time, as a Plotly figure."""
-    local = _local_time(store, monitor)
-    at = instant(local, window)
-    rows, seen = feature_view.course(store, monitor, feature, windows, at, local, segment)
-    happened = time_marks.time_marks(seen, fits(store, monitor), local)
-    figure = figures.history(rows, seen, local, happened, chosen=at, log=scale == "log")
-    return JSONResponse(figure)
-
-
-@v1.get("/figures/histogram")
-def histogram_figure(
-    store: Opened, monitor: Name, feature: Name, window: WindowStart, against: Against = None, segment: Segment = ""
-) -> JSONResponse:
-    """The chart of a feature's cells in one window, reference beside current, as a Plotly figure."""
-    local = _local_time(store, monitor)
-    at = instant(local, window)
-    found = feature_reads.detail(store, monitor, feature, at, segment) if at is not None else None
-    compared = feature_view.compare(store, monitor, feature, found, local, against) if found else None
-    shown = compared or found
-    if found is None or shown is None or shown.evidence is None:
-        raise HTTPException(404, "no counts are stored for this feature in this window")
-    return JSONResponse(figures.histogram(shown.evidence, compared.score if compared else found.verdict.score))
 
 
 v1.include_router(exports.router)

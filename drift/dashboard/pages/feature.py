@@ -7,18 +7,22 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import feature_view, figures, other_references, time_marks
-from drift.dashboard.formatting import local_time_of
+from drift.dashboard import feature_view, history_chart, other_references, time_marks
+from drift.dashboard.formatting import link, local_time_of
 from drift.dashboard.parameters import ALL, Against, Name, Opened, Segment, Windows, WindowStart, instant, known_monitor
-from drift.dashboard.rendering import render
+from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts, features
 from drift.store.reads import windows as window_reads
 from drift.store.reads.baselines import fits
+from drift.text.formatting import iso
 from drift.text.statuses import STATUSES, status_of
 
 router = APIRouter(include_in_schema=False)
 
 Scale = Literal["linear", "log"]
+
+MOST_ALERTS = 100
+"""Alerts that are drawn on the time axis, the newest."""
 
 
 @router.get("/feature")
@@ -44,9 +48,20 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     compared = feature_view.compare(store, monitor, feature, found, local, against) if found else None
     statuses = [status_of(row["status"], row["severity"]) for row in rows]
     scored = {row["window_start"] for row in rows}
-    seen = {*statuses, *(figures.gap_of(m) for m in states if m.start not in scored)}
+    seen = {*statuses, *(time_marks.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
     happened = time_marks.time_marks(states, fits(store, monitor), local)
+    alerted = [
+        alert
+        for alert in alerts.page(store, monitor=monitor, feature=feature, states=ALL, limit=MOST_ALERTS)[0]
+        if alert.segment == segment
+    ]
+
+    def to(start: datetime) -> str:
+        given = {"monitor": monitor, "feature": feature, "window": iso(start), "windows": windows, "scale": scale}
+        return f"{base(request)}{link('feature', **given, segment=segment or None)}#window"
+
+    chart = history_chart.history(rows, states, local, happened, alerted, to=to, chosen=at, log=scale == "log")
     newest = store.scores(monitor, feature=feature, segment=segment, until=datetime.now(UTC), windows=1) or rows
     return render(
         request,
@@ -72,5 +87,6 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         run_url=feature_view.run_url(store, monitor, at),
         windows=windows,
         scale=scale,
-        alerts=alerts.page(store, monitor=monitor, feature=feature, states=ALL, limit=4)[0],
+        alerts=alerted[:4],
+        chart=chart,
     )

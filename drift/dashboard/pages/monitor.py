@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
-from drift.dashboard import figures, formatting, time_marks
+from drift.dashboard import formatting, time_marks
 from drift.dashboard.formatting import LocalTime, link, local_time_of
 from drift.dashboard.pages.overview import configured
 from drift.dashboard.parameters import (
@@ -160,7 +160,7 @@ def _row(
 def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
     """Return one cell of the heatmap as HTML; what is not escaped already is so here."""
     if score is None:
-        status, level, said, to = figures.gap_of(column.state), "", "", column.run
+        status, level, said, to = time_marks.gap_of(column.state), "", "", column.run
     else:
         status, to = status_of(score.status, score.severity), to + column.at
         level, said = _level(score, status), f"; {escape(said_of(score))}"

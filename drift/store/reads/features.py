@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from drift.detection.evidence import Evidence, explain
+from drift.detection.evidence import Evidence
 from drift.profiles.histograms import Histogram, Summary
 from drift.profiles.refinement import under
 from drift.store import engine, schema
@@ -39,11 +39,6 @@ class Detail:
     verdict: Verdict
     evidence: Evidence | None
     fingerprint: str | None
-
-    @property
-    def words(self) -> list[str]:
-        """Which cells moved."""
-        return explain(self.verdict, self.evidence, most=5)
 
 
 def detail(store: Store, monitor: str, feature: str, at: datetime, segment: str = WHOLE) -> Detail | None:
