@@ -114,11 +114,16 @@ def _figures_of(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Mapping
     return found
 
 
+def run_failed(content: Mapping[str, Any]) -> bool:
+    """Whether a payload says that the run failed."""
+    return any(alert["key"] == "run" and alert["state"] != "resolved" for alert in content["alerts"])
+
+
 def _overall(content: Mapping[str, Any]) -> list[str]:
     if content["urgency"] == "test":
         who = plain(content["tested_by"], limit=80)
         return [f"{who} sent this message to test the route. Nothing has happened; there is nothing to do."]
-    if any(alert["key"] == "run" and alert["state"] != "resolved" for alert in content["alerts"]):
+    if run_failed(content):
         return ["The run failed: nothing is known about this window."]
     if content["gate"] == "rejected":
         return ["The window was rejected by its expectations: it was not scored, and no window is compared with it."]
@@ -244,6 +249,7 @@ def to_html(content: Mapping[str, Any]) -> str:
 
 def links(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the web addresses that a payload, or one of its alerts, leads to, by what they show."""
-    leads = {"Open in Drift": content.get("link"), "Log of the run": content.get("run_url")}
+    page = "Open the alert" if "transition" in content else "Open the monitor"
+    leads = {page: content.get("link"), "Log of the run": content.get("run_url")}
     found = {name: plain(link or "", limit=2000) for name, link in leads.items()}
     return {name: link for name, link in found.items() if is_web_address(link)}

@@ -32,7 +32,7 @@ _PRIORITIES = {"failure": 1, "warning": 3}
 
 def facts(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the numbers of the whole window; none where it was not scored."""
-    if "n_judged" not in content or content["gate"] == "rejected" or not content["n_judged"]:
+    if not content.get("n_judged") or content["gate"] == "rejected" or rendering.run_failed(content):
         return {}
     return {
         "Drifting": f"{content['n_drifting']} of {content['n_judged']} features ({percent(content['share_drifting'])})",
@@ -40,6 +40,15 @@ def facts(content: Mapping[str, Any]) -> dict[str, str]:
         "Rows": thousands(content["n_current"]),
         "Rows of the reference": thousands(content["n_reference"]),
     }
+
+
+def _parts(content: Mapping[str, Any]) -> list[Section]:
+    """Return the sections of a message whose numbers stand apart."""
+    first, *rest = rendering.sections(content)
+    if facts(content):
+        against = f"Compared with {rendering.plain(content['reference'])}. KL is D(current‖reference), in nats."
+        first = rendering.Section("", (against, *first.lines[1:]))
+    return [first, *rest]
 
 
 # -- Slack ------------------------------------------------------------------------------------------------------------
@@ -55,7 +64,7 @@ def slack(content: Mapping[str, Any]) -> dict[str, Any]:
     if numbers := facts(content):
         fields = [{"type": "mrkdwn", "text": f"*{name}*\n{value}"} for name, value in numbers.items()]
         blocks.append({"type": "section", "fields": fields})
-    first, *rest = rendering.sections(content)
+    first, *rest = _parts(content)
     blocks.append(_slack_section(first, context=bool(numbers)))
     for part in rest:
         block = _slack_section(part, context=not part.heading)
@@ -116,7 +125,7 @@ def teams(content: Mapping[str, Any]) -> dict[str, Any]:
 
     Text from data stands in runs of text, whose Markdown is not read; a card that is too large loses its last parts.
     """
-    parts = rendering.sections(content)
+    parts = _parts(content)
     message = _card_message(content, parts)
     while len(json.dumps(message)) > MOST_CARD and len(parts) > 1:
         parts = parts[:-1]

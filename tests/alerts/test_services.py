@@ -207,6 +207,8 @@ def test_slack_shows_the_numbers_and_leads_to_each_alert() -> None:
     ]  # fmt: skip
     assert blocks[0]["text"]["text"].endswith(PLAIN.title)
     assert blocks[1]["fields"][0]["text"] == "*Drifting*\n3 of 63 features (4.8 %)"
+    said = "Compared with trailing 28d: 28 of 28 windows. KL is D(current‖reference), in nats."
+    assert blocks[2]["elements"][0]["text"] == said
     assert blocks[4]["accessory"]["url"] == PAYLOAD["alerts"][0]["link"]
     assert [button["url"] for button in blocks[-1]["elements"]] == [PAYLOAD["link"], PAYLOAD["run_url"]]
 
