@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-CHART = Path(__file__).parents[3] / "deploy" / "helm" / "drift"
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "deploy" / "helm" / "drift"
+(EXAMPLE,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "how-to" / "kubernetes.md").read_text(), re.DOTALL)
 LEAST: dict[str, Any] = {"image": {"repository": "registry.example/drift"}}
 MOST: dict[str, Any] = {
     "image": {"repository": "registry.example/drift", "tag": "1"},
@@ -61,10 +66,11 @@ def pods(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return specs
 
 
-@pytest.fixture(scope="module", params=["least", "most"])
+@pytest.fixture(scope="module", params=["least", "most", "document"])
 def found(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The chart with the least that it needs, and with all that it takes."""
-    return rendered({"least": LEAST, "most": MOST}[request.param])
+    """The chart with the least that it needs, with all that it takes, and as the document shows it."""
+    shown = yaml.safe_load(textwrap.dedent(EXAMPLE))
+    return rendered({"least": LEAST, "most": MOST, "document": shown}[request.param])
 
 
 def test_no_pod_may_more_than_it_needs(found: dict[str, Any]) -> None:
@@ -79,7 +85,7 @@ def test_no_pod_may_more_than_it_needs(found: dict[str, Any]) -> None:
             assert container["securityContext"] == {
                 "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}
             }  # fmt: skip
-            assert container["image"].startswith("registry.example/drift:")
+            assert re.fullmatch(r"registry\.example(\.com)?/drift:[\d.]+", container["image"])
             assert {mount["name"] for mount in container["volumeMounts"]} <= volumes.keys()
             assert [m["mountPath"] for m in container["volumeMounts"] if not m.get("readOnly")] == ["/tmp"]  # noqa: S108
             names = [each["name"] for each in container["env"]]
