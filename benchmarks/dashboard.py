@@ -51,12 +51,11 @@ PAGES = {
     "feature, 90 windows": FEATURE,
     "feature, 365 windows": f"{FEATURE}&windows=365",
     "feature, against 28 other windows": f"{FEATURE}&against=trailing:28",
-    "the chart of a feature's year": "api/v1/figures/history?monitor=bench&feature=feature%200042&windows=365",
     "runs": "runs?monitor=bench&windows=90",
     "alerts": "alerts?state=all",
     "scores of one feature's year, JSON": "api/v1/scores?monitor=bench&feature=feature%200042&windows=365",
 }
-READ = ("overview", "heatmap, 30 windows", "feature, 90 windows", "the chart of a feature's year")
+READ = ("overview", "heatmap, 30 windows", "feature, 90 windows", "feature, 365 windows")
 
 
 def fill(results: Store, report: Report, windows: Sequence[Window], label: str) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from drift.dashboard.formatting import clipped, shown
 from drift.dashboard.time_marks import MARKS, gap_of
 from drift.detection.page.axes import ticks, times
-from drift.detection.page.markup import Html, points, tag
+from drift.detection.page.markup import Html, points, tag, text
 from drift.text.formatting import figure, many, nats, percent, thousands, thresholds
 from drift.text.statuses import STATUSES, status_of
 
@@ -340,7 +340,13 @@ def _column(row: Row, span: Span, local: LocalTime, to: Callable[[datetime], str
     column = tag("rect", x=_part(first), width=_part(last - first), y=KL[0], height=ROWS[1] - KL[0],
                  class_="chosen" if row["window_start"] == chosen else None)  # fmt: skip
     # The table of windows is there for the keyboard.
-    return tag("a", tag("title", "\n".join(_words(row, local))), column, href=to(row["window_start"]), tabindex=-1)
+    return tag(
+        "a",
+        tag("title", Html("\n".join(map(text, _words(row, local))))),
+        column,
+        href=to(row["window_start"]),
+        tabindex=-1,
+    )
 
 
 def _words(row: Row, local: LocalTime) -> Iterator[str]:

@@ -133,8 +133,9 @@ def test_times_are_local_and_have_their_year() -> None:
 
 
 def test_what_a_pointer_finds_is_text() -> None:
-    """A hostile reason is no markup, and what cannot be seen is made visible."""
+    """Each number on its line; a hostile reason is not markup, and what cannot be seen is made visible."""
     markup = drawn([row(days(1)[0], 0.1, reason=HOSTILE)])
+    assert "<title>2013-03-01: ok\nKL 0.1000 nats, corrected 0.1000\n95 % 0.0500 … 0.2000\n" in markup
     assert "<script" not in markup
     assert "\u202e" not in markup
     assert "<script>alert(1)" in html.unescape(markup)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 
 from drift.text.secrets import masked
@@ -81,4 +80,4 @@ def _value(value: object) -> str:
 
 
 def _short(value: float) -> str:
-    return re.sub(r"\.0$", "", f"{value:.1f}")
+    return f"{value:.1f}".removesuffix(".0")
