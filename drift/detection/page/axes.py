@@ -64,8 +64,8 @@ def times(low: float, high: float, most: int) -> list[tuple[float, str]]:
 
     Examples
     --------
-    >>> times(0.0, 86_400.0, 2)
-    [(0.0, '1970-01-01'), (43200.0, '12:00'), (86400.0, '1970-01-02')]
+    >>> times(0.0, 172_800.0, 2)
+    [(0.0, '1970-01-01'), (86400.0, '1970-01-02'), (172800.0, '1970-01-03')]
     """
     try:
         return list(_times(low, high, most))
