@@ -94,7 +94,7 @@ def compare(
     from drift.sources.snapshot import open_table
 
     wanted = features or Features()
-    rules = detection or Detection(persistence=Persistence(of=1, at_least=1))
+    rules = (detection or Detection()).model_copy(update={"persistence": Persistence(of=1, at_least=1)})
     before, after = open_table(reference, csv=csv, like=current), open_table(current, csv=csv, like=reference)
     both = list(dict.fromkeys([*before.schema, *after.schema]))
     problems = unmatched([*wanted.patterns, *(("detection.features", each) for each in rules.features)], both)

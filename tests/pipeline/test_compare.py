@@ -49,6 +49,13 @@ def kl(report: Report, feature: str) -> float:
     return score.kl
 
 
+def test_one_window_is_enough_whatever_the_rules_say(rng: np.random.Generator) -> None:
+    """Thresholds of one's own do not make a comparison wait for windows that it does not have."""
+    before, after = ({"x": rng.normal(mean, 1, 2000)} for mean in (0, 1))
+    rules = Detection(effect=Effect(warning=0.02, critical=0.2), persistence=Persistence(of=3, at_least=2))
+    assert compare(pd.DataFrame(before), pd.DataFrame(after), detection=rules).status == "critical"
+
+
 def test_the_same_table_scores_exactly_zero(rng: np.random.Generator) -> None:
     """A table against itself: KL is 0, not nearly 0."""
     frame = pd.DataFrame({"x": rng.normal(size=1000), "c": rng.choice(list("abc"), 1000)})
