@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --uni
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test test-random lint format types docs compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose test-helm wheel lock up down clean
+.PHONY: help demo airflow test test-random lint format types docs site compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose test-helm wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,7 +47,11 @@ types: .venv/.dev ## Check the types
 	@$(BIN)/mypy
 
 docs: .venv/.dev ## Run the examples in the documents and follow their links
-	@$(BIN)/python -m pytest -q --doctest-glob='*.md' *.md docs tests/test_house.py::test_relative_links
+	@$(BIN)/python -m pytest -q --doctest-glob='*.md' *.md docs/*.md docs/*/*.md tests/test_house.py::test_relative_links
+
+site: .venv/.dev build/site-env/.installed ## Build the documents' site into build/site; a warning is an error
+	@build/site-env/bin/python -m sphinx -q -W --keep-going -b html -d build/site-cache docs build/site
+	@echo "build/site/index.html"
 
 test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a gate in a scheduler on PostgreSQL (half an hour)
 	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/live/airflow $(AIRFLOW_ARGS)
@@ -91,6 +95,7 @@ lock: .venv/.dev ## Resolve the dependencies anew into requirements/*.txt (UPGRA
 	@$(LOCK) pyproject.toml --extra all --group dev --output-file requirements/dev.txt
 	@$(LOCK) pyproject.toml --extra all --constraints requirements/dev.txt --output-file requirements/runtime.txt
 	@$(LOCK) --group bootstrap --constraints requirements/dev.txt --output-file requirements/bootstrap.txt
+	@$(LOCK) --group site --constraints requirements/dev.txt --output-file requirements/site.txt
 
 up: .env ## Start PostgreSQL, Airflow and the dashboard in containers
 	@$(COMPOSE) up --build --detach
@@ -116,6 +121,14 @@ build/browser/.installed: tests/live/browser/requirements.txt
 build/helm/.installed: tests/live/helm/requirements.txt
 	@$(BIN)/python -m venv build/helm
 	@build/helm/bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/helm/requirements.txt
+	@touch $@
+
+# What builds the site has an environment of its own, too, and sees Drift's behind it.
+build/site-env/.installed: requirements/site.txt
+	@$(BIN)/python -m venv --without-pip --clear build/site-env
+	@$(BIN)/uv pip install --quiet --python build/site-env/bin/python --require-hashes -r requirements/site.txt
+	@$(BIN)/python -c 'import site, sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		>"$$(build/site-env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/drift.pth"
 	@touch $@
 
 # The dev lock holds the runtime lock, version for version.

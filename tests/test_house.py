@@ -188,7 +188,7 @@ def wanted(*groups: str) -> list[Requirement]:
     return [requirement for requirement in requirements if requirement.name != declared["project"]["name"]]
 
 
-@pytest.mark.parametrize("name", ["bootstrap.txt", "dev.txt", "runtime.txt"])
+@pytest.mark.parametrize("name", ["bootstrap.txt", "dev.txt", "runtime.txt", "site.txt"])
 def test_a_lock_pins_and_hashes_every_package(name: str) -> None:
     """Nothing is installed from a lock that is not exactly what was locked, from wherever it comes."""
     text = (ROOT / "requirements" / name).read_text()

@@ -12,11 +12,11 @@ today carries against the model of the past. Peers differ silently in direction 
 
 References
 ----------
-.. [1] Kullback, S. & Leibler, R. A. (1951). On information and sufficiency. *Ann. Math. Statist.* 22(1), 79-86.
-.. [2] Lin, J. (1991). Divergence measures based on the Shannon entropy. *IEEE Trans. Inf. Theory* 37(1), 145-151.
-.. [3] Zhang, Z. & Grabchak, M. (2014). Nonparametric estimation of Kullback-Leibler divergence. *Neural Computation*
-   26(11), 2570-2593.
-.. [4] Yurdakul, B. (2018). Statistical properties of the population stability index. Western Michigan University.
+- Kullback, S. & Leibler, R. A. (1951). On information and sufficiency. *Ann. Math. Statist.* 22(1), 79-86.
+- Lin, J. (1991). Divergence measures based on the Shannon entropy. *IEEE Trans. Inf. Theory* 37(1), 145-151.
+- Zhang, Z. & Grabchak, M. (2014). Nonparametric estimation of Kullback-Leibler divergence. *Neural Computation*
+  26(11), 2570-2593.
+- Yurdakul, B. (2018). Statistical properties of the population stability index. Western Michigan University.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> Floats:
 
     .. math:: D(P\|Q) = \sum_i p_i \ln\frac{p_i}{q_i}, \qquad 0 \ln 0 = 0, \qquad q_i = 0 < p_i \Rightarrow \infty
 
-    Never negative; zero only where P = Q; not symmetric; no triangle inequality. [1]_
+    Never negative; zero only where P = Q; not symmetric; no triangle inequality (Kullback & Leibler 1951).
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike) -> Floats:
 def jeffreys_divergence(p: ArrayLike, q: ArrayLike) -> Floats:
     r"""Jeffreys divergence :math:`D(P\|Q) + D(Q\|P)`, in nats.
 
-    The population stability index is the same number [4]_.
+    The population stability index is the same number (Yurdakul 2018).
 
     Examples
     --------
@@ -180,7 +180,7 @@ psi = jeffreys_divergence
 def js_divergence(p: ArrayLike, q: ArrayLike, *, weight: float = 0.5) -> Floats:
     r"""Jensen-Shannon divergence, in nats: at most ``ln 2``, symmetric at equal weights, always finite.
 
-    See [2]_.
+    See Lin (1991).
 
     .. math:: w\,D(P\|M) + (1-w)\,D(Q\|M), \qquad M = wP + (1-w)Q
 
@@ -212,7 +212,7 @@ def js_distance(p: ArrayLike, q: ArrayLike) -> Floats:
 def gaussian_kl(mean: float, std: float, reference_mean: float, reference_std: float) -> float:
     r"""Divergence of one normal distribution from another, closed form, in nats.
 
-    .. math:: D = \ln\frac{\sigma_0}{\sigma_1} + \frac{\sigma_1^2 + (\mu_1-\mu_0)^2}{2\sigma_0^2} - \frac12
+    .. math:: D = \ln\frac{\sigma_0}{\sigma_1} + \frac{\sigma_1^2 + (\mu_1-\mu_0)^2}{2\sigma_0^2} - \frac{1}{2}
 
     with 1 the first (current) and 0 the second (reference).
 
@@ -294,7 +294,7 @@ def kl_corrected(current: ArrayLike, reference: ArrayLike) -> Floats:
 
     .. math:: \hat D = \sum_i \frac{y_i}{m}\left[\psi(y_i) - \psi(x_i + 1)\right] - \psi(m) + \psi(n + 1)
 
-    The estimator of Zhang & Grabchak in closed form [3]_: no smoothing constant, finite where the reference has no
+    The estimator of Zhang & Grabchak in closed form (2014): no smoothing constant, finite where the reference has no
     count, blind to empty cells. It may be slightly negative; show ``max(0, ·)``.
 
     Parameters
