@@ -14,9 +14,9 @@ from drift.detection import page
 
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 _STATIC = Path(__file__).parent / "static"
-_OURS = {name: _STATIC / name for name in ("drift.css", "heatmap.js", "icon.svg")}
-# What a report and a feature's page share.
-_OURS["feature.css"] = Path(page.__file__).parent / "feature.css"
+_OURS = {name: _STATIC / name for name in ("drift.css", "heatmap.js", "theme.js", "icon.svg")}
+# What a report shares: the colours and the marks of statuses, and a feature opened.
+_OURS |= {name: Path(page.__file__).parent / name for name in ("tokens.css", "feature.css")}
 
 
 @dataclass(frozen=True, slots=True)

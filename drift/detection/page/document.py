@@ -330,7 +330,7 @@ def _cell_row(label: Html, sides: Sequence[float], part: float | None, most: flo
 
 
 def _style() -> str:
-    return _file("report.css") + _file("feature.css")
+    return "".join(map(_file, ("tokens.css", "report.css", "feature.css")))
 
 
 @cache
