@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 COOKIE = "drift_session"
+NAME_COOKIE = "drift_name"
 SESSION_SECONDS = 30 * 24 * 3600
+_NAME_SECONDS = 365 * 24 * 3600
 _LARGEST_FORM = 8192
 _MOST_FIELDS = 50
 _LONGEST_NAME = 80
@@ -193,7 +195,7 @@ class Door:
         answer = RedirectResponse(safe_next(fields.get("next", "")), 303)
         value = _signer(token).dumps(_clean(fields.get("name", "")))
         answer.set_cookie(COOKIE, value, max_age=SESSION_SECONDS, **_cookie(request))
-        return answer
+        return remember(answer, request, fields.get("name", ""))
 
 
 def _address(request: Request, proxy: Proxy | None) -> str:
@@ -243,6 +245,18 @@ def from_here(request: Request) -> bool:
     with suppress(ValueError):
         return urlsplit(origin).netloc.lower() in ours
     return False
+
+
+def said(request: Request) -> str:
+    """Return the name that this browser's reader entered last; nobody has checked it."""
+    return _clean(unquote(request.cookies.get(NAME_COOKIE, "")))
+
+
+def remember(answer: Response, request: Request, name: str) -> Response:
+    """Keep the name that a reader entered, so that they are asked for it once."""
+    if name:
+        answer.set_cookie(NAME_COOKIE, quote(_clean(name)), max_age=_NAME_SECONDS, **_cookie(request))
+    return answer
 
 
 # -- the token's session ----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import month_name
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from drift.errors import WindowError
-from drift.text.formatting import when
+from drift.text.formatting import many, when
 from drift.text.visible import visible
 from drift.windows import Calendar, Window, parse_date
 
@@ -78,21 +79,45 @@ class LocalTime:
         """Name a window as its readers would."""
         return self.calendar.label(Window(start, end))
 
-    def short(self, start: datetime) -> str:
-        """Name a window as shortly as a column's head needs it.
+    def heads(self, start: datetime) -> tuple[str, str, str]:
+        """Name a window for a column's head: what several share, in full and shortened, and what is its own.
 
         Examples
         --------
         >>> local = local_time_of({"window": {"every": "1d", "timezone": "America/New_York"}})
-        >>> local.short(datetime(2013, 2, 8, 5, tzinfo=UTC))
-        '02-08'
-        >>> local_time_of({"window": {"every": "1q"}}).short(datetime(2013, 4, 1, tzinfo=UTC))
-        '2013-Q2'
+        >>> local.heads(datetime(2013, 2, 8, 5, tzinfo=UTC))
+        ('February 2013', '2013-02', '08')
+        >>> local_time_of({"window": {"every": "1q"}}).heads(datetime(2013, 4, 1, tzinfo=UTC))
+        ('2013', '2013', 'Q2')
+        >>> local_time_of({"window": {"every": "1h"}}).heads(datetime(2013, 4, 1, 7, tzinfo=UTC))
+        ('2013-04-01', '04-01', '07:00')
         """
-        if self.calendar.span.unit == "mo":
-            return self.calendar.label(self.calendar.containing(start))
         local = start.astimezone(self.calendar.zone)
-        return f"{local:%m-%d %H:%M}" if self.calendar.span.unit == "m" else f"{local:%m-%d}"
+        match self.calendar.span.unit:
+            case "mo":
+                label = self.calendar.label(self.calendar.containing(start))
+                return f"{local:%Y}", f"{local:%Y}", label.removeprefix(f"{local:%Y}-")
+            case "m":
+                return f"{local:%Y-%m-%d}", f"{local:%m-%d}", f"{local:%H:%M}"
+            case "d":
+                return f"{month_name[local.month]} {local:%Y}", f"{local:%Y-%m}", f"{local:%d}"
+
+    def lasted(self, first: datetime, last: datetime) -> str:
+        """Say how long it is from the start of one window to the end of another.
+
+        Examples
+        --------
+        >>> at = datetime(2013, 2, 8, tzinfo=UTC)
+        >>> local_time_of({}).lasted(at, at), local_time_of({"window": {"every": "1w"}}).lasted(at, at)
+        ('1 day', '7 days')
+        >>> local_time_of({"window": {"every": "15m"}}).lasted(at, at.replace(minute=30))
+        '45 minutes'
+        """
+        span = self.calendar.span
+        amount = (round((last - first) / span.nominal) + 1) * span.amount
+        if span.unit == "m" and amount % 60 == 0:
+            return many(amount // 60, "hour")
+        return many(amount, {"m": "minute", "d": "day", "mo": "month"}[span.unit])
 
     def named(self, start: datetime | None) -> str:
         """Name the window that starts then, where the calendar has one; else the instant.

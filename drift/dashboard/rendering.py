@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from drift.dashboard import assets
-from drift.dashboard.access import Reader
+from drift.dashboard.access import Reader, said
 from drift.dashboard.templating import environment
 from drift.text.secrets import masked
 
@@ -58,6 +58,7 @@ def render(
         here=local_path(request).lstrip("/"),
         has_login=request.app.state.has_login,
         reader=getattr(request.state, "reader", Reader("", may_answer=False)),
+        said=said(request),
         **context,
     )
     return HTMLResponse(text, status, dict(headers or {}))

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import drift
+from drift.alerts.rendering import named
 from drift.dashboard import formatting
 from drift.detection.page.markup import Html
 from drift.text import formatting as text
@@ -49,5 +50,5 @@ def environment(asset: Callable[[str], str]) -> Environment:
     env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped, "kept": _kept}
     env.globals |= {"statuses": STATUSES, "link": formatting.link, "version": drift.__version__}
     env.globals["thresholds"] = text.thresholds
-    env.globals["asset"] = asset
+    env.globals |= {"asset": asset, "named": named}
     return env

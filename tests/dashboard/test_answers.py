@@ -73,6 +73,22 @@ def test_an_alert_is_acknowledged_snoozed_and_resolved(client: TestClient, store
     assert "already resolved" in again.text
 
 
+def test_an_alert_has_one_form_and_a_name_is_asked_for_once(client: TestClient, store: Store) -> None:
+    """The form has one button; whoever answered once is known to the next form, in whatever letters."""
+    alert, who = live(store), "Ada Lovelace, 愛; <b>"
+    page = url("alert", id=alert.id)
+    text = client.get(page).text
+    assert text.count('<form method="post" action="./alert"') == text.count("<form") == text.count("<button") == 1
+    fields = {"id": alert.id, "action": "silence", "features": "dep_delay", "for": "1d", "by": who}
+    assert client.post("/alert", data=fields).status_code == 409
+    assert client.post("/alert", data={**fields, "comment": "snow"}).headers["location"] == f"./alert?id={alert.id}"
+    silence = store.silences()[0]
+    assert (silence.features, silence.reason, silence.created_by) == ("dep_delay", "snow", who)
+    assert 'name="by" value="Ada Lovelace, 愛; &lt;b&gt;"' in client.get(page).text
+    client.post("/alert", data={"id": alert.id, "action": "resolve"})
+    assert timeline(store, alert.id)[-1][:2] == ("resolved", who)
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [

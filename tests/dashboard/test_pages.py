@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,17 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from drift import dashboard
+from drift.alerts.actions import act
+from drift.alerts.lifecycle import advance
+from drift.alerts.signals import signals_of
 from drift.config.detection import Detection
 from drift.dashboard import access, server
 from drift.dashboard.access import COOKIE
+from drift.dashboard.parameters import ALL
 from drift.errors import DriftError, StoreError
+from drift.store.reads import alerts as alert_reads
 from drift.store.store import Store
+from drift.windows import Calendar
 from tests.support.dashboard_samples import HOSTILE, MONITOR, NOW, NUMBERS, ODD, TOKEN, day, fill, report, save, url
 
 if TYPE_CHECKING:
@@ -150,15 +157,76 @@ def test_the_overview_says_how_each_monitor_stands(client: TestClient) -> None:
     assert text.count("<rect") == 9
 
 
-def test_a_status_is_never_told_by_colour_alone(client: TestClient) -> None:
-    """In the heatmap each status has a glyph of its own, and each cell says what it stands for."""
+def test_the_worst_monitor_stands_first(tmp_path: Path) -> None:
+    """The order is that of the statuses shown: what is late is not ok, and no ok stands above what is not."""
+    today = datetime.now(UTC)
+    calendar = Calendar("1d")
+    yesterday, long_ago = calendar.last_complete(today), calendar.starting(today.date() - timedelta(days=9))
+    made = {
+        "a late": ("ok", long_ago),
+        "b": ("ok", yesterday),
+        "c": ("warning", yesterday),
+        "d": ("critical", yesterday),
+    }
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
+        for name, (status, window) in made.items():
+            store.save_monitor(name, "c0ffee", {"window": {"every": "1d"}, "description": f"about {name}"}, NOW)
+            found = report(name, window, {"x": status})
+            save(store, found)
+            changes = advance([], signals_of(found), monitor=name, now=today)
+            store.save_alerts(changes.alerts, changes.events)
+        client = TestClient(dashboard.create_app(store))
+
+        def rows(**parameters: str) -> list[tuple[str, str]]:
+            text = client.get("/", params=parameters).text.partition("<tbody>")[2]
+            badges = re.findall(r'<tr>\s*<td><span class="badge s-(\w+)', text)
+            return list(zip(re.findall(r'<th scope="row"><a [^>]*><bdi[^>]*>([^<]*)', text), badges, strict=True))
+
+        assert rows() == [("d", "critical"), ("a late", "late"), ("c", "warning"), ("b", "ok")]
+        assert rows(q="ABOUT A") == [("a late", "late")]
+        assert rows(status="ok") == [("b", "ok")]
+        text = " ".join(re.sub(r"<[^>]*>", " ", client.get("/", params={"q": "none such"}).text).split())
+        assert "4 monitors 1 ◆ critical 1 » late 1 ▲ warning 1 · ok" in text
+        assert "No monitor matches “none such”" in text
+        assert "x: KL 1.3" in client.get("/").text
+
+
+def test_alerts_stand_the_worst_first(tmp_path: Path) -> None:
+    """Critical before warning, open before acknowledged, new before old, and what is over last."""
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
+        store.save_monitor(MONITOR, "c0ffee", {}, NOW)
+        seen = {"old": "critical", "new": "critical", "mild": "warning", "known": "critical", "over": "critical"}
+        alerts = []
+        for number, (feature, status) in enumerate(seen.items()):
+            changes = advance([], signals_of(report(MONITOR, day(number), {feature: status})), monitor=MONITOR, now=NOW)
+            alerts += [alert for alert in changes.alerts if alert.feature == feature]
+        by_feature = {alert.feature: alert for alert in alerts}
+        for feature, action in (("known", "acknowledge"), ("over", "resolve")):
+            by_feature[feature] = act(by_feature[feature], action, by="ada", now=NOW)[0]  # type: ignore[arg-type]
+        store.save_alerts(list(by_feature.values()), [])
+        found, _ = alert_reads.page(store, monitor=MONITOR, states=ALL, limit=9)
+        assert [alert.feature for alert in found] == ["new", "old", "known", "mild", "over"]
+        assert alert_reads.worst(store)[MONITOR].feature == "new"
+
+
+def test_windows_say_of_which_year_they_are(client: TestClient) -> None:
+    """Above the days of the heatmap stands their month, with its year."""
     text = client.get(url("monitor", name=MONITOR)).text
-    body = text[text.index("<tbody>") : text.index("</tbody>")]
-    glyphs = dict(re.findall(r'<td class="s-(\w+)[^"]*"><a [^>]*>(\S+)</a>', body))
+    assert re.findall(r'scope="colgroup" colspan="(\d+)"[^>]*title="([^"]*)"><span>([^<]*)', text) == [
+        ("8", "February 2013", "February 2013")
+    ]
+
+
+def test_a_status_is_never_told_by_colour_alone(client: TestClient) -> None:
+    """In the heatmap each status has a glyph of its own, what is quiet none, and each cell says what it stands for."""
+    text = client.get(url("monitor", name=MONITOR)).text
+    body = text.partition('id="heatmap"')[2].partition("<tbody>")[2].partition("</tbody>")[0]
+    glyphs = dict(re.findall(r'<td class="s-(\w+)[^"]*"><a [^>]*>(\S*)</a>', body))
     assert glyphs.keys() == {
         "ok", "insufficient_data", "not_comparable", "error", "warning", "critical", "rejected", "failed",
     }  # fmt: skip
     assert len(set(glyphs.values())) == len(glyphs)
+    assert glyphs["ok"] == ""
     said = "dep_delay, 2013-02-06: critical; KL 1.3000 nats, D(current‖reference), 95 % 0.6500 … 2.6000; "
     said += "thresholds 0.01 / 0.1; n 100 against 1,000"
     assert f'aria-label="{said}"' in html.unescape(body)
@@ -256,8 +324,8 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as empty:
         client = TestClient(dashboard.create_app(empty, monitors=tmp_path / "monitors"))
         text = client.get("/").text
-        assert "drift run MONITOR" in text
-        assert "drift run new" in text
+        assert "drift backfill new --all" in text
+        assert "drift init" in TestClient(dashboard.create_app(empty)).get("/").text
         answer = client.get(url("monitor", name="new"))
         assert answer.status_code == 200
         assert "<h1>new has never run</h1>" in answer.text
@@ -427,7 +495,7 @@ def test_the_files_are_the_packages_own(client: TestClient) -> None:
     page = client.get(url("feature", monitor=MONITOR, feature="origin")).text
     files = {link for link in links(page) if "static/" in link}
     names = {link.split("/")[-1].split("?")[0] for link in files}
-    assert names == {"drift.css", "icon.svg", "feature.css"}
+    assert names == {"drift.css", "icon.svg", "feature.css", "theme.js", "tokens.css"}
     for link in files:
         answer = client.get(link.removeprefix("."))
         assert "immutable" in answer.headers["cache-control"]

@@ -177,7 +177,7 @@ def alerts(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Alerts:
-    """Alerts, the newest opening first; `live` is open or acknowledged."""
+    """Alerts, the worst first and what is over last; `live` is open or acknowledged."""
     states = states_of(state)
     found, total = alert_reads.page(store, monitor=monitor, feature=feature, states=states, limit=limit, offset=offset)
     return Alerts(total=total, alerts=[AlertOut(**asdict(alert)) for alert in found])

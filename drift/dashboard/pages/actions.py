@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from drift.alerts.actions import Action
@@ -27,36 +27,45 @@ ANSWERS: tuple[Action, ...] = ("acknowledge", "snooze", "unsnooze", "resolve")
 _SPAN = re.compile(r"([0-9]{1,3})([hd])")
 _LONGEST = 1000
 
-Fields = Annotated[dict[str, str], Depends(access.read_form)]
+
+async def _fields(request: Request) -> dict[str, str]:
+    """Read a form; who does not say their name is who they said they were last time."""
+    return {"by": access.said(request)} | await access.read_form(request)
+
+
+Fields = Annotated[dict[str, str], Depends(_fields)]
 Answerer = Annotated[access.Reader, Depends(access.may_answer)]
 
 
 @router.post("/alert")
-def answer(store: Opened, reader: Answerer, fields: Fields) -> Response:
-    """Acknowledge, snooze or resolve an alert."""
+def answer(request: Request, store: Opened, reader: Answerer, fields: Fields) -> Response:
+    """Acknowledge, snooze or resolve an alert, or silence the features that it is of."""
     found = alerts.one(store, fields.get("id", ""))
     if found is None:
         raise HTTPException(404, "there is no such alert; it may have been pruned")
+    if fields.get("action") == "silence":
+        fields |= {"monitor": found.monitor, "reason": _text(fields, "comment"), "next": link("alert", id=found.id)}
+        return silence(request, store, reader, fields)
     action = next((each for each in ANSWERS if each == fields.get("action")), None)
     if action is None:
-        raise HTTPException(422, f"action: write one of {', '.join(ANSWERS)}")
+        raise HTTPException(422, f"action: write one of {', '.join((*ANSWERS, 'silence'))}")
     now = datetime.now(UTC)
     until = _until(fields, local_times(store)[found.monitor], now) if action == "snooze" else None
     if fields.get("events") not in {None, str(found.events)}:
         raise HTTPException(409, "somebody else has answered this alert: look at it again")
     by, comment = _who(reader, fields), _text(fields, "comment")
     _done(lambda: actions.act(store, found, action, by=by, now=now, comment=comment, until=until))
-    return _back(link("alert", id=found.id))
+    return _back(request, link("alert", id=found.id), fields)
 
 
 @router.post("/silences")
-def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
+def silence(request: Request, store: Opened, reader: Answerer, fields: Fields) -> Response:
     """Silence features of a monitor, or end a silence."""
     now, by = datetime.now(UTC), _who(reader, fields)
     if fields.get("action") == "unsilence":
         comment = _text(fields, "comment")
         _done(lambda: actions.expire_silence(store, fields.get("id", ""), by=by, now=now, comment=comment))
-        return _back(_next(fields))
+        return _back(request, _next(fields), fields)
     times = local_times(store)
     monitor = fields.get("monitor", "")
     if monitor not in times:
@@ -64,18 +73,18 @@ def silence(store: Opened, reader: Answerer, fields: Fields) -> Response:
     until = _until(fields, times[monitor], now)
     features, reason = _text(fields, "features"), _text(fields, "reason")
     _done(lambda: actions.silence_features(store, monitor, features, reason=reason, until=until, by=by, now=now))
-    return _back(_next(fields))
+    return _back(request, _next(fields), fields)
 
 
 @router.post("/notifications")
-def retry(store: Opened, reader: Answerer, fields: Fields) -> Response:  # noqa: ARG001 - whoever may answer
+def retry(request: Request, store: Opened, reader: Answerer, fields: Fields) -> Response:  # noqa: ARG001 - whoever may answer
     """Queue undeliverable notifications again, for the next run or `drift alerts deliver`."""
     which = fields.get("id", "")
     if not which and fields.get("all") != "yes":
         raise HTTPException(422, "id: which notification?")
     if not store.retry_notifications(datetime.now(UTC), which or None):
         raise HTTPException(409, "no such notification was given up; it may have been sent by now")
-    return _back("notifications")
+    return _back(request, "notifications", fields)
 
 
 def _done(act: Callable[[], object]) -> None:
@@ -117,5 +126,5 @@ def _next(fields: dict[str, str]) -> str:
     return access.safe_next(fields.get("next", "")).removeprefix("./") or "alerts"
 
 
-def _back(page: str) -> Response:
-    return RedirectResponse(f"./{page}", 303)
+def _back(request: Request, page: str, fields: dict[str, str]) -> Response:
+    return access.remember(RedirectResponse(f"./{page}", 303), request, fields["by"])

@@ -25,7 +25,7 @@ SPANS = (
 def alerts(
     request: Request, store: Opened, monitor: Maybe = None, state: State = "live", page: PageNumber = 1
 ) -> Response:
-    """Alerts, the newest opening first, and the silences in force."""
+    """Alerts, the worst first, and the silences in force."""
     times, now = local_times(store), datetime.now(UTC)
     states = states_of(state)
     found, total = alert_reads.page(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from html import escape
+from itertools import groupby
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
@@ -37,6 +38,7 @@ router = APIRouter(include_in_schema=False)
 
 CELLS_A_PAGE = 2000
 EVENTS = 40
+ALERTS = 5
 
 
 @router.get("/monitor")
@@ -63,13 +65,17 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     states = window_reads.window_states(store, name, windows=windows, until=shown_until(local, until), segment=segment)
     size = max(15, min(50, CELLS_A_PAGE // windows))
     total = 0
+    seen: set[str] = set()
     grid: list[dict[str, Any]] = []
     if states:
         wanted = window_reads.Wanted(order, q, having, segment)
         names, total = window_reads.features(store, name, wanted, states, limit=size, offset=(page - 1) * size)
         found = window_reads.heatmap(store, name, names, since=states[0].start, until=states[-1].start, segment=segment)
         columns = _columns(base(request), name, states, local)
+        seen = {_status(column, found.get((feature, column.state.start))) for feature in names for column in columns}
         grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
+    now = datetime.now(UTC)
+    found_alerts, n_alerts = alerts.page(store, monitor=name, states=LIVE, limit=ALERTS)
     happened = time_marks.time_marks(states, fits(store, name), local)
     return render(
         request,
@@ -79,6 +85,10 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         local=local,
         states=states,
         heads=_heads(states, happened, local),
+        groups=_groups(states, local),
+        shown_statuses=[status for status in STATUSES if status in seen],
+        shown_marks=[mark for kind, mark in time_marks.MARKS.items() if kind in {event.kind for event in happened}],
+        width=_width(states),
         events=[event for event in happened[::-1] if event.kind != "finding"][:EVENTS],
         marks=time_marks.MARKS,
         grid=grid,
@@ -92,8 +102,27 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         until=until,
         segment=segment,
         segments=window_reads.segments(store, name),
-        alerts=alerts.page(store, monitor=name, states=LIVE, limit=20)[0],
+        alerts=[{"alert": a, "local": local, "snoozed": a.snoozed(now)} for a in found_alerts],
+        n_alerts=n_alerts,
     )
+
+
+def _width(states: Sequence[window_reads.WindowState]) -> str:
+    """Return how wide the columns are: as wide as leaves all of them in sight where the screen has 1,400 pixels."""
+    return next((width for most, width in ((40, "wide"), (60, "narrow")) if len(states) <= most), "narrowest")
+
+
+def _groups(states: Sequence[window_reads.WindowState], local: LocalTime) -> list[dict[str, Any]]:
+    """Return the months (or years, or days) above the heads, each named as fully as its columns have room for."""
+    room = {"wide": 3, "narrow": 2, "narrowest": 1.4}[_width(states)]
+    found = []
+    for (full, short), members in groupby(states, key=lambda state: local.heads(state.start)[:2]):
+        n = len(list(members))
+        found.append({"n": n, "full": full, "text": next((t for t in (full, short) if len(t) <= n * room), "")})
+    if found and not found[-1]["text"]:
+        # The newest may reach beyond its columns: nothing follows it.
+        found[-1]["text"] = local.heads(states[-1].start)[1]
+    return found
 
 
 def _heads(
@@ -109,7 +138,7 @@ def _heads(
         glyphs = "".join(glyph for kind, (glyph, _) in time_marks.MARKS.items() if kind in kinds)
         said = f"{local.label(state.start, state.end)}: {STATUSES[state.status][1]}"
         said = "; ".join([said, *(formatting.shown(event.words) for event in mine)])
-        heads.append({"state": state, "short": local.short(state.start), "marks": glyphs, "said": said})
+        heads.append({"state": state, "short": local.heads(state.start)[2], "marks": glyphs, "said": said})
     return heads
 
 
@@ -159,14 +188,20 @@ def _row(
 
 def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
     """Return one cell of the heatmap as HTML; what is not escaped already is so here."""
+    status, level, said = _status(column, score), "", ""
     if score is None:
-        status, level, said, to = time_marks.gap_of(column.state), "", "", column.run
+        to = column.run
     else:
-        status, to = status_of(score.status, score.severity), to + column.at
-        level, said = _level(score, status), f"; {escape(said_of(score))}"
-    glyph, words = STATUSES[status][:2]
+        to, level, said = to + column.at, _level(score, status), f"; {escape(said_of(score))}"
+    glyph, words = STATUSES[status]
     label = f"{shown}, {column.label}: {words}{said}"
-    return f'<td class="s-{status} {level}"><a href="{to}" aria-label="{label}">{glyph}</a></td>\n'
+    # What is quiet has its shade alone: hundreds of marks would hide those that matter.
+    mark = "" if status == "ok" else glyph
+    return f'<td class="s-{status} {level}"><a href="{to}" aria-label="{label}">{mark}</a></td>\n'
+
+
+def _status(column: _Column, score: Any) -> str:
+    return time_marks.gap_of(column.state) if score is None else status_of(score.status, score.severity)
 
 
 def said_of(score: Any) -> str:

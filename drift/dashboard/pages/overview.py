@@ -1,7 +1,8 @@
-"""The first page: every monitor, those that need somebody first."""
+"""The first page: every monitor, the worst first."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from drift.alerts.alerts import Alert
+from drift.alerts.rendering import named
 from drift.dashboard.formatting import LocalTime, local_time_of
-from drift.dashboard.parameters import Opened
+from drift.dashboard.parameters import Maybe, Name, Opened
 from drift.dashboard.rendering import render
 from drift.errors import ConfigError
 from drift.store.reads import alerts as alert_reads
@@ -21,9 +24,9 @@ from drift.store.reads import windows
 router = APIRouter(include_in_schema=False)
 
 WINDOWS = 30
-_URGENCY = (
-    *("failed", "late", "critical", "error", "rejected", "warning", "not_comparable"),
-    *("not_judged", "running", "ok"),
+_WORST_FIRST = (
+    *("failed", "critical", "error", "late", "rejected", "warning", "not_comparable"),
+    *("not_judged", "insufficient_data", "running", "absent", "never", "ok"),
 )
 
 
@@ -36,6 +39,7 @@ class Line:
     local: LocalTime
     states: Sequence[windows.WindowState]
     alerts: Mapping[str, int]
+    worst: Alert | None
     late: int
 
     @property
@@ -45,36 +49,61 @@ class Line:
 
     @property
     def status(self) -> str:
-        """How the newest window ended."""
-        return self.last.status if self.last else "never"
+        """How the newest window ended, or ``late`` where that is worse: an old *ok* says nothing of today."""
+        ended = self.last.status if self.last else "never"
+        return min(ended, "late", key=_rank) if self.late else ended
 
     @property
-    def urgency(self) -> tuple[int, str]:
-        """Where it stands: failed runs, late ones, then by status; then by name."""
-        words = {self.status, "late"} if self.late else {self.status}
-        return min((_URGENCY.index(word) for word in words if word in _URGENCY), default=len(_URGENCY)), self.name
+    def why(self) -> str:
+        """What is wrong, in a sentence: the error of the run, or else the worst alert; empty where nothing is."""
+        if self.last and self.last.status == "failed":
+            return str(self.last.run.get("error") or "")
+        if self.worst is None:
+            return ""
+        of = self.worst
+        return f"{named(of.kind, of.key, of.feature, of.segment)}: {of.reason}"
+
+    @property
+    def urgency(self) -> tuple[int, int, int, str]:
+        """Where it stands: by the status that is shown, then by what is open, then by name."""
+        return _rank(self.status), -self.alerts.get("critical", 0), -self.alerts.get("warning", 0), self.name
+
+
+def _rank(status: str) -> int:
+    return _WORST_FIRST.index(status) if status in _WORST_FIRST else 0
 
 
 @router.get("/")
-def overview(request: Request, store: Opened) -> Response:
-    """Every monitor: how it stands, what is open, and its last thirty windows."""
+def overview(request: Request, store: Opened, q: Name = "", status: Maybe = None) -> Response:
+    """Every monitor: how it stands, why, what is open, and its last thirty windows."""
     now = datetime.now(UTC)
     found = windows.newest_windows(store, windows=WINDOWS, until=now)
-    open_alerts = alert_reads.counts(store)
+    open_alerts, worst = alert_reads.counts(store), alert_reads.worst(store)
     lines = []
     for version in store.monitors():
         name, local = version["monitor"], local_time_of(version["config"])
         states = found.get(name, [])
         description = str(version["config"].get("description") or "")
         late = late_windows(version["config"], local, states[-1] if states else None, now)
-        lines.append(Line(name, description, local, states, open_alerts.get(name, {}), late))
+        lines.append(Line(name, description, local, states, open_alerts.get(name, {}), worst.get(name), late))
     lines.sort(key=lambda line: line.urgency)
     waiting, problems = configured(request.app.state.monitors)
+    ran = {line.name for line in lines}
     return render(
         request,
         "overview.html",
-        lines=lines,
-        missing=[name for name in waiting if name not in {line.name for line in lines}],
+        lines=[
+            line
+            for line in lines
+            if (not status or line.status == status) and q.casefold() in f"{line.name} {line.description}".casefold()
+        ],
+        totals=Counter(line.status for line in lines),
+        open_alerts=sum((Counter(line.alerts) for line in lines), Counter()),
+        order=_WORST_FIRST,
+        windows=WINDOWS,
+        q=q,
+        chosen=status or "",
+        missing=[name for name in waiting if name not in ran],
         problems=problems,
         undelivered=store.outbox_counts()["dead"],
     )

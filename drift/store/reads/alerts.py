@@ -31,6 +31,31 @@ def counts(store: Store) -> dict[str, dict[str, int]]:
     return found
 
 
+_WORST_FIRST = (
+    sa.case(
+        (schema.alert.c.state == "resolved", 3),
+        (schema.alert.c.severity == "critical", 0),
+        (schema.alert.c.severity == "warning", 1),
+        else_=2,
+    ),
+    (schema.alert.c.state == "acknowledged"),
+    schema.alert.c.opened_window.desc(),
+    schema.alert.c.key,
+    schema.alert.c.id,
+)
+"""What is over last; before that critical first, then what nobody has acknowledged, then the newest opening."""
+
+
+def worst(store: Store) -> dict[str, Alert]:
+    """Return the worst alert of each monitor that has one open or acknowledged."""
+    alert = schema.alert
+    rank = sa.func.row_number().over(partition_by=alert.c.monitor, order_by=_WORST_FIRST).label("rank")
+    ranked = sa.select(alert, rank).where(alert.c.state != "resolved").subquery()
+    with engine.reading(store.engine) as connection:
+        rows = connection.execute(sa.select(ranked).where(ranked.c.rank == 1)).mappings().all()
+    return {row["monitor"]: _alert(row) for row in rows}
+
+
 def page(
     store: Store,
     *,
@@ -40,14 +65,14 @@ def page(
     limit: int,
     offset: int = 0,
 ) -> tuple[list[Alert], int]:
-    """Return one page of alerts, the newest opening first, and how many there are."""
+    """Return one page of alerts, the worst first and what is over last, and how many there are."""
     alert = schema.alert
     chosen: sa.ColumnElement[bool] = alert.c.state.in_(states)
     if monitor is not None:
         chosen &= alert.c.monitor == monitor
     if feature is not None:
         chosen &= alert.c.feature == feature
-    query = sa.select(alert).where(chosen).order_by(alert.c.opened_window.desc(), alert.c.key, alert.c.id)
+    query = sa.select(alert).where(chosen).order_by(*_WORST_FIRST)
     with engine.reading(store.engine) as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(alert).where(chosen)).scalar_one()
         rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
