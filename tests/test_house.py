@@ -28,7 +28,7 @@ FOLDERS_LEFT_OUT = {
     *(".git", ".venv", "build", "demo", "dist", "node_modules"),
     *("__pycache__", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".import_linter_cache"),
 }
-BINARY = {".parquet", ".png", ".ico", ".woff2", ".gz", ".pyc"}
+BINARY = {".parquet", ".png", ".webp", ".ico", ".woff2", ".gz", ".pyc"}
 
 
 def files(pattern: str = "*", under: Path = ROOT) -> list[Path]:

@@ -117,9 +117,9 @@ def test_an_admin_answers_alerts_there(chromium: Any, airflow: tuple[str, str]) 
         page.wait_for_url(lambda url: "/auth/" not in url)
         page.goto(f"{address}drift/alerts?state=all")
         page.locator("tbody th a").first.click()
-        form = page.locator("form", has=page.get_by_role("button", name="Silence"))
-        assert form.get_by_label("Your name").count() == 0
-        form.get_by_label("Why").fill("a test")
-        form.get_by_role("button", name="Silence").click()
+        assert page.get_by_label("Your name").count() == 0
+        page.get_by_label("Silence").check()
+        page.get_by_label("Comment").fill("a test")
+        page.get_by_role("button", name="Answer").click()
         page.get_by_role("button", name="End the silence").wait_for()
         assert "ada" in page.get_by_role("region", name="Silences").inner_text()
