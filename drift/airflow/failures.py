@@ -120,8 +120,8 @@ def call_back(
         return
     settings = run_context.monitor.alerts.model_copy(update={"routes": [Route(to="airflow")]})
     links = messages.Links(settings.dashboard or os.environ.get("DRIFT_DASHBOARD_URL", ""), url)
-    zone = run_context.monitor.window.calendar.zone
-    for message in messages.notifications(report, found, settings, now=clock(), zone=zone, links=links):
+    calendar = run_context.monitor.window.calendar
+    for message in messages.notifications(report, found, settings, now=clock(), calendar=calendar, links=links):
         said = {"title": message.title, "body": message.body, "payload": dict(message.payload)}
         for callback in on_alert:
             try:

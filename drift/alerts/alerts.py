@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.config.alerts import AlertKind, Policy
+    from drift.detection.onset import Onset
 
 State = Literal["open", "acknowledged", "resolved"]
 Transition = Literal[
@@ -66,6 +67,7 @@ class Alert:
     they were notified of its end. News is where this differs from the present state. `suppressed_by` says why they were
     not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
     timeline. `inhibited_by` is the key of the alert that it is part of: that one fired in the window that opened it.
+    `onset` is since when, as the newest window that could say so has it.
     """
 
     id: str
@@ -97,6 +99,7 @@ class Alert:
     events: int = 0
     segment: str = ""
     inhibited_by: str = ""
+    onset: Onset | None = None
 
     @property
     def live(self) -> bool:
@@ -181,7 +184,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             return Alert(
                 name, monitor, seen.key, seen.kind, seen.feature,
                 "open", severity, severity, seen.reason, start, start, end, end,
-                segment=seen.segment, inhibited_by=seen.inhibited_by,
+                segment=seen.segment, inhibited_by=seen.inhibited_by, onset=seen.onset,
             )  # fmt: skip
         worst = max(alert.worst, severity, key=SEVERITY_RANK.__getitem__)
         return replace(
@@ -192,6 +195,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             last_window=start,
             windows=alert.windows + 1,
             quiet=0,
+            onset=seen.onset or alert.onset,
         )
     if alert is None or not alert.live or seen.state == "no_data":
         return alert

@@ -19,11 +19,11 @@ from drift.text.formatting import iso
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
     from drift.alerts.alerts import Notice, Transitions
     from drift.config.alerts import Alerts, NotifyType, Route
     from drift.detection.reports import Report
+    from drift.windows import Calendar
 
 SCHEMA = "drift.alert"
 SCHEMA_VERSION = 1
@@ -81,7 +81,7 @@ def notifications(
     settings: Alerts,
     *,
     now: datetime,
-    zone: ZoneInfo,
+    calendar: Calendar,
     failures: Sequence[str] = (),
     label: str = "",
     links: Links | None = None,
@@ -90,7 +90,7 @@ def notifications(
 
     A route with severities is notified of an alert that has one of them now, and of the end of one that people believe
     to have one; a route with features or a team is notified of those, and of what concerns every feature. In its quiet
-    hours (in `zone`) only a message with something critical goes out at once. `failures` are the messages of the
+    hours (by `calendar`) only a message with something critical goes out at once. `failures` are the messages of the
     expectations that failed; `label` names the window, if not as the report does.
     """
     found = []
@@ -102,7 +102,7 @@ def notifications(
         holds: list[datetime | None] = []
         first: Route | None = None
         for route in routes:
-            until = route.held_until(now, zone)
+            until = route.held_until(now, calendar.zone)
             for notice in transitions.notices:
                 alert = notice.alert
                 if settings.concerns(route, alert.feature, alert.kind, notice.severity):
@@ -115,7 +115,8 @@ def notifications(
         until = min(waits) if len(waits) == len(holds) else None
         content = payload(
             report, list(notices.values()), route=first, settings=settings, now=now,
-            held=until and until.astimezone(zone), failures=failures, label=label, links=links or Links(),
+            calendar=calendar, held=until and until.astimezone(calendar.zone), failures=failures, label=label,
+            links=links or Links(),
         )  # fmt: skip
         start = report.window.start if report.window else None
         found.append(message(content, report.monitor, start, now, not_before=until))
@@ -151,6 +152,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     route: Route,
     settings: Alerts,
     now: datetime,
+    calendar: Calendar,
     held: datetime | None = None,
     failures: Sequence[str] = (),
     label: str = "",
@@ -160,7 +162,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     figures = report.to_dict()
     worst = [v.feature for v in report.drifting]
     changes = "\n".join(sorted(f"{n.event.alert_id} {n.event.seq} {n.event.transition}" for n in notices))
-    alerts = [_entry(notice, route, settings, links) for notice in _ranked(notices, worst)]
+    alerts = [_entry(notice, route, settings, links, calendar) for notice in _ranked(notices, worst)]
     urgency = _urgency(alerts)
     window = figures["window"]
     until = {"until": window["start"]} if window and window["start"] else {}
@@ -231,7 +233,7 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if name != "contributions"}
 
 
-def _entry(notice: Notice, route: Route, settings: Alerts, links: Links) -> dict[str, Any]:
+def _entry(notice: Notice, route: Route, settings: Alerts, links: Links, calendar: Calendar) -> dict[str, Any]:
     alert, event = notice.alert, notice.event
     return {
         "id": alert.id,
@@ -247,6 +249,7 @@ def _entry(notice: Notice, route: Route, settings: Alerts, links: Links) -> dict
         "notify_type": route.notify_type(alert.severity if alert.live else "resolved"),
         "reason": event.reason,
         "since": iso(alert.opened_window),
+        "onset": alert.onset and alert.onset.to_dict() | {"words": alert.onset.words(calendar)},
         "windows": alert.windows,
         "link": links.page("alert", id=alert.id),
     }

@@ -164,11 +164,18 @@ def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
     if alert["key"] == "gate" and alert["state"] != "resolved" and content["failures"]:
         return _some([plain(failure) for failure in content["failures"]])
     if entry is None:
-        return [plain(alert["reason"])]
+        return [plain(alert["reason"]), *_since(alert)]
     moved = [plain(line) for line in entry.get("explanation", [])] if alert["state"] != "resolved" else []
+    moved += _since(alert)
     news = alert["state"] == "resolved" or alert["transition"] in _AGAIN
     why = alert["reason"] if news else entry["reason"]
     return [*moved, _figures(entry), plain(why)]
+
+
+def _since(alert: Mapping[str, Any]) -> list[str]:
+    """Return the line that says since when, where the window itself is not all there is to say."""
+    onset = alert.get("onset")
+    return [plain(onset["words"])] if onset and alert["state"] != "resolved" else []
 
 
 def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from drift.detection.onset import together as all_of
 from drift.text.formatting import percent
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from drift.config.alerts import AlertKind
     from drift.detection.findings import FindingKind
+    from drift.detection.onset import Onset
     from drift.detection.reports import Report
     from drift.detection.scores import Severity, Status, Verdict
     from drift.windows import Window
@@ -45,7 +47,7 @@ class Signal:
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
     of 2013-01-01 … 01-28``. `lingering` is why the window, which would open no alert, is not quiet either; empty where
     it is. `inhibited_by` is the key of the signal that fires in the same window and says this one too: an alert that it
-    opens is part of that one's. Empty where there is none.
+    opens is part of that one's. Empty where there is none. `onset` is since when, where that is known.
     """
 
     window: Window
@@ -60,6 +62,7 @@ class Signal:
     lingering: str = ""
     segment: str = ""
     inhibited_by: str = ""
+    onset: Onset | None = None
 
     @property
     def state(self) -> SignalState:
@@ -169,7 +172,8 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
         many = f"{share} ({percent(len(drifting) / judged)}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
         table = _at_once(window, f"{TABLE}{at}", "table", None, *said)
-        found.append(replace(table, segment=report.segment))
+        dated = [one.explanation.onset for one in drifting if together and one.explanation.onset]
+        found.append(replace(table, segment=report.segment, onset=all_of(dated)))
     found.extend(
         Signal(
             window,
@@ -183,6 +187,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
             lingering=closing.lingers(v) if closing else "",
             segment=report.segment,
             inhibited_by=f"{TABLE}{at}" if together else "",
+            onset=v.explanation.onset,
         )
         for v in report.verdicts
     )

@@ -91,7 +91,8 @@ def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATA
     if as_json:
         print_json(asdict(found) | {"events": [asdict(event) for event in events]})
     else:
-        alert_timeline(found, events)
+        since = found.onset.words(_calendar(store, found.monitor)) if found.onset else ""
+        alert_timeline(found, events, since)
 
 
 @alerts_app.command("diary", hidden=True)

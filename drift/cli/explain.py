@@ -52,4 +52,4 @@ def explain(
     if as_json:
         print_json(report.to_dict() | {"features": {feature: report.to_dict()["features"][feature]}})
     else:
-        explanation(report, feature)
+        explanation(report, feature, context.monitor.window.calendar)

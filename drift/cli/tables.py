@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from drift.pipeline.fault_injection import Recall
     from drift.pipeline.replay import Replay
     from drift.pipeline.tuning import Proposal
+    from drift.windows import Calendar
 
 COLOURS = {
     "critical": "bold red",
@@ -180,7 +181,7 @@ def sparkline(values: Sequence[float | None], *, top: float) -> str:
     return "".join("·" if value is None else SPARKS[min(last, round(last * max(value, 0) / top))] for value in values)
 
 
-def explanation(report: Report, feature: str) -> None:
+def explanation(report: Report, feature: str, calendar: Calendar) -> None:
     """Print what each cell of a feature adds to its KL, in words and as a table."""
     verdict = report[feature]
     print_line(report.title(), style="bold")
@@ -193,7 +194,8 @@ def explanation(report: Report, feature: str) -> None:
         f"D(current‖reference) {score.kl:.4f} nats (95 % {low:.4f} … {high:.4f}); reverse {score.kl_reverse:.4f}; "
         f"PSI {score.psi:.4f}; Jensen-Shannon divergence {score.js:.4f}, distance {score.js_distance:.4f}"
     )
-    for line in report.explain(feature):
+    onset = verdict.explanation.onset
+    for line in (*report.explain(feature), *([onset.words(calendar)] if onset else ())):
         print_line(f"  {line}")
     named = {"reference": evidence.descriptions[0], "current": evidence.descriptions[1]}
     sides = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
@@ -257,9 +259,10 @@ def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
     print_table(("id", "monitor", "what", "state", "severity", "since", "last seen", "why"), rows)
 
 
-def alert_timeline(alert: Alert, events: Iterable[AlertEvent]) -> None:
-    """Print one alert and everything that happened to it."""
-    print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity))
+def alert_timeline(alert: Alert, events: Iterable[AlertEvent], since: str) -> None:
+    """Print one alert, since when there is something, and everything that happened to it."""
+    begun = f", {since}" if since else ""
+    print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity), begun)
     for event in events:
         at = when(event.window_start or event.at)
         quietly = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.features import FeatureKind, Role
+    from drift.detection.onset import Onset
     from drift.detection.size import Size
     from drift.statistics.divergence import Smoothing
 
@@ -155,6 +156,8 @@ class Explanation:
         The cell that strayed farthest from its own history; None where there is none, or nothing is remarkable.
     size
         How large the difference is in the measure chosen for the feature; None where that is the divergence in nats.
+    onset
+        Since when it has differed; None where it does not, or too little is known of what is ordinary.
     """
 
     reference: str = ""
@@ -162,6 +165,7 @@ class Explanation:
     wasserstein: float | None = None
     cell: CellShift | None = None
     size: Size | None = None
+    onset: Onset | None = None
 
 
 UNEXPLAINED = Explanation()

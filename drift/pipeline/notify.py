@@ -219,7 +219,7 @@ def _write(
         transitions,
         settings,
         now=now,
-        zone=context.monitor.window.calendar.zone,
+        calendar=context.monitor.window.calendar,
         failures=failures,
         links=messages.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
     )

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from drift.alerts.alerts import Alert, AlertEvent
 from drift.alerts.silences import Silence
+from drift.detection.onset import Onset
 from drift.errors import StoreConflict, StoreError
 from drift.store.engine import Part, insert, insert_missing, reads, writes
 from drift.store.outbox import add_notifications
@@ -146,7 +147,7 @@ def save_alerts(
                 f"alert {alert_id} ({stored.key} of {stored.monitor}) was changed by somebody else in between: "
                 "run the same window again"
             )
-        connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**asdict(after)))
+        connection.execute(sa.update(alert).where(alert.c.id == alert_id).values(**_row(after)))
     insert_missing(connection, alert_event, [asdict(event) for mine in lines.values() for event in mine])
     add_notifications(connection, notifications)
 
@@ -167,7 +168,12 @@ _NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
 
 
 def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
-    return [Alert(*row) for row in connection.execute(query)]
+    rows = connection.execute(query).mappings()
+    return [Alert(**{**row, "onset": row["onset"] and Onset.from_dict(row["onset"])}) for row in rows]
+
+
+def _row(one: Alert) -> dict[str, Any]:
+    return {**asdict(one), "onset": one.onset and one.onset.to_dict()}
 
 
 def _events(connection: sa.Connection, alert_id: str) -> list[AlertEvent]:
@@ -179,7 +185,7 @@ def _insert_new(connection: sa.Connection, wanted: Mapping[str, Alert]) -> set[s
     if not wanted:
         return set()
     new = insert(connection.dialect.name, alert).on_conflict_do_nothing(index_elements=[alert.c.id])
-    rows = [asdict(wanted[alert_id]) for alert_id in sorted(wanted)]
+    rows = [_row(wanted[alert_id]) for alert_id in sorted(wanted)]
     return set(connection.execute(new.returning(alert.c.id), rows).scalars())
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from drift.detection.findings import Finding
+from drift.detection.onset import Onset
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift, Explanation, Score, Verdict
 from drift.errors import StoreError
@@ -139,7 +140,7 @@ def _score_row(
         "window_end": window.end,
         "position": position,
         **{name: getattr(verdict, name) for name in _JUDGED},
-        **dict.fromkeys((*_SCORED, *_EXPLAINED, "cell")),
+        **dict.fromkeys((*_SCORED, *_EXPLAINED, "cell", "onset")),
         "null_rate_reference": None,
         "null_rate_current": None,
         "counted_as": None,
@@ -150,6 +151,7 @@ def _score_row(
         row |= {name: getattr(verdict.score, name) for name in _SCORED}
         row |= {name: getattr(verdict.explanation, name) for name in _EXPLAINED}
         row["cell"] = verdict.explanation.cell and asdict(verdict.explanation.cell)
+        row["onset"] = verdict.explanation.onset and verdict.explanation.onset.to_dict()
     if evidence is not None:
         row["null_rate_reference"] = _null_rate(evidence.reference)
         row["null_rate_current"] = _null_rate(evidence.current)
@@ -193,7 +195,8 @@ def _verdict(row: RowMapping) -> Verdict:
     if row["kl"] is None:
         return Verdict(**judged)
     score = Score(feature=row["feature"], **{name: row[name] for name in _SCORED})
-    explanation = Explanation(**{name: row[name] for name in _EXPLAINED}, cell=_cell(row["cell"]))
+    onset = row["onset"] and Onset.from_dict(row["onset"])
+    explanation = Explanation(**{name: row[name] for name in _EXPLAINED}, cell=_cell(row["cell"]), onset=onset)
     return Verdict(**judged, score=score, explanation=explanation)
 
 

@@ -379,6 +379,7 @@ score = sa.Table(
     _may("reference_counts", Cells("i8")),
     _may("reference_summary", sa.JSON(none_as_null=True)),
     _may("cell", sa.JSON(none_as_null=True)),
+    _may("onset", sa.JSON(none_as_null=True)),
     sa.ForeignKeyConstraint(
         ["monitor", "segment", "window_start"],
         ["report.monitor", "report.segment", "report.window_start"],
@@ -420,6 +421,7 @@ alert = sa.Table(
     _may("notified_at", Instant),
     _must("suppressed_by", Words),
     _must("inhibited_by", Words),
+    _may("onset", sa.JSON(none_as_null=True)),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),

@@ -79,7 +79,7 @@ def sent(
 ) -> list[Notification]:
     """What the routes are told of some transitions."""
     chosen = Alerts(routes=list(routes or [CHAT]), **settings)
-    return notifications(report, done, chosen, now=now, zone=CALENDAR.zone, links=links)
+    return notifications(report, done, chosen, now=now, calendar=CALENDAR, links=links)
 
 
 THREE: dict[str, tuple[Severity, float]] = {
@@ -223,7 +223,7 @@ def test_failed_expectations_are_named() -> None:
     report = made({}, calm=[], gate="rejected", n_current=0, n_reference=0)
     done = advance([], signals_of(report, failures=failures), monitor="flights", now=NOW)
     chosen = Alerts(routes=[CHAT])
-    (message,) = notifications(report, done, chosen, now=NOW, zone=CALENDAR.zone, failures=failures, label="Friday")
+    (message,) = notifications(report, done, chosen, now=NOW, calendar=CALENDAR, failures=failures, label="Friday")
     assert message.title == "flights Friday: CRITICAL expectations"
     assert message.body.endswith("CRITICAL expectations\n  column a: 3 nulls\n  column b: 3 nulls\n  column c: 3 nulls")
     assert message.payload["failures"] == failures
@@ -296,7 +296,7 @@ def test_nothing_that_is_told_is_lost(data: st.DataObject) -> None:
     more = advance(done.alerts, signals_of(after), monitor="flights", now=NOW, policy=Policy(close_after=1))
     chosen = Alerts(routes=routes, owners={"de*": "ops", "*": "rest"})
     for report, transitions in [(before, done), (after, more)]:
-        messages = notifications(report, transitions, chosen, now=NOW, zone=CALENDAR.zone)
+        messages = notifications(report, transitions, chosen, now=NOW, calendar=CALENDAR)
         assert len({m.route for m in messages}) == len(messages)
         heard = {(m.route, a["id"], a["seq"]) for m in messages for a in m.payload["alerts"]}
         assert heard == {

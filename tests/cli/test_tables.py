@@ -11,6 +11,7 @@ from drift.cli.tables import explanation, progress, report_table, sparkline
 from drift.detection.evidence import Evidence
 from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram, Summary
+from drift.windows import Calendar
 from tests.detection.test_reports import report, verdict
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def test_an_explanation_shows_both_sides(capsys: pytest.CaptureFixture[str]) -> 
     (reference, old), (current, new) = sides
     seen = Evidence(reference, current, old, new)
     moved = verdict("x", "critical", [0.0, 0.5, 0.5, 0.0, 0.0])
-    explanation(replace(report(moved), evidence={"x": seen}), "x")
+    explanation(replace(report(moved), evidence={"x": seen}), "x", Calendar("1d"))
     out = capsys.readouterr().out
     assert "spread" in out
     assert "2013-01-01" in out

@@ -112,6 +112,16 @@ class ValidationOut(BaseModel):
     message: str
 
 
+class OnsetOut(BaseModel):
+    """When a change began: the most likely window, and the ends of the set that holds the true one."""
+
+    most_likely: datetime
+    earliest: datetime
+    latest: datetime
+    confidence: float
+    kind: str
+
+
 class AlertOut(BaseModel):
     """An alert."""
 
@@ -141,6 +151,7 @@ class AlertOut(BaseModel):
     notified: str = Field(description="The severity that people were last notified of.")
     notified_at: datetime | None
     suppressed_by: str = Field(description="Why people were not notified of the present state; empty where they were.")
+    onset: OnsetOut | None = Field(description="Since when, where that is known.")
 
 
 class Alerts(BaseModel):
