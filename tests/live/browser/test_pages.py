@@ -298,7 +298,7 @@ def test_a_report_opens_from_a_file(chromium: Any, databases: Path, tmp_path: Pa
         assert first.get_attribute("aria-expanded") == "true"
         page.get_by_role("searchbox").fill("delay")
         assert page.locator("#found").inner_text().startswith("2 of ")
-    with opened(chromium, java_script_enabled=False) as page:
+    with opened(chromium, java_script_enabled=False, faults=False) as page:
         page.goto(f"{written.as_uri()}#f1")
         assert page.locator("#f1").is_visible()
 
