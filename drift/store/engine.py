@@ -80,6 +80,9 @@ def normalise(url: str) -> sa.URL:
         # Without the cause: it may quote the URL, password and all.
         raise StoreError(needed) from None
     kind = parsed.drivername.partition("+")[0]
+    if kind in {"postgresql", "sqlite"} and _is_async(parsed):
+        what = f"{parsed.drivername}:// is a driver for asynchronous programs, which Drift is not"
+        raise StoreError(f"{what}: write {'postgresql+psycopg' if kind == 'postgresql' else kind}://")
     if kind in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:
@@ -87,6 +90,13 @@ def normalise(url: str) -> sa.URL:
     if parsed.database in {None, "", ":memory:"}:
         raise StoreError("the results database cannot be SQLite's memory: name a file, such as sqlite:///drift.db")
     return parsed
+
+
+def _is_async(url: sa.URL) -> bool:
+    try:
+        return bool(url.get_dialect().is_async)
+    except (sa.exc.ArgumentError, ImportError):
+        return False
 
 
 def hidden(url: sa.URL | str) -> str:
