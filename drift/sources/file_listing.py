@@ -201,7 +201,7 @@ def _children(place: Place, folder: str, *, recursive: bool, listed: set[str] | 
         infos = place.filesystem.get_file_info(pafs.FileSelector(folder, recursive=recursive))
     _refuse_tables(place, infos)
     if listed is not None:
-        listed.update([folder or ".", *(info.path for info in infos if recursive and not info.is_file)])
+        listed.update([folder or ".", *(info.path for info in infos if recursive and _is_folder(info))])
     depth = len(folder.rstrip("/")) + 1 if folder else 0
     seen = [i for i in infos if not any(part.startswith((".", "_")) for part in i.path[depth:].split("/"))]
     return [info for info in seen if not info.path.endswith(".crc")]
@@ -245,17 +245,18 @@ def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs
         return _children(place, folder, recursive=recursive, listed=listed)
 
     def everything(info: pafs.FileInfo) -> list[pafs.FileInfo]:
-        return [info] if info.is_file else [c for c in children(info.path, recursive=True) if c.is_file]
+        found = children(info.path, recursive=True) if _is_folder(info) else [info]
+        return [_readable(place, each) for each in found if not _is_folder(each)]
 
     def match(folder: str, parts: list[str]) -> list[pafs.FileInfo]:
         head, *rest = parts
         if head == "**":
-            inner = [folder] + [c.path for c in children(folder, recursive=True) if not c.is_file]
+            inner = [folder] + [c.path for c in children(folder, recursive=True) if _is_folder(c)]
             return [hit for each in inner for hit in match(each, rest or ["*"])]
         hits = [c for c in children(folder, recursive=False) if fnmatch.fnmatchcase(c.base_name, head)]
         if not rest:
             return [file for hit in hits for file in everything(hit)]
-        return [file for hit in hits if not hit.is_file for file in match(hit.path, rest)]
+        return [file for hit in hits if _is_folder(hit) for file in match(hit.path, rest)]
 
     place.inside("/".join(_fixed(path)))
     with place.reading(place.files, "be found"):
@@ -272,6 +273,19 @@ def expand(place: Place, path: str, listed: set[str] | None = None) -> list[pafs
     if not infos:
         raise SourceMissing(f"{place.files}: no file there")
     return sorted({info.path: info for info in infos}.values(), key=lambda info: info.path)
+
+
+def _is_folder(info: pafs.FileInfo) -> bool:
+    return info.type == pafs.FileType.Directory
+
+
+def _readable(place: Place, info: pafs.FileInfo) -> pafs.FileInfo:
+    """Return a file; refuse a pipe, whose rows would be gone after a first look, and what has no end."""
+    if place.remote or info.is_file:
+        return info
+    raise SourceError(
+        f"{info.path} is a pipe, a socket or a device, and files are read more than once: write its rows to a file"
+    )
 
 
 def _format_of(path: str) -> Format | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import closing
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from drift.errors import SourceError, SourceMissing
 from drift.sources.file_listing import expand, locate, partition_type, partitions, placing
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -46,6 +46,26 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     place, path = locate(str(tmp_path / "nope"))
     with pytest.raises(SourceMissing, match="nope"):
         expand(place, path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "link"])
+@pytest.mark.parametrize("pattern", ["rows.csv", "", "*.csv", "**"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str, pattern: str) -> None:
+    """Whoever reads a pipe that nobody writes waits for ever, and one that somebody writes holds its rows once."""
+    place = tmp_path / "rows.csv"
+    if kind == "socket":
+        with closing(socket.socket(socket.AF_UNIX)) as made:
+            made.bind(str(place))
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        target = Path("/dev/zero") if kind == "device" else tmp_path / ".pipe"
+        if kind == "link":
+            os.mkfifo(target)
+        place.symlink_to(target)
+    (tmp_path / "good.csv").write_text("x\n1\n")
+    with pytest.raises(SourceError, match=r"rows\.csv is a pipe, a socket or a device.*: write its rows to a file"):
+        expand(*locate(f"{tmp_path}/{pattern}"))
 
 
 def test_folders_outside_the_root_are_not_listed(lake: Path) -> None:
