@@ -105,7 +105,7 @@ def needed(monitor: Monitor, newest: Window, live: Iterable[Alert] = ()) -> list
 def prune(store: Store, keep: str, *, now: datetime, dry_run: bool = False) -> Pruned:
     """Forget windows older than a span of time, such as ``400d``, but for those that are needed.
 
-    With `dry_run` everything is deleted and taken back, so that the numbers are true.
+    With `dry_run` nothing is written, and the rows are those that would go.
     """
     before = cutoff(keep, now)
     newest = {row["monitor"]: Window(row["window_start"], row["window_end"]) for row in store.latest_runs(over_at=now)}

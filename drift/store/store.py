@@ -6,6 +6,7 @@ ends in the same rows as one undisturbed run; only the times of a `run` tell the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -15,7 +16,7 @@ from drift.store import engine as database
 from drift.store import migrations, schema
 from drift.store.alerts import Alerts, save_alerts
 from drift.store.baselines import Baselines, baseline_spans
-from drift.store.engine import writes
+from drift.store.engine import reads, writes
 from drift.store.outbox import Outbox
 from drift.store.profiles import Profiles
 from drift.store.reports import Reports
@@ -102,38 +103,29 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
         """Where it is, without a password."""
         return database.hidden(self.engine.url)
 
-    @writes
     def prune(
-        self,
-        connection: sa.Connection,
-        before: datetime,
-        *,
-        keep: Collection[tuple[str, datetime, datetime]] = (),
-        dry_run: bool = False,
+        self, before: datetime, *, keep: Collection[tuple[str, datetime, datetime]] = (), dry_run: bool = False
     ) -> dict[str, int]:
         """Delete what is known of windows that start before an instant; return how many rows went, by table.
 
         Baselines, binnings and configurations stay, and so do the counts of the windows that baselines in force
         stand for, alerts that are not resolved and notifications that are still pending. Windows to `keep` are
-        a monitor, and from when to when they start, the end left out. A `dry_run` is taken back at the end: its
-        numbers are what would go.
+        a monitor, and from when to when they start, the end left out. A `dry_run` only counts what would go, and may
+        be asked of a database that cannot be written.
         """
-        alert, notification = schema.alert, schema.notification
-        gone = {}
-        spans = {True: baseline_spans(connection) | {*keep}, False: {*keep}}
-        # What hangs on these by a foreign key is counted by itself, so it goes first.
-        for table in map(schema.metadata.tables.__getitem__, _BY_WINDOW):
-            kept = spans[table.name in {"histogram", "profile", "gate"}]
-            gone[table.name] = _forget(connection, table, before, kept)
-        ended = sa.select(alert.c.id).where(alert.c.state == "resolved", alert.c.last_window < before)
-        events = schema.alert_event
-        gone["alert_event"] = connection.execute(sa.delete(events).where(events.c.alert_id.in_(ended))).rowcount
-        gone["alert"] = connection.execute(sa.delete(alert).where(alert.c.id.in_(ended))).rowcount
-        done = (notification.c.state != "pending") & (notification.c.created_at < before)
-        gone["notification"] = connection.execute(sa.delete(notification).where(done)).rowcount
-        if dry_run:
-            connection.rollback()
-        return gone
+        return (self._would_prune if dry_run else self._prune)(before, keep)
+
+    @writes
+    def _prune(
+        self, connection: sa.Connection, before: datetime, keep: Collection[tuple[str, datetime, datetime]]
+    ) -> dict[str, int]:
+        return _forget(connection, before, keep, _delete)
+
+    @reads
+    def _would_prune(
+        self, connection: sa.Connection, before: datetime, keep: Collection[tuple[str, datetime, datetime]]
+    ) -> dict[str, int]:
+        return _forget(connection, before, keep, _count)
 
     @writes
     def delete_window(
@@ -176,10 +168,44 @@ class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
             return migrations.revision_of(connection)
 
 
+_Act = Callable[[sa.Connection, sa.Table, sa.ColumnElement[bool]], int]
+
+
+def _delete(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+    return connection.execute(sa.delete(table).where(where)).rowcount
+
+
+def _count(connection: sa.Connection, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+    return connection.execute(sa.select(sa.func.count()).select_from(table).where(where)).scalar_one()
+
+
 def _forget(
-    connection: sa.Connection, table: sa.Table, before: datetime, kept: Collection[tuple[str, datetime, datetime]]
+    connection: sa.Connection, before: datetime, keep: Collection[tuple[str, datetime, datetime]], act: _Act
+) -> dict[str, int]:
+    """Delete what may be forgotten, or count it; return how many rows, by table."""
+    alert, events, notification = schema.alert, schema.alert_event, schema.notification
+    spans = {True: baseline_spans(connection) | {*keep}, False: {*keep}}
+    gone = {}
+    # What hangs on these by a foreign key is counted by itself, so it goes first.
+    for table in map(schema.metadata.tables.__getitem__, _BY_WINDOW):
+        kept = spans[table.name in {"histogram", "profile", "gate"}]
+        gone[table.name] = _forget_windows(connection, table, before, kept, act)
+    ended = (alert.c.state == "resolved") & (alert.c.last_window < before)
+    gone["alert_event"] = act(connection, events, events.c.alert_id.in_(sa.select(alert.c.id).where(ended)))
+    gone["alert"] = act(connection, alert, ended)
+    done = (notification.c.state != "pending") & (notification.c.created_at < before)
+    gone["notification"] = act(connection, notification, done)
+    return gone
+
+
+def _forget_windows(
+    connection: sa.Connection,
+    table: sa.Table,
+    before: datetime,
+    kept: Collection[tuple[str, datetime, datetime]],
+    act: _Act,
 ) -> int:
-    """Delete the rows of old windows, but for those of some spans; return how many."""
+    """Delete the rows of old windows, but for those of some spans, or count them; return how many."""
     old = table.c.window_start < before
     # A monitor at a time: a condition over hundreds of them is deeper than SQLite reads.
     spans: dict[str, list[sa.ColumnElement[bool]]] = {
@@ -188,7 +214,7 @@ def _forget(
     for monitor, start, end in kept:
         if monitor in spans:
             spans[monitor].append((table.c.window_start >= start) & (table.c.window_start < end))
-    mine = (
-        sa.delete(table).where(old, table.c.monitor == one, ~sa.or_(sa.false(), *own)) for one, own in spans.items()
+    return sum(
+        act(connection, table, sa.and_(old, table.c.monitor == one, ~sa.or_(sa.false(), *own)))
+        for one, own in spans.items()
     )
-    return sum(connection.execute(statement).rowcount for statement in mine)
