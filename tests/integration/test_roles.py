@@ -17,7 +17,7 @@ from drift.alerts.messages import trial
 from drift.dashboard import create_app
 from drift.errors import StoreError
 from drift.pipeline import actions
-from drift.store import migrations, schema
+from drift.store import migrations, retention, schema
 from drift.store.store import Store
 from tests.support.store_samples import NOW, nth, save_everything
 
@@ -105,6 +105,7 @@ def test_the_reader_reads_everything_and_writes_nothing(as_role: Callable[[str],
     with Store.open(url) as store:
         client = TestClient(create_app(store, read_only=True))
         assert client.get("/").status_code == client.get("/metrics").status_code == 200
+        assert retention.prune(store, "1d", now=NOW, dry_run=True).rows
         with pytest.raises(StoreError, match="permission denied"):
             save_everything(store, NOW)
 
