@@ -78,7 +78,7 @@ class SourceReader:
 
             if warehouse_source.reads_inside(source.engine, url):
                 opened = warehouse_source.open_source(source, [window], calendar=calendar, url=url)
-                return snapshots.Snapshot(opened.arrow_schema, opened.database.origin, opened.read)
+                return snapshots.Snapshot(opened.arrow_schema, opened.database.origin, opened.read, notes=opened.notes)
         return snapshots.open_snapshot(source, window, calendar=calendar, url=url, known=self.files)
 
     def take(self, window: Window) -> Snapshot:

@@ -28,12 +28,12 @@ from drift.sources import queries
 from drift.sources.adbc import adbc_batches
 from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
 from drift.sources.time_filter import (
-    EARLIEST,
-    LATEST,
     SAMPLED,
     PartsFilter,
+    beyond,
     is_time,
     missing_column,
+    readable_bounds,
     sample_of,
     times_in,
     untimed_note,
@@ -404,27 +404,11 @@ def _sample(connection: sa.Connection, relation: Relation, column: sa.ColumnClau
 
 def _untimed(column: sa.ColumnClause[Any], sample: object) -> Any:
     """Return which rows have no readable time: ranges, so that an index or a partition serves them."""
-    low, high, epoch = EARLIEST, LATEST, date(1970, 1, 1)
-    bounds: list[Bound]
-    match sample:
-        case str() if "-" in sample:
-            bounds = [low.isoformat(), high.isoformat(), epoch.isoformat(), epoch.replace(day=2).isoformat()]
-        case datetime():
-            bounds = [datetime.combine(day, datetime.min.time(), sample.tzinfo) for day in (low, high, epoch)]
-        case date():
-            bounds = [low, high, epoch]
-        case _:
-            count = float(str(sample))
-            # A count since 1970 has no last one.
-            bounds = [int(f"{low:%Y%m%d}"), int(f"{high:%Y%m%d}")] if count < 10**8 else [10**8]
-            if isinstance(sample, str):
-                words = sa.or_(column >= _bound("drift_words", ":"), column.like("%-%"))
-                return sa.or_(column.is_(None), column < _bound("drift_digits", "1"), words)
-    first, *rest = (_bound(f"drift_known_{i}", bound) for i, bound in enumerate(bounds))
-    wrong = [column.is_(None), column < first, *(column >= bound for bound in rest[:1])]
-    if rest[1:]:
-        wrong.append(sa.and_(column >= rest[1], column < rest[2]) if rest[2:] else column == rest[1])
-    return sa.or_(*wrong)
+    if isinstance(sample, str) and "-" not in sample:
+        words = sa.or_(column >= _bound("drift_words", ":"), column.like("%-%"))
+        return sa.or_(column.is_(None), column < _bound("drift_digits", "1"), words)
+    bounds = [_bound(f"drift_known_{i}", bound) for i, bound in enumerate(readable_bounds(sample))]
+    return sa.or_(column.is_(None), beyond(column, bounds))
 
 
 def _where_formatted(

@@ -407,6 +407,39 @@ def _between(values: Any, low: Any, high: Any) -> Any:
     return pc.and_kleene(pc.greater_equal(values, low), pc.less(values, high))
 
 
+def readable_bounds(sample: object) -> list[Bound]:
+    """Return, in the form of a sample, the first time that is read, the first one no more, and what 1970-01-01 is.
+
+    Of a count since 1970 the first alone; of texts, where a day has many, the next day too.
+
+    Examples
+    --------
+    >>> readable_bounds("2013-02-08"), readable_bounds(20130208), readable_bounds(1360281600)
+    (['1900-01-02', '2200-01-01', '1970-01-01', '1970-01-02'], [19000102, 22000101], [100000000])
+    """
+    days = [EARLIEST, LATEST, date(1970, 1, 1)]
+    match sample:
+        case str():
+            return [day.isoformat() for day in (*days, date(1970, 1, 2))]
+        case datetime():
+            return [datetime.combine(day, datetime.min.time(), sample.tzinfo) for day in days]
+        case date():
+            return [*days]
+        case _:
+            return [10**8] if float(str(sample)) >= 10**8 else [int(f"{day:%Y%m%d}") for day in days[:2]]
+
+
+def beyond(column: Any, bounds: Sequence[Any]) -> Any:
+    """Return which values of a column, of SQLAlchemy or Ibis, are no readable times by their `readable_bounds`."""
+    first, *rest = bounds
+    wrong = column < first
+    if rest:
+        wrong |= column >= rest[0]
+    if rest[1:]:
+        wrong |= (column >= rest[1]) & (column < rest[2]) if rest[2:] else column == rest[1]
+    return wrong
+
+
 def untimed_note(column: str, n_rows: int) -> dict[str, str]:
     """Return what is noted of rows without a readable time; nothing where there are none."""
     rows = "row without a readable time is" if n_rows == 1 else "rows without a readable time are"

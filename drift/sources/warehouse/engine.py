@@ -20,6 +20,7 @@ from drift.profiles.counting import Labels, count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind, is_text
 from drift.sources.sql_types import to_arrow
+from drift.sources.time_filter import untimed_note
 from drift.sources.warehouse.cells import (
     add_keys,
     fine_edges,
@@ -55,12 +56,14 @@ _WHOLE = -1
 class Warehouse:
     """Windows of a table or query inside a database that counts by itself.
 
-    `condition` says which rows of `source`, an Ibis table, are in the windows; None is all.
+    `condition` says which rows of `source`, an Ibis table, are in the windows; None is all. `untimed` says by time
+    column which rows have no readable time, and are in no window.
     """
 
     database: Database
     condition: Any = field(repr=False)
     source: Any = field(repr=False)
+    untimed: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def arrow_schema(self) -> pa.Schema:
@@ -120,6 +123,11 @@ class Warehouse:
         counted = self.database.compile(everything.aggregate(rows=everything.count()))
         sql = self.database.statement(self.rows({"one": ibis.literal(1, "int32")}), [counted])
         return int(next(flat(run(sql)))[0])
+
+    def notes(self) -> dict[str, str]:
+        """Say how many rows have no readable time."""
+        counted = {name: replace(self, condition=without).count_rows() for name, without in self.untimed.items()}
+        return {name: words for each, rows in counted.items() for name, words in untimed_note(each, rows).items()}
 
     def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         """Stream rows as `drift.sources.snapshot` does, for what cannot be done inside."""

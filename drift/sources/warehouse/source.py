@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.types as t
 
-from drift.sources.time_filter import SAMPLED, PartsFilter, WindowFilter, missing_column, sample_of, window_filter
+from drift.sources.time_filter import (
+    SAMPLED,
+    PartsFilter,
+    WindowFilter,
+    beyond,
+    is_time,
+    missing_column,
+    readable_bounds,
+    sample_of,
+    window_filter,
+)
 from drift.sources.warehouse.engine import Warehouse, flat
 from drift.sources.warehouse.query import backend_of, is_installed, open_database, sqlalchemy_knows
 from drift.sources.warehouse.values import is_below
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from drift.config.source import Source
-    from drift.sources.time_filter import Chosen
+    from drift.sources.time_filter import Bound, Chosen
     from drift.sources.warehouse.query import Database
     from drift.windows import Calendar
 
@@ -98,7 +108,8 @@ def open_warehouse(
         else _parts_condition(database, source, each)
         for each in chosen
     ]
-    return Warehouse(database, reduce(or_, conditions), source)
+    untimed = {column: _untimed(database, source[column], sample) for column, sample in samples.items()}
+    return Warehouse(database, reduce(or_, conditions), source, untimed)
 
 
 def _sample(database: Database, source: Any, name: str) -> Any:
@@ -110,10 +121,16 @@ def _sample(database: Database, source: Any, name: str) -> Any:
         return datetime(1970, 1, 1, tzinfo=UTC if arrow.tz else None)
     import ibis
 
-    some = source.filter(source[name].notnull()).select(value=source[name]).limit(SAMPLED)
-    branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
-    with database.session() as run:
-        return sample_of(row[0] for row in flat(run(database.statement(some, [branch]))))
+    present = source.filter(source[name].notnull()).select(value=source[name])
+    branch = database.compile(ibis.table(present.schema(), name="drift_rows"))
+
+    def among(values: Any) -> object:
+        with database.session() as run:
+            return sample_of(row[0] for row in flat(run(database.statement(values.limit(SAMPLED), [branch]))))
+
+    # Of the first ones, or where these are placeholders of all.
+    sample = among(present)
+    return sample if sample is None or is_time(sample) else among(present.distinct())
 
 
 def _parts_condition(database: Database, source: Any, chosen: PartsFilter) -> Any:
@@ -139,12 +156,30 @@ def _condition(database: Database, source: Any, chosen: WindowFilter, sample: An
     if sample is None:
         return ibis.literal(False)  # noqa: FBT003 - a literal, not a flag
     column = source[chosen.column]
-    start, end = (
-        bound.astimezone(UTC) if isinstance(bound, datetime) and bound.tzinfo else bound
-        for bound in chosen.bounds(sample, f"{database.origin}: {chosen.column}")
-    )
-    inside = (column >= ibis.literal(start)) & (column < ibis.literal(end))
-    # A NaN is in no window; see `is_nan` for why DuckDB has to be told.
-    return (
-        inside & is_below(column.cast("float64"), math.inf, database.backend) if column.type().is_floating() else inside
-    )
+    start, end = map(_literal, chosen.bounds(sample, f"{database.origin}: {chosen.column}"))
+    inside = (column >= start) & (column < end)
+    if isinstance(sample, str) and "-" in sample:
+        # What is written in another way sorts anywhere.
+        return inside & column.like("____-__-__%")
+    return inside & _is_number(database, column) if column.type().is_floating() else inside
+
+
+def _is_number(database: Database, column: Any) -> Any:
+    """Leave NaN out: it is in no window; see `is_nan` for why DuckDB has to be told."""
+    return is_below(column.cast("float64"), math.inf, database.backend)
+
+
+def _literal(bound: Bound) -> Any:
+    import ibis
+
+    return ibis.literal(bound.astimezone(UTC) if isinstance(bound, datetime) and bound.tzinfo else bound)
+
+
+def _untimed(database: Database, column: Any, sample: object) -> Any:
+    """Return which rows have no readable time, as the local engine does."""
+    if sample is None:
+        return column.isnull()
+    if isinstance(sample, str) and "-" not in sample:
+        return column.isnull() | (column < "1") | (column >= ":") | column.like("%-%")
+    wrong = column.isnull() | beyond(column, list(map(_literal, readable_bounds(sample))))
+    return wrong | ~_is_number(database, column) if column.type().is_floating() else wrong

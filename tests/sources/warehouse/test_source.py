@@ -53,6 +53,32 @@ def test_a_time_column_without_any_time_has_no_rows(database: Ducks | Postgres) 
         open_warehouse(database.url, table="w", chosen=[WindowFilter("dey", DAY, NEW_YORK)])
 
 
+WORDS = ["''", "'unknown'", "'0000-00-00'", "'1970-01-01'", "'9999-12-31'", "'08.02.2013'", "NULL"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "good", "bad"),
+    [
+        ("text", "'2013-02-08 12:00:00'", [*WORDS, "'0'", "'-1'"]),
+        ("text", "'1360342800'", ["''", "'unknown'", "'2013-02-08'", "NULL"]),
+        ("date", "'2013-02-08'", ["'1900-01-01'", "'1970-01-01'", "'2200-01-01'", "NULL"]),
+        ("timestamp", "'2013-02-08 12:00:00'", ["'1900-01-01'", "'1970-01-01'", "'9999-12-31 23:59:59'", "NULL"]),
+        ("bigint", "20130208", ["0", "-1", "19000101", "NULL"]),
+        ("bigint", "1360342800", ["0", "-1", "20130208", "NULL"]),
+        ("double precision", "1360342800.5", ["0", "-1", "'NaN'", "NULL"]),
+    ],
+)
+def test_rows_without_a_readable_time_are_counted(
+    database: Ducks | Postgres, declared: str, good: str, bad: list[str]
+) -> None:
+    """They are in no window, cost none of the others, and are told, as by the local engine."""
+    database.run(f"CREATE TABLE w (x int, day {declared})")
+    database.run(f"INSERT INTO w VALUES {', '.join(f'(1, {each})' for each in [good, good, *bad])}")
+    found = open_warehouse(database.url, table="w", chosen=[WindowFilter("day", DAY, NEW_YORK)])
+    assert found.count_rows() == 2
+    assert found.notes() == {"day": f"{len(bad)} rows without a readable time are in no window"}
+
+
 def test_windows_that_touch_are_one_condition() -> None:
     """A year of days is asked for by two bounds, a hole by four."""
     days = [NEW_YORK.starting(date(2013, 2, day)) for day in (3, 1, 2, 7)]
