@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-UNEXPECTED = "unexpected"
-"""How what nobody expected begins, where it is told in words."""
+UNEXPECTED, UNREAD = "unexpected", "cannot be read"
+"""How it begins, where it is told in words: what nobody expected, and what the source says of one column alone."""
 
 
 class DriftError(Exception):
@@ -146,6 +146,24 @@ def unexpected(error: Exception) -> str:
     where = f" at drift{ours[-1].filename.removeprefix(_PACKAGE)}:{ours[-1].lineno}" if ours else ""
     said = " ".join(str(error).split())
     return f"{UNEXPECTED} {type(error).__name__}{where}{f': {said[:_MOST]}' if said else ''}"
+
+
+def column_problem(error: Exception) -> str:
+    """Say why a column cannot be used: it does not compare, its source refuses it, or what nobody expected.
+
+    Examples
+    --------
+    >>> column_problem(SourceError("the database refused: division by zero"))
+    'cannot be read: the database refused: division by zero'
+    """
+    if isinstance(error, BinningError):
+        return str(error)
+    return f"{UNREAD}: {error}" if isinstance(error, SourceError) else unexpected(error)
+
+
+def is_failure(problem: str) -> bool:
+    """Say whether a column's problem is a failure, as against a type that does not compare."""
+    return problem.startswith((UNEXPECTED, UNREAD))
 
 
 def internal(error: Exception) -> InternalError:

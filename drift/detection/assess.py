@@ -18,7 +18,7 @@ from drift.detection.onset import onset
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
-from drift.errors import UNEXPECTED
+from drift.errors import is_failure
 from drift.profiles.binning import NumericBinning
 from drift.profiles.refinement import refined
 
@@ -250,9 +250,15 @@ _LOOKS = (own_history.unusual_label, own_history.unusual_cell)
 def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]]:
     """Say which features cannot be compared, and why: each with the status of its verdict."""
     reference, current = subject.reference, subject.current
+    failed: dict[str, tuple[Status, str]] = {
+        feature: ("error", why)
+        for profile in (current, reference)
+        for feature, why in profile.problems.items()
+        if feature not in profile.histograms and is_failure(why)
+    }
     if not reference.n_rows or not current.n_rows:
         side = "reference" if current.n_rows else "window"
-        return dict.fromkeys(subject.features, ("insufficient_data", f"no rows in the {side}"))
+        return dict.fromkeys(subject.features, ("insufficient_data", f"no rows in the {side}")) | failed
     sides = (reference, "the reference has no such column"), (current, "column missing")
     found: dict[str, tuple[Status, str]] = {}
     unknown = _unknown(subject)
@@ -261,7 +267,7 @@ def _unscored(subject: Subject, roles: Features) -> dict[str, tuple[Status, str]
         if late := waited_for(feature, reference, current, roles):
             found[feature] = "insufficient_data", late
         elif lacking:
-            found[feature] = "error" if lacking[0].startswith(UNEXPECTED) else "not_comparable", lacking[0]
+            found[feature] = "not_comparable", lacking[0]
         elif feature in unknown:
             found[feature] = "insufficient_data", unknown[feature]
-    return found
+    return found | failed

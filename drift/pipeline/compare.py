@@ -10,6 +10,7 @@ from drift.config.features import Features, unmatched
 from drift.detection.assess import Subject, assess
 from drift.detection.reports import Report
 from drift.errors import ConfigError
+from drift.pipeline.isolation import isolated
 from drift.profiles import parallel
 from drift.profiles.columns import LOOKED, misfit
 from drift.profiles.counting import count
@@ -128,7 +129,12 @@ def compare(
     if len(left_out) == len(selected):
         left_out = {}
     selected = [column for column in selected if column not in left_out]
-    (found,) = assess([Subject(reference_profile, current_profile, selected)], rules, wanted)
+    (found,) = isolated(
+        lambda failed: assess(
+            [Subject(reference_profile.without(failed), current_profile.without(failed), selected)], rules, wanted
+        ),
+        selected,
+    )
     return Report(
         name,
         None,

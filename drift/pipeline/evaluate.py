@@ -14,6 +14,7 @@ from drift.detection.reports import Report
 from drift.detection.rollups import roll_up
 from drift.detection.row_counts import row_count
 from drift.errors import StoreError
+from drift.pipeline.isolation import isolated
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
 from drift.store.schema import WHOLE
@@ -42,11 +43,15 @@ def evaluate_window(context: Context[State], window: Window) -> Report:
         report = Report(context.name, window, "none: rejected by its expectations", [], 0, 0, gate, label=label)
     else:
         stored = gather(context, window, gate)
-        subjects = [reference(context, stored, part) for part in stored.parts]
-        assessed = assess(subjects, context.monitor.detection, context.monitor.features)
-        report = annotate(context, stored, assessed, findings(context, stored, assessed[0]))
+        report = isolated(lambda failed: _judged(context, stored.without(failed)), stored.parts[0].features)
     context.store.save_report(context.name, report)
     return report
+
+
+def _judged(context: Context[State], stored: Gathered) -> Report:
+    subjects = [reference(context, stored, part) for part in stored.parts]
+    assessed = assess(subjects, context.monitor.detection, context.monitor.features)
+    return annotate(context, stored, assessed, findings(context, stored, assessed[0]))
 
 
 def recall(context: Context[State], window: Window) -> Report:
@@ -86,6 +91,16 @@ class Recorded:
         """The windows of the main reference."""
         return next(iter(self.references.values()))
 
+    def without(self, features: Mapping[str, str]) -> Recorded:
+        """Return what is held without the counts and scores of some features, each with the reason."""
+        return replace(
+            self,
+            current=self.current.without(features),
+            references={name: _without(windows, features) for name, windows in self.references.items()},
+            remembered=_without(self.remembered, features),
+            history={feature: past for feature, past in self.history.items() if feature not in features},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
@@ -119,6 +134,17 @@ class Gathered:
     def main(self) -> Sequence[Window]:
         """The windows of the main reference, whether they may be used or not."""
         return next(iter(self.wanted.values()))
+
+    def without(self, features: Mapping[str, str]) -> Gathered:
+        """Return what is held without the counts and scores of some features, each with the reason."""
+        if not features:
+            return self
+        fixed = {baseline: _without(windows, features) for baseline, windows in self.fixed.items()}
+        return replace(self, fixed=fixed, parts=[part.without(features) for part in self.parts])
+
+
+def _without(windows: Sequence[Profile], features: Mapping[str, str]) -> list[Profile]:
+    return [profile.without(features) for profile in windows]
 
 
 # -- gather: what the store holds -------------------------------------------------------------------------------------

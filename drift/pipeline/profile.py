@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from drift.errors import SourceError, SourceUnreachable
+from drift.pipeline.isolation import isolated
 from drift.profiles import segments
-from drift.profiles.counting import count
+from drift.profiles.histograms import Profile
 from drift.sources import validation
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from drift.detection.reports import Gate
     from drift.pipeline.context import SourceReader
     from drift.profiles.binning import Binning
-    from drift.profiles.histograms import Profile
     from drift.profiles.segments import Segmentation
     from drift.sources.snapshot import Snapshot
     from drift.sources.validation_results import Outcome
@@ -43,16 +44,33 @@ def count_window(
     snapshot: Snapshot,
     segmentations: Sequence[Segmentation] = (),
 ) -> Profile:
-    """Read one window once, and count it into cells: here, or inside the database that holds it."""
+    """Read one window once, and count it into cells: here, or inside the database that holds it.
+
+    A column that cannot be read has that for its problem; so has every feature in segments by such a column.
+    """
     schema, watched = snapshot.schema, source.columns(snapshot)
     features = [feature for feature in binnings if feature in schema]
     inside = source.warehouse([window], features, snapshot.count_rows)
-    if inside is not None:
-        return inside.profile(binnings, segmentations, window=window)
-    if segmentations:
-        cut_by = [column for by in segmentations for column in by.columns if column in schema]
-        batches = snapshot.batches(list(dict.fromkeys([*features, *cut_by])))
-        counted = segments.count(batches, binnings, segmentations, window=window, schema=watched)
-    else:
-        counted = count(snapshot.batches(features), binnings, window=window, schema=watched)
-    return replace(counted, notes=snapshot.notes())
+    cuts = {f"segments by {segments.key_of(by.columns)}": by for by in segmentations}
+
+    def attempt(failed: Mapping[str, str]) -> Profile:
+        wanted = {name: binning for name, binning in binnings.items() if name not in failed}
+        by = [each for name, each in cuts.items() if name not in failed]
+        read = dict.fromkeys([*wanted, *(column for each in by for column in each.columns)])
+        if inside is not None:
+            found = inside.profile(wanted, by, window=window)
+        else:
+            batches = snapshot.batches([column for column in read if column in schema])
+            found = segments.count(batches, wanted, by, window=window, schema=watched)
+        lost = {
+            name: Profile(window, 0, {}, problems=dict.fromkeys(binnings, f"{failed[cut]} ({cut})"))
+            for cut, each in cuts.items()
+            if cut in failed
+            for name in each.names
+        }
+        columns = {name: why for name, why in failed.items() if name in binnings}
+        return replace(found, segments={**found.segments, **lost}).without(columns)
+
+    # A file that cannot be read is damaged, whatever else of it can: it is to be written again.
+    passes = (SourceUnreachable,) if source.monitor.source.connection else (SourceError,)
+    return replace(isolated(attempt, [*features, *cuts], passes=passes), notes=snapshot.notes())

@@ -7,7 +7,7 @@ A window is read once (`drift.profiles.counting`) and becomes a `Profile`: one `
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -293,6 +293,18 @@ class Profile:
 
     def __add__(self, other: Profile) -> Profile:
         return Profile.total((self, other))
+
+    def without(self, features: Mapping[str, str]) -> Profile:
+        """Return the profile without the counts of some features, each with the reason."""
+        if not features:
+            return self
+        return replace(
+            self,
+            histograms={name: each for name, each in self.histograms.items() if name not in features},
+            summaries={name: each for name, each in self.summaries.items() if name not in features},
+            problems={**self.problems, **features},
+            segments={name: part.without(features) for name, part in self.segments.items()},
+        )
 
 
 def _gathered(parts: Iterable[Mapping[str, _T]]) -> dict[str, list[_T]]:

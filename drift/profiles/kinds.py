@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from drift.errors import BinningError, DriftError, unexpected
+from drift.errors import BinningError, DriftError, column_problem
 from drift.text import logs
 
 if TYPE_CHECKING:
@@ -369,10 +369,8 @@ def contained(problems: dict[str, str], column: str) -> Iterator[None]:
     """Write down why a column cannot be used, and go on with the others: one bad column never sinks a run."""
     try:
         yield
-    except BinningError as error:
-        problems.setdefault(column, str(error))
-    except DriftError:
-        raise
     except Exception as error:
+        if isinstance(error, DriftError) and not isinstance(error, BinningError):
+            raise
         log.debug("column %s", column, exc_info=True)
-        problems.setdefault(column, unexpected(error))
+        problems.setdefault(column, column_problem(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -100,6 +100,8 @@ class Profiles(Part):
         key = {"monitor": monitor, "window_start": window.start}
 
         def head(segment: str, part: Profile, counted_under: str) -> Row:
+            # Of a segment only those problems that the whole window does not have.
+            known = {} if segment == WHOLE else counted.problems
             return {
                 **key,
                 "segment": segment,
@@ -109,7 +111,7 @@ class Profiles(Part):
                 "binning_key": counted_under,
                 "digest": to_rows.digest(part),
                 "schema": dict(part.schema) if segment == WHOLE else {},
-                "problems": dict(part.problems) if segment == WHOLE else {},
+                "problems": {feature: why for feature, why in part.problems.items() if known.get(feature) != why},
                 "notes": dict(part.notes) if segment == WHOLE else {},
                 "first_seen_at": now,
             }
@@ -230,7 +232,7 @@ def _profile(
         head.schema,
         head.problems,
         head.notes,
-        segments,
+        {name: replace(part, problems={**head.problems, **part.problems}) for name, part in segments.items()},
     )
 
 
