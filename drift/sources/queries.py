@@ -1,7 +1,7 @@
 """A monitor's query: one SELECT that reads tables, and nothing else, for so long and no longer.
 
 The parser is the first wall; the second is the session, which each database guards by its own means: see
-`drift.sources.sql` (SQLite, PostgreSQL) and `drift.sources.warehouse.query` (DuckDB).
+`drift.sources.sql_engine` (SQLite, PostgreSQL) and `drift.sources.warehouse.query` (DuckDB).
 """
 
 from __future__ import annotations

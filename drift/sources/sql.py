@@ -1,31 +1,24 @@
 """SQL: a table or a query of a database, through SQLAlchemy, streamed by a cursor on the server, or through ADBC.
 
-The window's bounds are bound parameters, `drift.sources.queries` says what a query may be, and
-`drift.sources.sql_types` which types come out. The session is read-only, and a statement ends after its time.
-PostgreSQL refuses to write; SQLite opens its file to read, and authorises nothing but reading.
+The window's bounds are bound parameters, `drift.sources.queries` says what a query may be, `drift.sources.sql_types`
+which types come out, and `drift.sources.sql_engine` what a session may do.
 """
 
 from __future__ import annotations
 
-import difflib
-import sqlite3
-import time
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.types as t
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.ext.compiler import compiles
 
-from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
+from drift.errors import SourceError, SourceMissing
 from drift.sources import queries
 from drift.sources.adbc import adbc_batches
+from drift.sources.sql_engine import engine_of, explaining, session
 from drift.sources.sql_types import Relation, declared_types, readable, sampled_types, stored_types, to_arrow
 from drift.sources.time_filter import (
     SAMPLED,
@@ -38,7 +31,7 @@ from drift.sources.time_filter import (
     times_in,
     untimed_note,
 )
-from drift.text.secrets import learn_url, masked
+from drift.text.secrets import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,24 +41,7 @@ if TYPE_CHECKING:
 
 _MAX_ROWS = 1 << 16
 _MAX_CELLS = 1 << 20
-_CONNECT_SECONDS = 10
 _MOST_TIMES = 30_000
-_LOCKED = ("locked", "busy")
-_FORBIDDEN = ("not authorized", "authorization denied", "prohibited")
-_STEPS = 100_000
-"""SQLite's own steps, some milliseconds, between two looks at the clock."""
-
-_SQLITE_BYTES = 1 << 26
-"""The longest value a SQLite database may hand over: 64 MiB."""
-
-_SQLITE_READS = {
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_RECURSIVE,
-    sqlite3.SQLITE_FUNCTION,
-    sqlite3.SQLITE_TRANSACTION,
-}
-_SQLITE_PRAGMAS = {"table_info", "table_xinfo", "table_list", "read_uncommitted"}
 
 
 class _Verbatim(sa.TextClause):
@@ -118,7 +94,7 @@ def open_sql(
         selected = [readable(engine, name, kind) for name, kind in zip(columns, kinds, strict=True)]
         only = pa.schema(list(zip(columns, kinds, strict=True)))
         with (
-            _explaining(engine, relation.origin),
+            explaining(engine, relation.origin),
             adbc_batches(engine, partial(relation.select, where=where), selected, only, rows) as batches,
         ):
             if batches is not None:
@@ -178,111 +154,6 @@ def extremes(url: str, source: Source) -> tuple[Any, Any]:
     return first, last
 
 
-def engine_of(url: str) -> sa.Engine:
-    """Return the engine of a URL, without a pool, whose connections only read; where its database offers that."""
-    parsed, options = _parsed(url)
-    dialect = parsed.get_backend_name()
-    try:
-        if parsed.get_dialect().is_async:
-            what, fix = "is a driver for asynchronous programs", f"write {_SYNCHRONOUS.get(dialect, dialect)}://"
-            raise SourceError(f"{parsed.drivername}:// {what}, which Drift is not: {fix}")
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool, **options)
-    except ModuleNotFoundError as error:
-        module = error.name or parsed.drivername
-        if module == "psycopg":
-            raise MissingExtra(module, extra="postgres") from None
-        package = _PACKAGES.get(module, module)
-        raise SourceError(f"{parsed.drivername}:// needs the driver {module}: pip install {package}") from None
-    except exc.NoSuchModuleError:
-        raise SourceError(
-            f"{parsed.drivername}:// is not a database that SQLAlchemy knows here: install its dialect"
-        ) from None
-    except (exc.ArgumentError, ImportError) as error:
-        raise SourceError(f"{parsed.drivername}://: {_safe(error)}") from None
-    if dialect == "postgresql":
-        sa.event.listen(engine, "connect", _guard_postgresql)
-    elif dialect == "sqlite":
-        sa.event.listen(engine, "do_connect", _read_only_sqlite)
-        sa.event.listen(engine, "connect", _guard_sqlite)
-    return engine
-
-
-_SYNCHRONOUS = {
-    "postgresql": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
-    "mssql": "mssql+pyodbc",
-    "oracle": "oracle+oracledb",
-}
-_PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "mysql": "mysql-connector-python"}
-"""What is installed under another name than what is imported."""
-
-
-def _parsed(url: str) -> tuple[sa.URL, dict[str, Any]]:
-    """Return a URL with its driver, and the options of its engine; refuse what would not be read."""
-    learn_url(url)
-    if url.partition("://")[2].partition("/")[0].count("@") > 1:
-        raise SourceError("the connection's URL has more than one @ before its host: write %40 for one in the password")
-    try:
-        parsed = sa.make_url(url)
-    except (exc.ArgumentError, ValueError):
-        # The text may hold a password, so it is not shown.
-        raise SourceError("the connection's URL cannot be read: write dialect://user:password@host/database") from None
-    if parsed.drivername in {"postgres", "postgresql"}:
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    dialect = parsed.get_backend_name()
-    options: dict[str, Any] = {}
-    if dialect == "duckdb":
-        raise SourceError("duckdb:// is read by engine: warehouse (or auto): pip install 'driftmeter[warehouse]'")
-    if dialect == "postgresql":
-        options["execution_options"] = {"postgresql_readonly": True}
-    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
-        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
-    path = parsed.database or ""
-    if dialect == "sqlite" and path and path != ":memory:" and not path.startswith("file:") and not Path(path).exists():
-        # SQLite would make a new, empty database of it.
-        raise SourceMissing(f"{path}: no such SQLite database")
-    return parsed, options
-
-
-def _guard_postgresql(connection: Any, _record: object) -> None:
-    # Said in SQL, as poolers refuse what is said while connecting; committed, as a rollback would take it back.
-    cursor = connection.cursor()
-    cursor.execute("SET default_transaction_read_only = on")
-    cursor.execute(queries.postgres_limit())
-    cursor.close()
-    connection.commit()
-
-
-def _read_only_sqlite(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
-    path = str(arguments[0])
-    if path in {"", ":memory:"}:
-        return
-    # A path of two slashes (sqlite:////, and then an absolute path) would be a host.
-    uri = path if path.startswith("file:") else f"file:{'//' * path.startswith('/')}{quote(path)}"
-    arguments[0] = uri if "mode=" in uri else f"{uri}{'&' if '?' in uri else '?'}mode=ro"
-    options["uri"] = True
-
-
-def _guard_sqlite(connection: Any, _record: object) -> None:
-    until = time.monotonic() + queries.seconds()
-    # A window's statements are few; the clock runs for them together.
-    connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _SQLITE_BYTES)
-    connection.execute("PRAGMA query_only = ON")
-    connection.set_authorizer(_sqlite_allows)
-
-
-def _sqlite_allows(action: int, what: str | None, name: str | None, *_: str | None) -> int:
-    if action == sqlite3.SQLITE_FUNCTION:
-        allowed = name != "load_extension"
-    elif action == sqlite3.SQLITE_PRAGMA:
-        allowed = what in _SQLITE_PRAGMAS
-    else:
-        allowed = action in _SQLITE_READS
-    return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-
-
 def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query: str | None) -> Relation:
     """Return a table, or one SELECT or WITH statement, as what can be selected from."""
     shown = masked(engine.url.set(query={}).render_as_string(hide_password=True))
@@ -293,73 +164,6 @@ def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query:
     statement = queries.one_select(query, engine.dialect.name, origin)
     # On a line of its own the bracket survives a comment at the query's end.
     return Relation(_Verbatim(f"({statement}\n) drift_query"), origin)
-
-
-@contextmanager
-def session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
-    """Open a read-only connection, and turn what the database raises into our own errors."""
-    try:
-        connection = engine.connect()
-    except (exc.SQLAlchemyError, OSError) as error:
-        raise SourceUnreachable(f"{origin}: cannot connect to the database: {_safe(error)}") from error
-    try:
-        with _explaining(engine, origin):
-            try:
-                yield connection
-            except exc.NoSuchTableError as error:
-                raise SourceMissing(f"{origin}: no such table{_nearest(connection, origin)}") from error
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _explaining(engine: sa.Engine, origin: str) -> Iterator[None]:
-    try:
-        yield
-    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, pa.ArrowException, UnicodeError) as error:
-        raise _explained(error, engine, origin) from error
-
-
-def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
-    reason = _safe(error)
-    original = getattr(error, "orig", error)
-    state = str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
-    if state in {"42P01", "42703", "3F000"} or "no such table" in reason or "no such column" in reason:
-        return SourceMissing(f"{origin}: {reason}")
-    if state == "42501":
-        return SourceError(f"{origin}: permission denied: grant SELECT to this user ({reason})")
-    sqlite = engine.dialect.name == "sqlite"
-    if (state == "57014" and "timeout" in reason) or (sqlite and reason == "interrupted"):
-        return SourceUnreachable(f"{origin}: {queries.too_long(reason)}")
-    driver = engine.dialect.loaded_dbapi
-    lost = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | exc.TimeoutError)
-    lost = lost or isinstance(error, (driver.OperationalError, driver.InterfaceError, driver.InternalError))
-    if sqlite and any(word in reason for word in _FORBIDDEN):
-        return SourceError(f"{origin}: the session is read-only, and reads nothing but its own tables: {reason}")
-    if any(word in reason for word in _LOCKED) if sqlite else lost and not state.startswith("25"):
-        return SourceUnreachable(f"{origin}: the database stopped answering: {reason}")
-    return SourceError(f"{origin}: the database refused: {reason}")
-
-
-def _safe(error: BaseException) -> str:
-    """Return the reason in one line, without secrets."""
-    return masked(" ".join(str(getattr(error, "orig", None) or error).split()))[:500]
-
-
-def _nearest(connection: sa.Connection, origin: str) -> str:
-    name = origin.removeprefix("table ").rsplit(" of ", 1)[0]
-    schema, _, plain = name.rpartition(".")
-    inspector = sa.inspect(connection)
-    try:
-        known = [*inspector.get_table_names(schema=schema or None), *inspector.get_view_names(schema=schema or None)]
-    except exc.SQLAlchemyError:
-        known = []
-    close = difflib.get_close_matches(plain, known, 1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    if known:
-        return f"; it has {', '.join(sorted(known)[:20])}"
-    return " (a schema is its own key: `schema: …`)"
 
 
 def _where(

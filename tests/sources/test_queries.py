@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import ConfigError, DriftError, SourceError, SourceUnreachable
-from drift.sources import queries, sql
+from drift.sources import queries, sql_engine
 from drift.sources.sql import open_sql
 from drift.sources.warehouse.source import open_warehouse
 
@@ -113,7 +113,7 @@ def test_duckdb_reads_the_files_below_the_root(secret: str, tmp_path: Path) -> N
     with pytest.raises(SourceError, match="disabled by configuration"):
         open_warehouse("duckdb:///:memory:?enable_external_access=true", query=f"SELECT * FROM '{secret}'")
     with pytest.raises(SourceError, match="duckdb:// is read by engine: warehouse"):
-        sql.engine_of("duckdb:///:memory:")
+        sql_engine.engine_of("duckdb:///:memory:")
 
 
 def test_spark_reads_paths_below_the_root_only(secret: str) -> None:
@@ -158,7 +158,10 @@ def test_sqlite_authorises_nothing_but_reading(tmp_path: Path) -> None:
         "DROP TABLE t", "CREATE TEMP TABLE u (x)", f"ATTACH '{tmp_path}/u.db' AS u", "PRAGMA query_only = OFF",
         f"VACUUM INTO '{tmp_path}/u.db'", "SELECT load_extension('u')", "INSERT INTO t VALUES (1)",
     ):  # fmt: skip
-        with pytest.raises(SourceError, match="read"), sql.session(sql.engine_of(url), "here") as connection:
+        with (
+            pytest.raises(SourceError, match="read"),
+            sql_engine.session(sql_engine.engine_of(url), "here") as connection,
+        ):
             connection.exec_driver_sql(statement)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.db"]
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from drift.config import roots
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sources import queries
+from drift.sources import queries, sql_engine
 from drift.sources import sql as sql_source
 from drift.text.secrets import learn_url, masked
 
@@ -176,14 +176,14 @@ def open_database(url: str, *, table: str | None, schema: str | None, query: str
 
 def _open_postgres(url: str, table: str | None, schema: str | None, query: str | None) -> Database:
     arrow_schema, origin, _, _ = sql_source.open_sql(url, table=table, schema=schema, query=query)
-    engine = sql_source.engine_of(url)
+    engine = sql_engine.engine_of(url)
     relation = sql_source.relation_of(engine, table, schema, query)
     if query is not None:
         query = queries.one_select(query, engine.dialect.name, origin)
 
     @contextmanager
     def session() -> Iterator[Run]:
-        with sql_source.session(engine, origin) as connection:
+        with sql_engine.session(engine, origin) as connection:
             connection.execution_options(isolation_level="REPEATABLE READ")
             # The order of a scan decides what is sampled.
             connection.exec_driver_sql("SET LOCAL synchronize_seqscans = off")
@@ -195,7 +195,7 @@ def _open_postgres(url: str, table: str | None, schema: str | None, query: str |
 
             yield run
 
-    with sql_source.session(engine, origin) as connection:
+    with sql_engine.session(engine, origin) as connection:
         described: Any = connection.execute(relation.select(sa.text("*")).limit(0)).cursor.description
         unusual = {each[1] for each in described} - _POSTGRES_TEXT
         kinds = sa.text("SELECT oid, typname, typcategory FROM pg_type WHERE oid = ANY(:oids)")
