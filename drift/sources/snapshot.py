@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -188,16 +188,45 @@ def _from_arrow(data: Any) -> pa.Table:
     import pyarrow as pa
 
     try:
-        if isinstance(data, dict) or hasattr(data, "__arrow_c_stream__"):
+        if isinstance(data, dict):
             return pa.table(data)
+        if hasattr(data, "__arrow_c_stream__"):
+            with suppress(pa.ArrowInvalid):
+                return pa.table(data)
         import narwhals
 
-        collected: pa.Table = narwhals.from_native(data).lazy().collect("pyarrow").to_native()
+        frame = narwhals.from_native(data).lazy()
+        narrow = {name: (kind, _narrow(kind)) for name, kind in frame.collect_schema().items()}
+        cast = [narwhals.col(name).cast(into) for name, (kind, into) in narrow.items() if into != kind]
+        collected: pa.Table = (frame.with_columns(*cast) if cast else frame).collect("pyarrow").to_native()
     except Exception as error:  # a lazy frame does whatever its library can
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         message = f"a {type(data).__name__} is not a table ({reason}): give a DataFrame, an Arrow table or a path"
         raise SourceError(message) from error
     return collected
+
+
+def _narrow(kind: Any) -> Any:
+    """Return a type of narwhals as Arrow knows it: whole numbers of 128 bits are the nearest float64, as decimals are.
+
+    Examples
+    --------
+    >>> import narwhals as nw
+    >>> _narrow(nw.Int128()), _narrow(nw.List(nw.UInt128())), _narrow(nw.Struct({"a": nw.Int128(), "b": nw.String()}))
+    (Float64, List(Float64), Struct({'a': Float64, 'b': String}))
+    """
+    import narwhals as nw
+
+    match kind:
+        case nw.Int128() | nw.UInt128():
+            return nw.Float64()
+        case nw.List():
+            return nw.List(_narrow(kind.inner))
+        case nw.Array():
+            return nw.Array(_narrow(kind.inner), kind.size)
+        case nw.Struct():
+            return nw.Struct([nw.Field(each.name, _narrow(each.dtype)) for each in kind.fields])
+    return kind
 
 
 def _refuse_duplicates(names: Sequence[str]) -> None:
