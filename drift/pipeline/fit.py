@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from drift.errors import DriftError, SourceError, SourceUnreachable
 from drift.pipeline import compare
+from drift.pipeline.isolation import isolated
 from drift.profiles import segments
 from drift.profiles.fitting import fit
 from drift.profiles.kinds import family
@@ -132,7 +133,12 @@ def fit_bins(
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit
 
-        binnings, problems = warehouse_fit.fit(inside, options, expected_rows=total // len(filled))
+        def attempt(failed: Mapping[str, str]) -> tuple[dict[str, Binning], dict[str, str]]:
+            wanted = {feature: each for feature, each in options.items() if feature not in failed}
+            found, unfit = warehouse_fit.fit(inside, wanted, expected_rows=total // len(filled))
+            return found, {**unfit, **failed}
+
+        binnings, problems = isolated(attempt, features)
     else:
         binnings, problems = fit(_alike(context, filled, features, now), options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
