@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,8 +61,9 @@ def count_window(
         if inside is not None:
             found = inside.profile(wanted, by, window=window)
         else:
-            batches = snapshot.batches([column for column in read if column in schema])
-            found = segments.count(batches, wanted, by, window=window, schema=watched)
+            # Closed at once where counting fails, and not when somebody collects what is left of it.
+            with closing(snapshot.batches([column for column in read if column in schema])) as batches:
+                found = segments.count(batches, wanted, by, window=window, schema=watched)
         lost = {
             name: Profile(window, 0, {}, problems=dict.fromkeys(binnings, f"{failed[cut]} ({cut})"))
             for cut, each in cuts.items()

@@ -40,7 +40,7 @@ from drift.sources.time_filter import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from drift.sources.file_listing import Format, Listing, PartitionValue, Place
     from drift.sources.time_filter import Bound, Chosen
 
-    Read = Callable[[list[str]], Iterator[pa.RecordBatch]]
+    Read = Callable[[list[str]], Generator[pa.RecordBatch]]
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
 
 _BATCH_ROWS = 1 << 16
@@ -162,7 +162,7 @@ def _read(
     columns: list[str],
     *,
     given: dict[str, tuple[_File, int]] | None = None,
-) -> Iterator[pa.RecordBatch]:
+) -> Generator[pa.RecordBatch]:
     """Stream the columns of every file in turn, as `schema` has them.
 
     `given` gathers the files that had rows, and how many others of theirs have no readable time.

@@ -19,7 +19,7 @@ from drift.profiles.kinds import mixture, texts, type_text
 from drift.sources.time_filter import missing_column, window_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -59,7 +59,7 @@ class Snapshot:
 
     arrow_schema: pa.Schema
     origin: str
-    read: Callable[[list[str]], Iterator[pa.RecordBatch]] = field(repr=False)
+    read: Callable[[list[str]], Generator[pa.RecordBatch]] = field(repr=False)
     columns: Columns | None = field(default=None, repr=False)
     placed: frozenset[str] = frozenset()
     notes: Callable[[], dict[str, str]] = field(default=dict, repr=False)
@@ -69,7 +69,7 @@ class Snapshot:
         """Column → Arrow type as text; of types that have nothing in common all, and a file that differs."""
         return {column.name: mixture(column) or type_text(column.type) for column in self.arrow_schema}
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Generator[pa.RecordBatch]:
         """Start a stream of the window's rows, with these columns in this order; None is all. Each call reads anew."""
         names = list(self.schema if columns is None else columns)
         for name in names:
@@ -167,7 +167,7 @@ def open_table(data: Any, *, csv: Csv | None = None, like: Any = None) -> Snapsh
     _refuse_duplicates(table.column_names)
     schema = plain_schema(table.schema)
 
-    def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def read(columns: list[str]) -> Generator[pa.RecordBatch]:
         for batch in table.select(columns).to_batches(max_chunksize=_BATCH_ROWS):
             yield pa.RecordBatch.from_arrays(list(map(to_plain, batch.columns)), names=columns) if columns else batch
 

@@ -34,7 +34,7 @@ from drift.sources.time_filter import (
 from drift.text.secrets import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from drift.config.source import Source
     from drift.sources.time_filter import Bound, Chosen, WindowFilter
@@ -63,7 +63,7 @@ def open_sql(
     schema: str | None = None,
     query: str | None = None,
     chosen: Chosen | None = None,
-) -> tuple[pa.Schema, str, Callable[[list[str]], Iterator[pa.RecordBatch]], Callable[[], dict[str, str]]]:
+) -> tuple[pa.Schema, str, Callable[[list[str]], Generator[pa.RecordBatch]], Callable[[], dict[str, str]]]:
     """Look at a table (or view), or at one SELECT or WITH statement; settle its types, and return how to stream it.
 
     ``postgres://`` and ``postgresql://`` mean psycopg 3. The origin shows the URL without its password. Batches
@@ -83,7 +83,7 @@ def open_sql(
             types = sampled_types(connection, relation, types, where)
     arrow_schema = pa.schema([(name, kind or pa.string()) for name, kind in types.items()])
 
-    def read(columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def read(columns: list[str]) -> Generator[pa.RecordBatch]:
         if not columns:
             with session(engine, relation.origin) as connection:
                 n_rows = connection.execute(relation.select(sa.func.count(), where=where)).scalar_one()

@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 import drift
 from drift.config.monitor import Monitor
 from drift.detection import assess, findings, reference, scoring
+from drift.detection.effect_size import sized
 from drift.errors import BinningError, SourceError, SourceUnreachable, StoreError
 from drift.pipeline import run
 from drift.pipeline.context import Context
 from drift.pipeline.isolation import isolated
 from drift.profiles import segments
+from drift.profiles.kinds import to_codes
 from drift.store.store import Store
 from tests.support.flights import SQL, clock, days, monitor_text, open_context, rows, write_sql
 
@@ -89,9 +91,9 @@ def breaking(original: Callable[..., Any], feature: str, level: str) -> Callable
     """Return the function, which fails on the feature: on its name, its score, its counts."""
 
     def mine(given: Any) -> bool:
-        binning = getattr(given, "binning", None)
-        named = feature in {given, getattr(given, "feature", "")} if not isinstance(given, dict) else False
-        return named or level in getattr(binning, "levels", ()) or feature in getattr(given, "histograms", ())
+        name = given if isinstance(given, str) else getattr(given, "feature", "")
+        levels = getattr(getattr(given, "binning", None), "levels", ())
+        return name == feature or level in levels or feature in getattr(given, "histograms", ())
 
     def broken(*given: Any, **named: Any) -> Any:
         if any(map(mine, given)):
@@ -135,7 +137,7 @@ def test_a_feature_that_cannot_be_scored_or_explained_has_an_error(
 def test_a_comparison_is_made_without_what_cannot_be_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a monitor."""
     table = pd.DataFrame({"x": np.arange(2000.0), "carrier": ["UA", "B6"] * 1000})
-    monkeypatch.setattr(assess, "sized", breaking(assess.sized, "carrier", "B6"))
+    monkeypatch.setattr(assess, "sized", breaking(sized, "carrier", "B6"))
     report = drift.compare(table, table)
     assert (report["x"].status, report["carrier"].status) == ("ok", "error")
 
@@ -149,12 +151,11 @@ def test_a_column_that_cannot_be_cut_by_is_an_error_of_its_segments(
     context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", url, monitor_text(SQL, segments="[late, carrier]"))
     *before, bad, last = days(context, 0, 8)
     run.backfill(context, before, clock=clock)
-    original = segments.to_codes
     with monkeypatch.context() as patched:
         patched.setattr(
             segments,
             "to_codes",
-            lambda column: original(column) if "B6" not in column.unique().to_pylist() else 1 / 0,
+            lambda column: to_codes(column) if "B6" not in column.unique().to_pylist() else 1 / 0,
         )
         broken = run.run_window(context, bad, clock=clock).report
     found = run.run_window(context, last, clock=clock).report

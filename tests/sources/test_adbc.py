@@ -295,7 +295,7 @@ def test_a_stream_that_is_left_stops_the_server(postgres_url: str, ways: list[bo
     """Whoever stops reading does not wait for the rest, and no statement goes on."""
     # In FROM the function would be run to its end before its first row.
     _, _, read, _ = open_sql(postgres_url, query="SELECT generate_series(1, 100000000000) AS day")
-    with closing(read(["day"])) as stream:  # type: ignore[type-var]
+    with closing(read(["day"])) as stream:
         assert next(stream).num_rows == 65536
     with sa.create_engine(postgres_url, poolclass=sa.NullPool).connect() as connection:
         busy = sa.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%' AND state = 'active'")

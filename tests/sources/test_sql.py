@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from drift.config.source import Source
 from drift.errors import DriftError, SourceError, SourceMissing, SourceUnreachable
-from drift.sources import sql, sql_types
+from drift.sources import sql, sql_engine, sql_types
 from drift.sources.snapshot import Snapshot, open_snapshot
 from drift.sources.time_filter import WindowFilter
 from drift.windows import Calendar, Window
@@ -159,8 +159,8 @@ def test_only_one_select_is_accepted(database_url: str, query: str, says: str) -
 def test_the_session_is_read_only(database_url: str) -> None:
     """Should a statement get through, the database refuses to write."""
     fill(database_url, "CREATE TABLE t (day date)")
-    engine = sql.engine_of(database_url)
-    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql.session(engine, "here") as connection:
+    engine = sql_engine.engine_of(database_url)
+    with pytest.raises(SourceError, match=r"(?i)read-?only"), sql_engine.session(engine, "here") as connection:
         connection.exec_driver_sql("DROP TABLE t")
 
 
@@ -200,7 +200,7 @@ def test_an_index_on_text_times_is_used(tmp_path: Path) -> None:
         "CREATE INDEX by_day ON t (day)",
         "INSERT INTO t VALUES ('2013-02-08T05:00:00Z', 1)",
     )
-    engine = sql.engine_of(url)
+    engine = sql_engine.engine_of(url)
     relation = sql.relation_of(engine, "t", None, None)
     with engine.connect() as connection:
         chosen = WindowFilter("day", DAY, UTC_DAYS)
@@ -303,7 +303,7 @@ def test_long_tables_are_streamed(database_url: str) -> None:
         batches = list(snapshot.batches(["x"]))
         assert [len(batch) for batch in batches] == [65536, 4464]
         assert sum(pc.sum(batch.column(0)).as_py() for batch in batches) == 70000 * 70001 // 2
-    with closing(snapshot.read(["x"])) as abandoned:  # type: ignore[type-var]
+    with closing(snapshot.read(["x"])) as abandoned:
         next(abandoned)
 
 

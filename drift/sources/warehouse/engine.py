@@ -33,7 +33,7 @@ from drift.sources.warehouse.segments import MISSING, places, rows_branch
 from drift.sources.warehouse.values import key, number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Summary
@@ -129,7 +129,7 @@ class Warehouse:
         counted = {name: replace(self, condition=without).count_rows() for name, without in self.untimed.items()}
         return {name: words for each, rows in counted.items() for name, words in untimed_note(each, rows).items()}
 
-    def read(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    def read(self, columns: list[str]) -> Generator[pa.RecordBatch]:
         """Stream rows as `drift.sources.snapshot` does, for what cannot be done inside."""
         if not columns:
             yield pa.RecordBatch.from_arrays([pa.nulls(self.count_rows())], names=["row"]).select([])
