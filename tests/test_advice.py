@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 FILES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("drift/**/*.py"), *ROOT.glob("drift/**/*.html")]
 COMMANDS: Any = typer.main.get_command(app)
-NAMED = re.compile(r"\bdrift ([a-z]+)((?: +[^\s`;,.:()<\"']+)*)")
+NAMED = re.compile(r"\bdrift ([a-z]+)((?: +(?!drift\b)[^\s`;,.:()<\"']+)*)")
 CODE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
