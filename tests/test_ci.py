@@ -88,7 +88,7 @@ def test_the_action_shows_a_summary_and_fails(runner: Path) -> None:
     done = compare(runner, given | {"args": "--exclude=trace *\n\n--html=my report.html\n"})
     assert (done.returncode, done.stderr) == (1, "")
     summary = (runner / "summary").read_text()
-    assert "1 of 2 features drifts: fare." in summary
+    assert "1 of 2 features drifted: fare." in summary
     assert "trace x" not in summary
     assert (runner / "my report.html").is_file()
     name, _, path = (runner / "output").read_text().strip().partition("=")
@@ -98,7 +98,7 @@ def test_the_action_shows_a_summary_and_fails(runner: Path) -> None:
 def test_the_action_passes_where_nothing_is_asked(runner: Path) -> None:
     """Without `fail-on` the step reports, and the job goes on."""
     assert compare(runner, {"reference": "old.parquet", "current": "old.parquet"}).returncode == 0
-    assert "None of 3 features drifts." in (runner / "summary").read_text()
+    assert "None of 3 features drifted." in (runner / "summary").read_text()
 
 
 def test_the_action_fails_where_there_is_nothing_to_compare(runner: Path) -> None:

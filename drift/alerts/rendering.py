@@ -128,7 +128,7 @@ def _overall(content: Mapping[str, Any]) -> list[str]:
     if content["gate"] == "rejected":
         return ["The window was rejected by its expectations: it was not scored, and no window is compared with it."]
     scores = (
-        f"{content['n_drifting']} of {content['n_judged']} judged features drift "
+        f"{content['n_drifting']} of {content['n_judged']} judged features drifted "
         f"({percent(content['share_drifting'])}), {figure(content['total_kl'])} nats in all; "
         f"{thousands(content['n_current'])} rows compared with {thousands(content['n_reference'])} of the reference "
         f"({plain(content['reference'])}). KL is D(current‖reference), in nats."

@@ -168,7 +168,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
     found = []
     if judged:
         names = ", ".join(v.feature for v in drifting[:3]) + (", …" if len(drifting) > 3 else "")
-        share = f"{len(drifting)} of {judged} judged features drift"
+        share = f"{len(drifting)} of {judged} judged features drifted"
         many = f"{share} ({percent(len(drifting) / judged)}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
         table = _at_once(window, f"{TABLE}{at}", "table", None, *said)

@@ -369,11 +369,10 @@ class Report:
         unjudged = overall.n_features - overall.n_judged
         rest = f" {many(unjudged, 'feature')} could not be judged." if unjudged else ""
         if not worst:
-            return f"None of {many(overall.n_judged, 'feature')} drifts.{rest}"
+            return f"None of {many(overall.n_judged, 'feature')} drifted.{rest}"
         more = f" and {len(worst) - 5} more" if len(worst) > 5 else ""
-        verb = "drifts" if len(worst) == 1 else "drift"
         named = f"{', '.join(worst[:5])}{more}"
-        return f"{len(worst)} of {many(overall.n_judged, 'feature')} {verb}: {named}.{rest}"
+        return f"{len(worst)} of {many(overall.n_judged, 'feature')} drifted: {named}.{rest}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from drift.detection.scores import STATUS_ORDER
-from drift.text.formatting import percent
+from drift.text.formatting import many, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -123,7 +123,7 @@ def _why(verdicts: Sequence[Verdict], status: ReportStatus, n_judged: int, share
         return "there is no feature to judge"
     weighted = len({v.weight for v in verdicts}) > 1
     if status == "ok":
-        return f"none of {n_judged} features drifts"
+        return f"none of {many(n_judged, 'feature')} drifted"
     # The weightiest first, then the largest.
     made_it = sorted(
         (v for v in verdicts if status in {v.status, "not_judged"}),
@@ -139,5 +139,4 @@ def _why(verdicts: Sequence[Verdict], status: ReportStatus, n_judged: int, share
         return f"{name}{more} {verb} {adjective}"
     drifting = sum(v.drifting for v in verdicts)
     part = f"{percent(weighted_share)} of the weight" if weighted else percent(share)
-    features = "features drifts" if drifting == 1 else "features drift"
-    return f"{name}{more} {verb} {adjective}; {drifting} of {n_judged} {features} ({part})"
+    return f"{name}{more} {verb} {adjective}; {drifting} of {n_judged} features drifted ({part})"

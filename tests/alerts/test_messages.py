@@ -102,7 +102,7 @@ def test_the_text() -> None:
         links=Links("https://drift.example", "https://airflow.example/log"),
     )
     assert message.body == (
-        "1 of 61 judged features drift (1.6 %), 1.34 nats in all; 930 rows compared with 23,000 of the reference "
+        "1 of 61 judged features drifted (1.6 %), 1.34 nats in all; 930 rows compared with 23,000 of the reference "
         "(trailing 28d: 28 of 28 windows). KL is D(current‖reference), in nats.\n"
         "\n"
         "CRITICAL dep_delay\n"

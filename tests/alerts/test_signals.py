@@ -34,7 +34,7 @@ def test_many_features_at_once_are_the_table() -> None:
     assert keys(found, "firing") == {"table", *(f"drift:{f}" for f in "abcjk")}
     assert {o.inhibited_by for o in found if o.kind == "drift"} == {"table"}
     table = next(o for o in found if o.key == "table")
-    assert (table.status, table.reason) == ("critical", "5 of 11 judged features drift (45 %): c, a, b, …")
+    assert (table.status, table.reason) == ("critical", "5 of 11 judged features drifted (45 %): c, a, b, …")
 
 
 def test_exactly_a_fifth_is_not_the_table() -> None:

@@ -47,7 +47,7 @@ def test_quiet_progress_prints_nothing(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_rule_is_printed_under_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     """One line says why the whole is what it is."""
     report_table(report(verdict("a", "critical", [0.5]), verdict("b")))
-    assert "critical: a (input) is critical; 1 of 2 features drifts (50 %)\n" in capsys.readouterr().out
+    assert "critical: a (input) is critical; 1 of 2 features drifted (50 %)\n" in capsys.readouterr().out
 
 
 def test_an_explanation_shows_both_sides(capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,10 +164,10 @@ def test_a_summary_in_markdown_has_a_row_a_feature(missing: Evidence) -> None:
     sides = "Reference: table · 1,000 rows; Current: table · 100 rows; Sum of KL: 1.1010 nats"
     assert found.to_markdown().split("\n\n") == [
         "### ◆ m: critical",
-        "1 of 2 features drifts: fee. 1 feature could not be judged.",
+        "1 of 2 features drifted: fee. 1 feature could not be judged.",
         f"KL is D(current‖reference), in nats. {sides}",
         table.strip(),
-        "critical: fee (input) is critical; 1 of 2 features drifts (50 %)",
+        "critical: fee (input) is critical; 1 of 2 features drifted (50 %)",
         "- note: column gone: missing\n- note: left out: trip (identifier)\n",
     ]
 
@@ -241,7 +241,7 @@ def test_the_json_says_which_rule_made_the_status() -> None:
 def test_the_rule_stands_under_the_table() -> None:
     """In one line, on every way to show a report."""
     found = report(verdict("a", "warning", [0.5]), verdict("b", "ok", [0.0]))
-    rule = "warning: a (input) is at warning; 1 of 2 features drifts (50 %)"
+    rule = "warning: a (input) is at warning; 1 of 2 features drifted (50 %)"
     assert str(found).splitlines()[-1] == rule
     assert rule in found._repr_html_()
     assert rule in found.to_markdown().splitlines()

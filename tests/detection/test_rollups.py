@@ -83,15 +83,15 @@ def test_features_of_no_weight_have_no_share() -> None:
     ("verdicts", "rule"),
     [
         ([], "not_judged: there is no feature to judge"),
-        ([verdict("a", "ok", [0.1]), verdict("b", "ok", [0.1])], "ok: none of 2 features drifts"),
+        ([verdict("a", "ok", [0.1]), verdict("b", "ok", [0.1])], "ok: none of 2 features drifted"),
         ([verdict("a", "critical", [0.1])], "critical: a (input) is critical"),
         (
             [weighed("dep_delay", "critical", 0.4), weighed("b", "ok", 0.6)],
-            "critical: dep_delay (input, weight 0.4) is critical; 1 of 2 features drifts (40 % of the weight)",
+            "critical: dep_delay (input, weight 0.4) is critical; 1 of 2 features drifted (40 % of the weight)",
         ),
         (
             [weighed(name, "warning" if name in "abc" else "ok", 1, 0.5 if name == "b" else 0.1) for name in "abcdefg"],
-            "warning: b (input) and 2 more are at warning; 3 of 7 features drift (43 %)",
+            "warning: b (input) and 2 more are at warning; 3 of 7 features drifted (43 %)",
         ),
         ([verdict("a", "not_comparable"), verdict("b", "ok", [0.1])], "not_comparable: a (input): because"),
         ([verdict("a", "insufficient_data")], "not_judged: a (input): because"),
@@ -113,7 +113,7 @@ def test_roles_are_rolled_up_apart() -> None:
         "label": "not_judged",
     }
     assert found.line() == (
-        "warning: p (prediction) is at warning; 1 of 2 features drifts (50 %)"
+        "warning: p (prediction) is at warning; 1 of 2 features drifted (50 %)"
         " · input ok, 0 of 1 · prediction warning, 1 of 1 · label not_judged, 0 of 0"
     )
 

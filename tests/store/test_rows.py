@@ -70,7 +70,7 @@ def test_the_rule_is_stored_beside_the_status() -> None:
     """Whoever reads the table sees why the window is what it is."""
     row = rows.report_row("flights", judged(BINNINGS), DAY)
     assert row["status"] == "critical"
-    assert row["rule"].startswith("critical: dep_delay (prediction, weight 0.4) is critical; 1 of 5 features drifts")
+    assert row["rule"].startswith("critical: dep_delay (prediction, weight 0.4) is critical; 1 of 5 features drifted")
 
 
 def test_a_cell_of_another_version_is_left_out(store: Store) -> None:
