@@ -72,14 +72,8 @@ class SourceReader:
 
     def snapshot(self, window: Window) -> Snapshot:
         """Open one window of the source."""
-        source, calendar, url = self.monitor.source, self.monitor.window.calendar, self.url
-        if url is not None and source.may_count_inside:
-            from drift.sources.warehouse import source as warehouse_source
-
-            if warehouse_source.reads_inside(source.engine, url):
-                opened = warehouse_source.open_source(source, [window], calendar=calendar, url=url)
-                return snapshots.Snapshot(opened.arrow_schema, opened.database.origin, opened.read, notes=opened.notes)
-        return snapshots.open_snapshot(source, window, calendar=calendar, url=url, known=self.files)
+        source, calendar = self.monitor.source, self.monitor.window.calendar
+        return snapshots.open_snapshot(source, window, calendar=calendar, url=self.url, known=self.files)
 
     def take(self, window: Window) -> Snapshot:
         """Return one window of the source: the one that validation opened, once, or opened now."""

@@ -139,6 +139,13 @@ def open_snapshot(
         return Snapshot(*open_files(source.files, source.format, chosen, known, root=root, csv=source.csv))
     if url is None:
         raise SourceError(f"connection {source.connection!r} has not been resolved to a database URL")
+    if source.may_count_inside:
+        from drift.sources.warehouse import source as warehouse
+
+        if warehouse.reads_inside(source.engine, url):
+            windows = None if window is None else [window]
+            opened = warehouse.open_source(source, windows, calendar=calendar, url=url)
+            return Snapshot(opened.arrow_schema, opened.database.origin, opened.read, notes=opened.notes)
     from drift.sources.sql import open_sql
 
     schema, origin, read, notes = open_sql(

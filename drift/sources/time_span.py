@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 def time_span(source: Source, calendar: Calendar, url: str | None = None) -> tuple[datetime, datetime] | None:
     """Return the first and the last instant at which a source has a row; None where no row has a readable time.
 
-    Of a database its own minimum and maximum are asked, of files the time columns are read, and nothing else.
+    Of a database its own minimum and maximum are asked; of files, and of what Ibis reads, the time columns are read,
+    and nothing else.
     """
+    from drift.sources.warehouse.source import reads_inside
+
     found: Sequence[Any]
-    if url is not None and not source.time_format:
+    if url is not None and not source.time_format and not reads_inside(source.engine, url):
         from drift.sources.sql import extremes
 
         found = extremes(url, source)

@@ -248,6 +248,23 @@ def _open_backend(url: str, table: str | None, schema: str | None, query: str | 
     return Database(backend_name, origin, session, columns, table, schema, query)
 
 
+def tables_of(url: str, schema: str | None) -> list[str]:
+    """Return the tables and views of a schema, by default of the database's own, in the order of their names."""
+    learn_url(url)
+    origin = f"schema {schema or 'by default'} of {masked(sa.make_url(url).render_as_string(hide_password=True))}"
+    with _connected(url, origin) as backend, _explaining(url, origin), _quiet():
+        if backend.name == "duckdb":  # whose result Ibis 12 cannot take here
+            asked = (
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = coalesce(?, current_schema())"
+            )
+            names = sorted(name for (name,) in backend.con.execute(asked, [schema]).fetchall())
+        else:
+            names = sorted(backend.list_tables(database=schema))
+    if not names:
+        raise SourceMissing(f"{origin} has no table")
+    return names
+
+
 @contextmanager
 def _connected(url: str, origin: str) -> Iterator[Any]:
     import ibis
