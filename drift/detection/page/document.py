@@ -119,7 +119,7 @@ def _above(head: Head) -> Html:
             tag("p", head.sentence, class_="lead"),
             tag("p", head.rule, class_="muted"),
             tag("dl", facts, class_="facts"),
-            tag("section", tag("h2", "To know beside the scores"), notes, class_="notes") if head.notes else None,
+            tag("section", tag("h2", "Notes"), notes, class_="notes") if head.notes else None,
         ]
     )
 
@@ -134,13 +134,13 @@ def _legend() -> Html:
         "p",
         "KL is D(current‖reference) in nats, corrected for its bias, with its 95 % interval; the dashed marks are the "
         "warning and the critical threshold. The axis is linear up to 0.01 nats and logarithmic beyond. In the "
-        "pictures grey is the reference, blue the current rows.",
+        "pictures, grey is the reference and blue the current rows.",
         class_="muted",
     )
 
 
 def _footer() -> Html:
-    return tag("footer", "Made by Drift. The page holds shares and counts, and no row of the data.")
+    return tag("footer", "Made by Drift. The page holds shares and counts, but no rows of the data.")
 
 
 # -- the table --------------------------------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def _measures(verdict: Verdict, binning: Binning) -> Html | None:
         "thresholds": thresholds(verdict.warning, verdict.critical, verdict.scale),
         "p": probability(score.p),
         "q": probability(score.q),
-        "by chance alone": nats(score.noise),
+        "expected by chance": nats(score.noise),
         "reverse KL": nats(score.kl_reverse),
         "PSI": nats(score.psi),
         "Jensen–Shannon": nats(score.js),
