@@ -7,6 +7,10 @@ KL divergence D(current‖reference) of every feature, in nats, with its samplin
     print(report)
     report["price"].status, report.explain("price")
 
+    drift.backfill("monitors/orders.yaml")         # every window that the data have
+    drift.run("monitors/orders.yaml")              # the last window that is over: alerts, notifications
+    drift.history("monitors/orders.yaml", "price")
+
 The house, a room for each stage. A room imports only from those above it (`make lint` proves it)::
 
     errors, windows   words for failure and for time
@@ -39,10 +43,23 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.errors import DriftError
     from drift.pipeline.compare import compare
+    from drift.pipeline.interactive import backfill, history, run
 
 __version__ = "0.1.0"
 
-__all__ = ["Detection", "DriftError", "Features", "Monitor", "Report", "__version__", "compare", "load_monitor"]
+__all__ = [
+    "Detection",
+    "DriftError",
+    "Features",
+    "Monitor",
+    "Report",
+    "__version__",
+    "backfill",
+    "compare",
+    "history",
+    "load_monitor",
+    "run",
+]
 
 _HOMES = {
     "compare": "pipeline.compare",
@@ -52,6 +69,9 @@ _HOMES = {
     "load_monitor": "config.monitor",
     "DriftError": "errors",
     "Report": "detection.reports",
+    "run": "pipeline.interactive",
+    "backfill": "pipeline.interactive",
+    "history": "pipeline.interactive",
 }
 
 

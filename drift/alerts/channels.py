@@ -40,6 +40,17 @@ def route_variable(name: str) -> str:
     return "DRIFT_ROUTE_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
+def known_routes(env: Mapping[str, str]) -> list[str]:
+    """Return the names of the routes that the environment has.
+
+    Examples
+    --------
+    >>> known_routes({"DRIFT_ROUTE_OPS_CHAT": "slack://token", "DRIFT_DATABASE": "sqlite:///drift.db"})
+    ['ops_chat']
+    """
+    return [name[12:].lower() for name in sorted(env) if re.fullmatch(r"DRIFT_ROUTE_[A-Z0-9_]+", name) and env[name]]
+
+
 def resolve_route(to: str, env: Mapping[str, str], lookup: Callable[[str], str | None] = lambda _name: None) -> str:
     """Return the Apprise URL that a route's name stands for, by the environment or else by `lookup`.
 

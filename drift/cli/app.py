@@ -27,14 +27,14 @@ from drift.cli.explain import explain
 from drift.cli.gate import gate
 from drift.cli.history import history
 from drift.cli.init import init
-from drift.cli.options import print_error, say
+from drift.cli.options import print_error, print_failure, say
 from drift.cli.prune import prune
 from drift.cli.replay import replay
 from drift.cli.run import backfill, run
 from drift.cli.runs import runs_app
 from drift.cli.tune import tune
 from drift.config.problems import shorten
-from drift.errors import ConfigError, DriftError, InternalError, internal
+from drift.errors import DriftError, internal
 
 app = typer.Typer(
     name="drift",
@@ -78,16 +78,8 @@ def main() -> None:
             app()
         finally:
             out.flush()
-    except InternalError as error:
-        print_error(str(error))
-        sys.exit(3)
-    except ConfigError as error:
-        for problem in error.problems:
-            print_error(problem)
-        sys.exit(2)
     except DriftError as error:
-        print_error(str(error))
-        sys.exit(2)
+        sys.exit(print_failure(error))
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

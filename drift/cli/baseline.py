@@ -21,8 +21,8 @@ from drift.cli.options import (
     print_json,
     say,
     window_of,
-    windows_between,
 )
+from drift.pipeline import spans
 
 baseline_app = typer.Typer(
     help="Show, fit and promote the frozen bins and the windows they were fitted on.", no_args_is_help=True
@@ -81,7 +81,9 @@ def baseline_promote(
     from drift.pipeline import baselines
 
     context = open_context(monitor, folder, database)
-    done = baselines.promote(context, windows_between(context, start, end), now=now(), by=by, reason=reason)
+    done = baselines.promote(
+        context, spans.between(context.monitor.window.calendar, start, end), now=now(), by=by, reason=reason
+    )
     if as_json:
         print_json({"monitor": context.name, **asdict(done)})
         return
@@ -105,7 +107,7 @@ def baseline_rescore(
     from drift.pipeline import baselines
 
     context = open_context(monitor, folder, database)
-    done = baselines.rescore(context, windows_between(context, start, end), now=now())
+    done = baselines.rescore(context, spans.between(context.monitor.window.calendar, start, end), now=now())
     kept = {context.label(window): why for window, why in done.kept.items()}
     if as_json:
         print_json({"monitor": context.name, "rescored": [report.label for report in done.reports], "kept": kept})

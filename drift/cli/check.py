@@ -49,6 +49,9 @@ def check(
         print_json({"files": [str(p) for p in paths], "problems": problems, "unknown": unknown})
     else:
         _show(len(paths), problems, unknown)
+        if paths and not problems:
+            named = "" if not files else f"{paths[0]} " if len(paths) == 1 else "NAME "
+            say(f"next: drift backfill {named}--all, then drift dashboard")
     if problems:
         raise typer.Exit(1)
 
@@ -68,8 +71,6 @@ def _show(n_files: int, problems: Sequence[str], unknown: Mapping[str, Sequence[
         say(f"{many(n_files, 'monitor file')}, no problems")
     for reason, names in unknown.items():
         say(f"note: {reason} (for {', '.join(names)})")
-    if n_files and not problems:
-        say("next: drift backfill NAME --all, then drift dashboard")
 
 
 def _unknown_names(monitor: Monitor) -> Iterator[str]:

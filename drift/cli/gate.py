@@ -18,8 +18,8 @@ from drift.cli.options import (
     open_store,
     print_json,
     say,
-    window_on,
 )
+from drift.pipeline import spans
 
 Choice = Literal["block", "pass"]
 
@@ -46,7 +46,7 @@ def gate(
 
     name = load_monitor(monitor).name if Path(monitor).suffix in {".yaml", ".yml"} else monitor
     with open_store(database) as store:
-        window = window_on(gates.stored_calendar(store, name), day) if day else None
+        window = spans.window_on(gates.stored_calendar(store, name), day) if day else None
         decision = gates.decide(
             store,
             name,

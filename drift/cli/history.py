@@ -30,9 +30,10 @@ def history(
 ) -> None:
     """Show the stored scores of a monitor, newest window last."""
     from drift.cli.tables import history_table
+    from drift.pipeline.interactive import scores
 
     context = open_context(monitor, folder, database)
-    rows = context.store.scores(context.name, feature=feature, until=now(), windows=last)
+    rows = scores(context, feature, last=last, now=now())
     if as_json:
         print_json({"monitor": context.name, "direction": "current||reference", "unit": "nats", "scores": rows})
     elif not rows:

@@ -12,12 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from drift.cli.options import DATABASE, MONITORS, Database, Folder, now, print_error, say
-from drift.errors import DriftError
+from drift.errors import DriftError, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from drift.pipeline.proposal import Proposal
+
+
+NOBODY = (
+    "notifies nobody: set DRIFT_ROUTE_OPS to the URL of a channel (slack://…, mailto://…, json://…), and write "
+    "routes: [{to: ops}]"
+)
 
 
 class Target(NamedTuple):
@@ -41,7 +47,9 @@ def init(
     dbt: Annotated[
         Path | None, typer.Option(help="A dbt manifest: a monitor for each model that the database holds.")
     ] = None,
-    route: Annotated[list[str] | None, typer.Option(help="Who is notified: NAME of DRIFT_ROUTE_<NAME>.")] = None,
+    route: Annotated[
+        list[str] | None, typer.Option(help="Who is notified: NAME of DRIFT_ROUTE_<NAME>. Default: all that are set.")
+    ] = None,
     force: Annotated[bool, typer.Option(help="Write over files that are there.")] = False,
     folder: Folder = MONITORS,
     database: Database = DATABASE,
@@ -51,10 +59,12 @@ def init(
     [bold]drift init data/orders/*.parquet[/], [bold]drift init sqlite:///shop.db --table orders[/],
     [bold]drift init postgresql://… --schema public[/], [bold]drift init postgresql://… --dbt target/manifest.json[/]
     """
+    from drift.alerts.channels import known_routes
     from drift.pipeline.proposal import propose
     from drift.pipeline.survey import survey
 
     url, connection = _database_of(data[0])
+    routes = route or known_routes(os.environ)
     if url:
         targets = list(_models(dbt, connection, url) if dbt else _tables(url, connection, table, schema))
     else:
@@ -67,9 +77,7 @@ def init(
             continue
         try:
             look = survey(target.source, url or None, now=now())
-            proposal = propose(
-                target.name, look, description=target.description, owner=target.owner, routes=route or ()
-            )
+            proposal = propose(target.name, look, description=target.description, owner=target.owner, routes=routes)
             _write(path, proposal)
         except DriftError as error:
             print_error(f"{target.name}: {error}")
@@ -79,12 +87,12 @@ def init(
     if not written:
         raise typer.Exit(2)
     _prepare(database)
+    say(f"notifies {', '.join(routes)}" if routes else NOBODY)
+    if routes and find_spec("apprise") is None:
+        say(f"note: {MissingExtra('apprise', extra='notify')}")
     say("next:")
-    for line in (*_exports(connection, url, folder), "drift check"):
+    for line in _typed_next(written, connection, url, folder):
         say(f"  {line}")
-    for proposal in written:
-        say(f"  drift backfill {proposal.name} --all")
-    say("  drift dashboard")
 
 
 def _database_of(data: str) -> tuple[str, str]:
@@ -152,8 +160,11 @@ def _name_of(files: str) -> str:
 
 
 def _tables(url: str, connection: str, tables: Sequence[str] | None, schema: str | None) -> Iterator[Target]:
-    from drift.sources.sql import tables_of
+    from drift.sources import sql
+    from drift.sources.warehouse import query
+    from drift.sources.warehouse.source import reads_inside
 
+    tables_of = query.tables_of if reads_inside("auto", url) else sql.tables_of
     for name in tables or tables_of(url, schema):
         place = {"schema": schema} if schema else {}
         yield Target(_identifier(name), {"connection": connection, "table": name, **place})
@@ -227,6 +238,18 @@ def _prepare(database: str) -> None:
 
     if not engine.is_there(engine.normalise(database)):
         migrations.upgrade(database)
+
+
+def _typed_next(written: Sequence[Proposal], connection: str, url: str, folder: Path) -> Iterator[str]:
+    """Yield what to type next; the environment first."""
+    from drift.config.monitor import monitor_files
+
+    yield from _exports(connection, url, folder)
+    if len(written) == len(monitor_files(folder)):
+        yield "drift backfill --all"
+    else:
+        yield from (f"drift backfill {proposal.name} --all" for proposal in written)
+    yield "drift dashboard"
 
 
 def _exports(connection: str, url: str, folder: Path) -> Iterator[str]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from drift.detection.scores import Gap
-from drift.errors import ConfigError, DriftError, WindowError
+from drift.errors import ConfigError, DriftError, InternalError
+from drift.pipeline import spans
 from drift.text import logs
 from drift.text.formatting import iso
 from drift.text.visible import json_text, visible
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.store.store import Store
-    from drift.windows import Calendar, Window
+    from drift.windows import Window
 
 DATABASE = "sqlite:///drift.db"
 MONITORS = Path("monitors")
@@ -126,6 +127,18 @@ def no_monitors(folder: Path) -> DriftError:
     )
 
 
+def monitor_paths(folder: Path) -> list[str]:
+    """Return the paths of all monitor files of a folder."""
+    from drift.config.monitor import monitor_files
+
+    if not folder.is_dir():
+        raise no_monitors(folder)
+    found = [str(path) for path in monitor_files(folder)]
+    if not found:
+        raise DriftError(f"{folder} holds no monitor file (*.yaml, *.yml): drift init DATA writes one")
+    return found
+
+
 def monitors_of(folder: Path) -> tuple[list[Monitor], list[str]]:
     """Return the monitors of a folder, and the problems of its other files."""
     from drift.config.monitor import load_monitor, monitor_files
@@ -157,41 +170,9 @@ def route(name: str) -> str:
     return resolve_route(name, os.environ)
 
 
-def window_on(calendar: Calendar, day: str) -> Window:
-    """Return the one window that a date or time names."""
-    first, last = calendar.spanned(day)
-    if first != last:
-        raise WindowError(f"{day} names many windows of {calendar.every}: write a date such as {first.start:%Y-%m-%d}")
-    return first
-
-
 def window_of(context: Context, day: str | None) -> Window:
     """Return the window that holds a date, or the last complete one."""
-    calendar = context.monitor.window.calendar
-    return window_on(calendar, day) if day else calendar.last_complete(now())
-
-
-def windows_between(context: Context, start: str, end: str) -> list[Window]:
-    """Return the windows from one date to another, both included."""
-    calendar = context.monitor.window.calendar
-    first, last = calendar.spanned(start)[0], calendar.spanned(end)[1]
-    if last < first:
-        raise DriftError(f"--to {end} is before --from {start}")
-    return list(calendar.between(first.start, last.end))
-
-
-def windows_of_data(context: Context) -> list[Window]:
-    """Return the windows from the first to the last row of the source, as far as they are over."""
-    from drift.sources.time_span import time_span
-
-    calendar = context.monitor.window.calendar
-    found = time_span(context.monitor.source, calendar, context.source.url)
-    if found is None:
-        raise DriftError(f"{context.name}: no row of the source has a time: there is nothing to run")
-    first, last = calendar.containing(found[0]), calendar.last_complete(now())
-    if last.end <= first.start:
-        raise DriftError(f"{context.name}: the window of the first row, {context.label(first)}, is not over yet")
-    return list(calendar.between(first.start, min(last.end, calendar.containing(found[1]).end)))
+    return spans.window_of(context.monitor.window.calendar, day, now())
 
 
 def show(report: Report, *, as_json: bool) -> None:
@@ -247,3 +228,10 @@ def print_error(message: str) -> None:
         logs.logger("drift").error("%s", message)
         return
     print(f"error: {visible(message)}", file=sys.stderr)
+
+
+def print_failure(error: DriftError, of: str = "") -> int:
+    """Print an error, each problem of a file on a line of its own, and return the exit code that it stands for."""
+    for problem in error.problems if isinstance(error, ConfigError) else [f"{of}{': ' * bool(of)}{error}"]:
+        print_error(problem)
+    return 3 if isinstance(error, InternalError) else 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from drift.alerts import lifecycle, messages
+from drift.alerts import delivery, lifecycle, messages
 from drift.alerts.alerts import Transitions
 from drift.alerts.signals import Closing, Signal, run_signal, signals_of
 from drift.alerts.suppression import Suppression
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Verdict
     from drift.pipeline.context import Context
     from drift.store.base import State
+    from drift.store.store import Store
     from drift.windows import Window
 
 
@@ -86,6 +87,12 @@ def remind(context: Context[State], *, now: datetime) -> Transitions:
     For whoever empties the outbox between two runs: maintenance, a snooze or a silence may be over.
     """
     return _retried(context, lambda: _remind(context, now=now))
+
+
+def deliver(context: Context[Store], now: datetime, route: Callable[[str], str]) -> delivery.Delivered:
+    """Send what is pending, this monitor's notifications that nothing suppresses any more included."""
+    remind(context, now=now)
+    return delivery.deliver(context.store, now, route)
 
 
 def closing_of(monitor: Monitor) -> Closing:

@@ -81,7 +81,7 @@ def misfit(name: str, values: pa.Array[Any], n_rows: int | None = None) -> Misfi
     >>> print(misfit("order", pa.array(range(5000, 7000))))
     identifier: whole numbers that run on, 5,000 … 6,999
     >>> print(misfit("note", pa.array([f"please ring at number {i}" for i in range(100)])))
-    free text: 100 of 100 values differ, of 5 words in the mean
+    free text: 100 of 100 values differ, of 5 words on average
     >>> misfit("price", pa.array([i * 1.01 for i in range(2000)])) is None
     True
     """
@@ -144,7 +144,7 @@ def _text(name: str, distinct: pa.Array[Any], n: int) -> Misfit | None:
         return Misfit("timestamp", "dates as text")
     spaces = pc.mean(pc.count_substring(texts, " ")).as_py()
     if spaces >= _SPACES and len(texts) >= n / 2:
-        return Misfit("free text", f"{_differ(len(texts), n)}, of {round(spaces) + 1} words in the mean")
+        return Misfit("free text", f"{_differ(len(texts), n)}, of {round(spaces) + 1} words on average")
     if len(texts) >= _NEARLY * n or _names_key(name, len(texts), n):
         return Misfit("identifier", _differ(len(texts), n))
     return None

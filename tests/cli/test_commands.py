@@ -435,6 +435,20 @@ def test_backfill_all_runs_the_windows_that_the_data_have(monitored: Drift) -> N
         assert monitored("backfill", "flights", *wrong).returncode == 2
 
 
+def test_backfill_without_a_name_runs_every_monitor(monitored: Drift, tmp_path: Path) -> None:
+    """One that cannot run, or cannot be read, is an error beside the others' windows."""
+    good = (tmp_path / "monitors" / "flights.yaml").read_text()
+    (tmp_path / "monitors" / "a.yaml").write_text("name: a\n")
+    (tmp_path / "monitors" / "b.yaml").write_text(
+        good.replace("name: flights", "name: b").replace("table: ", "table: no_")
+    )
+    done = monitored("backfill", "--all", "--json")
+    (one,) = json.loads(done.stdout)
+    assert (one["monitor"], one["windows"], done.returncode) == ("flights", 13, 2)
+    named = {line.partition(".yaml")[0].rpartition("/")[2] for line in done.stderr.splitlines()}
+    assert named == {"a", "b"}
+
+
 def test_windows_that_fail_for_one_reason_are_one_line(monitored: Drift, tmp_path: Path) -> None:
     """Not one for each window."""
     (tmp_path / "warehouse.db").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,14 +35,28 @@ def test_files_get_a_monitor_that_is_right_and_runs(drift: Drift, tmp_path: Path
     assert "wrote " in done.stdout
     assert "9 windows of 1d by created_at" in done.stdout
     assert "  left out order_id: identifier: " in done.stdout
-    assert done.stdout.splitlines()[-2:] == ["  drift backfill orders --all", "  drift dashboard"]
+    assert done.stdout.splitlines()[-2:] == ["  drift backfill --all", "  drift dashboard"]
     path = tmp_path / "monitors" / "orders.yaml"
     path.write_text(path.read_text().partition("# What holds today")[0])  # Great Expectations takes its time
-    assert "1 monitor file, no problems" in drift("check").stdout
-    assert "orders: 9 windows: " in drift("backfill", "orders", "--all").stdout
+    assert drift("check").stdout == "1 monitor file, no problems\nnext: drift backfill --all, then drift dashboard\n"
+    said = drift("backfill", "--all").stdout
+    assert said.startswith("orders: 9 windows: ")
+    assert said.endswith("\nnext: drift history orders, drift alerts, drift dashboard\n")
     again = drift("init", "data/orders")
     assert (again.returncode, "--force writes over it" in again.stderr) == (2, True)
     assert drift("init", "data/orders", "--force").returncode == 0
+
+
+def test_the_routes_that_are_set_are_the_routes_that_are_written(drift: Drift, tmp_path: Path) -> None:
+    """Where none is, the last lines say how to name one; where one is, what to run to be notified."""
+    write_orders(tmp_path / "data" / "orders", days=3)
+    assert "notifies nobody: set DRIFT_ROUTE_OPS to " in drift("init", "data/orders").stdout
+    drift = runner(tmp_path, DRIFT_ROUTE_ON_CALL="file:inbox.jsonl")
+    assert "notifies on_call\n" in drift("init", "data/orders", "--force").stdout
+    path = tmp_path / "monitors" / "orders.yaml"
+    assert [each.to for each in load_monitor(path).alerts.routes] == ["on_call"]
+    path.write_text(re.sub(r"# What holds today.*?(?=alerts:)", "", path.read_text(), flags=re.DOTALL))
+    assert "\nnext: drift run orders (notifies of what is open; " in drift("backfill", "--all").stdout
 
 
 def test_files_that_the_shell_names_are_one_table_if_their_columns_agree(drift: Drift, tmp_path: Path) -> None:

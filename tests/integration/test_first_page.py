@@ -55,7 +55,7 @@ def test_the_first_page_comes_from_what_each_command_says_next(
     webhook: tuple[str, list[dict[str, Any]]],
     request: pytest.FixtureRequest,
 ) -> None:
-    """Init, its export, check, backfill and dashboard: each is the line that was printed before; the drift is paged."""
+    """Init, its export, backfill, run and dashboard: each is the line that was printed before; the drift is paged."""
     url, got = webhook
     orders = write_orders(tmp_path / "data" / "orders", days=16, drifted=2)
     data = ["data/orders"]
@@ -80,21 +80,24 @@ def test_the_first_page_comes_from_what_each_command_says_next(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    said = drift("init", *data, "--route", "ops")
+    said = drift("init", *data)
     monitor = tmp_path / "monitors" / "orders.yaml"
     # What Great Expectations makes of them is tested elsewhere; its import takes longer than all the rest.
     head, _, rest = monitor.read_text().partition("# What holds today")
     monitor.write_text(head + rest[rest.index("alerts:") :])
     typed = [line.strip() for line in said.partition("next:\n")[2].splitlines()]
+    assert typed[-1] == "drift dashboard"
     for line in typed[:-1]:
         if line.startswith("export "):
             name, _, value = line.removeprefix("export ").partition("=")
             assert ":postgres@" not in value
             env[name] = data[0]  # the password is for the person to fill in
         else:
-            drift(*line.split()[1:], *(["--page"] if "backfill" in line else []))
-    assert len(typed) + 1 <= 5
-    assert typed[-1] == "drift dashboard"
+            said = drift(*line.split()[1:])
+    assert not got  # a backfill notifies nobody
+    assert "next: drift run orders " in said
+    assert drift("run", "orders").endswith("notifications: 1 sent, 0 to be tried again, 0 given up\n")
+    assert len(typed) + 2 <= 5
     text = json.dumps(got)
     assert "payment" in text
     assert "klarna" in text

@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from drift.errors import DriftError
+from drift.errors import DriftError, SourceMissing
 from drift.pipeline.survey import WINDOWS, lengths, spread, survey, time_keys
+from drift.sources.warehouse.query import tables_of
 from drift.windows import Calendar
 from tests.support.flights import write_sql
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.warehouses import Ducks
 
 NOW = datetime(2024, 3, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -130,3 +133,15 @@ def test_what_has_no_time_or_row_is_said_to(
     pq.write_table(pa.table(columns), "a.parquet")
     with pytest.raises(DriftError, match=why):
         survey({"files": "a.parquet"}, None, now=NOW)
+
+
+def test_a_database_that_only_ibis_reads_is_looked_at_as_any_other(ducks: Ducks) -> None:
+    """DuckDB, as dbt-duckdb leaves it: its tables are found, and rows fill windows from the first to the last."""
+    at = pa.array([NOW - 4 * DAY + timedelta(hours=3, minutes=15 * i) for i in range(300)]).cast(pa.timestamp("us"))
+    ducks.load("orders", pa.table({"ordered_at": at, "price": [i / 7 for i in range(300)]}))
+    assert tables_of(ducks.url, None) == tables_of(ducks.url, "main") == ["orders"]
+    found = survey({"connection": "w", "table": "orders"}, ducks.url, now=NOW)
+    assert (found.source.time_column, found.n_rows, found.every) == ("ordered_at", 300, "1d")
+    assert (len(found.windows), found.rows) == (4, [60, 96, 96, 48])
+    with pytest.raises(SourceMissing, match="has no table"):
+        tables_of(ducks.url, "nowhere")
