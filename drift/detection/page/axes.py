@@ -59,6 +59,20 @@ def ticks(low: float, high: float, most: int, binning: NumericBinning | None = N
     return [(value, _number(value, step)) for value in found]
 
 
+def powers(low: float, high: float) -> list[tuple[float, str]]:
+    """Return the powers of ten between two of them, and 2 and 5 times each where these are few; as exponents.
+
+    Examples
+    --------
+    >>> [label for _, label in powers(-1.2, 2.0)], [label for _, label in powers(2.5, 4.0)]
+    (['0.1', '1', '10', '100'], ['500', '1,000', '2,000', '5,000', '10,000'])
+    """
+    factors = (1, 2, 5) if high - low < 2 else (1,)
+    found = [(power, factor) for power in range(math.floor(low), math.floor(high) + 1) for factor in factors]
+    exact = [(power + math.log10(factor), f"{factor}e{power}") for power, factor in found]
+    return [(at, f"{float(text):,.9g}") for at, text in exact if low - 1e-9 <= at <= high + 1e-9]
+
+
 def times(low: float, high: float, most: int) -> list[tuple[float, str]]:
     """Return about `most` round times, in seconds since 1970; none in years that no calendar has.
 

@@ -1,7 +1,8 @@
 """Charts as SVG: two distributions drawn to scale, and a divergence with its interval between the thresholds.
 
-A bin's height is its density, so that equal areas are equal numbers of rows, however unequal the bins. What has no
-width stands beside the axis as a bar: missing values, those below and above every edge, a value with a cell of its own.
+A bin's height is its density, so that equal areas are equal numbers of rows, however unequal the bins; of positive
+numbers that crowd at one end of the axis, it is the density of their logarithm on a logarithmic axis. What has no width
+stands beside the axis as a bar: missing values, those below and above every edge, a value with a cell of its own.
 
 Colours are classes with an attribute as a fallback: a mail or a notebook may take the style away.
 """
@@ -9,12 +10,12 @@ Colours are classes with an attribute as a fallback: a mail or a notebook may ta
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from drift.detection.page.axes import steps, ticks
+from drift.detection.page.axes import powers, steps, ticks
 from drift.detection.page.markup import Html, points, tag
 from drift.profiles.binning import NumericBinning
 from drift.text.formatting import nats, percent
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from drift.detection.evidence import Evidence
     from drift.detection.scores import Score, Verdict
+    from drift.profiles.histograms import Summary
 
     Floats = NDArray[np.float64]
 
@@ -35,6 +37,9 @@ FAR = 0.02
 
 NARROW, TALLEST = 4.0, 3.0
 """Bins narrower than this many pixels are cut off at this many times the height of the tallest other one."""
+
+CROWDED = 0.1
+"""The axis is logarithmic where half of the rows would stand in less than this share of it."""
 
 FEW = 20
 """A bin holds hardly a row where the single value before it holds this many times more."""
@@ -62,20 +67,28 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Bins:
-    """The bins of a number that have a width, from `low` to `high`, and the cells beside them."""
+    """The bins of a number that have a width, from `low` to `high`, and the cells beside them.
+
+    Of a logarithmic axis both are powers of ten.
+    """
 
     binning: NumericBinning
     low: Floats
     high: Floats
     inside: Shares
     beside: Shares
+    logarithmic: bool = False
+
+    def quantiles(self, *shares: float) -> Floats:
+        """Return where these shares of the rows, of both sides alike, lie below."""
+        rows = self.inside.before + self.inside.after
+        upto = np.append(0.0, np.cumsum(rows)) / rows.sum()
+        return np.asarray(np.interp(shares, upto, np.append(self.low, self.high[-1])))
 
     def window(self) -> tuple[float, float]:
         """Return where the axis begins and ends: the bins, without far tails."""
         first, last = float(self.low[0]), float(self.high[-1])
-        share = self.inside.before + self.inside.after
-        upto = np.append(0.0, np.cumsum(share)) / share.sum()
-        lowest, highest = np.interp([FAR, 1 - FAR], upto, np.append(self.low, last))
+        lowest, highest = self.quantiles(FAR, 1 - FAR)
         reach = float(highest - lowest)
         low, high = float(lowest) - reach / 8, float(highest) + reach / 8
         return (low if low - first > reach / 4 else first), (high if last - high > reach / 4 else last)
@@ -104,7 +117,24 @@ def bins(evidence: Evidence) -> Bins | None:
         return None
     others = [i for i in _occupied(shares) if i not in set(cells.tolist())]
     edges = np.append(low[drawn], high[-1])
-    return Bins(binning, edges[:-1], edges[1:], shares.of(cells.tolist()), shares.of(others))
+    found = Bins(binning, edges[:-1], edges[1:], shares.of(cells.tolist()), shares.of(others))
+    return _spread_out(found, [evidence.reference_summary, evidence.current_summary])
+
+
+def _spread_out(found: Bins, summaries: Sequence[Summary | None]) -> Bins:
+    """Return the bins on a logarithmic axis where their numbers are positive and crowd at one end of a linear one."""
+    lowest = [summary.low for summary in summaries if summary and summary.low is not None]
+    start, end = found.window()
+    lower, upper = found.quantiles(0.25, 0.75)
+    if found.binning.scale not in {"number", "integer"} or len(lowest) < 2 or upper - lower >= CROWDED * (end - start):
+        return found
+    # The outermost bins reach beyond the values; none of these is zero or less.
+    edges = np.append(found.low, found.high[-1])
+    edges[0] = max(edges[0], min(lowest))
+    if not 0 < edges[0] < edges[1]:
+        return found
+    edges = np.log10(edges)
+    return replace(found, low=edges[:-1], high=edges[1:], logarithmic=True)
 
 
 def _drawn(cells: NDArray[np.intp], wide: NDArray[np.bool_], rows: Floats) -> NDArray[np.intp]:
@@ -144,7 +174,7 @@ def histogram(evidence: Evidence, title: str) -> Html | None:
     right = width - 8 - SLOT * len(beside.names)
     start, end = found.window()
     scale = (right - left) / (end - start)
-    per, unit = steps(found.binning.scale, end - start)
+    per, unit = (1.0, "factor of ten") if found.logarithmic else steps(found.binning.scale, end - start)
     before, after = (share / (found.high - found.low) for share in (found.inside.before, found.inside.after))
     most, cut = _height(found, before, after, scale, (start, end))
     y_ticks = ticks(0.0, 100 * most * per, 3)
@@ -158,7 +188,10 @@ def histogram(evidence: Evidence, title: str) -> Html | None:
         parts += [tag("text", label, x=left - 5, y=y + 4, text_anchor="end")]
     x = (np.clip(np.append(found.low[0], found.high), start, end) - start) * scale + left
     parts += _curves(x, before, after, (top, base, most))
-    for value, label in _apart(ticks(start, end, max(2, int((right - left) / 75)), found.binning), scale):
+    marks = (
+        powers(start, end) if found.logarithmic else ticks(start, end, max(2, int((right - left) / 75)), found.binning)
+    )
+    for value, label in _apart(marks, scale):
         at = left + (value - start) * scale
         parts += [tag("path", d=points("M{} {}v4", at, base), class_="axis", stroke="#888")]
         if at + LETTER / 2 * len(label) < right + 12:  # where the names of bars begin

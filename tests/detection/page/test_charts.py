@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from drift.detection.evidence import Evidence
 from drift.detection.page.charts import bins, histogram, small
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
-from drift.profiles.histograms import Histogram
+from drift.profiles.fitting import fit_numeric
+from drift.profiles.histograms import Histogram, Summary
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from drift.profiles.kinds import Scale
 
 
@@ -104,3 +107,32 @@ def test_what_has_no_axis_has_a_picture_all_the_same() -> None:
         both = evidence(binning, counts, counts)
         assert histogram(both, "x") is None
         assert "<path" in small(both)
+
+
+def test_crowded_numbers_stand_on_a_logarithmic_axis() -> None:
+    """Prices over four powers of ten: every power has its room, and equal areas are equal rows there, too."""
+    prices = 10 ** np.random.default_rng(3).normal(1.5, 0.8, 4000)
+    binning = fit_numeric(prices)
+    side = Histogram(binning, np.bincount(binning.cell_of(prices), minlength=binning.n_cells))
+    both = Evidence(side, side, Summary.of(prices), Summary.of(prices))
+    found = bins(both)
+    assert found is not None
+    assert found.logarithmic
+    drawn = histogram(both, "price")
+    assert drawn is not None
+    assert "% of rows per factor of ten" in drawn
+    assert all(f">{label}</text>" in drawn for label in ("1", "10", "100", "1,000"))
+    # The outermost bins may go on beyond the axis.
+    area, rows = np.array(areas(drawn, "before"))[1:-1], found.inside.before[1:-1]
+    assert (area / area.sum()).tolist() == pytest.approx((rows / rows.sum()).tolist(), rel=0.05, abs=1e-3)
+    assert found.inside.before.sum() + found.beside.before.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("prices", [np.arange(-5.0, 995.0), np.random.default_rng(3).normal(50, 5, 1000)])
+def test_other_numbers_stand_on_a_linear_axis(prices: NDArray[np.float64]) -> None:
+    """Where some are not positive, and where they do not crowd."""
+    binning = fit_numeric(prices)
+    side = Histogram(binning, np.bincount(binning.cell_of(prices), minlength=binning.n_cells))
+    found = bins(Evidence(side, side, Summary.of(prices), Summary.of(prices)))
+    assert found is not None
+    assert not found.logarithmic
