@@ -30,7 +30,7 @@ from drift.sources.warehouse.cells import (
     numeric_branch,
 )
 from drift.sources.warehouse.segments import MISSING, places, rows_branch
-from drift.sources.warehouse.values import key, number
+from drift.sources.warehouse.values import key, number, whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -149,6 +149,9 @@ class Warehouse:
         kind, column = self.columns[name], self.source[name]
         if t.is_floating(kind.arrow):
             return self.number(name)
+        if self.database.backend == "duckdb" and t.is_timestamp(kind.arrow):
+            # Its driver would make times with a zone by pytz, which need not be there.
+            return whole(column, kind, self.database.backend)
         return column.cast("string") if t.is_string(kind.arrow) else column
 
     def profile(

@@ -40,8 +40,8 @@ def number(column: Any, kind: Column, backend: str) -> Any:
     if t.is_boolean(arrow):
         return column.cast("int32").cast("float64")
     if t.is_temporal(arrow):
-        whole = _whole(column, kind, backend).cast("float64")
-        return whole if t.is_date(arrow) else whole / constant({"us": 1e6, "ns": 1e9}[cast("Any", arrow).unit])
+        count = whole(column, kind, backend).cast("float64")
+        return count if t.is_date(arrow) else count / constant({"us": 1e6, "ns": 1e9}[cast("Any", arrow).unit])
     if kind.special == "unbounded":
         return _from_unbounded(column)
     # psycopg reads a real's text, 1.1, where a cast would give the float32 next to it, 1.100000023841858; and some
@@ -63,7 +63,7 @@ def key(column: Any, kind: Column, backend: str) -> Any:
         text = ibis.cases((value == constant(0.0), constant(0.0)), else_=value).cast("string")
         return ibis.ifelse(is_nan(value, backend), ibis.null("string"), text)
     if t.is_temporal(arrow):
-        return _whole(column, kind, backend).cast("string")
+        return whole(column, kind, backend).cast("string")
     if t.is_boolean(arrow) or t.is_integer(arrow):
         return (column.cast("int32") if t.is_boolean(arrow) else column).cast("string")
     return _hexadecimal(column, kind, backend)
@@ -181,7 +181,7 @@ def call(name: str, result: str, *arguments: Any) -> Any:
     return ibis.udf.scalar.builtin(_ARITY[len(types)], name=name, signature=(types, result))(*arguments)
 
 
-def _whole(column: Any, kind: Column, backend: str) -> Any:
+def whole(column: Any, kind: Column, backend: str) -> Any:
     """Return a date's days since 1970, a time's microseconds (nanoseconds where Arrow has them), an interval's."""
     arrow = kind.arrow
     if t.is_duration(arrow):

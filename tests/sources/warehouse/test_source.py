@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,6 +95,18 @@ def test_names_are_quoted(database: Ducks | Postgres, name: str) -> None:
     found = open_warehouse(database.url, table=name, chosen=chosen)
     assert found.profile({name: NumericBinning([1, 2])}).histograms[name].counts.tolist() == [0, 1, 0, 0]
     assert [batch.to_pydict() for batch in found.read([name])] == [{name: [1]}]
+
+
+@pytest.mark.parametrize("declared", ["timestamptz", "timestamp"])
+def test_times_are_read_as_times(database: Ducks | Postgres, declared: str) -> None:
+    """With a zone or without, to the microsecond, and nulls among them."""
+    database.run(f"CREATE TABLE w (moment {declared})")
+    database.run("INSERT INTO w VALUES (NULL), ('1969-12-31 23:59:59.000001'), ('2013-02-08 05:00:00')")
+    (batch,) = open_warehouse(database.url, table="w").read(["moment"])
+    zone = UTC if declared == "timestamptz" else None
+    moments = [datetime(1969, 12, 31, 23, 59, 59, 1, zone), datetime(2013, 2, 8, 5, tzinfo=zone)]
+    assert sorted(each for each in batch.column(0).to_pylist() if each) == moments
+    assert batch.column(0).null_count == 1
 
 
 def test_a_schema_is_its_own_key(database: Ducks | Postgres) -> None:
