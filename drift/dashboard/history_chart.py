@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert
     from drift.dashboard.formatting import LocalTime
     from drift.dashboard.time_marks import TimeMark
+    from drift.detection.onset import Onset
     from drift.store.reads.windows import WindowState
 
     Row = Mapping[str, Any]
@@ -120,7 +121,7 @@ def history(
         The windows of the monitor; those without a score are marked on the axis, and interrupt the lines.
     notes, alerts
         New baselines and configurations are upright lines, alerts of the feature are bands from their first window to
-        their last.
+        their last, with the set of windows in which the change began.
     to
         Where a window is opened, by its start.
     chosen
@@ -310,6 +311,18 @@ def _alerts(alerts: Iterable[Alert], span: Span, local: LocalTime) -> Iterator[H
             place = {"x": _part(first), "width": _part(last - first), "class_": f"alert s-{alert.worst}"}
             yield tag("rect", y=KL[0] - 8, height=5.0, **place)
             yield tag("rect", y=KL[0], height=KL[1] - KL[0], fill_opacity=Html("0.1"), **place)
+        if alert.onset:
+            yield from _onset(alert.onset, span, local)
+
+
+def _onset(onset: Onset, span: Span, local: LocalTime) -> Iterator[Html]:
+    """Draw since when: the set that holds the first window, and a line at the most likely one."""
+    first, last = span.at(onset.earliest), span.at(local.calendar.containing(onset.latest).end)
+    first, last = max(first, 0.0), min(last, 100.0)
+    if first < last:
+        x = _part(max(span.at(onset.most_likely), 0.0))
+        yield tag("rect", x=_part(first), width=_part(last - first), y=KL[0], height=6.0, class_="onset")
+        yield tag("line", x1=x, x2=x, y1=KL[0], y2=KL[1], class_="onset")
 
 
 def _notes(notes: Iterable[TimeMark], span: Span) -> Iterator[Html]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from drift.alerts.alerts import NEWS, NOTIFIED, Alert, alert_id, closes_after, fold
 from drift.config.alerts import Policy
+from drift.detection.onset import Onset
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 
 WORDS = st.lists(st.sampled_from(list(SAYINGS)), min_size=1, max_size=12)
@@ -76,6 +77,15 @@ def test_a_resolution_by_hand_stands_after_its_window() -> None:
     by_hand = replace(first, state="resolved", resolved_by="ada", resolved_at=NOW, resolved_window=day(1).start)
     found = folded(["critical", "critical"], [by_hand])
     assert [(a.resolved_by, a.live) for a in found] == [("ada", False), (None, True)]
+
+
+def test_an_alert_keeps_the_date_of_the_newest_window_that_says_so() -> None:
+    """Refined while it fires; a window that cannot say, and one that is quiet, leave it."""
+    dates = [Onset(day(first).start, day(1).start, day(3).start) for first in (3, 2)]
+    said = [("critical", dates[0]), ("warning", dates[1]), ("critical", None), ("quiet", None)]
+    seen = [replace(say(i, word), onset=onset) for i, (word, onset) in enumerate(said, start=3)]
+    (alert,) = fold(seen, [], None, "flights", POLICY)
+    assert alert.onset == dates[1]
 
 
 def test_a_failed_run_closes_with_the_first_that_succeeds() -> None:

@@ -292,6 +292,9 @@ def test_history_explain_and_alerts_after_a_run(monitored: Drift) -> None:
     assert "D(current‖reference)" in explained.stdout
     assert explained.returncode == 0
     (alert,) = json.loads(monitored("alerts", "--json").stdout)
+    assert alert["onset"]["most_likely"] == alert["opened_window"]
+    assert "since 2024-01-13" in monitored("alerts", "show", alert["id"][:8]).stdout
+    assert "  since 2024-01-13" in explained.stdout
     assert monitored("alerts", "ack", alert["id"][:8], "--by", "ada").returncode == 0
     assert "acknowledged" in monitored("alerts", "show", alert["id"][:8]).stdout
     told = monitored("alerts", "timeline", "flights").stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.alerts.alerts import fold
+from drift.config.alerts import Policy
 from drift.dashboard.formatting import local_time_of
 from drift.dashboard.history_chart import KL, ROOM, Span, history, kl_panel
+from drift.detection.onset import Onset
 from drift.store.reads.windows import WindowState
 from drift.windows import Calendar
+from tests.support.alert_samples import say
 from tests.support.dashboard_samples import HOSTILE
 
 if TYPE_CHECKING:
@@ -130,6 +135,17 @@ def test_times_are_local_and_have_their_year() -> None:
     assert ticks == {day: pytest.approx(span.at(span.start + timedelta(hours=h))) for day, h in midnights.items()}
     for every, n in (("1h", 20), ("1d", 30), ("1mo", 40)):
         assert re.search(r">20\d\d(-|<)", drawn([row(window, 0.1) for window in days(n, every)]))
+
+
+def test_since_when_stands_on_the_chart() -> None:
+    """The set of windows in which a change began, from the earliest to the end of the latest, and the most likely."""
+    windows = days(10)
+    onset = Onset(windows[4].start, windows[3].start, windows[5].start)
+    (alert,) = fold([replace(say(1, "critical"), window=windows[6], onset=onset)], [], None, "flights", Policy())
+    markup = drawn([row(window, 0.2) for window in windows], alerts=[alert])
+    (at,) = re.findall(r'<rect x="([\d.]+)%" width="([\d.]+)%" y="[\d.]+" height="[\d.]+" class="onset"/>', markup)
+    assert [float(part) for part in at] == pytest.approx([30, 30], abs=1)
+    assert float(re.findall(r'<line x1="([\d.]+)%"[^>]*class="onset"', markup)[0]) == pytest.approx(40, abs=1)
 
 
 def test_what_a_pointer_finds_is_text() -> None:

@@ -51,7 +51,7 @@ def tag(element: str, /, *children: object, **attributes: object) -> Html:
         for key, value in attributes.items()
         if value is not None
     )
-    if element in _VOID:
+    if element in _VOID and not children:
         return Html(f"<{element}{given}/>")
     return Html(f"<{element}{given}>{join(children)}</{element}>")
 

@@ -121,6 +121,7 @@ def test_crowded_numbers_stand_on_a_logarithmic_axis() -> None:
     drawn = histogram(both, "price")
     assert drawn is not None
     assert "% of rows per factor of ten" in drawn
+    assert re.search(r"<rect[^>]*><title>[^<]*: 10 % → 10 %</title></rect>", drawn)
     assert all(f">{label}</text>" in drawn for label in ("1", "10", "100", "1,000"))
     # The outermost bins may go on beyond the axis.
     area, rows = np.array(areas(drawn, "before"))[1:-1], found.inside.before[1:-1]
