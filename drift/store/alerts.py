@@ -168,8 +168,13 @@ _NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
 
 
 def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
-    rows = connection.execute(query).mappings()
-    return [Alert(**{**row, "onset": row["onset"] and Onset.from_dict(row["onset"])}) for row in rows]
+    return [alert_from(row) for row in connection.execute(query).mappings()]
+
+
+def alert_from(row: Mapping[str, Any] | sa.RowMapping) -> Alert:
+    """Read back an alert from its row."""
+    onset = row["onset"] and Onset.from_dict(row["onset"])
+    return Alert(**{field.name: row[field.name] for field in fields(Alert)} | {"onset": onset})
 
 
 def _row(one: Alert) -> dict[str, Any]:

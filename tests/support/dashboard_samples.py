@@ -13,8 +13,9 @@ from drift.alerts.lifecycle import advance
 from drift.alerts.signals import signals_of
 from drift.detection.evidence import Evidence
 from drift.detection.findings import Finding
+from drift.detection.onset import Onset
 from drift.detection.reports import Report
-from drift.detection.scores import Score, Verdict
+from drift.detection.scores import Explanation, Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile
 from drift.sources.validation import Outcome
@@ -55,7 +56,18 @@ def verdict(feature: str, status: str, evidence: Evidence) -> Verdict:
         contributions=np.full(n, kl / n),
     )  # fmt: skip
     severity: Any = status if status in KL else "none"
-    return Verdict(feature, status, severity, f"KL {kl}", 0.01, 0.1, score, size=kl)  # type: ignore[arg-type]
+    since = Onset(day(1).start, day(0).start, day(1).start) if status in KL else None
+    return Verdict(
+        feature,
+        status,  # type: ignore[arg-type]
+        severity,
+        f"KL {kl}",
+        0.01,
+        0.1,
+        score,
+        explanation=Explanation(onset=since),
+        size=kl,
+    )
 
 
 def report(monitor: str, window: Window, statuses: dict[str, str], gate: Any = "accepted") -> Report:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from drift.alerts.alerts import Alert
 from drift.store import engine, schema
+from drift.store.alerts import alert_from
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from drift.alerts.alerts import Alert
     from drift.store.store import Store
 
 
@@ -53,7 +53,7 @@ def worst(store: Store) -> dict[str, Alert]:
     ranked = sa.select(alert, rank).where(alert.c.state != "resolved").subquery()
     with engine.reading(store.engine) as connection:
         rows = connection.execute(sa.select(ranked).where(ranked.c.rank == 1)).mappings().all()
-    return {row["monitor"]: _alert(row) for row in rows}
+    return {row["monitor"]: alert_from(row) for row in rows}
 
 
 def page(
@@ -76,15 +76,11 @@ def page(
     with engine.reading(store.engine) as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(alert).where(chosen)).scalar_one()
         rows = connection.execute(query.limit(limit).offset(offset)).mappings().all()
-    return [_alert(row) for row in rows], total
+    return [alert_from(row) for row in rows], total
 
 
 def one(store: Store, alert_id: str) -> Alert | None:
     """Return one alert; None where there is none."""
     with engine.reading(store.engine) as connection:
         row = connection.execute(sa.select(schema.alert).where(schema.alert.c.id == alert_id)).mappings().first()
-    return None if row is None else _alert(row)
-
-
-def _alert(row: sa.RowMapping) -> Alert:
-    return Alert(**{field.name: row[field.name] for field in fields(Alert)})
+    return None if row is None else alert_from(row)
