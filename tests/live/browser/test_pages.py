@@ -331,6 +331,7 @@ def test_pictures_for_the_documents(
     else:
         settled(page, request.getfixturevalue(server) + address)
     page.wait_for_timeout(300)
+    assert page.locator("h1").count() == 1, "no picture of an error"
     # Playwright itself knows only PNG, which takes three times as much.
     taken = context.new_cdp_session(page).send("Page.captureScreenshot", {"format": "webp", "quality": 80})
     picture = base64.b64decode(taken["data"])
