@@ -173,7 +173,7 @@ def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
 
 
 def _since(alert: Mapping[str, Any]) -> list[str]:
-    """Return the line that says since when, where the window itself is not all there is to say."""
+    """Return the line that says since when, of an alert that is dated and not over."""
     onset = alert.get("onset")
     return [plain(onset["words"])] if onset and alert["state"] != "resolved" else []
 
