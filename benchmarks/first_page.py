@@ -21,16 +21,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from tests.support.webhook import webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,28 +114,6 @@ def write_tables(table: pd.DataFrame, url: str) -> None:
         countries.to_sql("countries", connection, schema="shop", index=False)
         connection.exec_driver_sql("CREATE TABLE shop.returns (order_id text, returned_at timestamptz)")
     engine.dispose()
-
-
-@contextmanager
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Start a webhook on loopback: its Apprise URL, and what it got."""
-    got: list[dict[str, Any]] = []
-
-    class Receive(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receive)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"json://127.0.0.1:{server.server_address[1]}/", got
-    server.shutdown()
-    thread.join()
 
 
 @contextmanager

@@ -7,9 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -18,34 +16,18 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.shop import write_orders
+from tests.support.webhook import webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-@pytest.fixture
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+@pytest.fixture(name="webhook")
+def a_webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """A webhook on loopback: its Apprise URL, and what it got."""
-    got: list[dict[str, Any]] = []
-
-    class Receive(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receive)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"json://127.0.0.1:{server.server_address[1]}/", got
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with webhook() as found:
+        yield found
 
 
 @pytest.mark.parametrize("place", ["files", pytest.param("postgresql", marks=pytest.mark.postgres)])
