@@ -36,7 +36,7 @@ $$;
 
 GRANT INSERT, UPDATE, DELETE ON
     monitor_version, binning, baseline, gate, validation, profile, histogram, run, report, score,
-    alert, alert_event, silence, notification
+    alert, alert_event, silence, mark, notification
 TO drift_writer;
 
 DO $$
@@ -54,5 +54,7 @@ GRANT INSERT, UPDATE ON alert TO drift_dashboard;
 GRANT INSERT ON alert_event TO drift_dashboard;
 -- A silence is written once; only its end is added.
 GRANT INSERT, UPDATE (ended_at, ended_by, ended_reason) ON silence TO drift_dashboard;
+-- A mark is written once.
+GRANT INSERT ON mark TO drift_dashboard;
 -- What was given up is tried again; what it says, and to whom, stays.
 GRANT UPDATE (state, attempts, next_attempt_at, tried_at) ON notification TO drift_dashboard;

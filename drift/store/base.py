@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts.alerts import Alert, AlertEvent
+    from drift.alerts.circumstances import Event
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past, ReportStatus
@@ -71,6 +72,8 @@ class StateReader(Protocol):
     ) -> list[Alert]: ...
 
     def silences(self, monitor: str | None = None) -> list[Silence]: ...
+
+    def circumstances(self, monitor: str, since: datetime, until: datetime) -> list[Event]: ...
 
     def has_run(self, monitor: str, config_hash: str) -> bool: ...
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts.alerts import Alert, AlertEvent
+    from drift.alerts.circumstances import Event
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past, ReportStatus
@@ -77,6 +78,10 @@ class ReadThrough(StateReader):
     def load_report(self, monitor: str, window_start: datetime) -> Report | None:
         """As the store's."""
         return next(iter(self.load_reports(monitor, since=window_start, until=window_start)), None)
+
+    def circumstances(self, monitor: str, since: datetime, until: datetime) -> list[Event]:
+        """As the store's."""
+        return self.store.circumstances(monitor, since, until)
 
 
 @dataclass

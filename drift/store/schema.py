@@ -456,6 +456,19 @@ silence = sa.Table(
     sa.Index(None, "monitor", "until"),
 )
 
+mark = sa.Table(
+    "mark",
+    metadata,
+    _key("id"),
+    _must("at", Instant),
+    # NULL is every monitor.
+    _may("monitor"),
+    _must("text", Words),
+    _must("created_at", Instant),
+    _must("created_by", Words),
+    sa.Index(None, "at"),
+)
+
 notification = sa.Table(
     "notification",
     metadata,

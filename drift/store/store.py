@@ -16,6 +16,7 @@ from drift.store import engine as database
 from drift.store import migrations, schema
 from drift.store.alerts import Alerts, save_alerts
 from drift.store.baselines import Baselines, baseline_spans
+from drift.store.circumstances import Circumstances
 from drift.store.engine import reads, writes
 from drift.store.outbox import Outbox
 from drift.store.profiles import Profiles
@@ -33,7 +34,7 @@ _BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "
 
 
 @dataclass(frozen=True, slots=True)
-class Store(Runs, Baselines, Profiles, Reports, Alerts, Outbox):
+class Store(Runs, Baselines, Profiles, Reports, Alerts, Circumstances, Outbox):
     """The results database, open: its parts behind one front.
 
     A method is one transaction; where the database goes away it is tried again for `drift.store.engine.OUTAGE_SECONDS`.
@@ -195,6 +196,7 @@ def _forget(
     gone["alert"] = act(connection, alert, ended)
     done = (notification.c.state != "pending") & (notification.c.created_at < before)
     gone["notification"] = act(connection, notification, done)
+    gone["mark"] = act(connection, schema.mark, schema.mark.c.at < before)
     return gone
 
 

@@ -31,6 +31,7 @@ _TABLES = (
     "alert",
     "alert_event",
     "silence",
+    "mark",
     "notification",
 )
 
@@ -296,6 +297,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_silence"),
     )
     op.create_index("ix_silence_monitor_until", "silence", ["monitor", "until"])
+    op.create_table(
+        "mark",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("at", _INSTANT, nullable=False),
+        sa.Column("monitor", sa.Text()),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("created_at", _INSTANT, nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_mark"),
+    )
+    op.create_index("ix_mark_at", "mark", ["at"])
     op.create_table(
         "notification",
         sa.Column("id", sa.Text(), nullable=False),
