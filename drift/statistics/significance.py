@@ -93,19 +93,23 @@ def confidence_interval(
     (0.0, 0.0048)
     """
     x, y = np.array(reference, np.float64, ndmin=2), np.array(current, np.float64, ndmin=2)
-    estimate = np.nan_to_num(np.maximum(np.asarray(kl, np.float64), 0.0))
     n, m = np.maximum(x.sum(axis=-1), 1), np.maximum(y.sum(axis=-1), 1)
     free = np.maximum(((x + y) > 0).sum(axis=-1) - 1.0, 1.0)
-    h = n * m / (n + m)
-    statistic = np.maximum(2 * h * np.nan_to_num(np.asarray(kl, np.float64)) + free, 0.0)
-    tail = (1 - level) / 2
-    low, high = (_noncentrality(statistic, free, p) / (2 * h) for p in (1 - tail, tail))
     p, q = smooth(y, x)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(q > 0, p / q, 0.0)
         log_ratio = np.where(ratio > 0, np.log(ratio), 0.0)
     delta = ((p * log_ratio**2).sum(axis=-1) - (p * log_ratio).sum(axis=-1) ** 2) / m
     delta += ((q * ratio**2).sum(axis=-1) - (q * ratio).sum(axis=-1) ** 2) / n
+    return interval(np.nan_to_num(np.asarray(kl, np.float64)), free, n * m / (n + m), delta, level=level)
+
+
+def interval(kl: Floats, free: Floats, h: Floats, delta: Floats, *, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the interval of an estimate with so many degrees of freedom, by the delta method's variance `delta`."""
+    estimate = np.maximum(kl, 0.0)
+    statistic = np.maximum(2 * h * kl + free, 0.0)
+    tail = (1 - level) / 2
+    low, high = (_noncentrality(statistic, free, p) / (2 * h) for p in (1 - tail, tail))
     base = free / (2 * h**2)
     scale = np.sqrt((np.maximum(delta, 0) + base) / (2 * estimate / h + base))
     low = np.clip(estimate - scale * np.maximum(estimate - low, 0), 0.0, estimate)
