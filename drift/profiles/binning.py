@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from drift.errors import BinningError
-from drift.profiles.kinds import Scale, to_labels, to_numbers
-from drift.profiles.numerals import Notation
+from drift.profiles.kinds import Scale, is_text, to_labels, to_numbers
+from drift.profiles.numerals import Notation, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,8 +106,7 @@ class NumericBinning:
         """The name of every cell, in order."""
         if not len(self.edges):
             return ("any value", "missing")
-        low, high = self.format(self.edges[0]), self.format(self.edges[-1])
-        named = [f"below {low}", *map(self._bin_name, self.edges, self.edges[1:]), f"{high} and above", "missing"]
+        named = [*map(self.name_of, [None, *self.edges], [*self.edges, None]), "missing"]
         inside: dict[int, list[str]] = {}
         for cell, value in zip(self.cell_of(self.apart).tolist(), self.apart, strict=True):
             inside.setdefault(cell, []).append(self.format(value))
@@ -118,17 +117,41 @@ class NumericBinning:
             named[cell : cell + 1] = [f"{named[cell]} without {but}", *(f"= {value}" for value in values)]
         return tuple(named)
 
-    def _bin_name(self, low: float, high: float) -> str:
+    def name_of(self, low: float | None, high: float | None) -> str:
+        """Name the numbers from an edge on and below another; None is no end.
+
+        Examples
+        --------
+        >>> binning = NumericBinning([0, 10, 20], "integer")
+        >>> binning.name_of(0, 20), binning.name_of(None, 10), binning.name_of(10, None)
+        ('0 … 19', 'below 10', '10 and above')
+        """
+        if low is None or high is None:
+            return self._open_name(low, high)
         if self.scale in {"integer", "date"}:
             first, last = np.ceil(low), np.ceil(high) - 1
             return f"= {self.format(first)}" if last <= first else f"{self.format(first)} … {self.format(last)}"
         if high == np.nextafter(low, np.inf):
             return f"= {self.format(low)}"
+        (first, after), (last, until) = self._end(low), self._end(high)
+        return f"{'(' if after else '['}{first}, {last}{']' if until else ')'}"
+
+    def _open_name(self, low: float | None, high: float | None) -> str:
+        if high is not None:
+            text, until = self._end(high)
+            return f"{text} and below" if until else f"below {text}"
+        if low is not None:
+            text, after = self._end(low)
+            return f"above {text}" if after else f"{text} and above"
+        return "any value"
+
+    def _end(self, edge: float) -> tuple[str, bool]:
+        """Show an edge; where it is next to a value that is a bin of its own that value, which lies below it."""
+        if self.scale in {"integer", "date"}:
+            return self.format(np.ceil(edge)), False
         with np.errstate(over="ignore"):
-            below = np.nextafter(low, -np.inf)
-        if below in self.edges:
-            return f"({self.format(below)}, {self.format(high)})"
-        return f"[{self.format(low)}, {self.format(high)})"
+            below = np.nextafter(edge, -np.inf)
+        return (self.format(below), True) if below in self.edges else (self.format(edge), False)
 
     @cached_property
     def whole(self) -> NumericBinning:
@@ -225,9 +248,13 @@ class NumericBinning:
         # Behind the rest of its bin, so that the cells stay in order, as far as they have one.
         return _set_apart(counts, rows, cells, cells + 1)
 
+    def parsed(self, array: pa.Array[Any]) -> pa.Array[Any]:
+        """Return an Arrow array whose text, where this column is text, has become numbers."""
+        return parse(array, self.notation) if self.notation and is_text(array.type) else array
+
     def count_arrow(self, array: pa.Array[Any]) -> NDArray[np.int64]:
         """Count an Arrow array into cells; nulls and NaN are missing."""
-        values, n_null = to_numbers(array)
+        values, n_null = to_numbers(self.parsed(array))
         counts = self.count(values)
         counts[-1] += n_null
         return counts

@@ -18,7 +18,6 @@ from drift.profiles.fitting import SAMPLE
 from drift.profiles.heavy_hitters import Atoms, LabelTally
 from drift.profiles.histograms import Histogram, Profile, Summary
 from drift.profiles.kinds import compatible, contained, infer_scale, is_text, to_labels, to_numbers, type_text
-from drift.profiles.numerals import parse
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
@@ -210,8 +209,7 @@ class Numbers:
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
         """Take a chunk of a column."""
-        written = self.binning.notation
-        self.add(*to_numbers(parse(column, written) if written and is_text(column.type) else column))
+        self.add(*to_numbers(self.binning.parsed(column)))
 
     def add(self, values: NDArray[np.float64], n_null: int) -> None:
         """Take numbers, NaN among them, and so many nulls."""

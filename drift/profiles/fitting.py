@@ -100,7 +100,7 @@ def fit_numeric(
     >>> fit_numeric(range(1000), expected_rows=200).n_cells  # 4 quartiles, cuts at 5 % on both sides
     9
     >>> fit_numeric([3.0] * 10).cells
-    ('below 3', '= 3', '3 and above', 'missing')
+    ('below 3', '= 3', 'above 3', 'missing')
     """
     flat = np.asarray(values, np.float64).ravel()
     ordered = np.sort(flat[np.isfinite(flat)])

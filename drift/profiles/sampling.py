@@ -63,13 +63,9 @@ class Sample:
             self._add(values[start : start + _PIECE])
 
     def _add(self, values: Floats) -> None:
-        if self.stride == 1:
-            # A copy: a view would pin the buffer it was cut from.
-            taken = values.copy()
-        else:
-            blocks = np.arange(self.n // self.stride, (self.n + len(values) - 1) // self.stride + 1)
-            places = blocks * self.stride + _offsets(self.stride)[blocks & _PERIOD - 1] - self.n
-            taken = values[places[np.searchsorted(places, 0) : np.searchsorted(places, len(values))]]
+        # A copy: a view would pin the buffer it was cut from.
+        stay = slice(None) if self.stride == 1 else kept(self.n, self.n + len(values), self.stride) - self.n
+        taken = np.array(values[stay])
         self.n += len(values)
         self._kept.append(taken)
         self._size += len(taken)
@@ -91,6 +87,22 @@ class Sample:
         if len(self._kept) != 1:
             self._kept = [np.concatenate([np.empty(0), *self._kept])]
         return self._kept[0]
+
+
+def kept(start: int, stop: int, stride: int) -> NDArray[np.int64]:
+    """Return which of the places from `start` to `stop` stay: one of every `stride` neighbours, a power of two.
+
+    Of those that stay at a stride, the ones that `kept` finds at stride 2 are those that stay at twice the stride.
+
+    Examples
+    --------
+    >>> kept(0, 8, 1).tolist(), kept(0, 8, 2).tolist(), kept(4, 8, 4).tolist()
+    ([0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 4, 7], [4])
+    """
+    blocks = np.arange(start // stride, (stop - 1) // stride + 1)
+    places = blocks * stride + _offsets(stride)[blocks & _PERIOD - 1]
+    found: NDArray[np.int64] = places[np.searchsorted(places, start) : np.searchsorted(places, stop)]
+    return found
 
 
 def _halved(padded: Floats, size: int) -> Floats:

@@ -314,9 +314,8 @@ def _beside(shares: Shares, left: float, slot: float, top: float, base: float) -
 
 def _short(name: str) -> str:
     """Return what fits below a bar."""
-    word = (
-        name.split(" ", maxsplit=1)[0] if name.startswith("below") else "above" if name.endswith("and above") else name
-    )
+    beyond = name.startswith(("below ", "above "))
+    word = name[:5] if beyond else "above" if name.endswith(" and above") else name
     return word if len(word) <= 9 else f"{word[:8]}…"
 
 
