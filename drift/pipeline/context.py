@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from drift.config.monitor import Monitor
     from drift.profiles.binning import Binning
-    from drift.sources.files import Opened
+    from drift.sources.file_opening import Opened
     from drift.sources.snapshot import Snapshot
     from drift.sources.warehouse.engine import Warehouse
     from drift.store.base import State

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from drift.config.source import Csv, Source
-    from drift.sources.files import Opened
+    from drift.sources.file_opening import Opened
     from drift.windows import Calendar, Window
 
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]

@@ -26,7 +26,7 @@ from tests.support.opened_files import DAY, UTC_DAYS, csv_file, open_files, rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from drift.sources.files import Opened
+    from drift.sources.file_opening import Opened
 
 NEW_YORK = Calendar("1d", "America/New_York")
 
