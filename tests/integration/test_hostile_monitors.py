@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from tests.support.command import runner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,32 +22,15 @@ window: {{every: 1d}}
 source: {source}
 alerts: {{routes: [{{to: {route}}}]}}
 """
-SPY = """
-import os, sys
-def seen(event, args):
-    if event in {"open", "sqlite3.connect"} and isinstance(args[0], (str, bytes)):
-        print(os.fsdecode(args[0]), file=log)
-log = open(os.environ.pop("SPY"), "a", buffering=1)
-sys.addaudithook(seen)
-from drift.cli.app import main
-main()
-"""
+OPENED = re.compile(r"""(?m)^(?:open|sqlite3\.connect) \((?:\w+\()?b?(['"])(.*?)\1""")
 
 
 def drift(folder: Path, *arguments: str, **env: str) -> tuple[int, str, list[str]]:
     """Run a command in a folder: its exit code, all that it says, and all that Python opened for it."""
-    spied = folder / "opened.txt"
-    done = subprocess.run(
-        [sys.executable, "-c", SPY, *arguments],
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "SPY": str(spied),
-             "DRIFT_DATABASE": "sqlite:///drift.db", "HOME": str(folder), "DRIFT_LOG": "json", **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr, spied.read_text().splitlines()
+    audit = folder / "audit.txt"
+    home = {"DRIFT_DATABASE": "sqlite:///drift.db", "HOME": str(folder), "DRIFT_TEST_AUDIT": str(audit)}
+    done = runner(folder, **home, **env)(*arguments, log="json")
+    return done.returncode, done.stdout + done.stderr, [path for _, path in OPENED.findall(audit.read_text())]
 
 
 def stored(folder: Path) -> str:
@@ -92,6 +76,7 @@ def test_no_monitor_reads_a_file_outside(shop: Path, files: str) -> None:
     assert code != 0
     assert "Traceback" not in said
     assert "k3pt-outside" not in said + stored(shop)
+    assert "m.yaml" in map(os.path.basename, opened)
     assert not [path for path in opened if "secret.parquet" in os.path.realpath(path)]
 
 

@@ -67,6 +67,9 @@ def _server() -> subprocess.Popen[str]:
 
 def _serve() -> None:
     """Fork for each line of stdin; the child runs the command and ends as any process does."""
+    ended: list[int] = []
+    # Registered first, so called last: what is left is to free all that was imported, longer than most commands take.
+    atexit.register(lambda: [os._exit(code) for code in ended])
     import drift
     from drift.cli.app import main
 
@@ -94,7 +97,14 @@ def _serve() -> None:
     sys.argv = ["drift", *arguments]
     if "DRIFT_TEST_AUDIT" in env:
         _audit(os.open(env["DRIFT_TEST_AUDIT"], os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        ended.append(int(end.code or 0))
+    else:
+        ended.append(0)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
 
 
 def _audit(log: int) -> None:
@@ -107,7 +117,10 @@ def _audit(log: int) -> None:
     sys.addaudithook(heard)
 
 
-_AUDITED = ("open", "os.exec", "os.fork", "os.posix_spawn", "os.system", "socket.connect", "subprocess.Popen")
+_AUDITED = (
+    *("open", "os.exec", "os.fork", "os.posix_spawn", "os.system"),
+    *("socket.connect", "sqlite3.connect", "subprocess.Popen"),
+)
 
 
 if __name__ == "__main__":
