@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.config.alerts import AlertKind, Policy
+    from drift.detection.localise import Where
     from drift.detection.onset import Onset
 
 State = Literal["open", "acknowledged", "resolved"]
@@ -67,7 +68,7 @@ class Alert:
     they were notified of its end. News is where this differs from the present state. `suppressed_by` says why they were
     not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
     timeline. `inhibited_by` is the key of the alert that it is part of: that one fired in the window that opened it.
-    `onset` is since when, as the newest window that could say so has it.
+    `onset` is since when, and `where` in which rows, as the newest window that could say so has it.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Alert:
     segment: str = ""
     inhibited_by: str = ""
     onset: Onset | None = None
+    where: Where | None = None
 
     @property
     def live(self) -> bool:
@@ -185,6 +187,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
                 name, monitor, seen.key, seen.kind, seen.feature,
                 "open", severity, severity, seen.reason, start, start, end, end,
                 segment=seen.segment, inhibited_by=seen.inhibited_by, onset=seen.onset,
+                where=seen.where,
             )  # fmt: skip
         worst = max(alert.worst, severity, key=SEVERITY_RANK.__getitem__)
         return replace(
@@ -196,6 +199,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             windows=alert.windows + 1,
             quiet=0,
             onset=seen.onset or alert.onset,
+            where=seen.where or alert.where,
         )
     if alert is None or not alert.live or seen.state == "no_data":
         return alert

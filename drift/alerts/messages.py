@@ -250,6 +250,7 @@ def _entry(notice: Notice, route: Route, settings: Alerts, links: Links, calenda
         "reason": event.reason,
         "since": iso(alert.opened_window),
         "onset": alert.onset and alert.onset.to_dict() | {"words": alert.onset.words(calendar)},
+        "where": alert.where and alert.where.to_dict(),
         "windows": alert.windows,
         "link": links.page("alert", id=alert.id),
     }

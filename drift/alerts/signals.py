@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from drift.config.alerts import AlertKind
     from drift.detection.findings import FindingKind
+    from drift.detection.localise import Where
     from drift.detection.onset import Onset
     from drift.detection.reports import Report
     from drift.detection.scores import Severity, Status, Verdict
@@ -47,7 +48,8 @@ class Signal:
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
     of 2013-01-01 … 01-28``. `lingering` is why the window, which would open no alert, is not quiet either; empty where
     it is. `inhibited_by` is the key of the signal that fires in the same window and says this one too: an alert that it
-    opens is part of that one's. Empty where there is none. `onset` is since when, where that is known.
+    opens is part of that one's. Empty where there is none. `onset` is since when and `where` in which rows,
+    where that is known.
     """
 
     window: Window
@@ -63,6 +65,7 @@ class Signal:
     segment: str = ""
     inhibited_by: str = ""
     onset: Onset | None = None
+    where: Where | None = None
 
     @property
     def state(self) -> SignalState:
@@ -188,6 +191,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
             segment=report.segment,
             inhibited_by=f"{TABLE}{at}" if together else "",
             onset=v.explanation.onset,
+            where=v.explanation.where,
         )
         for v in report.verdicts
     )

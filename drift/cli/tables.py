@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.alerts.silences import Silence
+    from drift.detection.localise import Where
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.pipeline.fault_injection import Recall
@@ -197,6 +198,8 @@ def explanation(report: Report, feature: str, calendar: Calendar) -> None:
     onset = verdict.explanation.onset
     for line in (*report.explain(feature), *([onset.words(calendar)] if onset else ())):
         print_line(f"  {line}")
+    if found := verdict.explanation.where:
+        slices_table(found)
     named = {"reference": evidence.descriptions[0], "current": evidence.descriptions[1]}
     sides = {side: seen.words(evidence.current.binning) for side, seen in named.items()}
     figures = [*sides["reference"]]
@@ -259,10 +262,23 @@ def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
     print_table(("id", "monitor", "what", "state", "severity", "since", "last seen", "why"), rows)
 
 
+def slices_table(where: Where) -> None:
+    """Print the slices of the rows in which a feature drifts, a line each."""
+    rows = [(each.name, percent(each.before), percent(each.now), percent(each.left)) for each in where.slices]
+    heading = ("slice", "rows before", "rows now", "divergence left without it")
+    print_table(heading, rows, right=heading[1:])
+    for each in where.slices:
+        if each.sql:
+            print_line(f"WHERE {each.sql}")
+
+
 def alert_timeline(alert: Alert, events: Iterable[AlertEvent], since: str) -> None:
-    """Print one alert, since when there is something, and everything that happened to it."""
+    """Print one alert, since when and in which rows there is something, and everything that happened to it."""
     begun = f", {since}" if since else ""
     print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity), begun)
+    if alert.where:
+        print_line(f"  {alert.where.words()}")
+        slices_table(alert.where)
     for event in events:
         at = when(event.window_start or event.at)
         quietly = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""

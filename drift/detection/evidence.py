@@ -162,7 +162,8 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
     one cell outside of the bins is more than half of it. Of the cells, ``"missing rose from 0.9 % to 51 %: 0.93 of 1.28
     nats"``, ``"'klarna' 0 % → 8.1 % (not in the reference): 0.2 of 0.3 nats"``; then how much is due to missing and
     unknown values, ``"of 1.28 nats 0.93 are missing values, 0.35 shifts
-    between bins"``; then new labels too rare for a cell. Empty where there is no score.
+    between bins"``; then in which slice of the rows it drifts; then new labels too rare for a cell. Empty where there
+    is no score.
     """
     score = verdict.score
     if score is None or evidence is None:
@@ -186,6 +187,8 @@ def explain(verdict: Verdict, evidence: Evidence | None, *, most: int = 3) -> li
         lines.insert(1 if lines and not evidence.inside[first] and 2 * parts[first] > score.kl else 0, moved)
     if due := _due_to(evidence.due_to(score.contributions), score.kl):
         lines.append(due)
+    if verdict.explanation.where:
+        lines.append(verdict.explanation.where.words())
     news = [f"{shorten(label)} ({many(rows, 'row')})" for label, rows in evidence.newcomers()]
     if news:
         more = f" and {len(news) - most} more" if len(news) > most else ""

@@ -428,6 +428,7 @@ def _entry(verdict: Verdict, evidence: Evidence | None) -> dict[str, Any]:
         "wasserstein": found.wasserstein,
         "cell": found.cell and asdict(found.cell),
         "onset": found.onset and found.onset.to_dict(),
+        "where": found.where and found.where.to_dict(),
         "reference": found.reference,
         "n_reference": score.n_reference,
         "n_current": score.n_current,

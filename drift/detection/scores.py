@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.config.features import FeatureKind, Role
+    from drift.detection.localise import Where
     from drift.detection.onset import Onset
     from drift.detection.size import Size
     from drift.statistics.divergence import Smoothing
@@ -158,6 +159,8 @@ class Explanation:
         How large the difference is in the measure chosen for the feature; None where that is the divergence in nats.
     onset
         Since when it has differed; None where it does not, or too little is known of what is ordinary.
+    where
+        The slice of the rows that carries the drift; None where it does not drift, or no slice explains it.
     """
 
     reference: str = ""
@@ -166,6 +169,7 @@ class Explanation:
     cell: CellShift | None = None
     size: Size | None = None
     onset: Onset | None = None
+    where: Where | None = None
 
 
 UNEXPLAINED = Explanation()

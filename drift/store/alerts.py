@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from drift.alerts.alerts import Alert, AlertEvent
 from drift.alerts.silences import Silence
+from drift.detection.localise import Where
 from drift.detection.onset import Onset
 from drift.errors import StoreConflict, StoreError
 from drift.store.engine import Part, insert, insert_missing, reads, writes
@@ -163,7 +164,8 @@ def _alerts(
     return _found(connection, query)
 
 
-_ALERTS = sa.select(*(alert.c[field.name] for field in fields(Alert)))
+_PLAIN = [field.name for field in fields(Alert) if field.name not in {"onset", "where"}]
+_ALERTS = sa.select(*(alert.c[name] for name in (*_PLAIN, "onset", "slices")))
 _NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
 
 
@@ -174,11 +176,13 @@ def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
 def alert_from(row: Mapping[str, Any] | sa.RowMapping) -> Alert:
     """Read back an alert from its row."""
     onset = row["onset"] and Onset.from_dict(row["onset"])
-    return Alert(**{field.name: row[field.name] for field in fields(Alert)} | {"onset": onset})
+    where = row["slices"] and Where.of(row["slices"])
+    return Alert(**{name: row[name] for name in _PLAIN}, onset=onset, where=where)
 
 
 def _row(one: Alert) -> dict[str, Any]:
-    return {**asdict(one), "onset": one.onset and one.onset.to_dict()}
+    plain = {name: value for name, value in asdict(one).items() if name in _PLAIN}
+    return {**plain, "onset": one.onset and one.onset.to_dict(), "slices": one.where and one.where.to_dict()["slices"]}
 
 
 def _events(connection: sa.Connection, alert_id: str) -> list[AlertEvent]:

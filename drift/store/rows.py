@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from drift.detection.findings import Finding
+from drift.detection.localise import Where
 from drift.detection.onset import Onset
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift, Explanation, Score, Verdict
@@ -140,7 +141,7 @@ def _score_row(
         "window_end": window.end,
         "position": position,
         **{name: getattr(verdict, name) for name in _JUDGED},
-        **dict.fromkeys((*_SCORED, *_EXPLAINED, "cell", "onset")),
+        **dict.fromkeys((*_SCORED, *_EXPLAINED, "cell", "onset", "slices")),
         "null_rate_reference": None,
         "null_rate_current": None,
         "counted_as": None,
@@ -152,6 +153,7 @@ def _score_row(
         row |= {name: getattr(verdict.explanation, name) for name in _EXPLAINED}
         row["cell"] = verdict.explanation.cell and asdict(verdict.explanation.cell)
         row["onset"] = verdict.explanation.onset and verdict.explanation.onset.to_dict()
+        row["slices"] = verdict.explanation.where and verdict.explanation.where.to_dict()["slices"]
     if evidence is not None:
         row["null_rate_reference"] = _null_rate(evidence.reference)
         row["null_rate_current"] = _null_rate(evidence.current)
@@ -196,7 +198,9 @@ def _verdict(row: RowMapping) -> Verdict:
         return Verdict(**judged)
     score = Score(feature=row["feature"], **{name: row[name] for name in _SCORED})
     onset = row["onset"] and Onset.from_dict(row["onset"])
-    explanation = Explanation(**{name: row[name] for name in _EXPLAINED}, cell=_cell(row["cell"]), onset=onset)
+    where = row["slices"] and Where.of(row["slices"])
+    cell = _cell(row["cell"])
+    explanation = Explanation(**{name: row[name] for name in _EXPLAINED}, cell=cell, onset=onset, where=where)
     return Verdict(**judged, score=score, explanation=explanation)
 
 

@@ -380,6 +380,7 @@ score = sa.Table(
     _may("reference_summary", sa.JSON(none_as_null=True)),
     _may("cell", sa.JSON(none_as_null=True)),
     _may("onset", sa.JSON(none_as_null=True)),
+    _may("slices", sa.JSON(none_as_null=True)),
     sa.ForeignKeyConstraint(
         ["monitor", "segment", "window_start"],
         ["report.monitor", "report.segment", "report.window_start"],
@@ -422,6 +423,7 @@ alert = sa.Table(
     _must("suppressed_by", Words),
     _must("inhibited_by", Words),
     _may("onset", sa.JSON(none_as_null=True)),
+    _may("slices", sa.JSON(none_as_null=True)),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),

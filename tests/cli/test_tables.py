@@ -13,6 +13,7 @@ from drift.profiles.binning import NumericBinning
 from drift.profiles.histograms import Histogram, Summary
 from drift.windows import Calendar
 from tests.detection.test_reports import report, verdict
+from tests.support.dashboard_samples import IN_JFK
 
 if TYPE_CHECKING:
     import pytest
@@ -51,15 +52,18 @@ def test_the_rule_is_printed_under_the_table(capsys: pytest.CaptureFixture[str])
 
 
 def test_an_explanation_shows_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
-    """Mean, spread, quartiles and extremes of both sides, dates as dates."""
+    """In which rows it drifts; mean, spread, quartiles and extremes of both sides, dates as dates."""
     binning = NumericBinning(np.array([15000.0, 15710, 16000]), "date")
     before, after = [15700.0, 15706.0], [15713.0, 15713.0, 15713.0]
     sides = [(Histogram(binning, binning.count(values)), Summary.of(values)) for values in (before, after)]
     (reference, old), (current, new) = sides
     seen = Evidence(reference, current, old, new)
     moved = verdict("x", "critical", [0.0, 0.5, 0.5, 0.0, 0.0])
+    moved = replace(moved, explanation=replace(moved.explanation, where=IN_JFK))
     explanation(replace(report(moved), evidence={"x": seen}), "x", Calendar("1d"))
     out = capsys.readouterr().out
+    assert "mostly in origin = JFK (34 % of the rows): without it 4.0 % of the divergence is left" in out
+    assert "WHERE origin = 'JFK'" in out
     assert "spread" in out
     assert "2013-01-01" in out
     assert "2013-01-08" in out

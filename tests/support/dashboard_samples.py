@@ -13,6 +13,7 @@ from drift.alerts.lifecycle import advance
 from drift.alerts.signals import signals_of
 from drift.detection.evidence import Evidence
 from drift.detection.findings import Finding
+from drift.detection.localise import Slice, Where
 from drift.detection.onset import Onset
 from drift.detection.reports import Report
 from drift.detection.scores import Explanation, Score, Verdict
@@ -36,6 +37,9 @@ NUMBERS = NumericBinning(np.array([0.0, 10.0, 20.0]))
 BEFORE, AFTER = np.array([100, 200, 300, 200, 200]), np.array([30, 10, 10, 20, 30])
 
 KL = {"critical": 1.3, "warning": 0.03}
+
+
+IN_JFK = Where((Slice("origin", "JFK", "origin = JFK", 0.35, 0.34, 0.04, moved=False, sql="origin = 'JFK'"),))
 
 
 def day(number: int) -> Window:
@@ -65,7 +69,7 @@ def verdict(feature: str, status: str, evidence: Evidence) -> Verdict:
         0.01,
         0.1,
         score,
-        explanation=Explanation(onset=since),
+        explanation=Explanation(onset=since, where=IN_JFK if status in KL else None),
         size=kl,
     )
 

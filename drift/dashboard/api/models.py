@@ -122,6 +122,26 @@ class OnsetOut(BaseModel):
     kind: str
 
 
+class SliceOut(BaseModel):
+    """Rows of one cell of a column, or all but these."""
+
+    column: str
+    cell: str
+    name: str = Field(description="The rows in words.")
+    before: float = Field(description="Its share of the rows of the reference.")
+    now: float = Field(description="Its share of the rows of the window.")
+    left: float = Field(description="How much of the feature's divergence is left without it, as a share.")
+    moved: bool = Field(description="Whether its share of the rows alone explains the drift.")
+    sql: str | None = Field(description="The condition that holds for its rows, where SQL can say it.")
+    outside: bool = Field(description="Whether it is all rows but those of the cell.")
+
+
+class WhereOut(BaseModel):
+    """In which rows a feature drifts: a slice, and those of other columns that hold nearly the same rows."""
+
+    slices: list[SliceOut]
+
+
 class AlertOut(BaseModel):
     """An alert."""
 
@@ -152,6 +172,7 @@ class AlertOut(BaseModel):
     notified_at: datetime | None
     suppressed_by: str = Field(description="Why people were not notified of the present state; empty where they were.")
     onset: OnsetOut | None = Field(description="Since when, where that is known.")
+    where: WhereOut | None = Field(description="In which rows, where one slice explains it.")
 
 
 class Alerts(BaseModel):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
+from drift.detection.page.document import where
 from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
 
@@ -61,6 +62,7 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         "alert.html",
         alert=found,
         local=local,
+        slices=where(found.where) if found.where else None,
         snoozed=found.snoozed(now),
         silences=[{"silence": silence, "local": local} for silence in silences],
         events=store.alert_events(found.id),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drift.detection.evidence import Evidence
+    from drift.detection.localise import Where
     from drift.detection.scores import Score, Verdict
     from drift.profiles.binning import Binning
 
@@ -222,6 +223,7 @@ def opened(verdict: Verdict, evidence: Evidence | None, *, most: int = MOST_CELL
     if evidence is None:
         return tag("p", "No counts of this feature are known.", class_="muted")
     words = tag("ul", [tag("li", line) for line in explain(verdict, evidence, most=5)], class_="words")
+    found = verdict.explanation.where
     title = f"{verdict.feature}: both distributions"
     drawing = charts.histogram(evidence, title)
     # Of categories, the table is the picture.
@@ -229,6 +231,7 @@ def opened(verdict: Verdict, evidence: Evidence | None, *, most: int = MOST_CELL
     return join(
         [
             words,
+            where(found) if found else None,
             tag(
                 "div",
                 tag("div", drawing or cells),
@@ -239,6 +242,23 @@ def opened(verdict: Verdict, evidence: Evidence | None, *, most: int = MOST_CELL
             cells if drawing else None,
         ]
     )
+
+
+def where(found: Where) -> Html:
+    """Return the slices of the rows in which a feature drifts, each with the condition to copy."""
+    rows = [
+        tag(
+            "tr",
+            tag("th", name(each.name), scope="row"),
+            tag("td", percent(each.before)),
+            tag("td", percent(each.now)),
+            tag("td", percent(each.left)),
+            tag("td", tag("code", each.sql) if each.sql else "–", class_="sql"),
+        )
+        for each in found.slices
+    ]
+    heads = ("Slice", "rows before", "now", "KL left without it", "as SQL")
+    return _small_table("Where it drifts: one slice of the rows", heads, rows)
 
 
 def _statistics(evidence: Evidence) -> Html:

@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("reference_summary", sa.JSON()),
         sa.Column("cell", sa.JSON()),
         sa.Column("onset", sa.JSON()),
+        sa.Column("slices", sa.JSON()),
         sa.ForeignKeyConstraint(
             ["monitor", "segment", "window_start"],
             ["report.monitor", "report.segment", "report.window_start"],
@@ -264,6 +265,7 @@ def upgrade() -> None:
         sa.Column("suppressed_by", sa.Text(), nullable=False),
         sa.Column("inhibited_by", sa.Text(), nullable=False),
         sa.Column("onset", sa.JSON()),
+        sa.Column("slices", sa.JSON()),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_alert_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
