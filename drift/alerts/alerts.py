@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from drift.alerts.signals import Signal
+from drift.detection.onset import Onset
 from drift.detection.scores import SEVERITY_RANK, Severity
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from drift.config.alerts import AlertKind, Policy
     from drift.detection.localise import Where
-    from drift.detection.onset import Onset
 
 State = Literal["open", "acknowledged", "resolved"]
 Transition = Literal[
@@ -68,7 +68,8 @@ class Alert:
     they were notified of its end. News is where this differs from the present state. `suppressed_by` says why they were
     not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
     timeline. `inhibited_by` is the key of the alert that it is part of: that one fired in the window that opened it.
-    `onset` is since when, and `where` in which rows, as the newest window that could say so has it.
+    `onset` is since when, and `where` in which rows, as the newest window that could say so has it; the onset is a
+    ``single`` window where the next one was quiet.
     """
 
     id: str
@@ -198,7 +199,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             last_window=start,
             windows=alert.windows + 1,
             quiet=0,
-            onset=seen.onset or alert.onset,
+            onset=seen.onset or (alert.onset if alert.onset and alert.onset.kind != "single" else None),
             where=seen.where or alert.where,
         )
     if alert is None or not alert.live or seen.state == "no_data":
@@ -206,9 +207,26 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
     if seen.state in {"pending", "lingering"}:
         return replace(alert, last_window=start, quiet=0)
     quiet = alert.quiet + 1
+    alert = replace(alert, onset=_alone(alert, seen) or alert.onset)
     if quiet < closes_after(alert, policy):
         return replace(alert, last_window=start, quiet=quiet)
     return replace(alert, last_window=start, quiet=quiet, state="resolved", resolved_window=start, resolved_at=end)
+
+
+def _alone(alert: Alert, after: Signal) -> Onset | None:
+    """Return the opening window of an alert where the first quiet one says that what it is about was in that alone."""
+    begun = alert.onset.most_likely if alert.onset else alert.opened_window
+    if alert.windows > 1 or not begun == alert.opened_window == alert.last_window:
+        return None
+    if alert.key in _AT_ONCE or alert.key.startswith("volume:"):
+        return Onset(begun, begun, begun, "single")
+    # Of what is compared with a reference the reference may be what changed: only the counts themselves can say.
+    single = after.onset and after.onset.kind == "single" and after.onset.most_likely == begun
+    return after.onset if single else None
+
+
+_AT_ONCE = frozenset({"gate", "rows", "run"})
+"""Keys of alerts that say by themselves of every window whether they are about it."""
 
 
 def fold(

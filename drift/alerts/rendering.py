@@ -173,9 +173,11 @@ def _details(content: Mapping[str, Any], alert: Mapping[str, Any]) -> list[str]:
 
 
 def _since(alert: Mapping[str, Any]) -> list[str]:
-    """Return the line that says since when, of an alert that is dated and not over."""
+    """Return the line that says since when, of an alert that is dated and not over, or was in one window only."""
     onset = alert.get("onset")
-    return [plain(onset["words"])] if onset and alert["state"] != "resolved" else []
+    if onset is None or (alert["state"] == "resolved" and onset["kind"] != "single"):
+        return []
+    return [plain(onset["words"])]
 
 
 def _also(content: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -175,8 +175,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
         many = f"{share} ({percent(len(drifting) / judged)}): {names}"
         said: tuple[Severity, str] = (report.severity, many) if together else ("none", share)
         table = _at_once(window, f"{TABLE}{at}", "table", None, *said)
-        dated = [one.explanation.onset for one in drifting if together and one.explanation.onset]
-        found.append(replace(table, segment=report.segment, onset=all_of(dated)))
+        found.append(replace(table, segment=report.segment, onset=_together(report, together=together)))
     found.extend(
         Signal(
             window,
@@ -198,6 +197,15 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
     return found
 
 
+def _together(report: Report, *, together: bool) -> Onset | None:
+    """Return since when the table drifts, or the window in which alone it did where no feature drifts any longer."""
+    dated = [(verdict.drifting, one) for verdict in report.verdicts if (one := verdict.explanation.onset)]
+    if together:
+        return all_of([one for drifting, one in dated if drifting])
+    over = len(dated) >= TABLE_FEATURES and not report.drifting
+    return all_of([one for _, one in dated]) if over else None
+
+
 def _at_once(window: Window, key: str, kind: AlertKind, feature: str | None, severity: Severity, reason: str) -> Signal:
     """Return a signal that does not wait for persistence: what is bad fires at once."""
     return Signal(window, key, kind, feature, severity, "ok" if severity == "none" else severity, reason)
@@ -207,7 +215,8 @@ def _rows(report: Report, window: Window) -> list[Signal]:
     """Say whether there are rows, and how many; a window without any says nothing of their number."""
     said = {finding.kind: finding for finding in report.findings}
     if "no_rows" in said:
-        return [_at_once(window, "rows", "missing_data", None, "critical", said["no_rows"].message)]
+        none = _at_once(window, "rows", "missing_data", None, "critical", said["no_rows"].message)
+        return [replace(none, onset=said["no_rows"].onset)]
     if not report.n_current:
         return []
     found = [_at_once(window, "rows", "missing_data", None, "none", "rows arrived")]
@@ -219,7 +228,7 @@ def _rows(report: Report, window: Window) -> list[Signal]:
             window, key, "data_quality", None, *((one.severity, one.message) if one else ("none", "usual"))
         )
         lingering = one.message if one and one.severity == "none" else ""
-        found.append(replace(signal, standing=stays, lingering=lingering))
+        found.append(replace(signal, standing=stays, lingering=lingering, onset=one.onset if one else None))
     return found
 
 

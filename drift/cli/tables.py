@@ -196,7 +196,7 @@ def explanation(report: Report, feature: str, calendar: Calendar) -> None:
         f"PSI {score.psi:.4f}; Jensen-Shannon divergence {score.js:.4f}, distance {score.js_distance:.4f}"
     )
     onset = verdict.explanation.onset
-    for line in (*report.explain(feature), *([onset.words(calendar)] if onset else ())):
+    for line in (*report.explain(feature), *([onset.words(calendar)] if onset and verdict.drifting else ())):
         print_line(f"  {line}")
     if found := verdict.explanation.where:
         slices_table(found)

@@ -316,13 +316,14 @@ def _alerts(alerts: Iterable[Alert], span: Span, local: LocalTime) -> Iterator[H
 
 
 def _onset(onset: Onset, span: Span, local: LocalTime) -> Iterator[Html]:
-    """Draw since when: the set that holds the first window, and a line at the most likely one."""
+    """Draw since when: the set that holds the first window, and a line at the most likely one where it stayed."""
     first, last = span.at(onset.earliest), span.at(local.calendar.containing(onset.latest).end)
     first, last = max(first, 0.0), min(last, 100.0)
     if first < last:
         x = _part(max(span.at(onset.most_likely), 0.0))
         yield tag("rect", x=_part(first), width=_part(last - first), y=KL[0], height=6.0, class_="onset")
-        yield tag("line", x1=x, x2=x, y1=KL[0], y2=KL[1], class_="onset")
+        if onset.kind != "single":
+            yield tag("line", x1=x, x2=x, y1=KL[0], y2=KL[1], class_="onset")
 
 
 def _notes(notes: Iterable[TimeMark], span: Span) -> Iterator[Html]:

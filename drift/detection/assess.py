@@ -14,7 +14,7 @@ from drift.detection.effect_size import sized
 from drift.detection.evidence import Evidence
 from drift.detection.findings import reading_findings, schema_findings
 from drift.detection.late_labels import arrived, waited_for
-from drift.detection.onset import onset
+from drift.detection.onset import SEED, onset, single
 from drift.detection.scores import Explanation
 from drift.detection.scoring import measure_together
 from drift.detection.verdicts import judge
@@ -187,7 +187,7 @@ def _judged(
         unscored=_unscored(subject, roles) | unsized,
         watched=roles,
     )
-    verdicts = [_dated(verdict, subject, detection) if verdict.drifting else verdict for verdict in verdicts]
+    verdicts = [_dated(verdict, subject) if detection.history else verdict for verdict in verdicts]
     # The column of a label may come with its values.
     both = reference.schema.keys() & current.schema.keys()
     columns = [feature for feature in subject.features if roles.role_for(feature) != "label" or feature in both]
@@ -223,25 +223,27 @@ def _cell(score: Score, subject: Subject, detection: Detection) -> CellShift | N
     return max((cell for cell in found if cell), key=lambda cell: max(cell.z, cell.lasting), default=None)
 
 
-def _dated(verdict: Verdict, subject: Subject, detection: Detection) -> Verdict:
-    """Return the verdict of a feature that drifts with the window since which it does."""
+def _dated(verdict: Verdict, subject: Subject) -> Verdict:
+    """Return the verdict of a feature that drifts with the window since which it does, or that alone did."""
     now = subject.current.histograms.get(verdict.feature)
-    if now is None or subject.current.window is None or not detection.history:
-        return verdict
     past = {each.window_start: each.severity for each in subject.history.get(verdict.feature, ())}
-    changed = 1 + sum(1 for _ in takewhile(lambda start: past[start] != "none", sorted(past, reverse=True)))
+    lately = len(list(takewhile(lambda start: past[start] != "none", sorted(past, reverse=True))))
+    over = lately == 1 and verdict.status == "ok" and verdict.severity == "none"
+    if now is None or subject.current.window is None or not (verdict.drifting or over):
+        return verdict
     windows = {
         each.window.start: one
         for each in (*subject.remembered, subject.current)
         if each.window and (one := each.histograms.get(verdict.feature))
         if one.binning.fingerprint == now.binning.fingerprint
     }
-    dated = onset(windows, changed, rng=np.random.default_rng(_PERMUTED_BY))
+    if over:
+        found = single(windows)
+        dated = found if found and found.most_likely == max(past) else None
+    else:
+        dated = onset(windows, 1 + lately, rng=np.random.default_rng(SEED))
     return replace(verdict, explanation=replace(verdict.explanation, onset=dated))
 
-
-_PERMUTED_BY = 2602
-"""The seed of the permutations: the same window evaluated again is dated the same."""
 
 # A label says more than the cell that it shares: where both strayed as far, it is named.
 _LOOKS = (own_history.unusual_label, own_history.unusual_cell)

@@ -7,10 +7,11 @@ with the windows of the baseline, so they stay in sight until the column moves a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from drift.detection.onset import Onset
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram
 from drift.profiles.kinds import same_family
@@ -64,16 +65,27 @@ FindingKind = Literal[
 class Finding:
     """News of a window beside its scores: a column that changed, an odd number of rows, too short a reference.
 
-    Alerts are keyed by its kind. `severity` is that of the alert which it opens, ``none`` where it opens none.
+    Alerts are keyed by its kind. `severity` is that of the alert which it opens, ``none`` where it opens none. `onset`
+    is since when, of a number of rows.
     """
 
     kind: FindingKind
     message: str
     column: str | None = None
     severity: Severity = "none"
+    onset: Onset | None = None
 
     def __str__(self) -> str:
         return self.message
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {**asdict(self), "onset": self.onset and self.onset.to_dict()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Finding:
+        """Read back what `to_dict` wrote."""
+        return cls(**{**stored, "onset": stored["onset"] and Onset.from_dict(stored["onset"])})
 
 
 def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], features: Iterable[str]) -> list[Finding]:

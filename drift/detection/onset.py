@@ -37,9 +37,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-OnsetKind = Literal["step", "gradual"]
+OnsetKind = Literal["step", "gradual", "single"]
 
 CONFIDENCE = 0.95
+
+SEED = 2602
+"""Of the permutations: the same window evaluated again is dated the same."""
+
 PERMUTATIONS = 199
 
 LIMIT = 4.0
@@ -68,7 +72,7 @@ class Onset:
     earliest, latest
         The ends of the set that holds the true window with `confidence`; of a gradual change those of its rise.
     kind
-        ``step``, or ``gradual`` where no window stands out.
+        ``step``; ``gradual`` where no window stands out; ``single`` where it came and went with one window.
     """
 
     most_likely: datetime
@@ -92,6 +96,8 @@ class Onset:
         def named(start: datetime) -> str:
             return calendar.label(calendar.containing(start))
 
+        if self.kind == "single":
+            return f"{named(self.most_likely)} only"
         how = "gradually since" if self.kind == "gradual" else "since"
         ends = [(self.earliest, "at the earliest"), (self.latest, "at the latest")]
         others = [f"{named(at)} {end}" for at, end in ends if at != self.most_likely and self.kind == "step"]
@@ -132,8 +138,8 @@ def together(onsets: Sequence[Onset]) -> Onset | None:
     first, last = (max(begins), min(ends)) if shared else (min(begins), max(ends))
     days = sorted(each.most_likely for each in onsets)
     best = min(max(max(days, key=days.count), first), last)
-    steps = any(each.kind == "step" for each in onsets)
-    return Onset(best, first, last, "step" if steps else "gradual", onsets[0].confidence)
+    kinds = {each.kind for each in onsets}
+    return Onset(best, first, last, kinds.pop() if len(kinds) == 1 else "step", onsets[0].confidence)
 
 
 def onset(windows: Mapping[datetime, Histogram], changed: int, *, rng: np.random.Generator) -> Onset | None:
@@ -165,11 +171,57 @@ def onset(windows: Mapping[datetime, Histogram], changed: int, *, rng: np.random
     ordinary = len(known) - changed - _APART
     if ordinary < FEWEST or changed < 1:
         return None
-    line, days = _line(list(known.values()), ordinary, changed), list(known)
+    line = _line(list(known.values()), ordinary, slice(-changed, None))
+    return _found(line, list(known), rng)
+
+
+def onset_of(values: Mapping[datetime, float], *, rng: np.random.Generator) -> Onset | None:
+    """Date the change that the last of some numbers shows, as `onset` does.
+
+    Parameters
+    ----------
+    values
+        By the starts of their windows, oldest first, each beside what is usual for its window.
+    rng
+        Draws the permutations.
+    """
+    if len(values) < FEWEST + _APART + 1:
+        return None
+    line = np.array(list(values.values()))
+    line = line - np.median(line)
+    line = line * np.sign(line[-1])
+    changed = len(line) - 1 - int(np.flatnonzero(line <= line[-1] / 2).max(initial=-1))
+    if len(line) - changed - _APART < FEWEST or changed < 1:
+        return None
+    return _found(line, list(values), rng)
+
+
+def single(windows: Mapping[datetime, Histogram]) -> Onset | None:
+    """Return the last window but one, where it alone strayed: the one before it and the last one are ordinary.
+
+    Parameters
+    ----------
+    windows
+        By their starts, oldest first, under one binning; those without rows are left out.
+    """
+    known = {start: one for start, one in windows.items() if one.n}
+    ordinary = len(known) - 2 - _APART
+    if ordinary < FEWEST:
+        return None
+    line = _line(list(known.values()), ordinary, slice(-2, -1))
+    before, strayed, after = (line[-3:] - np.median(line[:ordinary])) / _spread(line[:ordinary])
+    if strayed <= LIMIT or before > strayed / 2 or after > min(LIMIT, strayed / 2):
+        return None
+    start = list(known)[-2]
+    return Onset(start, start, start, "single")
+
+
+def _found(line: Floats, starts: Sequence[datetime], rng: np.random.Generator) -> Onset:
+    """Date the change along a line of windows."""
     if (rise := _rise(line)) is not None:
-        return Onset(days[rise[0]], days[rise[0]], days[rise[1]], "gradual")
+        return Onset(starts[rise[0]], starts[rise[0]], starts[rise[1]], "gradual")
     best, inside = localized(line, rng=rng)
-    return Onset(days[best], days[inside[0]], days[inside[-1]])
+    return Onset(starts[best], starts[inside[0]], starts[inside[-1]])
 
 
 def localized(line: Floats, *, rng: np.random.Generator) -> tuple[int, list[int]]:
@@ -203,15 +255,15 @@ def localized(line: Floats, *, rng: np.random.Generator) -> tuple[int, list[int]
     return best, [split for split in range(1, n) if split == best or stands(split)]
 
 
-def _line(histograms: Sequence[Histogram], ordinary: int, changed: int) -> Floats:
-    """Project windows on what the last ones changed, in units of the ordinary ones, the first so many."""
+def _line(histograms: Sequence[Histogram], ordinary: int, changed: slice) -> Floats:
+    """Project windows on what some of them changed, in units of the ordinary ones, the first so many."""
     counts = np.array([one.counts for one in histograms], np.float64)
     rows = counts.sum(axis=1)
     roots = np.sqrt(counts / rows[:, None])
     middle = np.median(roots[:ordinary], axis=0)
     unit = np.maximum(_spread(roots[:ordinary]), 0.5 / np.sqrt(np.median(rows)))
     strayed = (roots - middle) / unit
-    direction = strayed[-changed:].mean(axis=0)
+    direction = strayed[changed].mean(axis=0)
     # What moved by less than half as much is noise beside what moved most.
     direction[np.abs(direction) < np.abs(direction).max() / 2] = 0.0
     return np.asarray(strayed @ direction / max(float(np.linalg.norm(direction)), np.finfo(np.float64).tiny))

@@ -175,7 +175,7 @@ class Report:
             "share_drifting": overall.share,
             "total_kl": overall.total_kl,
             "overall": overall.to_dict(),
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.to_dict() for finding in self.findings],
             "left_out": dict(self.left_out),
             "features": _entries(self),
             "segments": {

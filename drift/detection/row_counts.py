@@ -23,7 +23,7 @@ from drift.detection.history import uncertainty
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from drift.windows import Window
 
@@ -112,6 +112,28 @@ def row_count(
             found = _measured(rows, counts, counts, [list(past.values())])
             best = replace(found, alike=alike) if found.factor < RESEMBLES else best
     return best and replace(best, slack=best.usual * RESEMBLES < float(np.median(list(past.values()))))
+
+
+def beside_usual(counted: Mapping[Window, int], alike: str, zone: tzinfo) -> dict[datetime, float]:
+    """Return how many times more rows than usual each window has, as a logarithm, by the starts of the windows.
+
+    Usual is the median of the windows that are `alike`, as `RowCount` has it.
+
+    Examples
+    --------
+    >>> from datetime import UTC, date
+    >>> from drift.windows import Calendar
+    >>> calendar = Calendar("1d")
+    >>> days = calendar.before(calendar.starting(date(2024, 2, 5)), 14)
+    >>> counted = {each: 100 if each.start.weekday() > 4 else 1000 for each in days}
+    >>> set(beside_usual(counted, "weekday", UTC).values())
+    {0.0}
+    """
+    slots: dict[str, list[Window]] = {}
+    for each in sorted(counted):
+        slots.setdefault(f"{each.start.astimezone(zone):{_ALIKE[alike]}}", []).append(each)
+    usual = {each: float(np.median([counted[one] for one in some])) for some in slots.values() for each in some}
+    return {each.start: float(np.log((counted[each] + 0.5) / (usual[each] + 0.5))) for each in sorted(counted)}
 
 
 _ALIKE = {"": "x", "weekday": "%w", "hour": "%H:%M", "weekday and hour": "%w %H:%M"}

@@ -158,7 +158,8 @@ class Explanation:
     size
         How large the difference is in the measure chosen for the feature; None where that is the divergence in nats.
     onset
-        Since when it has differed; None where it does not, or too little is known of what is ordinary.
+        Since when it has differed, or, of a feature that does not differ, that only the window before did; None where
+        neither is so, or too little is known of what is ordinary.
     where
         The slice of the rows that carries the drift; None where it does not drift, or no slice explains it.
     """

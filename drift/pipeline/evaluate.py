@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from drift.config.reference import fixed_windows
 from drift.detection.assess import Subject, assess
 from drift.detection.findings import Finding, moved_findings, outgrown_findings, still_findings, volume_findings
 from drift.detection.late_labels import arrived
+from drift.detection.onset import SEED, onset_of
 from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
 from drift.detection.rollups import roll_up
-from drift.detection.row_counts import row_count
+from drift.detection.row_counts import beside_usual, row_count
 from drift.errors import StoreError
 from drift.pipeline.isolation import isolated
 from drift.profiles.histograms import Profile
@@ -298,18 +301,21 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
         if usual and usual.alike and not usual.usual:
             found = [Finding("other", f"the window holds no rows, as is usual for this {usual.alike}")]
         else:
-            found = [Finding("no_rows", "the window holds no rows")]
+            found = [_rows_dated(context, stored, usual, Finding("no_rows", "the window holds no rows"))]
     else:
         newest = max(stored.fixed, key=lambda each: each.version, default=None)
         rows, last = _row_counts(context, stored)
         # A baseline whose windows are gone leaves the reference to compare with.
         before = {feature: stored.fixed[each] or whole.main for feature, each in stored.baselines.items()}
         found = [
-            *volume_findings(
-                rows,
-                _row_counts(context, stored, newest)[0] if newest and not reference.fixed else None,
-                label=context.span(newest) if newest else "",
-                before=last,
+            *(
+                _rows_dated(context, stored, rows, each) if each.severity != "none" else each
+                for each in volume_findings(
+                    rows,
+                    _row_counts(context, stored, newest)[0] if newest and not reference.fixed else None,
+                    label=context.span(newest) if newest else "",
+                    before=last,
+                )
             ),
             *still_findings(whole.current, before, min_rows=context.monitor.detection.min_rows),
             *outgrown_findings(
@@ -362,6 +368,14 @@ def _row_counts(
         return current, None
     earlier = (of(stored.rows[w], w) for w in sorted(stored.rows, reverse=True) if w < stored.window)
     return current, next((one for one in earlier if one and not one.slack), None)
+
+
+def _rows_dated(context: Context[State], stored: Gathered, usual: RowCount | None, found: Finding) -> Finding:
+    """Return a finding about the number of rows with the window since which it is so."""
+    counted = {each: n for each, n in stored.rows.items() if each < stored.window}
+    counted[stored.window] = stored.parts[0].current.n_rows
+    line = beside_usual(counted, usual.alike if usual else "", context.monitor.window.calendar.zone)
+    return replace(found, onset=onset_of(line, rng=np.random.default_rng(SEED)))
 
 
 # -- annotate: the report ---------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def _passed(connection: sa.Connection, monitor: str, since: datetime, until: dat
     for row in rows(run, "started_at", "config_hash", "error", "url"):
         found.setdefault(row["window_start"], {}).update(row)
     for row in rows(report, "findings", where=report.c.segment == WHOLE):
-        findings = [Finding(**each) for each in row["findings"]]
+        findings = [Finding.from_dict(each) for each in row["findings"]]
         found.setdefault(row["window_start"], {})["findings"] = findings
     for row in rows(gate, "decision"):
         found.setdefault(row["window_start"], {})["gate"] = row["decision"]

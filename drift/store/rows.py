@@ -119,7 +119,7 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
         "n_judged": overall.n_judged,
         "n_drifting": overall.n_drifting,
         "total_kl": overall.total_kl,
-        "findings": [asdict(finding) for finding in report.findings],
+        "findings": [finding.to_dict() for finding in report.findings],
     }
 
 
@@ -185,7 +185,7 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
         n_reference=row["n_reference"],
         n_current=row["n_current"],
         gate=row["gate"],
-        findings=[Finding(**finding) for finding in row["findings"]],
+        findings=[Finding.from_dict(finding) for finding in row["findings"]],
         evidence=evidence,
         label=row["label"],
         segment=row["segment"],

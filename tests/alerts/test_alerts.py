@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +87,32 @@ def test_an_alert_keeps_the_date_of_the_newest_window_that_says_so() -> None:
     seen = [replace(say(i, word), onset=onset) for i, (word, onset) in enumerate(said, start=3)]
     (alert,) = fold(seen, [], None, "flights", POLICY)
     assert alert.onset == dates[1]
+
+
+@pytest.mark.parametrize("key", ["drift:dep_delay", "gate", "rows", "run", "volume:fewer"])
+def test_what_the_next_window_does_not_show_was_in_a_single_one(key: str) -> None:
+    """Said by the first quiet window; not of an alert that lingers, lasts, or began before it was opened."""
+    alone = Onset(day(3).start, day(3).start, day(3).start, "single")
+
+    def onset(*said: str, since: int = 3) -> Onset | None:
+        seen = [say(i, word, key) for i, word in enumerate(said, start=3)]
+        begun = Onset(day(since).start, day(since).start, day(3).start)
+        (alert,) = fold([replace(seen[0], onset=begun), *seen[1:]], [], None, "flights", POLICY)
+        return alert.onset
+
+    assert onset("critical", "quiet") == onset("critical", "quiet", "quiet") == alone
+    assert onset("critical", "quiet", "critical") == Onset(day(5).start, day(5).start, day(5).start)
+    for others in (["lingering", "quiet"], ["critical", "quiet"]):
+        assert onset("critical", *others) not in {None, alone}
+    assert onset("critical", "quiet", since=2) not in {None, alone}
+
+
+@pytest.mark.parametrize("key", ["drift:dep_delay", "table", "schema:carrier", "not_judged"])
+def test_where_the_reference_may_be_what_changed_the_counts_have_to_say_so(key: str) -> None:
+    """A window that is quiet beside a reference that has adapted is no proof."""
+    quiet = replace(say(4, "quiet", key), onset=None)
+    (alert,) = fold([say(3, "critical", key), quiet], [], None, "flights", POLICY)
+    assert alert.onset == Onset(day(3).start, day(3).start, day(3).start)
 
 
 def test_a_failed_run_closes_with_the_first_that_succeeds() -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from drift.alerts.lifecycle import advance
 from drift.alerts.signals import Closing, run_signal, signals_of
 from drift.detection.findings import Finding
+from drift.detection.onset import Onset
+from drift.detection.scores import Explanation
 from tests.support.alert_samples import NOW, Record, day, keys, report, verdict
 
 if TYPE_CHECKING:
@@ -35,6 +37,20 @@ def test_many_features_at_once_are_the_table() -> None:
     assert {o.inhibited_by for o in found if o.kind == "drift"} == {"table"}
     table = next(o for o in found if o.key == "table")
     assert (table.status, table.reason) == ("critical", "5 of 11 judged features drifted (45 %): c, a, b, …")
+
+
+def test_the_table_is_dated_by_its_features() -> None:
+    """As long as it drifts; and in one window alone where that is so of five features, and none drifts any longer."""
+    since, before = (Onset(day(n).start, day(n).start, day(n).start) for n in (1, 0))
+    alone = replace(before, kind="single")
+
+    def table(status: Status, onset: Onset, *others: Verdict, features: str = "abcde") -> Onset | None:
+        named = [replace(verdict(f, status, 2.0), explanation=Explanation(onset=onset)) for f in features]
+        return next(o.onset for o in signals_of(report(*named, *others)) if o.key == "table")
+
+    assert table("critical", since, replace(verdict("f"), explanation=Explanation(onset=alone))) == since
+    assert table("ok", alone, verdict("f")) == alone
+    assert table("ok", alone, verdict("f", "critical", 2.0)) is table("ok", alone, features="abcd") is None
 
 
 def test_exactly_a_fifth_is_not_the_table() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drift.detection.onset import Onset, localized, onset, together
+from drift.detection.onset import Onset, localized, onset, onset_of, single, together
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.histograms import Histogram
 from drift.windows import Calendar
@@ -93,6 +93,38 @@ def test_the_set_covers_the_true_window() -> None:
     assert all(wider > narrower for wider, narrower in pairwise(widths))
 
 
+def test_what_came_and_went_was_in_a_single_window() -> None:
+    """The last but one strayed alone: not where the change stays, was there before, or is none; nor of a short past."""
+    calm, off = [moved(0)] * 40, moved(0.15)
+    assert single(windows([*calm, off, moved(0)])) == Onset(DAYS[40], DAYS[40], DAYS[40], "single")
+    for others in ([off, off], [off, off, moved(0)], [moved(0), off], [moved(0), moved(0)], [off, moved(0.1)]):
+        assert single(windows([*calm, *others])) is None
+    assert single(windows([*calm[:8], off, moved(0)])) is None
+    assert Onset(DAYS[40], DAYS[40], DAYS[40], "single").words(Calendar("1d")) == "2026-02-10 only"
+
+
+def line(*numbers: float) -> dict[datetime, float]:
+    """Give each day a number."""
+    return dict(zip(DAYS, numbers, strict=False))
+
+
+@pytest.mark.parametrize("by", [-0.7, 0.7])
+def test_numbers_are_dated_as_histograms_are(by: float) -> None:
+    """Up or down, as a step or gradually, however little they differ; too few of them are not."""
+    noise = np.random.default_rng(3).normal(0, 0.05, 60)
+    step = noise[:45] + by * (np.arange(45) >= 40)
+    assert onset_of(line(*step), rng=np.random.default_rng(5)) == Onset(DAYS[40], DAYS[40], DAYS[40])
+    ramp = noise + by * np.clip((np.arange(60) - 39) / 15, 0, 1)
+    found = onset_of(line(*ramp), rng=np.random.default_rng(5))
+    assert found is not None
+    assert found.kind == "gradual"
+    constant = onset_of(line(*[0.0] * 20, by, by), rng=np.random.default_rng(5))
+    assert constant == Onset(DAYS[20], DAYS[20], DAYS[20])
+    assert onset_of(line(*[0.0] * 9, by), rng=np.random.default_rng(5)) is None
+    assert onset_of({}, rng=np.random.default_rng(5)) is None
+    assert onset_of(line(*[0.0] * 20), rng=np.random.default_rng(5)) is None
+
+
 @examples(30)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40), st.integers(0, 2**32 - 1))
 def test_the_set_holds_the_most_likely(line: list[float], seed: int) -> None:
@@ -117,3 +149,6 @@ def test_several_are_one_where_their_sets_overlap() -> None:
     assert together([one, other]) == Onset(DAYS[4], DAYS[4], DAYS[5])
     assert together([one, apart]) == Onset(DAYS[4], DAYS[2], DAYS[20])
     assert together([]) is None
+    alone = Onset(DAYS[4], DAYS[4], DAYS[4], "single")
+    assert together([alone, alone]) == alone
+    assert together([alone, one]) == Onset(DAYS[4], DAYS[4], DAYS[4])

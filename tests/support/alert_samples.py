@@ -14,6 +14,7 @@ from drift.alerts.alerts import NOTIFIED, Alert, AlertEvent, Notice, Transitions
 from drift.alerts.lifecycle import advance, history_start, remind
 from drift.alerts.signals import Signal
 from drift.alerts.suppression import Suppression, is_news
+from drift.detection.onset import Onset
 from drift.detection.reports import Report
 from drift.detection.scores import Score, Verdict
 from drift.windows import Calendar, Window
@@ -53,7 +54,11 @@ def say(number: int, what: str, key: str = KEY) -> Signal:
     severity, status = SAYINGS[what]
     lingering = "not below 0.5 times what opens an alert" if what == "lingering" else ""
     words = f"{what} on day {number}"
-    return Signal(day(number), key, "drift", key.partition(":")[2], severity, status, words, lingering=lingering)
+    said = Signal(day(number), key, "drift", key.partition(":")[2], severity, status, words, lingering=lingering)
+    # Every change is dated in its own window, and was in that alone if the next one is quiet.
+    today, before = said.window.start, day(number - 1).start
+    since = {"firing": Onset(today, today, today), "quiet": Onset(before, before, before, "single")}
+    return replace(said, onset=since.get(said.state))
 
 
 class Record:
