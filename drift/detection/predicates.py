@@ -33,7 +33,7 @@ def predicate(column: str, cells: Coarse, cell: int, *, outside: bool = False) -
     "origin = 'JFK'"
     >>> predicate("from", airports, 2, outside=True)
     'NOT ("from" IS NOT NULL AND "from" = \'O\'\'Hare\')'
-    >>> predicate("delay", coarse(NumericBinning([0, 10, 20, 30, 40]), most=5), 1)
+    >>> predicate("delay", coarse(NumericBinning([0, 10, 20])), 2)
     'delay >= 10 AND delay < 20'
     """
     name = _identifier(column)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.binning import Binning
 
-COARSE, FINE = 8, 24
+COARSE, FINE = 10, 24
 """Cells of a column, and of one whose cells may explain what another does."""
 
 LIMIT = 1 << 16
@@ -92,7 +92,7 @@ class Coarse:
         Examples
         --------
         >>> [coarse(NumericBinning([0, 1, 2, 3, 4]), most=4).bounds(cell) for cell in range(4)]
-        [(None, 1.0), (1.0, 3.0), (3.0, None), (None, None)]
+        [(None, 0.0), (0.0, 4.0), (4.0, None), (None, None)]
         """
         within = np.flatnonzero(self.of_cell == cell)
         if not isinstance(self.binning, NumericBinning) or cell == self.n_cells - 1:
@@ -125,7 +125,7 @@ class Coarse:
         --------
         >>> import pyarrow as pa
         >>> coarse(NumericBinning([0, 1, 2])).codes(pa.array([-1, None, 1.5, float("nan")])).tolist()
-        [0, 2, 1, 2]
+        [0, 4, 2, 4]
         >>> coarse(CategoricalBinning(("JFK", "EWR"))).codes(pa.array(["EWR", None, "SFO"])).tolist()
         [1, 3, 2]
         """
@@ -159,9 +159,9 @@ def _codes_of_numbers(cells: Coarse, edges: NDArray[np.float64], column: pa.Arra
 def coarse(binning: Binning, most: int = COARSE) -> Coarse:
     """Return at most so many cells of a column, *missing* among them; fewer cells are merged from more.
 
-    Of numbers neighbouring bins are merged, evenly, as they are quantiles; *below* goes with the first bin and *above*
-    with the last. A bin of one value, such as 0, stays apart as long as there are cells for those around it, and then
-    from *below* and *above* too. Of categories the first levels stay, and the later ones go with *other*; *unseen* does
+    Of numbers neighbouring bins are merged, evenly, as they are quantiles. *Below* and *above*, which the reference
+    hardly ever holds, stay apart, and so does a bin of one value, such as 0, as long as there are cells for those
+    around it. Of categories the first levels stay, and the later ones go with *other*; *unseen* does
     not, since what was never there is news.
 
     Raises
@@ -172,7 +172,7 @@ def coarse(binning: Binning, most: int = COARSE) -> Coarse:
     Examples
     --------
     >>> coarse(NumericBinning([-60, -10, -5, 0, 1, 30, 60, 400], "integer"), most=6).names
-    ('below -10', '-10 … -1', '= 0', '1 … 29', '30 and above', 'missing')
+    ('below -60', '-60 … -1', '= 0', '1 … 399', '400 and above', 'missing')
     >>> coarse(CategoricalBinning(("DL", "UA", "B6", "AA"), rare=("HA",)), most=5).names
     ('DL', 'UA', 'other', 'unseen', 'missing')
     """
@@ -189,29 +189,28 @@ _LEAST, _MOST = 3, 255
 
 def _coarse_numbers(binning: NumericBinning, most: int) -> Coarse:
     edges = binning.edges
-    # Below and above weigh nothing: they share the outermost bins.
+    # Below and above weigh nothing, and yet stay apart: what is there is news.
     weights = np.array([0, *np.ones(len(edges) - 1, np.int64), 0] if len(edges) else [0])
-    single, zero = np.zeros((2, len(weights)), np.bool_)
+    ends, single, zero = np.zeros((3, len(weights)), np.bool_)
+    ends[[0, -1]] = len(edges) > 0
     single[1:-1] = ~binning.shared(edges[:-1])
     zero[1:-1] = single[1:-1] & (edges[:-1] <= 0) & (edges[1:] > 0)
-    groups = _merged(weights, single, zero, max(most, FINE) - 1)
+    groups = _merged(weights, (single | ends, zero | ends, ends), max(most, FINE) - 1)
     if most < FINE:
         # Merged from the fine cells, so that a fine table can be merged to a coarse one.
         firsts = np.unique(groups, return_index=True)[1]
         weights = np.add.reduceat(weights, firsts)
-        single, zero = (np.logical_and.reduceat(each, firsts) for each in (single, zero))
-        groups = _merged(weights, single, zero, most - 1)[groups]
+        ends, single, zero = (np.logical_and.reduceat(each, firsts) for each in (ends, single, zero))
+        groups = _merged(weights, (single | ends, zero | ends, ends), most - 1)[groups]
     starts = np.unique(groups, return_index=True)[1]
     cuts = [None, *edges[starts[1:] - 1].tolist(), None]
     names = [*map(binning.name_of, cuts, cuts[1:]), "missing"]
     return Coarse(binning, most, np.append(groups, len(starts)), tuple(names))
 
 
-def _merged(
-    weights: NDArray[np.int64], single: NDArray[np.bool_], zero: NDArray[np.bool_], most: int
-) -> NDArray[np.intp]:
-    """Return the group of each of some neighbours: single values apart if there is room, else zero, else none."""
-    found = (_evenly(weights, apart, most) for apart in (single, zero, single & False))
+def _merged(weights: NDArray[np.int64], wished: Sequence[NDArray[np.bool_]], most: int) -> NDArray[np.intp]:
+    """Return the group of each of some neighbours: apart what is wished first and has room, if anything."""
+    found = (_evenly(weights, apart, most) for apart in (*wished, np.zeros(len(weights), np.bool_)))
     return next(groups for groups in found if groups is not None)
 
 
@@ -265,7 +264,7 @@ class Pairs:
 
     Examples
     --------
-    >>> columns = {"origin": coarse(CategoricalBinning(("JFK",))), "x": coarse(NumericBinning([0, 1]))}
+    >>> columns = {"origin": coarse(CategoricalBinning(("JFK",))), "x": coarse(NumericBinning([]))}
     >>> pairs = Pairs.of(columns, np.array([[0, 0, 1], [0, 1, 0]], np.uint8))
     >>> pairs.table("origin", "x").tolist()
     [[1, 1], [1, 0], [0, 0]]
@@ -368,7 +367,7 @@ class PairTally:
     --------
     >>> import pyarrow as pa
     >>> rows = pa.record_batch({"origin": ["JFK", None, "EWR", "JFK"], "x": [0.5, 2.0, None, 0.5]})
-    >>> cells = {"origin": coarse(CategoricalBinning(("JFK",))), "x": coarse(NumericBinning([0, 1]))}
+    >>> cells = {"origin": coarse(CategoricalBinning(("JFK",))), "x": coarse(NumericBinning([]))}
     >>> tally = PairTally(cells)
     >>> tally.add(rows)
     >>> tally.pairs().table("origin", "x").tolist()
