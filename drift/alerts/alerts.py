@@ -69,7 +69,9 @@ class Alert:
     not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
     timeline. `inhibited_by` is the key of the alert that it is part of: that one fired in the window that opened it.
     `onset` is since when, and `where` in which rows, as the newest window that could say so has it; the onset is a
-    ``single`` window where the next one was quiet.
+    ``single`` window where the next one was quiet. `began` is the onset as the window that opened it had it, by which
+    it became part of an `incident` (`drift.alerts.incidents`). `notified_as` is the incident that people know it by,
+    should late windows have given it another meanwhile.
     """
 
     id: str
@@ -103,6 +105,14 @@ class Alert:
     inhibited_by: str = ""
     onset: Onset | None = None
     where: Where | None = None
+    began: Onset | None = None
+    incident: str = ""
+    notified_as: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """The incident that people know it by."""
+        return self.notified_as or self.incident
 
     @property
     def live(self) -> bool:
@@ -187,7 +197,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             return Alert(
                 name, monitor, seen.key, seen.kind, seen.feature,
                 "open", severity, severity, seen.reason, start, start, end, end,
-                segment=seen.segment, inhibited_by=seen.inhibited_by, onset=seen.onset,
+                segment=seen.segment, inhibited_by=seen.inhibited_by, onset=seen.onset, began=seen.onset,
                 where=seen.where,
             )  # fmt: skip
         worst = max(alert.worst, severity, key=SEVERITY_RANK.__getitem__)

@@ -9,10 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from drift.alerts import incidents
 from drift.alerts import suppression as rules
 from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
 from drift.alerts.signals import TABLE
-from drift.alerts.suppression import BACKFILL, LATE, SUPERSEDED, UNHEARD, Moment, Suppression, flaps, is_news, is_old
+from drift.alerts.suppression import (
+    BACKFILL,
+    HANDED_OVER,
+    LATE,
+    SUPERSEDED,
+    UNHEARD,
+    Moment,
+    Suppression,
+    flaps,
+    is_news,
+    is_old,
+)
 from drift.config.alerts import Policy
 from drift.detection.scores import SEVERITY_RANK
 
@@ -145,6 +157,8 @@ def forget(
             why = f"window {window} was deleted by {by}" + (f"; it was alert {before_it.id}" if before_it else "")
             book.rewrite(_inherits(new, before_it) if before_it else new, why, by)
         book.alerts = {i: a for i, a in book.alerts.items() if a not in lost}
+    for moved in book.regrouped(window.start):
+        book.rewrite(moved, f"window {window} was deleted by {by}: {_moved(moved)}", by)
     return book.transitions, tuple(gone)
 
 
@@ -156,6 +170,7 @@ def _inherits(new: Alert, gone: Alert) -> Alert:
         opened_at=gone.opened_at,
         notified=gone.notified,
         notified_at=gone.notified_at,
+        notified_as=gone.known_as,
         acknowledged_at=gone.acknowledged_at,
         acknowledged_by=gone.acknowledged_by,
         snoozed_at=gone.snoozed_at,
@@ -210,18 +225,22 @@ class _Book:
         keys = {a.key: a.segment for a in self.alerts.values() if a.live or a.last_window >= first} | {
             o.key: o.segment for o in signals.values() if o.state == "firing"
         }
-        written: list[tuple[Alert, Changes, str | None]] = []
+        written: dict[str, tuple[Changes, str | None]] = {}
         for key in _parts_first(keys):
             before, after = self.fold(key)
-            changed = [
-                (new, changes, _heir(old, after) if old else None)
-                for old, new in self.chronicled(before, after)
-                if (changes := self._changes(old, new, window, signals.get(key)))
-            ]
-            self.alerts |= {new.id: new for new, _, _ in changed}
-            written += changed
-        for new, changes, heir in written:
-            self._write(new, changes, moment, suppressed_by, heir=heir)
+            for old, new in self.chronicled(before, after):
+                if changes := self._changes(old, new, window, signals.get(key)):
+                    written[new.id] = changes, _heir(old, after) if old else None
+                    self.alerts[new.id] = new
+        for moved in self.regrouped(start) if written else ():
+            changes, heir = written.get(moved.id, ([], None))
+            if self.alerts[moved.id].incident:
+                changes = [*changes, ("updated", _moved(moved))]
+            written[moved.id] = changes, heir
+            self.alerts[moved.id] = moved
+        # What is over is handed over to what goes on, as that is by then.
+        for alert_id, (changes, heir) in sorted(written.items(), key=lambda each: not self.alerts[each[0]].live):
+            self._write(self.alerts[alert_id], changes, moment, suppressed_by, heir=heir)
         if not suppressed_by:
             self.notify_pending(moment, start)
 
@@ -296,10 +315,12 @@ class _Book:
                 resolved_at=_resolved_at(old, alert, self.now),
                 notified=old.notified if old else "none",
                 notified_at=old.notified_at if old else None,
+                notified_as=old.notified_as if old else "",
+                incident=old.incident if old else "",
                 suppressed_by=old.suppressed_by if old else "",
             )
             if known and SEVERITY_RANK[known.notified] > SEVERITY_RANK[new.notified]:
-                new = replace(new, notified=known.notified, notified_at=known.notified_at)
+                new = replace(new, notified=known.notified, notified_at=known.notified_at, notified_as=known.known_as)
             pairs.append((old, new))
         return pairs
 
@@ -312,6 +333,11 @@ class _Book:
             # Only words of another window differ: a stored report says less than a fresh one.
             return []
         return _name(old, new, says, self.policy)
+
+    def regrouped(self, since: datetime) -> list[Alert]:
+        """Return the alerts whose incident is another one than it was, among those opened at `since` or later."""
+        found = incidents.grouped(self.alerts.values(), since)
+        return [replace(self.alerts[i], incident=name) for i, name in found.items() if self.alerts[i].incident != name]
 
     # -- who is notified
 
@@ -326,6 +352,9 @@ class _Book:
                 alert = self._line(alert, moment.window, transition, reason, SUPERSEDED)
             elif not is_news(alert):
                 alert = self._line(alert, moment.window, transition, reason, _no_news(alert, heir))
+            elif words := self._handed_over(alert, moment):
+                alert = self._line(alert, moment.window, transition, reason, words)
+                alert = replace(alert, notified="none", suppressed_by="")
             elif why := suppressed_by or self._suppressed_by(alert, others, moment):
                 alert = replace(self._line(alert, moment.window, transition, reason, why), suppressed_by=why)
             elif transition in {"opened", "reopened"} and (words := flaps(alert, others, moment)):
@@ -344,6 +373,12 @@ class _Book:
             found = rules.pending(alert, moment, live=window is not None)
             if not found and not rules.unanswered(alert, moment):
                 continue
+            if words := self._handed_over(alert, moment):
+                self.alerts[alert.id] = replace(
+                    self._line(alert, window, "updated", words), notified="none", suppressed_by=""
+                )
+                self.changed[alert.id] = None
+                continue
             if self._suppressed_by(alert, self._others(alert), moment):
                 continue
             if found:
@@ -361,7 +396,22 @@ class _Book:
 
     def _suppressed_by(self, alert: Alert, others: list[Alert], moment: Moment) -> str:
         live = {a.key: a for a in self.alerts.values() if a.live}
-        return rules.inhibited(alert, others, live) or rules.suppressed_by(alert, others, moment)
+        return rules.inhibited(alert, others, live, moment) or rules.suppressed_by(alert, others, moment)
+
+    def _handed_over(self, over: Alert, moment: Moment) -> str:
+        """Let another alert of its incident, if one goes on, say the end of one that is over; say which."""
+        if over.live or not is_news(over):
+            return ""
+        heir = rules.heir(over, [a for a in self.alerts.values() if a.live], moment)
+        if heir is None:
+            return ""
+        known = max(over.notified, heir.notified, key=SEVERITY_RANK.__getitem__)
+        since = heir.notified_at or over.notified_at
+        heir = self._line(heir, moment.window, "updated", f"alert {over.id} of its incident is over: this one goes on")
+        heir = replace(heir, notified=known, notified_at=since, notified_as=over.known_as)
+        self.alerts[heir.id] = heir if is_news(heir) else replace(heir, suppressed_by="")
+        self.changed[heir.id] = None
+        return f"{HANDED_OVER}: its incident goes on in alert {heir.id}"
 
     def rewrite(self, alert: Alert, reason: str, by: str) -> None:
         """Put an alert in the place of itself as it was, with a line that says why, and notify nobody."""
@@ -379,13 +429,20 @@ class _Book:
         broken = alert.snoozed(self.now) and alert.live
         believed = max(alert.notified, alert.severity, key=SEVERITY_RANK.__getitem__) if alert.live else "none"
         alert = self._line(alert, window, transition, reason)
-        alert = replace(alert, notified=believed, notified_at=self.now, suppressed_by="")
+        alert = replace(
+            alert, notified=believed, notified_at=self.now, notified_as=self._known_as(alert), suppressed_by=""
+        )
         event = self.events[-1]
         if broken:
             alert = self._line(alert, window, "unsnoozed", f"it became {alert.severity} since it was snoozed")
             alert = replace(alert, snoozed_until=None)
         self.notices.append(Notice(alert, event, severity))
         return alert
+
+    def _known_as(self, alert: Alert) -> str:
+        """Return the id under which people know the incident of an alert, or are about to."""
+        mates = (a for a in self.alerts.values() if a.incident == alert.incident and a.notified != "none")
+        return alert.known_as if alert.notified != "none" else next((a.known_as for a in mates), alert.incident)
 
     def _line(
         self, alert: Alert, window: datetime | None, transition: Transition, reason: str, suppressed_by: str = ""
@@ -407,10 +464,14 @@ def _heir(gone: Alert, after: Iterable[Alert]) -> str | None:
     )
 
 
+def _moved(alert: Alert) -> str:
+    return f"it is part of incident {alert.incident} now"
+
+
 def _no_news(alert: Alert, heir: str | None) -> str:
     if alert.live:
         return f"known: notified as {alert.notified} already"
-    return f"handed over: it became part of alert {heir}" if alert.withdrawn and heir else UNHEARD
+    return f"{HANDED_OVER}: it became part of alert {heir}" if alert.withdrawn and heir else UNHEARD
 
 
 def _resolved_at(old: Alert | None, new: Alert, now: datetime) -> datetime | None:

@@ -18,11 +18,12 @@ from drift.detection.scores import SEVERITY_RANK
 from drift.text.formatting import day, when
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from drift.alerts.alerts import Alert, Transition
     from drift.alerts.silences import Silence
-    from drift.config.alerts import Policy
+    from drift.config.alerts import AlertKind, Policy
+    from drift.detection.scores import Severity
     from drift.windows import Window
 
 BACKFILL = "backfill: it notifies nobody"
@@ -31,16 +32,27 @@ SUPERSEDED = "superseded: it ended in the same run"
 INHIBITED = "inhibited"
 UNHEARD = "unheard: nobody was notified that it opened"
 
+HANDED_OVER = "handed over"
+
 EARLY = 0.9
 """A run that comes a little early counts: this share of the repeat interval is enough."""
 
 
+def _all_alike(*_: object) -> frozenset[str]:
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What suppresses notifications at one moment: maintenance (until when and why, or empty) and silences."""
+    """What suppresses notifications at one moment: maintenance (until when and why, or empty) and silences.
+
+    `audience` says by feature, kind and severity which routes are notified: who has heard of one alert of an incident
+    knows of another only where it would have come the same way.
+    """
 
     maintenance: str = ""
     silences: Sequence[Silence] = ()
+    audience: Callable[[str | None, AlertKind, Severity], frozenset[str]] = _all_alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +101,12 @@ def suppressed_by(alert: Alert, others: Iterable[Alert], moment: Moment) -> str:
     return _flapping(alert, earlier, moment) or _cooling(alert, earlier, moment)
 
 
-def inhibited(alert: Alert, others: Iterable[Alert], live: Mapping[str, Alert]) -> str:
+def inhibited(alert: Alert, others: Iterable[Alert], live: Mapping[str, Alert], moment: Moment) -> str:
     """Say which alert says what this one does, so that one event is one page; empty where none does.
 
     That is one in `live`, by key, that this alert is part of, or an earlier one of its key (among `others`) while it
-    was open. What is worse than that ever was is news of its own, and so is what is still asked for once it is over.
+    was open; or one of its incident of which the same people were notified before. What is worse than that ever was is
+    news of its own, and so is what is still asked for once it is over.
     """
     if not alert.live:
         return ""
@@ -103,7 +116,39 @@ def inhibited(alert: Alert, others: Iterable[Alert], live: Mapping[str, Alert]) 
         if SEVERITY_RANK[alert.severity] <= SEVERITY_RANK[whole.worst]:
             name = named(whole.kind, whole.key, whole.feature, whole.segment)
             return f"{INHIBITED}: part of the alert of {name} since {day(whole.opened_window)}"
+    for mate in live.values() if is_news(alert) else ():
+        known = mate.notified_at != moment.now and SEVERITY_RANK[alert.severity] <= SEVERITY_RANK[mate.notified]
+        if known and _mates(alert, mate) and _hears(moment, mate, mate.notified, alert, alert.severity):
+            name = named(mate.kind, mate.key, mate.feature, mate.segment)
+            return f"{INHIBITED}: part of the incident of {name} since {day(mate.opened_window)}"
     return ""
+
+
+def heir(over: Alert, live: Iterable[Alert], moment: Moment) -> Alert | None:
+    """Return the alert in which the incident goes on for all who know it by one that is over; None where it does not.
+
+    It is the worst of those that are live; one that is silenced or snoozed would say nothing of the end.
+    """
+    mates = [
+        mate
+        for mate in live
+        if _mates(over, mate)
+        and (mate.notified == "none" or mate.known_as == over.known_as)
+        and not mate.snoozed(moment.now)
+        and not silences.silenced_by(moment.suppression.silences, mate, moment.now)
+        and _hears(moment, mate, over.notified, over, over.notified)
+    ]
+    return min(mates, key=lambda a: (-SEVERITY_RANK[a.severity], a.opened_window, a.key), default=None)
+
+
+def _mates(one: Alert, other: Alert) -> bool:
+    return one.id != other.id and one.incident == other.incident != ""
+
+
+def _hears(moment: Moment, mate: Alert, as_bad: Severity, alert: Alert, than: Severity) -> bool:
+    """Whether all who are notified of an alert are notified of its mate, each as bad as given."""
+    audience = moment.suppression.audience
+    return audience(alert.feature, alert.kind, than) <= audience(mate.feature, mate.kind, as_bad)
 
 
 def snooze(alert: Alert) -> str:

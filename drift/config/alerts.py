@@ -321,6 +321,10 @@ class Alerts(Model):
             return False
         return route.severity is None or severity in route.severity
 
+    def audience(self, feature: str | None, kind: AlertKind, severity: str) -> frozenset[str]:
+        """Return the routes that are notified of an alert of that severity."""
+        return frozenset(route.to for route in self.routes if self.concerns(route, feature, kind, severity))
+
 
 def is_web_address(url: str) -> bool:
     """Whether a URL leads to a web page and holds no password.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from drift.alerts import delivery, lifecycle, messages
+from drift.alerts import delivery, incidents, lifecycle, messages
 from drift.alerts.alerts import Transitions
 from drift.alerts.signals import Closing, Signal, run_signal, signals_of
 from drift.alerts.suppression import Suppression
@@ -145,6 +145,8 @@ def _advance(
         return Transitions()
     # What opens may have been open before: whether it flaps depends on when.
     known, since = lifecycle.reaching(lambda start: in_play(start, opening), window)
+    if (begun := incidents.reach(known, found, window.start)) < since:
+        known = in_play(begun, opening)
     # Later windows too: one that arrives late is put in its place among them.
     history = signals_since(context, since, window, [a.last_window for a in known], ahead)
     transitions = lifecycle.advance(
@@ -206,9 +208,9 @@ def _remind(context: Context[State], *, now: datetime) -> Transitions:
 
 
 def _suppression(context: Context[State], now: datetime) -> Suppression:
-    zone = context.monitor.window.calendar.zone
-    maintenance = context.monitor.alerts.maintenance_at(now, zone)
-    return Suppression(maintenance, [each for each in context.store.silences(context.name) if each.active(now)])
+    alerts, zone = context.monitor.alerts, context.monitor.window.calendar.zone
+    active = [each for each in context.store.silences(context.name) if each.active(now)]
+    return Suppression(alerts.maintenance_at(now, zone), active, alerts.audience)
 
 
 def _write(

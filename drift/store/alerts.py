@@ -164,8 +164,9 @@ def _alerts(
     return _found(connection, query)
 
 
-_PLAIN = [field.name for field in fields(Alert) if field.name not in {"onset", "where"}]
-_ALERTS = sa.select(*(alert.c[name] for name in (*_PLAIN, "onset", "slices")))
+_DATED = ("onset", "began")
+_PLAIN = [field.name for field in fields(Alert) if field.name not in {*_DATED, "where"}]
+_ALERTS = sa.select(*(alert.c[name] for name in (*_PLAIN, *_DATED, "slices")))
 _NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
 
 
@@ -175,14 +176,15 @@ def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
 
 def alert_from(row: Mapping[str, Any] | sa.RowMapping) -> Alert:
     """Read back an alert from its row."""
-    onset = row["onset"] and Onset.from_dict(row["onset"])
+    onset, began = (row[name] and Onset.from_dict(row[name]) for name in _DATED)
     where = row["slices"] and Where.of(row["slices"])
-    return Alert(**{name: row[name] for name in _PLAIN}, onset=onset, where=where)
+    return Alert(**{name: row[name] for name in _PLAIN}, onset=onset, began=began, where=where)
 
 
 def _row(one: Alert) -> dict[str, Any]:
     plain = {name: value for name, value in asdict(one).items() if name in _PLAIN}
-    return {**plain, "onset": one.onset and one.onset.to_dict(), "slices": one.where and one.where.to_dict()["slices"]}
+    dated = {name: found and found.to_dict() for name, found in (("onset", one.onset), ("began", one.began))}
+    return {**plain, **dated, "slices": one.where and one.where.to_dict()["slices"]}
 
 
 def _events(connection: sa.Connection, alert_id: str) -> list[AlertEvent]:

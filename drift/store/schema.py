@@ -424,9 +424,13 @@ alert = sa.Table(
     _must("inhibited_by", Words),
     _may("onset", sa.JSON(none_as_null=True)),
     _may("slices", sa.JSON(none_as_null=True)),
+    _may("began", sa.JSON(none_as_null=True)),
+    _must("incident"),
+    _must("notified_as"),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),
+    sa.Index(None, "incident"),
 )
 
 alert_event = sa.Table(

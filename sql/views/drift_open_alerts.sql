@@ -20,6 +20,7 @@
 -- snoozed_until    until when nobody is notified of it unless it becomes worse, UTC
 -- notified         the severity that people were last notified of; none where nobody was
 -- suppressed_by    why nobody was notified of the present state; empty where people were
+-- incident         the incident it is part of: the id of the alert that began it
 CREATE VIEW drift_open_alerts AS
 SELECT
     id,
@@ -40,6 +41,7 @@ SELECT
     acknowledged_by,
     snoozed_until,
     notified,
-    suppressed_by
+    suppressed_by,
+    incident
 FROM alert
 WHERE state <> 'resolved';

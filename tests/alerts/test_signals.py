@@ -128,7 +128,7 @@ def test_from_few_rows_to_many_is_news() -> None:
     told = [(notice.event.transition, notice.alert.key) for notice in record.notices]
     assert told == [
         ("opened", "volume:fewer"), ("opened", "volume:more"),
-        ("resolved", "volume:fewer"), ("escalated", "volume:more"),
+        ("escalated", "volume:more"), ("resolved", "volume:fewer"),
     ]  # fmt: skip
 
 

@@ -147,6 +147,7 @@ class Record:
         chronicle: dict[str, Any] = {
             "notified": "none",
             "notified_at": None,
+            "notified_as": "",
             "suppressed_by": "",
             "snoozed_until": None,
         }
@@ -177,9 +178,9 @@ def check_laws(record: Record) -> None:
             else:
                 assert (alert.id, event.seq) not in told
         pages = [told[alert.id, e.seq] for e in diary if (alert.id, e.seq) in told]
-        check_told(
-            pages, alert, diary, sum(e.suppressed_by.endswith(f"part of alert {alert.id}") for e in record.events)
-        )
+        handed = ("part of alert", "goes on in alert")
+        heirs = sum(e.suppressed_by.endswith(tuple(f"{words} {alert.id}" for words in handed)) for e in record.events)
+        check_told(pages, alert, diary, heirs)
 
 
 def check_told(pages: Sequence[Notice], alert: Alert, diary: Sequence[AlertEvent], heirs: int) -> None:

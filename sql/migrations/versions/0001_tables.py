@@ -266,11 +266,15 @@ def upgrade() -> None:
         sa.Column("inhibited_by", sa.Text(), nullable=False),
         sa.Column("onset", sa.JSON()),
         sa.Column("slices", sa.JSON()),
+        sa.Column("began", sa.JSON()),
+        sa.Column("incident", sa.Text(), nullable=False),
+        sa.Column("notified_as", sa.Text(), nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_alert_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
     )
     op.create_index("ix_alert_monitor_state", "alert", ["monitor", "state"])
+    op.create_index("ix_alert_incident", "alert", ["incident"])
     op.create_table(
         "alert_event",
         sa.Column("alert_id", sa.Text(), nullable=False),
