@@ -33,11 +33,15 @@ def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_COMPILED", [])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a PostgreSQL server, so that ``-m 'not postgres'`` leaves it out."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs a PostgreSQL server, and leave out what takes too long, unless ``-m`` names it."""
     for item in items:
         if "postgres_url" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
+    unasked = {name for name in ("faults", "slow") if name not in config.option.markexpr}
+    left_out = [item for item in items if unasked & {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

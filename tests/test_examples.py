@@ -38,7 +38,6 @@ def test_each_example_runs_as_its_docstring_says(path: Path, tmp_path: Path) -> 
     assert f"python examples/{path.name}" in path.read_text()
 
 
-@pytest.mark.slow
 def test_the_tutorial_shows_what_its_commands_print(tmp_path: Path) -> None:
     """Each command after ``$``, one after the other on a shop's orders, prints what stands below it; … is anything."""
     write_orders(tmp_path / "data" / "orders", days=36, drifted=2)

@@ -135,7 +135,8 @@ def serving(app: FastAPI) -> Iterator[tuple[tuple[str, int], uvicorn.Server]]:
 @pytest.fixture
 def address(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """Where the dashboard listens, with little patience."""
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 1)
+    for name in ("REQUEST_SECONDS", "IDLE_SECONDS"):
+        monkeypatch.setattr(server, name, 1)
     with serving(app) as (where, _):
         yield where
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from drift.pipeline.context import Context
 
 
-@pytest.mark.parametrize("steps", [[1.0] * 4, [0.5, 0.7, 0.9, 1.1, 1.4, 2.0]])
+@pytest.mark.parametrize("steps", [pytest.param([1.0] * 4, marks=pytest.mark.slow), [0.5, 0.7, 0.9, 1.1, 1.4, 2.0]])
 def test_features_that_step_at_once_are_one_page(tmp_path: Path, steps: list[float]) -> None:
     """By amounts that the reference adapts to on different days: one page, and no other but a reminder a week."""
     rng = np.random.default_rng(1)

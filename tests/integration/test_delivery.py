@@ -24,8 +24,6 @@ from tests.conftest import postgres_database
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
-
 MOODS = ("take", "take", "refuse", "hang", "break before", "break after")
 """`break before` leaves in the middle of a message, `break after` takes it and leaves without a word."""
 
@@ -140,7 +138,10 @@ KILLS = 12
 ROUTES = ("hook", "mail")
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("sqlite", marks=pytest.mark.slow), pytest.param("postgresql", marks=pytest.mark.postgres)],
+)
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the outbox is."""
     if request.param == "sqlite":

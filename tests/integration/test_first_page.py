@@ -30,7 +30,7 @@ def a_webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         yield found
 
 
-@pytest.mark.parametrize("place", ["files", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("place", ["files", pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.slow])])
 def test_the_first_page_comes_from_what_each_command_says_next(
     place: str,
     tmp_path: Path,

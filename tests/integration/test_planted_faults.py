@@ -123,6 +123,7 @@ def test_odd_is_what_the_day_was(day: pa.Table) -> None:
 # -- the year ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_year_is_scored_as_a_run_would(year: Year) -> None:
     """Every day has its report; the blizzard is told; odd days are few, and it is one of them."""
     assert len(year.replayed.reports) == len(year.windows) == 365
@@ -132,6 +133,7 @@ def test_the_year_is_scored_as_a_run_would(year: Year) -> None:
     assert len(year.odd) < 30
 
 
+@pytest.mark.slow
 def test_places_are_ordinary_and_spread(year: Year) -> None:
     """One in each stretch of the year, no odd day among the two before and the three of the fault; seeded."""
     drawn = places(year, 25, np.random.default_rng(1))
@@ -142,6 +144,7 @@ def test_places_are_ordinary_and_spread(year: Year) -> None:
     assert stretch > timedelta(days=250)
 
 
+@pytest.mark.slow
 def test_a_plain_fault_is_found_and_leaves_the_year_alone(year: Year) -> None:
     """Distances in kilometres are told on the first day by everyone; what was replayed stays as it was."""
     peers = Peers(year)

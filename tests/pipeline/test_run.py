@@ -429,10 +429,8 @@ def test_an_alert_resolves_when_the_data_recover(tmp_path: Path) -> None:
     assert all(event.reason for event in context.store.alert_events(alert.id))
 
 
-@pytest.fixture(scope="module")
-def year(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    """The demo's monitor over its whole real year, from Parquet, without the gate."""
-    folder = tmp_path_factory.mktemp("year")
+def lived(folder: Path, until: date) -> Context:
+    """The demo's monitor over its real year up to a day, from Parquet, without the gate."""
     table = pq.read_table(resource("data") / "flights.parquet")
     pq.write_table(table, folder / "flights.parquet", row_group_size=4096)
     text = (resource("dags") / "monitors" / "flights.yaml").read_text()
@@ -441,20 +439,21 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Context:
     before, after = rest.split("expectations:")[0], rest[rest.index("detection:") :]
     context = open_context(f"sqlite:///{folder / 'drift.db'}", "", head + source + before + after)
     calendar = context.monitor.window.calendar
-    windows = list(calendar.between(calendar.midnight(date(2013, 1, 1)), calendar.midnight(date(2014, 1, 1))))
+    windows = list(calendar.between(calendar.midnight(date(2013, 1, 1)), calendar.midnight(until)))
     runs.backfill(context, windows, clock=clock)
     return context
 
 
-@pytest.mark.slow
-def test_the_blizzard_is_the_worst_of_the_year_so_far(year: Context) -> None:
+@pytest.fixture(scope="module")
+def winter(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    """The demo's year up to the blizzard."""
+    return lived(tmp_path_factory.mktemp("winter"), date(2013, 2, 10))
+
+
+def test_the_blizzard_is_the_worst_of_the_year_so_far(winter: Context) -> None:
     """2013-02-08 and 02-09 rank first and second by KL of dep_delay up to then, both critical."""
-    calendar = year.monitor.window.calendar
-    scored = [
-        row
-        for row in year.store.scores("flights", feature="dep_delay", until=calendar.midnight(date(2013, 2, 10)))
-        if row["kl"] is not None
-    ]
+    calendar = winter.monitor.window.calendar
+    scored = [row for row in winter.store.scores("flights", feature="dep_delay") if row["kl"] is not None]
     worst = sorted(scored, key=lambda row: -row["kl"])[:2]
     found = [(f"{row['window_start'].astimezone(calendar.zone):%m-%d}", row["status"]) for row in worst]
     assert found == [("02-08", "critical"), ("02-09", "critical")]
@@ -463,8 +462,9 @@ def test_the_blizzard_is_the_worst_of_the_year_so_far(year: Context) -> None:
 
 
 @pytest.mark.slow
-def test_stable_columns_are_quiet_all_year(year: Context) -> None:
+def test_stable_columns_are_quiet_all_year(tmp_path: Path) -> None:
     """The distance, the carrier and the origin never ask for attention."""
+    year = lived(tmp_path, date(2014, 1, 1))
     loud = [
         (row["feature"], row["window_start"], row["reason"])
         for feature in ("distance", "carrier", "origin")
@@ -474,12 +474,11 @@ def test_stable_columns_are_quiet_all_year(year: Context) -> None:
     assert loud == []
 
 
-@pytest.mark.slow
-def test_without_its_nulls_the_blizzard_would_be_lost(year: Context) -> None:
+def test_without_its_nulls_the_blizzard_would_be_lost(winter: Context) -> None:
     """Dropping the missing cell, as peers do, takes 90 % of the day's KL: the blizzard *is* the nulls."""
     from drift.statistics.divergence import kl_divergence, smooth
 
-    report = evaluate.recall(year, year.monitor.window.calendar.starting(date(2013, 2, 8)))
+    report = evaluate.recall(winter, winter.monitor.window.calendar.starting(date(2013, 2, 8)))
     evidence = report.evidence["dep_delay"]
     dropped = kl_divergence(*smooth(evidence.current.counts[:-1], evidence.reference.counts[:-1]))
     assert kl(report, "dep_delay") > 1.2

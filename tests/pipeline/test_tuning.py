@@ -36,7 +36,7 @@ from drift.store.memory import Memory
 from tests.pipeline.test_replay import context, no_source, replayed, stored
 from tests.pipeline.test_run import dump
 from tests.support.command import runner
-from tests.support.flights import SQL, clock, monitor_text
+from tests.support.flights import SQL, clock, monitor_text, open_context
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +47,11 @@ if TYPE_CHECKING:
 __all__ = ["context", "no_source", "stored"]
 
 
-@pytest.fixture
-def scored(context: Context) -> Scored:
+@pytest.fixture(scope="module")
+def scored(stored: Path) -> Scored:
     """The stored windows replayed, with a few planted faults."""
+    whole = open_context(f"sqlite:///{stored / 'drift.db'}", "")
+    context = Context.of(whole.monitor, whole.store, no_source)
     windows, _ = windows_run(context.store, context.monitor, now=clock())
     memory = Memory(context.store)
     before = replay(context.monitor, memory, windows)

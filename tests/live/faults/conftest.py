@@ -1,4 +1,4 @@
-"""What the faults are done to, at which statement, and when they run at all."""
+"""What the faults are done to, and at which statement."""
 
 from __future__ import annotations
 
@@ -15,14 +15,6 @@ from tests.support.postgres import started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes, unless `-m faults` asks for it."""
-    if "faults" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("faults")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("faults")]
 
 
 @dataclass

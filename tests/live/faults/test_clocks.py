@@ -43,7 +43,7 @@ def write_calls(path: Path, first: datetime, hours: int, an_hour: int) -> str:
     return f"sqlite:///{path}"
 
 
-@pytest.mark.parametrize("every", ["1d", "1h"])
+@pytest.mark.parametrize("every", ["1d", pytest.param("1h", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "change", [datetime(2024, 3, 10, 7, tzinfo=UTC), datetime(2024, 11, 3, 6, tzinfo=UTC)], ids=["spring", "autumn"]
 )

@@ -49,6 +49,7 @@ def test_runs_of_one_window_at_once_write_it_once(settings: tuple[work.Setting, 
         assert work.differences(work.contents(calm.results), work.contents(crowded.results)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", EACH)
 def test_runs_of_many_monitors_at_once_do_not_meet(settings: tuple[work.Setting, work.Setting], count: int) -> None:
     """Each fits its own bins, of which all are the same: one row for all."""
@@ -60,7 +61,8 @@ def test_runs_of_many_monitors_at_once_do_not_meet(settings: tuple[work.Setting,
     assert work.differences(work.contents(calm.results), work.contents(crowded.results)) == []
 
 
-@pytest.mark.parametrize("count", [*EACH, pytest.param(12, id="12", marks=pytest.mark.faults)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [*EACH, 12])
 def test_runs_of_many_windows_of_one_monitor_at_once_are_all_there(
     settings: tuple[work.Setting, work.Setting], count: int
 ) -> None:

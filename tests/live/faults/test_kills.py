@@ -50,9 +50,9 @@ def tell(told: dict[str, Any], what: str, capsys: pytest.CaptureFixture[str]) ->
         print(f"\n{what}: {figures}, {len(told['wrong'])} trials wrong")  # noqa: T201
 
 
-def test_a_killed_run_is_mended_by_its_retry(database_url: str) -> None:
+def test_a_killed_run_is_mended_by_its_retry() -> None:
     """A few points of the scene that writes most: an incident, alerts and messages included."""
-    (told,) = played(database_url, ["incident"], 8, 2, gated=False)
+    (told,) = played("sqlite", ["incident"], 8, 2, gated=False)
     assert told["wrong"] == []
     assert told["killed"] >= 8
 

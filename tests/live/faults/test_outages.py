@@ -67,7 +67,7 @@ def _short(
     return counter.sent
 
 
-@pytest.mark.parametrize("point", [40, 151])
+@pytest.mark.parametrize("point", [40, pytest.param(151, marks=pytest.mark.slow)])
 def test_a_short_outage_is_waited_out(
     server: Server,
     mortal_url: str,

@@ -42,7 +42,7 @@ def told(code: str, *arguments: object) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     ("monitors", "features", "at_once"),
-    [(4, 6, 4), pytest.param(200, 50, 50, marks=pytest.mark.faults)],
+    [pytest.param(4, 6, 4, marks=pytest.mark.slow), pytest.param(200, 50, 50, marks=pytest.mark.faults)],
     ids=["small", "whole"],
 )
 def test_many_monitors_at_once_are_all_judged(postgres_url: str, monitors: int, features: int, at_once: int) -> None:
@@ -61,7 +61,9 @@ def test_many_monitors_at_once_are_all_judged(postgres_url: str, monitors: int, 
     assert (counts["score"], fitted) == (2 * monitors * features, monitors * features)
 
 
-@pytest.mark.parametrize("features", [120, pytest.param(2000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize(
+    "features", [pytest.param(120, marks=pytest.mark.slow), pytest.param(2000, marks=pytest.mark.faults)]
+)
 def test_very_many_features_in_one_monitor(database_url: str, features: int) -> None:
     """Every one is judged, in a first run, in the next day's and in the same again."""
     assert len(told(WIDE, database_url, features)) == 3

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.shop import write_orders
 
-pytestmark = [pytest.mark.slow, pytest.mark.faults]
+pytestmark = pytest.mark.faults
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "how-to" / "dbt_feast_mlflow.md").read_text()

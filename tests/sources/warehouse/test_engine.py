@@ -189,7 +189,7 @@ def backfilled(folder: Path, url: str, engine: str, **keys: str) -> Context:
     return context
 
 
-@pytest.mark.parametrize("segments", ["[]", "[carrier, [late, carrier]]"])
+@pytest.mark.parametrize("segments", [pytest.param("[]", marks=pytest.mark.slow), "[carrier, [late, carrier]]"])
 def test_a_monitor_stores_the_same_rows_with_either_engine(tmp_path: Path, postgres_url: str, segments: str) -> None:
     """Bins, segments, counts, scores, verdicts and alerts, row for row."""
     frame = rows(14, 1200)
