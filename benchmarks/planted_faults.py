@@ -99,9 +99,14 @@ class Year:
 
 
 def load() -> Year:
-    """Read the flights, fit the bins as the first run of the demo does, count every day once and score the year."""
+    """Read the flights under the demo's monitor, and score the year."""
     monitor = load_monitor(ROOT / "dags" / "monitors" / "flights.yaml").model_copy(update={"expectations": []})
-    rows = _by_day(pq.read_table(ROOT / "data" / "flights.parquet"), monitor)
+    rows = by_day(pq.read_table(ROOT / "data" / "flights.parquet"), "flight_date", monitor)
+    return lived(monitor, rows, frozenset(w for w, table in rows.items() if is_odd(table)))
+
+
+def lived(monitor: Monitor, rows: Mapping[Window, pa.Table], odd: frozenset[Window]) -> Year:
+    """Fit the bins as the first run of a demo does, count every day once and score the year."""
     memory = Memory(cast("StateReader", None))
     context = replay.offline(monitor, memory)
     windows = list(rows)
@@ -115,7 +120,7 @@ def load() -> Year:
     memory.decisions |= {window: ACCEPTED if window in rows else None for window in asked}
     memory.counts |= {window: (_profile(table, binnings, window), ACCEPTED) for window, table in rows.items()}
     replayed = replay.replay(context.monitor, memory, windows)
-    return Year(context, memory, rows, binnings, replayed, frozenset(w for w, table in rows.items() if is_odd(table)))
+    return Year(context, memory, rows, binnings, replayed, odd)
 
 
 def is_odd(table: pa.Table) -> bool:
@@ -124,9 +129,10 @@ def is_odd(table: pa.Table) -> bool:
     return bool(delay.null_count >= 0.1 * len(delay) or pc.mean(delay).as_py() >= 45)
 
 
-def _by_day(table: pa.Table, monitor: Monitor) -> dict[Window, pa.Table]:
-    table = table.sort_by("flight_date")
-    days, starts = np.unique(table["flight_date"].to_numpy(), return_index=True)
+def by_day(table: pa.Table, column: str, monitor: Monitor) -> dict[Window, pa.Table]:
+    """Part rows by a column of dates."""
+    table = table.sort_by(column)
+    days, starts = np.unique(table[column].to_numpy(), return_index=True)
     ends = [*starts[1:].tolist(), table.num_rows]
     calendar = monitor.window.calendar
     return {

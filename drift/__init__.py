@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from drift.detection.reports import Report
     from drift.errors import DriftError
     from drift.pipeline.compare import compare
-    from drift.pipeline.interactive import backfill, history, run
+    from drift.pipeline.interactive import backfill, history, mark, run
 
 __version__ = "0.1.0"
 
@@ -58,6 +58,7 @@ __all__ = [
     "compare",
     "history",
     "load_monitor",
+    "mark",
     "run",
 ]
 
@@ -72,6 +73,7 @@ _HOMES = {
     "run": "pipeline.interactive",
     "backfill": "pipeline.interactive",
     "history": "pipeline.interactive",
+    "mark": "pipeline.interactive",
 }
 
 

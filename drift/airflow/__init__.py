@@ -16,6 +16,7 @@ from drift.airflow.connections import DATABASE, connection_url, route_url
 from drift.airflow.dags import load_monitors, monitor_dag
 from drift.airflow.failures import DriftNotifier
 from drift.airflow.gate import drift_gate
+from drift.airflow.marks import mark
 from drift.airflow.plugin import DriftPlugin
 from drift.airflow.runs import run_windows
 from drift.airflow.tasks import monitor_asset
@@ -29,6 +30,7 @@ __all__ = [
     "connection_url",
     "drift_gate",
     "load_monitors",
+    "mark",
     "monitor_asset",
     "monitor_dag",
     "route_url",

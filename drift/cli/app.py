@@ -27,6 +27,7 @@ from drift.cli.explain import explain
 from drift.cli.gate import gate
 from drift.cli.history import history
 from drift.cli.init import init
+from drift.cli.mark import mark
 from drift.cli.options import print_error, print_failure, say
 from drift.cli.prune import prune
 from drift.cli.replay import replay
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     *(compare, init, check, schema, run, gate, backfill, history, explain, replay, tune),
-    *(demo, dashboard, doctor, prune),
+    *(mark, demo, dashboard, doctor, prune),
 )
 for command in COMMANDS:
     app.command()(command)

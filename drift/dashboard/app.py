@@ -46,8 +46,8 @@ def create_app(
     app = FastAPI(
         title="Drift",
         version=drift.__version__,
-        description="What the monitors found: scores in nats, D(current‖reference). Reads only; pages back in time, or "
-        "by limit and offset; refuses with a `detail`.",
+        description="What the monitors found: scores in nats, D(current‖reference). Reads, and takes marks; pages back "
+        "in time, or by limit and offset; refuses with a `detail`.",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

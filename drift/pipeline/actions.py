@@ -1,19 +1,21 @@
-"""What people do: acknowledge, snooze and resolve alerts, silence features, try a route out."""
+"""What people do: acknowledge, snooze and resolve alerts, silence features, mark a moment, try a route out."""
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from drift.alerts import actions as alert_actions
 from drift.alerts import channels, lifecycle, messages
 from drift.alerts import silences as silence_rules
 from drift.alerts.alerts import SYSTEM
+from drift.alerts.marks import Mark, new_mark
 from drift.errors import DriftError
 from drift.pipeline import notify
+from drift.windows import Calendar, parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Collection
 
     from drift.alerts.alerts import Alert
     from drift.alerts.silences import Silence
@@ -88,6 +90,39 @@ def expire_silence(store: Store, silence_id: str, *, by: str, now: datetime, com
 def silences(store: Store, monitor: str | None = None, *, now: datetime, everything: bool = False) -> list[Silence]:
     """Return the silences in force, the newest first; with `everything` those that are over too."""
     return [each for each in store.silences(monitor) if everything or each.active(now)]
+
+
+def mark(
+    store: Store, text: str, *, at: str | date | None, monitors: Collection[str] = (), by: str, now: datetime
+) -> list[Mark]:
+    """Mark a moment of monitors that have run, or of all: now, or at a local date or time of theirs.
+
+    Raises
+    ------
+    DriftError
+        If there is no such monitor, or a time without an offset could be several instants.
+    """
+    known = {row["monitor"]: row["config"].get("window", {}).get("timezone") or "UTC" for row in store.monitors()}
+    if unknown := [name for name in monitors if name not in known]:
+        names = ", ".join(known) or "none"
+        raise DriftError(f"no monitor {unknown[0]!r} has run on {store.name}; those that have: {names}")
+    instant = now if at is None else _instant(at, {known[name] for name in monitors or known})
+    whose: list[str | None] = [*dict.fromkeys(monitors)] or [None]
+    found = [new_mark(text, at=instant, by=by, now=now, monitor=name) for name in whose]
+    store.save_marks(found)
+    ids = {one.id for one in found}
+    return [one for one in store.marks(since=instant, until=instant + timedelta(microseconds=1)) if one.id in ids]
+
+
+def _instant(at: str | date, zones: Collection[str]) -> datetime:
+    """Return an instant given as such, or as a local date or time of monitors in one zone."""
+    given = parse_date(at) if isinstance(at, str) else at
+    if isinstance(given, datetime) and given.tzinfo:
+        return given
+    if len(zones) > 1:
+        raise DriftError(f"{at} is a local time, and the monitors are in {', '.join(sorted(zones))}: add its offset")
+    calendar = Calendar("1d", next(iter(zones), "UTC"))
+    return given.replace(tzinfo=calendar.zone) if isinstance(given, datetime) else calendar.midnight(given)
 
 
 def try_route(

@@ -1,4 +1,4 @@
-"""A monitor from Python: run it, backfill it, read its history; what a notebook or a script calls."""
+"""A monitor from Python: run it, backfill it, read its history, mark it; what a notebook or a script calls."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from drift.alerts.channels import resolve_route
 from drift.config.connections import resolve_url
 from drift.config.monitor import Monitor, load_monitor
 from drift.errors import DriftError, UnknownFeature
+from drift.pipeline import actions, spans
 from drift.pipeline import notify as notifying
 from drift.pipeline import run as runs
-from drift.pipeline import spans
 from drift.pipeline.context import Context
 from drift.store import engine
 from drift.store.store import Store
@@ -29,11 +29,15 @@ DATABASE = "sqlite:///drift.db"
 """The results database, unless ``DRIFT_DATABASE`` or an argument names another."""
 
 
+def _store(database: str | None) -> Store:
+    url = database or os.environ.get("DRIFT_DATABASE") or DATABASE
+    return Store.open(url, create=not engine.is_there(engine.normalise(url)))
+
+
 @contextmanager
 def _opened(monitor: Monitor | str | Path, database: str | None) -> Iterator[Context]:
     read = monitor if isinstance(monitor, Monitor) else load_monitor(monitor)
-    url = database or os.environ.get("DRIFT_DATABASE") or DATABASE
-    with Store.open(url, create=not engine.is_there(engine.normalise(url))) as store:
+    with _store(database) as store:
         yield Context.of(read, store, lambda name: resolve_url(name, os.environ))
 
 
@@ -169,6 +173,45 @@ def history(
     """
     with _opened(monitor, database) as context:
         return [dict(row) for row in scores(context, feature, last=last, now=_now())]
+
+
+def mark(
+    text: str,
+    at: str | date | None = None,
+    *,
+    monitors: Sequence[str] = (),
+    by: str = "",
+    database: str | None = None,
+) -> None:
+    """Mark a moment, such as a release: charts and alerts show it beside what drifts.
+
+    Parameters
+    ----------
+    text
+        What happened.
+    at
+        When: an instant, or a local date or time of the monitors. Default: now.
+    monitors
+        The names of those that it is about. Default: all.
+    by
+        Who says so.
+
+    Raises
+    ------
+    DriftError
+        If a monitor has never run, or a local time is that of monitors in several time zones.
+
+    Notes
+    -----
+    The same text, time and monitor are one mark, so that a task may be repeated.
+
+    Examples
+    --------
+    >>> import drift
+    >>> drift.mark("release 214", "2024-03-01T17:30", monitors=["orders"])  # doctest: +SKIP
+    """
+    with _store(database) as store:
+        actions.mark(store, text, at=at, monitors=monitors, by=by, now=_now())
 
 
 def scores(context: Context, feature: str | None, *, last: int, now: datetime) -> Sequence[Mapping[str, Any]]:

@@ -342,6 +342,22 @@ def test_alerts_are_snoozed_silenced_and_their_routes_tried(monitored: Drift, tm
     assert "no monitor in" in monitored("alerts", "test", "nowhere").stderr
 
 
+def test_a_moment_is_marked_listed_and_unmarked(monitored: Drift) -> None:
+    """At a local time of the monitor, once; a name that has never run, or none of three things to do, is refused."""
+    asked = ("mark", "release  214", "--at", "2024-01-12T17:30", "--monitor", "flights", "--by", "ada")
+    (mark,) = json.loads(monitored(*asked, "--json").stdout)
+    assert (mark["at"], mark["text"], mark["created_by"]) == ("2024-01-12T22:30:00Z", "release 214", "ada")
+    assert monitored(*asked).stdout.startswith(f"{mark['id']}  2024-01-12 22:30 UTC  flights: release 214 (by ada)")
+    assert monitored("mark", "all of it").returncode == 0
+    assert [one["monitor"] for one in json.loads(monitored("mark", "--list", "--json").stdout)] == ["flights", None]
+    assert "all monitors: all of it" in monitored("mark", "--list", "--monitor", "flights").stdout
+    assert monitored("mark", "--delete", mark["id"]).stdout.strip() == f"{mark['id']}: deleted"
+    assert "no mark 'zzz'" in monitored("mark", "--delete", "zzz").stderr
+    assert "no monitor 'nope' has run" in monitored("mark", "x", "--monitor", "nope").stderr
+    assert "takes either" in monitored("mark").stderr
+    assert "is not a date" in monitored("mark", "x", "--at", "tomorrow").stderr
+
+
 def test_what_could_not_be_delivered_is_seen_and_tried_again(monitored: Drift, tmp_path: Path) -> None:
     """A route that nobody knows keeps its messages; given up, they are listed with the reason and can be revived."""
     from drift.store.store import Store

@@ -52,7 +52,7 @@ DAGS = """
 from datetime import timedelta
 from pathlib import Path
 from airflow.sdk import DAG, task
-from drift.airflow import Wait, drift_gate, load_monitors
+from drift.airflow import Wait, drift_gate, load_monitors, mark
 
 def tell(context):
     with (Path(__file__).parent / 'told.txt').open('a') as file:
@@ -65,7 +65,7 @@ def gated(dag_id, **options):
     with DAG(dag_id, schedule=None) as dag:
         @task
         def train():
-            pass
+            mark('model 7 trained', '2024-01-11', monitors=['flights'])
         drift_gate('flights', **options) >> train()
     return dag
 
@@ -247,6 +247,13 @@ def test_a_gate_stops_what_follows(ran: tuple[Path, dict[str, Any]]) -> None:
     (decision,) = ran[1]["runs"][9]["xcoms"]["drift_gate_flights"]
     assert "'label': '2024-01-13'" in decision
     assert "'cleared': True" in decision
+
+
+def test_a_task_marks_what_it_did(ran: tuple[Path, dict[str, Any]]) -> None:
+    """By its name, at a local time of the monitor; the same mark of the next run is the same."""
+    with store(ran[0]) as opened:
+        (mark,) = opened.marks()
+    assert (mark.text, mark.monitor, mark.created_by.partition(".")[2]) == ("model 7 trained", "flights", "train")
 
 
 def test_late_data_end_in_a_status(ran: tuple[Path, dict[str, Any]]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -48,6 +49,26 @@ def test_a_silence_that_is_not_there(context: Context) -> None:
     """Ending it is an error that names it."""
     with pytest.raises(DriftError, match="no silence 'x'"):
         actions.expire_silence(context.store, "x", by="ada", now=clock())
+
+
+def test_a_mark_stands_at_an_instant_or_at_a_local_time(context: Context) -> None:
+    """Of the monitors it is about; where these differ in their zone, a local time is no instant."""
+    store = context.store
+    for name, zone in (("east", "America/New_York"), ("west", "America/Los_Angeles")):
+        store.save_monitor(name, "c", {"window": {"every": "1d", "timezone": zone}}, clock())
+
+    def marked(at: Any, *monitors: str) -> list[tuple[str | None, str]]:
+        found = actions.mark(store, "release", at=at, monitors=monitors, by="ada", now=clock())
+        return [(one.monitor, f"{one.at:%m-%dT%H:%M}") for one in found]
+
+    assert marked("2024-01-12", "east") == marked(date(2024, 1, 12), "east") == [("east", "01-12T05:00")]
+    assert marked("2024-01-12T03:00", "west") == [("west", "01-12T11:00")]
+    assert marked("2024-01-12T03:00Z", "east", "west", "east") == [("east", "01-12T03:00"), ("west", "01-12T03:00")]
+    assert marked(None) == [(None, f"{clock():%m-%dT%H:%M}")]
+    with pytest.raises(DriftError, match="America/Los_Angeles, America/New_York: add its offset"):
+        marked("2024-01-12", "east", "west")
+    with pytest.raises(DriftError, match="have: east, flights, west"):
+        marked("2024-01-12", "north")
 
 
 def test_an_action_is_stored_with_who_and_why(context: Context) -> None:

@@ -42,9 +42,10 @@ def export(
     since: WindowStart = None,
     until: WindowStart = None,
 ) -> StreamingResponse:
-    """A table as CSV or Parquet: `scores`, `runs`, `alerts` or `validations`, oldest window first.
+    """A table as CSV or Parquet: `scores`, `runs`, `alerts`, `validations` or `marks`, oldest window first.
 
-    `since` and `until` bound the start of the window (of an alert: the one that opened it); `until` itself is left out.
+    `since` and `until` bound the start of the window (of an alert: the one that opened it; of a mark: its time);
+    `until` itself is left out.
     In CSV a text that a spreadsheet could take for a formula begins with an apostrophe; times are in UTC.
     """
     local = local_time_of(known_monitor(store, monitor)["config"] if monitor else {})

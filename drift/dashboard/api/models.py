@@ -194,6 +194,17 @@ class EventOut(BaseModel):
     suppressed_by: str
 
 
+class MarkOut(BaseModel):
+    """A moment that somebody marked."""
+
+    id: str
+    at: datetime
+    monitor: str | None = Field(description="None: every monitor.")
+    text: str
+    created_at: datetime
+    created_by: str
+
+
 class AlertWithTimeline(AlertOut):
     """An alert and everything that happened to it."""
 

@@ -1,4 +1,4 @@
-"""The JSON API, read only: ``/api/v1``. Every divergence is in nats, D(current‖reference)."""
+"""The JSON API, ``/api/v1``: it reads, and takes marks. Every divergence is in nats, D(current‖reference)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
 from drift.dashboard import feature_view
+from drift.dashboard.access import Reader, may_answer, read_form
 from drift.dashboard.api import exports
 from drift.dashboard.api.models import (
     AlertOut,
@@ -19,6 +20,7 @@ from drift.dashboard.api.models import (
     ComparisonOut,
     EventOut,
     Features,
+    MarkOut,
     MonitorOut,
     Problem,
     RunOut,
@@ -43,6 +45,8 @@ from drift.dashboard.parameters import (
     shown_until,
     states_of,
 )
+from drift.errors import DriftError, StoreError
+from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
 from drift.store.reads import features as feature_reads
 from drift.store.reads import windows as window_reads
@@ -191,6 +195,39 @@ def alert(store: Opened, id: Name) -> AlertWithTimeline:  # noqa: A002 - the nam
         raise HTTPException(404, "there is no such alert")
     timeline = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
     return AlertWithTimeline(**asdict(found), timeline=timeline)
+
+
+@v1.get("/marks")
+def marks(store: Opened, monitor: Maybe = None, since: WindowStart = None, until: WindowStart = None) -> list[MarkOut]:
+    """Marks, oldest first: all, or those of a monitor and of all monitors; `until` itself is left out."""
+    local = _local_time(store, monitor) if monitor else local_time_of({})
+    found = store.marks(monitor, since=instant(local, since), until=instant(local, until))
+    return [MarkOut(**asdict(one)) for one in found]
+
+
+@v1.post("/marks", status_code=201)
+def mark(
+    store: Opened,
+    reader: Annotated[Reader, Depends(may_answer)],
+    fields: Annotated[dict[str, str], Depends(read_form)],
+) -> MarkOut:
+    """Mark a moment by a form: `text`, and where they are given `at`, `monitor` (else all) and `by`.
+
+    `at` is an instant in ISO 8601 or a local time of the monitor, now by default. The same mark made again is one.
+    """
+    by = reader.name or fields.get("by", "")[:80] or "somebody at the dashboard"
+    at, monitors, now = (
+        fields.get("at") or None,
+        [fields["monitor"]] if fields.get("monitor") else (),
+        datetime.now(UTC),
+    )
+    try:
+        (made,) = actions.mark(store, fields.get("text", ""), at=at, monitors=monitors, by=by, now=now)
+    except StoreError:
+        raise
+    except DriftError as error:
+        raise HTTPException(422, str(error)) from error
+    return MarkOut(**asdict(made))
 
 
 @v1.get("/features")

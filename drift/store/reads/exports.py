@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from drift.store.store import Store
 
-Table = Literal["scores", "runs", "alerts", "validations"]
+Table = Literal["scores", "runs", "alerts", "validations", "marks"]
 Query = sa.Select[Any]
 
 _AT_ONCE = 5000
@@ -29,6 +29,7 @@ _TABLES: dict[Table, tuple[sa.Table, str]] = {
     "runs": (schema.run, "window_start"),
     "alerts": (schema.alert, "opened_window"),
     "validations": (schema.validation, "window_start"),
+    "marks": (schema.mark, "at"),
 }
 
 
@@ -40,7 +41,8 @@ def query(table: Table, monitor: str | None, since: datetime | None, until: date
     if "segment" in source.c:
         asked = asked.where(source.c.segment == schema.WHOLE)
     if monitor:
-        asked = asked.where(source.c.monitor == monitor)
+        of_all = source.c.monitor.is_(None) if source.c.monitor.nullable else sa.false()
+        asked = asked.where((source.c.monitor == monitor) | of_all)
     if since is not None:
         asked = asked.where(source.c[key] >= since)
     if until is not None:

@@ -1,0 +1,74 @@
+"""Marks over HTTP: who may make them, and that they are listed, exported and drawn as text, whatever they say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from drift import dashboard
+from drift.store.store import Store
+from tests.support.dashboard_samples import HOSTILE, MONITOR, TOKEN, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MARKS = "/api/v1/marks"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A filled results database, one for each test."""
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as opened:
+        fill(opened)
+        yield opened
+
+
+def client(store: Store, **options: Any) -> TestClient:
+    """Somebody at the dashboard."""
+    return TestClient(dashboard.create_app(store, **options))
+
+
+def test_a_mark_is_made_once_and_read_back(store: Store) -> None:
+    """Of a monitor at its local time, or of all; by the API and as a table."""
+    here, given = client(store), {"text": HOSTILE, "at": "2013-02-03T12:00", "monitor": MONITOR, "by": "ada"}
+    made = [here.post(MARKS, data=given) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert made[0].json() == made[1].json()
+    mark = made[0].json()
+    assert (mark["at"], mark["monitor"], mark["created_by"]) == ("2013-02-03T17:00:00Z", MONITOR, "ada")
+    assert here.post(MARKS, data={"text": "everywhere", "at": "2013-02-04T00:00Z"}).json()["monitor"] is None
+    assert [one["text"] for one in here.get(MARKS, params={"monitor": MONITOR}).json()] == [mark["text"], "everywhere"]
+    assert [one["text"] for one in here.get(MARKS, params={"since": "2013-02-04"}).json()] == ["everywhere"]
+    exported = here.get("/api/v1/export/marks", params={"monitor": MONITOR}).text
+    assert len(exported.splitlines()) == 3
+
+
+def test_who_may_not_answer_may_not_mark(store: Store) -> None:
+    """Nor may a page of another site, in the name of somebody who may."""
+    given = {"text": "release"}
+    assert client(store, read_only=True).post(MARKS, data=given).status_code == 403
+    assert client(store, token=TOKEN).post(MARKS, data=given).status_code == 401
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert client(store, token=TOKEN).post(MARKS, data=given, headers=bearer).status_code == 201
+    assert client(store, token="x", read_token=TOKEN).post(MARKS, data=given, headers=bearer).status_code == 403
+    assert client(store).post(MARKS, data=given, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert [one.created_by for one in store.marks()] == ["somebody at the dashboard"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"text": " "}, "needs a text"),
+        ({"text": "x", "monitor": "nope"}, "no monitor 'nope' has run"),
+        ({"text": "x", "at": "soon"}, "is not a date"),
+        ({"text": "x", "at": "2013-02-03"}, "add its offset"),
+        ({"text": "x" * 501}, "500 at most"),
+    ],
+)
+def test_what_cannot_be_marked_is_refused_in_words(store: Store, given: dict[str, str], said: str) -> None:
+    """With 422."""
+    answer = client(store).post(MARKS, data=given)
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True)
