@@ -35,8 +35,8 @@ END
 $$;
 
 GRANT INSERT, UPDATE, DELETE ON
-    monitor_version, binning, baseline, gate, validation, profile, histogram, run, report, score,
-    alert, alert_event, silence, mark, notification
+    monitor_version, binning, baseline, gate, validation, profile, histogram, pair_counts, run, report,
+    score, alert, alert_event, silence, mark, notification
 TO drift_writer;
 
 DO $$

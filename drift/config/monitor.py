@@ -87,6 +87,13 @@ class Monitor(Model):
         description="Segments of each kind that are watched by themselves: those with the most rows; the rest is "
         "`(other)`.",
     )
+    explain_by: list[Text] | None = Field(
+        None,
+        max_length=24,
+        description="Columns that may explain what others do; by default those of `segments` and the features of at "
+        "most 24 labels, 12 at most. `[]` counts no pairs of columns.",
+        examples=[["origin", "carrier"]],
+    )
     expectations: list[Expectation] = Field([], description="What every window must satisfy before it is compared.")
     detection: Detection = Field(default_factory=Detection, description="When a difference is drift.")
     alerts: Alerts = Field(default_factory=Alerts, description="Who is notified.")
@@ -161,6 +168,21 @@ class Monitor(Model):
         refuse(*found)
         return value
 
+    @field_validator("explain_by")
+    @classmethod
+    def _check_explain_by(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        times = info.data["source"].time_columns if "source" in info.data else ()
+        cut = {name for each in info.data.get("segments", ()) for name in _columns(each)}
+        found: list[Refusal] = []
+        for i, name in enumerate(value or ()):
+            if name in (value or ())[:i]:
+                found.append(((i,), f"names {shorten(name)} again", "remove one of the two"))
+            elif "features" in info.data and name not in cut:
+                wrong = info.data["features"].unwatched([name], times)
+                found += [((i,), f"{shorten(name)} {what}", fix) for _, what, fix in wrong]
+        refuse(*found)
+        return value
+
     @field_validator("expectations")
     @classmethod
     def _check_expectations(cls, value: list[Expectation]) -> list[Expectation]:
@@ -211,7 +233,8 @@ class Monitor(Model):
         """Every name or pattern of a column to watch that is written here, beside its key (`features.unmatched`)."""
         detection = [("detection.features", pattern) for pattern in self.detection.features]
         segments = [("segments", column) for columns in self.segment_columns for column in columns]
-        return [*self.features.patterns, *segments, *detection]
+        explaining = [("explain_by", column) for column in self.explain_by or ()]
+        return [*self.features.patterns, *segments, *explaining, *detection]
 
     @property
     def cron(self) -> str:

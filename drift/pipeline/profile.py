@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from drift.errors import SourceError, SourceUnreachable
 from drift.pipeline.isolation import isolated
-from drift.profiles import segments
+from drift.profiles import pairs, segments
 from drift.profiles.histograms import Profile
 from drift.sources import validation
 
@@ -53,6 +54,8 @@ def count_window(
     features = [feature for feature in binnings if feature in schema]
     inside = source.warehouse([window], features, snapshot.count_rows)
     cuts = {f"segments by {segments.key_of(by.columns)}": by for by in segmentations}
+    paired = pairs.choose(binnings, segments.labels_by_column(segmentations), source.monitor.explain_by)
+    chosen = dict(islice(paired.items(), pairs.MOST_COLUMNS))
 
     def attempt(failed: Mapping[str, str]) -> Profile:
         wanted = {name: binning for name, binning in binnings.items() if name not in failed}
@@ -63,7 +66,8 @@ def count_window(
         else:
             # Closed at once where counting fails, and not when somebody collects what is left of it.
             with closing(snapshot.batches([column for column in read if column in schema])) as batches:
-                found = segments.count(batches, wanted, by, window=window, schema=watched)
+                both = {name: cells for name, cells in chosen.items() if name not in failed}
+                found = segments.count(batches, wanted, by, window=window, schema=watched, pairs=both)
         lost = {
             name: Profile(window, 0, {}, problems=dict.fromkeys(binnings, f"{failed[cut]} ({cut})"))
             for cut, each in cuts.items()
@@ -75,4 +79,8 @@ def count_window(
 
     # A file that cannot be read is damaged, whatever else of it can: it is to be written again.
     passes = (SourceUnreachable,) if source.monitor.source.connection else (SourceError,)
-    return replace(isolated(attempt, [*features, *cuts], passes=passes), notes=snapshot.notes())
+    found, notes = isolated(attempt, [*features, *cuts], passes=passes), snapshot.notes()
+    if found.pairs is not None and len(chosen) < len(paired):
+        left = f"pairs of columns are counted of {len(chosen)} of {len(paired)}: explain_by says of which in any case"
+        notes[""] = f"{notes['']}; {left}" if "" in notes else left
+    return replace(found, notes=notes)

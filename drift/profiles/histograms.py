@@ -16,6 +16,7 @@ import numpy as np
 from drift.errors import BinningError, BinningMismatch
 from drift.profiles.binning import NumericBinning
 from drift.profiles.heavy_hitters import Atoms
+from drift.profiles.pairs import Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -263,6 +264,8 @@ class Profile:
         What a person should know of how the rows were read, by column, and of all under the empty name.
     segments : dict
         The same of each segment, by its name; see `drift.profiles.segments`.
+    pairs
+        Of the whole window; None where none were counted, or they were not asked for. A total has them where all have.
     """
 
     window: Window | None
@@ -273,6 +276,7 @@ class Profile:
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, Profile] = field(default_factory=dict)
+    pairs: Pairs | None = None
 
     def __hash__(self) -> int:
         return hash((self.window, self.n_rows))
@@ -280,6 +284,7 @@ class Profile:
     @classmethod
     def total(cls, parts: Sequence[Profile]) -> Profile:
         """Return the profile of all rows together: as ``+``, and faster than adding one after the other."""
+        pairs = [part.pairs for part in parts if part.pairs is not None]
         return cls(
             None,
             sum(part.n_rows for part in parts),
@@ -289,6 +294,7 @@ class Profile:
             {name: problem for part in parts for name, problem in part.problems.items()},
             {name: note for part in parts for name, note in part.notes.items()},
             {name: cls.total(each) for name, each in _gathered(part.segments for part in parts).items()},
+            Pairs.total(pairs) if pairs and len(pairs) == len(parts) else None,
         )
 
     def __add__(self, other: Profile) -> Profile:
@@ -304,6 +310,7 @@ class Profile:
             summaries={name: each for name, each in self.summaries.items() if name not in features},
             problems={**self.problems, **features},
             segments={name: part.without(features) for name, part in self.segments.items()},
+            pairs=self.pairs and self.pairs.restricted([name for name in self.pairs.columns if name not in features]),
         )
 
 

@@ -9,7 +9,7 @@ all columns, and all rows up to `LIMIT`. Like histograms, pairs add up.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from drift.profiles.kinds import contained, to_codes, to_numbers
 from drift.profiles.sampling import kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 COARSE, FINE = 10, 24
 """Cells of a column, and of one whose cells may explain what another does."""
+
+FEW, MOST_EXPLAINING = 24, 12
+"""Labels of a column that may explain others without being asked to, at most, and such columns."""
+
+MOST_COLUMNS = 200
+"""Columns whose pairs are counted, at most: their number grows with the square."""
 
 LIMIT = 1 << 16
 """Rows of a window that are looked at, at most."""
@@ -146,7 +152,9 @@ def _codes_of_numbers(cells: Coarse, edges: NDArray[np.float64], column: pa.Arra
         column = cast("pa.DictionaryArray[Any, Any]", column).dictionary_decode()
     values, n_null = to_numbers(column)
     cuts = edges[np.flatnonzero(np.diff(cells.of_cell[: len(edges) + 1]))]
-    codes = np.searchsorted(cuts, values, "right").astype(np.uint8)
+    codes = np.zeros(len(values), np.uint8)
+    for cut in cuts:
+        codes += values >= cut
     codes[np.isnan(values)] = cells.n_cells - 1
     if not n_null:
         return codes
@@ -156,6 +164,7 @@ def _codes_of_numbers(cells: Coarse, edges: NDArray[np.float64], column: pa.Arra
     return rows
 
 
+@lru_cache(1 << 10)
 def coarse(binning: Binning, most: int = COARSE) -> Coarse:
     """Return at most so many cells of a column, *missing* among them; fewer cells are merged from more.
 
@@ -249,6 +258,58 @@ def _coarse_labels(binning: CategoricalBinning, most: int) -> Coarse:
     return Coarse(binning, most, np.array([*np.minimum(np.arange(n), own), other, unseen, missing], np.intp), names)
 
 
+def choose(
+    binnings: Mapping[str, Binning],
+    cut_by: Mapping[str, Binning] | None = None,
+    explain_by: Sequence[str] | None = None,
+) -> dict[str, Coarse]:
+    """Return the columns whose pairs are counted, with their cells: those that may explain others first.
+
+    Parameters
+    ----------
+    binnings
+        Of the features. An identifier or free text is left out unless it is to explain others.
+    cut_by
+        Of columns that segments are cut by, which need not be features.
+    explain_by
+        The columns that may explain what others do, and get up to `FINE` cells; all that no binning knows are left out.
+        None is the columns of `cut_by` and the features of at most `FEW` labels, `MOST_EXPLAINING` at most; an empty
+        list turns pairs off.
+
+    Examples
+    --------
+    >>> known = {"x": NumericBinning([0, 1]), "origin": CategoricalBinning(("JFK",))}
+    >>> {name: cells.most for name, cells in choose(known).items()}
+    {'origin': 24, 'x': 8}
+    >>> choose(known, explain_by=[])
+    {}
+    """
+    if explain_by is not None and not explain_by:
+        return {}
+    known = {**(cut_by or {}), **binnings}
+    if explain_by is None:
+        explain_by = [name for name in known if name in (cut_by or {}) or _few(known[name])][:MOST_EXPLAINING]
+    found = {name: coarse(known[name], FINE) for name in explain_by if name in known}
+    found |= {name: coarse(one) for name, one in known.items() if name not in found and not _identifies(one)}
+    return found
+
+
+def _few(binning: Binning) -> bool:
+    return (
+        isinstance(binning, CategoricalBinning)
+        and len(binning.levels) + len(binning.rare or ()) <= FEW
+        and (binning.rare is not None)
+    )
+
+
+def _identifies(binning: Binning) -> bool:
+    """Say whether most rows have a label that no other row has."""
+    if not isinstance(binning, CategoricalBinning):
+        return False
+    known = binning.vocabulary
+    return binning.rare is None or (known is not None and 2 * known.once > known.rows)
+
+
 @dataclass(frozen=True)
 class Pairs:
     """How many rows of a sample have each combination of cells of any two columns.
@@ -287,29 +348,35 @@ class Pairs:
         """Count rows, given the cell of each column (shape (columns, rows))."""
         places = _places(columns)
         counts = np.empty((sum(map(len, places.values())),) * 2, np.int32)
-        cells = list(zip(columns.values(), places.values(), codes, strict=True))
-        for i, (first, across, ours) in enumerate(cells):
-            wide = ours.astype(np.intp)
-            for second, down, theirs in cells[i:]:
-                found = np.bincount(wide * second.n_cells + theirs, minlength=first.n_cells * second.n_cells)
-                table = found.reshape(first.n_cells, second.n_cells)
-                counts[_block(across, down)], counts[_block(down, across)] = table, table.T
+        width = max((len(place) for place in places.values()), default=0)
+        cells = [
+            (slice(place.start, place.stop), len(place), ours)
+            for place, ours in zip(places.values(), codes.astype(np.uint16), strict=True)
+        ]
+        for i, (across, n, ours) in enumerate(cells):
+            wide = ours * np.uint16(width)
+            for down, m, theirs in cells[i:]:
+                table = np.bincount(wide + theirs, minlength=n * width).reshape(n, width)[:, :m]
+                counts[across, down], counts[down, across] = table, table.T
         return cls(columns, codes.shape[1], counts)
 
     @classmethod
     def total(cls, parts: Sequence[Pairs]) -> Pairs:
-        """Return the pairs of all rows together: of the columns that all parts have, with the same cells.
+        """Return the pairs of all rows together: of the columns that all parts have under one binning.
 
-        Each row of a sample counts once, whatever part of its window the sample was.
+        Where some have a column in fewer cells than others, so has the total. Each row of a sample counts once,
+        whatever part of its window the sample was.
         """
-        shared = [
-            name for name, cells in parts[0].columns.items() if all(part.columns.get(name) == cells for part in parts)
-        ]
-        alike = [part.restricted(shared) for part in parts]
+        shared = {
+            name: min((part.columns[name] for part in parts), key=lambda cells: cells.most)
+            for name, cells in parts[0].columns.items()
+            if all(name in part.columns and part.columns[name].binning == cells.binning for part in parts)
+        }
+        alike = [part.under(shared) for part in parts]
         counts = np.zeros(alike[0].counts.shape, np.int64)
         for part in alike:
             counts += part.counts
-        return cls(alike[0].columns, sum(part.n_rows for part in parts), counts)
+        return cls(shared, sum(part.n_rows for part in parts), counts)
 
     def __add__(self, other: Pairs) -> Pairs:
         return Pairs.total((self, other))
@@ -334,12 +401,35 @@ class Pairs:
         place = self._places[name]
         return self.counts.diagonal()[place.start : place.stop].astype(np.int64)
 
+    def under(self, columns: Mapping[str, Coarse]) -> Pairs:
+        """Return the pairs of some of these columns, in the order given, under cells that theirs are merged to.
+
+        Examples
+        --------
+        >>> binning = CategoricalBinning(tuple("abcdefghi"))
+        >>> fine = Pairs.of({"x": coarse(binning, FINE)}, np.arange(11, dtype=np.uint8)[np.newaxis])
+        >>> fine.under({"x": coarse(binning)}).margin("x").tolist()
+        [1, 1, 1, 1, 1, 4, 1, 1]
+        """
+        if list(columns.items()) == list(self.columns.items()):
+            return self
+        places, merged = _places(columns), [np.empty(0, np.intp)]
+        for name, cells in columns.items():
+            into = np.empty(self.columns[name].n_cells, np.intp)
+            into[self.columns[name].of_cell] = cells.of_cell + places[name].start
+            merged.append(into)
+        ours = np.array([cell for name in columns for cell in self._places[name]], np.intp)
+        counts, into = self.counts[np.ix_(ours, ours)], np.concatenate(merged)
+        size = sum(map(len, places.values()))
+        if size < len(into):
+            merged_counts = np.zeros((size, size), counts.dtype)
+            np.add.at(merged_counts, (into[:, np.newaxis], into), counts)
+            counts = merged_counts
+        return Pairs(columns, self.n_rows, counts)
+
     def restricted(self, names: Sequence[str]) -> Pairs:
         """Return the pairs of some of these columns, in the order given."""
-        if list(names) == list(self.columns):
-            return self
-        cells = np.array([cell for name in names for cell in self._places[name]], np.intp)
-        return Pairs({name: self.columns[name] for name in names}, self.n_rows, self.counts[np.ix_(cells, cells)])
+        return self.under({name: self.columns[name] for name in names})
 
     @cached_property
     def _places(self) -> dict[str, range]:
@@ -374,15 +464,16 @@ class PairTally:
     [[2, 0], [0, 1], [1, 0]]
     """
 
-    __slots__ = ("_codes", "_columns", "_limit", "_n", "_pending", "_problems", "_rows", "_size", "_stride")
+    __slots__ = ("_bytes", "_coded", "_codes", "_columns", "_held", "_limit", "_n", "_problems", "_rows", "_stride")
 
     def __init__(self, columns: Mapping[str, Coarse], limit: int = LIMIT) -> None:
         self._columns, self._limit = dict(columns), limit
-        self._n = self._size = self._rows = 0
+        # Rows seen, those that stayed, and those of them whose cells are known.
+        self._n = self._rows = self._coded = self._bytes = 0
         self._stride = 1
         self._codes: list[NDArray[np.uint8]] = []
-        # Short batches, of one schema, that wait to be worth looking at.
-        self._pending: list[pa.RecordBatch] = []
+        # As most rows that stay at first go later, they are held, and looked at as late as can be.
+        self._held: list[pa.RecordBatch] = []
         self._problems: dict[str, str] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -395,18 +486,34 @@ class PairTally:
             first, self._n = self._n, self._n + part.num_rows
             if self._stride > 1:
                 part = part.take(pa.array(kept(first, self._n, self._stride) - first, pa.int64()))
-            if self._pending and not self._pending[0].schema.equals(part.schema):
-                self._settle()
-            self._pending.append(part)
+            if self._held and not self._held[0].schema.equals(part.schema):
+                self._look()
+            self._held.append(part)
             self._rows += part.num_rows
-            if self._rows >= _WORTH:
-                self._settle()
+            while self._rows > self._limit:
+                self._thin()
+            self._bytes += part.nbytes
+            if self._bytes > _HELD_BYTES:
+                self._look()
 
-    def _settle(self) -> None:
+    def _thin(self) -> None:
+        """Let one of every two neighbours stay."""
         import pyarrow as pa
 
-        pending, n_rows = self._pending, self._rows
-        self._pending, self._rows = [], 0
+        stay = kept(0, self._rows, 2)
+        coded = int(np.searchsorted(stay, self._coded))
+        self._codes = [codes[:, stay[:coded]] for codes in self._joined()]
+        if self._held:
+            rows = pa.Table.from_batches(self._held).take(pa.array(stay[coded:] - self._coded, pa.int64()))
+            self._held, self._bytes = rows.combine_chunks().to_batches(), rows.nbytes
+        self._stride, self._rows, self._coded = 2 * self._stride, len(stay), coded
+
+    def _look(self) -> None:
+        """Find the cells of the rows that are held."""
+        import pyarrow as pa
+
+        held, n_rows = self._held, self._rows - self._coded
+        self._held, self._bytes, self._coded = [], 0, self._rows
         if not n_rows:
             return
         codes = np.zeros((len(self._columns), n_rows), np.uint8)
@@ -414,22 +521,19 @@ class PairTally:
             if name in self._problems:
                 continue
             with contained(self._problems, name):
-                mine[:] = cells.codes(pa.concat_arrays([batch.column(name) for batch in pending]))
+                mine[:] = cells.codes(pa.concat_arrays([batch.column(name) for batch in held]))
         self._codes.append(codes)
-        self._size += n_rows
-        while self._size > self._limit:
-            self._stride *= 2
-            self._codes = [np.concatenate(self._codes, axis=1)[:, kept(0, self._size, 2)]]
-            self._size = self._codes[0].shape[1]
 
-    def pairs(self) -> Pairs:
-        """Return what was counted; nothing can be added any more."""
-        self._settle()
-        codes = np.concatenate([np.empty((len(self._columns), 0), np.uint8), *self._codes], axis=1)
-        fine = [name not in self._problems for name in self._columns]
-        columns = {name: cells for (name, cells), ok in zip(self._columns.items(), fine, strict=True) if ok}
-        return Pairs.of(columns, codes[fine])
+    def _joined(self) -> list[NDArray[np.uint8]]:
+        return [np.concatenate(self._codes, axis=1)] if len(self._codes) > 1 else self._codes
+
+    def pairs(self, without: Collection[str] = ()) -> Pairs:
+        """Return what was counted, but for some columns; nothing can be added any more."""
+        self._look()
+        stays = [name not in self._problems and name not in without for name in self._columns]
+        columns = {name: cells for (name, cells), stay in zip(self._columns.items(), stays, strict=True) if stay}
+        codes = self._joined() or [np.empty((len(stays), 0), np.uint8)]
+        return Pairs.of(columns, codes[0][stays])
 
 
-_WORTH = 1 << 12
-"""Rows that are worth looking at."""
+_HELD_BYTES = 1 << 25

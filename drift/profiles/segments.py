@@ -19,6 +19,7 @@ from drift.errors import BinningError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.counting import Tally
 from drift.profiles.kinds import to_codes
+from drift.profiles.pairs import PairTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
+    from drift.profiles.pairs import Coarse
     from drift.windows import Window
 
 OTHER, MISSING = "(other)", "(missing)"
@@ -103,6 +105,23 @@ class Segmentation:
             if rows:
                 yield name, ordered.slice(start, rows)
             start += rows
+
+
+def labels_by_column(segmentations: Iterable[Segmentation]) -> dict[str, CategoricalBinning]:
+    """Return of each column that segments are cut by the labels in the names of those watched, as a binning.
+
+    Examples
+    --------
+    >>> labels_by_column([Segmentation(("a", "b"), ("a=x,b=(missing)", "a=y,b=z", "a=x,b=z"))])["a"].levels
+    ('x', 'y')
+    """
+    found: dict[str, dict[str, None]] = {column: {} for by in segmentations for column in by.columns}
+    for by in segmentations:
+        for name in by.watched:
+            for column, label in zip(by.columns, labels_of(by.columns, name) or (), strict=False):
+                if label is not None:
+                    found[column][label] = None
+    return {column: CategoricalBinning(tuple(labels), rare=None) for column, labels in found.items()}
 
 
 def key_of(columns: Sequence[str]) -> str:
@@ -231,10 +250,12 @@ def count(
     *,
     window: Window | None = None,
     schema: Mapping[str, str] | None = None,
+    pairs: Mapping[str, Coarse] | None = None,
 ) -> Profile:
     """Count a stream of rows into cells, as a whole and by segment, in one pass.
 
     As `drift.profiles.counting.count`, with one more profile for each segment: those of one segmentation add up to it.
+    With `pairs`, those of these columns are counted too, but for features that cannot be.
 
     Examples
     --------
@@ -249,9 +270,17 @@ def count(
     parts = {
         name: Tally(binnings, window=window, schema=schema, held=HELD_ROWS) for by in segmentations for name in by.names
     }
+    paired = PairTally(pairs) if pairs else None
     for batch in batches:
         whole.add(batch)
+        if paired:
+            paired.add(batch)
         for by in segmentations:
             for name, part in by.split(batch):
                 parts[name].add(part)
-    return replace(whole.profile(), segments={name: part.profile() for name, part in parts.items()})
+    found = whole.profile()
+    return replace(
+        found,
+        segments={name: part.profile() for name, part in parts.items()},
+        pairs=paired.pairs(found.problems) if paired else None,
+    )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Past, ReportStatus
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
+    from drift.profiles.pairs import Pairs
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
     from drift.store.profiles import Head
@@ -50,6 +51,14 @@ class StateReader(Protocol):
         binnings: Mapping[str, Binning],
         segmentations: Sequence[Segmentation] = (),
     ) -> list[tuple[Profile, Gate]]: ...
+
+    def load_pairs(
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+    ) -> dict[Window, Pairs]: ...
 
     def reports(self, monitor: str, limit: int | None = 100, *, over_at: datetime | None = None) -> list[Row]: ...
 

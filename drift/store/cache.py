@@ -8,7 +8,7 @@ they are still the same before it uses them again: the store remains the truth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from drift.store import rows
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Past, ReportStatus
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
+    from drift.profiles.pairs import Pairs
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
     from drift.store.base import State
@@ -78,6 +79,16 @@ class ReadThrough(StateReader):
     def load_report(self, monitor: str, window_start: datetime) -> Report | None:
         """As the store's."""
         return next(iter(self.load_reports(monitor, since=window_start, until=window_start)), None)
+
+    def load_pairs(
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+    ) -> dict[Window, Pairs]:
+        """As the store's; nobody asks twice."""
+        return self.store.load_pairs(monitor, windows, binnings, segmentations)
 
     def circumstances(self, monitor: str, since: datetime, until: datetime) -> list[Event]:
         """As the store's."""
@@ -169,7 +180,8 @@ class Cache(ReadThrough):
             if kept and all(self.binnings.get(name) == each.binning for name, each in counted.histograms.items()):
                 digest = rows.digest(counted)
                 self.known_heads[window] = Head(window.start, window.end, gate, binning_key, digest)
-                self.profiles[window] = digest, counted
+                # Pairs are large, and hardly ever asked for.
+                self.profiles[window] = digest, replace(counted, pairs=None)
         return kept
 
     def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import ReportStatus
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Profile
+    from drift.profiles.pairs import Pairs
     from drift.profiles.segments import Segmentation
     from drift.store.profiles import Head
     from drift.store.rows import Row
@@ -42,6 +43,8 @@ class Memory(ReadThrough):
         What each feature remembers of these, of the whole window and of its segments.
     raised
         Alerts by id.
+    given
+        Windows whose counts are not those that are stored.
     """
 
     counts: dict[Window, tuple[Profile, Gate] | None] = field(default_factory=dict)
@@ -49,6 +52,7 @@ class Memory(ReadThrough):
     past: list[dict[str, Past]] = field(default_factory=list)
     in_segments: list[dict[str, dict[str, Past]]] = field(default_factory=list)
     raised: dict[str, Alert] = field(default_factory=dict)
+    given: frozenset[Window] = frozenset()
 
     def afresh(self) -> Memory:
         """Return a copy that has found nothing yet, and knows all counts."""
@@ -63,6 +67,7 @@ class Memory(ReadThrough):
             past=self.past[:reports],
             in_segments=self.in_segments[:reports],
             raised=dict(self.raised),
+            given=self.given.union(counts),
         )
 
     def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
@@ -82,6 +87,19 @@ class Memory(ReadThrough):
             known = {one.window: (one, gate) for one, gate in stored}
             self.counts |= {window: known.get(window) for window in new}
         return [counted for window in sorted(windows) if (counted := self.counts[window]) is not None]
+
+    def load_pairs(
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+    ) -> dict[Window, Pairs]:
+        """As the store's; of counts that were given, the pairs they came with."""
+        stored = [window for window in windows if window not in self.given]
+        found = self.store.load_pairs(monitor, stored, binnings, segmentations)
+        given = {window: self.counts[window] for window in windows if window in self.given}
+        return found | {window: one[0].pairs for window, one in given.items() if one and one[0].pairs is not None}
 
     # -- what the replay found
 
@@ -166,6 +184,7 @@ class Memory(ReadThrough):
         """Remember counts."""
         del monitor
         self.counts[window_of(counted)] = counted, gate
+        self.given |= {window_of(counted)}
         return True
 
     def save_baseline(self, monitor: str, *_: object, **__: object) -> dict[str, Binning]:

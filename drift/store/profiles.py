@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from drift.errors import StoreError
 from drift.profiles.histograms import Profile
+from drift.profiles.segments import labels_by_column
 from drift.store import rows as to_rows
 from drift.store.baselines import save_binnings
 from drift.store.engine import Part, delete_others, insert, reads, rows_of, upsert, writes
-from drift.store.schema import WHOLE, gate, histogram, profile, validation
+from drift.store.schema import WHOLE, gate, histogram, pair_counts, profile, validation
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from drift.detection.reports import Gate
     from drift.profiles.binning import Binning
+    from drift.profiles.pairs import Pairs
     from drift.profiles.segments import Segmentation
     from drift.sources.validation_results import Outcome
     from drift.store.rows import Row
@@ -128,6 +130,9 @@ class Profiles(Part):
         for segment, part in parts.items():
             delete_others(connection, histogram, {**key, "segment": segment}, "feature", part.histograms.keys())
         upsert(connection, histogram, to_rows.histogram_rows(monitor, counted, window))
+        paired = [to_rows.pairs_row(monitor, counted.pairs, window)] if counted.pairs is not None else []
+        delete_others(connection, pair_counts, key, "segment", {row["segment"] for row in paired})
+        upsert(connection, pair_counts, paired)
         return True
 
     @reads
@@ -179,6 +184,31 @@ class Profiles(Part):
             (_profile(row, counted.get((start, WHOLE), {}), binnings, parts.get(start, {})), row.gate)
             for start, row in sorted(wholes.items())
         ]
+
+    @reads
+    def load_pairs(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+    ) -> dict[Window, Pairs]:
+        """Return the stored pairs among some windows, of the columns counted under these binnings.
+
+        With segmentations, also of those columns that segments are cut by and that are not features.
+        """
+        heads = _rows(connection, profile, ("window_start", "window_end"), monitor, windows)
+        ends = {row.window_start: row.window_end for row in _exactly(heads, windows)}
+        known = {**labels_by_column(segmentations), **binnings}
+        names = ("window_start", "columns", "n_rows", "counts")
+        return {
+            Window(row.window_start, ends[row.window_start]): to_rows.pairs_from(
+                row.columns, row.n_rows, row.counts, known
+            )
+            for row in _rows(connection, pair_counts, names, monitor, windows)
+            if row.window_start in ends
+        }
 
 
 @cache

@@ -7,6 +7,8 @@ import math
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from drift.detection.findings import Finding
 from drift.detection.localise import Where
 from drift.detection.onset import Onset
@@ -15,13 +17,13 @@ from drift.detection.scores import CellShift, Explanation, Score, Verdict
 from drift.errors import StoreError
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
+from drift.profiles.pairs import Pairs, coarse
 from drift.store.schema import WHOLE
 from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
 
@@ -87,6 +89,41 @@ def histogram_rows(monitor: str, profile: Profile, window: Window) -> list[Row]:
     ]
 
 
+def pairs_row(monitor: str, pairs: Pairs, window: Window) -> Row:
+    """Return the row of the pairs of a window: which cells each column has, and the triangle of the counts."""
+    return {
+        "monitor": monitor,
+        "segment": WHOLE,
+        "window_start": window.start,
+        "n_rows": pairs.n_rows,
+        "columns": [[name, *cells.key, cells.n_cells] for name, cells in pairs.columns.items()],
+        "counts": pairs.counts[_triangle(len(pairs.counts))],
+    }
+
+
+def pairs_from(
+    columns: Sequence[tuple[str, str, int, int]],
+    n_rows: int,
+    counts: NDArray[np.int32],
+    binnings: Mapping[str, Binning],
+) -> Pairs:
+    """Read back the pairs of those columns that have these binnings."""
+    sizes = [size for *_, size in columns]
+    known = {name: coarse(binnings[name], most) for name, _, most, _ in columns if name in binnings}
+    ours = {
+        name: known[name] for name, fingerprint, *_ in columns if name in known and known[name].key[0] == fingerprint
+    }
+    whole = np.zeros((sum(sizes), sum(sizes)), np.int32)
+    whole[_triangle(len(whole))] = counts
+    whole = np.maximum(whole, whole.T)
+    mine = np.repeat([name in ours for name, *_ in columns], sizes)
+    return Pairs(ours, n_rows, whole if mine.all() else whole[np.ix_(mine, mine)])
+
+
+def _triangle(size: int) -> NDArray[np.bool_]:
+    return np.tri(size, dtype=np.bool_).T
+
+
 def digest(profile: Profile) -> str:
     """Return sixteen hexadecimal digits that name exactly what was counted: another count, another name."""
     found = hashlib.sha256(repr((profile.n_rows, {**profile.schema}, {**profile.problems})).encode("utf-8", "replace"))
@@ -95,6 +132,9 @@ def digest(profile: Profile) -> str:
         about = feature, histogram.binning.fingerprint, profile.summaries.get(feature), atoms
         found.update(repr(about).encode("utf-8", "replace"))
         found.update(histogram.counts.tobytes())
+    if profile.pairs is not None:
+        found.update(repr([(name, cells.key) for name, cells in profile.pairs.columns.items()]).encode())
+        found.update(np.ascontiguousarray(profile.pairs.counts, np.int32).tobytes())
     for segment, part in profile.segments.items():
         found.update(f"{segment}={digest(part)}".encode("utf-8", "replace"))
     return found.hexdigest()[:16]

@@ -8,6 +8,7 @@ query it.
 from __future__ import annotations
 
 import math
+import zlib
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,34 @@ class Cells(TypeDecorator["NDArray[Any]"]):
     def process_result_value(self, value: Any, dialect: Dialect) -> NDArray[Any] | None:  # noqa: ARG002 - the same for both
         """Read a read-only array in the machine's own byte order."""
         return None if value is None else np.frombuffer(value, f"<{self.kind}").astype(self.kind, copy=False)
+
+
+class Deflated(TypeDecorator["NDArray[Any]"]):
+    """Counts below 2^32, most of them small, as few bytes: all lowest bytes first, then the next; deflated.
+
+    Examples
+    --------
+    >>> from sqlalchemy.dialects import sqlite
+    >>> written = Deflated().process_bind_param(np.full(100_000, 258), sqlite.dialect())
+    >>> len(written) < 1000, Deflated().process_result_value(written, sqlite.dialect())[-1]
+    (True, np.int32(258))
+    """
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: NDArray[Any] | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002 - the same for both
+        """Write the bytes."""
+        if value is None:
+            return None
+        return zlib.compress(value.astype("<u4").view(np.uint8).reshape(-1, 4).T.tobytes())
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> NDArray[Any] | None:  # noqa: ARG002 - the same for both
+        """Read an array."""
+        if value is None:
+            return None
+        planes = np.frombuffer(zlib.decompress(value), np.uint8).reshape(4, -1)
+        return np.ascontiguousarray(planes.T).view("<u4").ravel().astype(np.int32)
 
 
 class Words(TypeDecorator[str]):
@@ -293,6 +322,22 @@ histogram = sa.Table(
     ),
     # Reading a reference takes all features of some windows; the key serves one feature over all windows.
     sa.Index(None, "monitor", "segment", "window_start"),
+)
+
+pair_counts = sa.Table(
+    "pair_counts",
+    metadata,
+    _key("monitor"),
+    _key("segment"),
+    _key("window_start", Instant),
+    _must("n_rows", sa.Integer),
+    _must("columns", sa.JSON),
+    _must("counts", Deflated),
+    sa.ForeignKeyConstraint(
+        ["monitor", "segment", "window_start"],
+        ["profile.monitor", "profile.segment", "profile.window_start"],
+        ondelete="CASCADE",
+    ),
 )
 
 run = sa.Table(

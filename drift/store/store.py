@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, Transitions
     from drift.windows import Window
 
-_BY_WINDOW = ("histogram", "profile", "validation", "gate", "score", "report", "run")
+_BY_WINDOW = ("histogram", "pair_counts", "profile", "validation", "gate", "score", "report", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def _forget(
     gone = {}
     # What hangs on these by a foreign key is counted by itself, so it goes first.
     for table in map(schema.metadata.tables.__getitem__, _BY_WINDOW):
-        kept = spans[table.name in {"histogram", "profile", "gate"}]
+        kept = spans[table.name in {"histogram", "pair_counts", "profile", "gate"}]
         gone[table.name] = _forget_windows(connection, table, before, kept, act)
     ended = (alert.c.state == "resolved") & (alert.c.last_window < before)
     gone["alert_event"] = act(connection, events, events.c.alert_id.in_(sa.select(alert.c.id).where(ended)))

@@ -131,6 +131,18 @@ def test_hashed_columns_make_no_segments() -> None:
     assert "is among features.hashed, and segments are stored by name" in problem
 
 
+def test_columns_that_explain_are_features_or_cut_segments() -> None:
+    """Others have no cells; each is told with what to do."""
+    text = SHORTEST + "features: {exclude: [tail]}\nsegments: [[origin, tail]]\nexplain_by: "
+    assert parse_monitor(text + "[tail, carrier]").explain_by == ["tail", "carrier"]
+    assert parse_monitor(text + "[]").explain_by == []
+    assert parse_monitor(text + "[carrier]").patterns[-1] == ("explain_by", "carrier")
+    excluded = text.replace("[[origin, tail]]", "[origin]")
+    assert 'explain_by[1]: "tail" is excluded by features.exclude; fix' in told(excluded + "[origin, tail]")[0]
+    assert 'explain_by[0]: "t" is the time column' in told(text + "[t]")[0]
+    assert 'explain_by[2]: names "carrier" again; fix: remove one of the two' in told(text + "[carrier, a, carrier]")[0]
+
+
 def test_everything_but_three_keys_has_a_default() -> None:
     """What a careful person would have chosen."""
     monitor = parse_monitor(SHORTEST)
@@ -380,7 +392,7 @@ def test_variables_are_checked_when_a_file_is_loaded(monkeypatch: pytest.MonkeyP
 
 def test_the_hash_does_not_change_from_version_to_version() -> None:
     """Results are stored under it: a change here is a change of every stored monitor, and must be meant."""
-    assert parse_monitor(SHORTEST).config_hash == "6d655800ddcce019"
+    assert parse_monitor(SHORTEST).config_hash == "df86ccc053251b11"
 
 
 def test_the_hash_is_that_of_the_meaning() -> None:

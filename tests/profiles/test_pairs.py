@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError
-from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning, Vocabulary
 from drift.profiles.numerals import Notation
-from drift.profiles.pairs import COARSE, FINE, Pairs, PairTally, coarse
+from drift.profiles.pairs import COARSE, FINE, Pairs, PairTally, choose, coarse
 from drift.profiles.sampling import kept
 from tests.support.laws import examples
 
@@ -293,6 +293,60 @@ def test_only_columns_with_the_same_cells_add_up() -> None:
     assert list(both.columns) == ["delay", "late"]
     assert both.table("late", "delay").tolist() == (2 * ours.table("late", "delay")).tolist()
     assert ours.restricted(["late", "delay"]).table("delay", "late").tolist() == ours.table("delay", "late").tolist()
+
+
+def test_fine_cells_merge_to_coarse_ones() -> None:
+    """What was counted in many cells is, under fewer, what would have been counted in these; so is a total of both."""
+    binning = CategoricalBinning(tuple("abcdefghijkl"), ("m",))
+    columns = {"x": coarse(binning, FINE), "y": coarse(NumericBinning(np.arange(20.0)), FINE), "z": coarse(BOOLEAN)}
+    few = {"y": coarse(columns["y"].binning), "x": coarse(binning)}
+    rng = np.random.default_rng(3)
+    codes = np.stack([rng.integers(0, cells.n_cells, 500, np.uint8) for cells in columns.values()])
+    fine = Pairs.of(columns, codes)
+    into = {name: np.zeros(columns[name].n_cells, np.uint8) for name in few}
+    for name, cells in few.items():
+        into[name][columns[name].of_cell] = cells.of_cell
+    merged = Pairs.of(few, np.stack([into["y"][codes[1]], into["x"][codes[0]]]))
+    assert fine.under(few) == merged
+    assert (fine + merged).columns == (merged + fine).columns == few
+    assert (fine + merged).table("y", "x").tolist() == (2 * merged.table("y", "x")).tolist()
+
+
+def test_what_may_explain_comes_first_and_identifiers_not_at_all() -> None:
+    """Columns that segments are cut by, then features of few labels; a person may name others, or none."""
+    some, many = tuple(f"l{i}" for i in range(24)), tuple(f"l{i}" for i in range(25))
+    known: dict[str, Binning] = {
+        "number": numbers(range(9)),
+        "some": CategoricalBinning(some),
+        "many": CategoricalBinning(many),
+        "rather": CategoricalBinning(some[:20], some[20:]),
+        "id": CategoricalBinning(many, None),
+        "text": CategoricalBinning(many, ("x",), vocabulary=Vocabulary(100, 60, 3, 1)),
+        "flag": BOOLEAN,
+    }
+    cut: dict[str, Binning] = {"flag": CategoricalBinning(("a",), None), "zone": CategoricalBinning(("a",), None)}
+    found = choose(known, cut)
+    assert [(name, cells.most == FINE) for name, cells in found.items()] == [
+        ("flag", True),
+        ("zone", True),
+        ("some", True),
+        ("rather", True),
+        ("number", False),
+        ("many", False),
+    ]
+    assert found["flag"].binning == BOOLEAN
+    assert list(choose(known, cut, ["id", "number", "gone"]))[:3] == ["id", "number", "flag"]
+    assert choose(known, cut, []) == {}
+    flags = {f"f{i}": BOOLEAN for i in range(20)}
+    assert [cells.most for cells in choose(flags).values()] == [FINE] * 12 + [COARSE] * 8
+
+
+def test_texts_of_several_dictionaries_are_sampled_as_one() -> None:
+    """Batches with dictionaries of their own, more than the limit, however much memory they take."""
+    parts = [pa.array(labels * 40).dictionary_encode() for labels in (["EWR", "JFK"], ["SFO", "EWR"], [None, "JFK"])]
+    encoded = [pa.record_batch({"origin": part}) for part in parts]
+    plain = [pa.record_batch({"origin": part.dictionary_decode()}) for part in parts]
+    assert counted(encoded, 100).margin("origin").tolist() == counted(plain, 100).margin("origin").tolist()
 
 
 def test_a_column_that_cannot_be_read_is_left_out() -> None:

@@ -17,7 +17,7 @@ from drift.errors import BinningError, ConfigError
 from drift.pipeline import evaluate
 from drift.pipeline import run as runs
 from drift.pipeline.replay import replay
-from drift.profiles import counting, segments
+from drift.profiles import counting, pairs, segments
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
@@ -64,6 +64,29 @@ def batches(draw: st.DrawFn) -> list[pa.RecordBatch]:
         }
         found.append(pa.record_batch(columns or {"x": pa.array([], pa.float64())}))
     return found
+
+
+# -- pairs
+
+
+@given(batches())
+def test_pairs_are_counted_in_the_same_pass(stream: list[pa.RecordBatch]) -> None:
+    """Of the features that are counted, and of a column that only cuts: each margin is that of its histogram."""
+    by, _ = segments.fit(stream, ("y", "z"), most=3)
+    features = {name: BINNINGS[name] for name in ("x", "y")}
+    columns = pairs.choose(features, segments.labels_by_column([by]))
+    found = segments.count(stream, features, [by], pairs=columns)
+    assert found.pairs is not None
+    assert [found.pairs.columns[name] for name in found.pairs.columns if name in features] == [
+        columns[name] for name in found.pairs.columns if name in features
+    ]
+    assert set(found.histograms) == set(found.pairs.columns) - {"z"}
+    for name, histogram in found.histograms.items():
+        margin = columns[name].merge(histogram.counts).tolist()
+        assert found.pairs.margin(name).tolist() == margin
+        for other in found.pairs.columns:
+            assert found.pairs.table(name, other).sum(axis=1).tolist() == margin
+    assert segments.count(stream, features, [by]).pairs is None
 
 
 # -- names

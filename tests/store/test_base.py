@@ -39,6 +39,7 @@ def test_what_is_stored_is_read_through(store: Store, kind: type[Cache | Memory]
         assert state.validations("flights", DAY) == store.validations("flights", DAY) != []
         assert state.heads("flights", windows) == store.heads("flights", windows)
         binnings = state.active_baseline("flights")
+        assert state.load_pairs("flights", windows, binnings) == store.load_pairs("flights", windows, binnings) != {}
         assert state.load_profiles("flights", windows, binnings) == store.load_profiles("flights", windows, binnings)
 
 

@@ -10,7 +10,7 @@ import pytest
 from drift.errors import StoreError
 from drift.store.memory import Memory
 from drift.store.store import Store
-from tests.support.store_samples import BINNINGS, DAY, KEY, NOW, counted, dump, fit, judged, nth
+from tests.support.store_samples import BINNINGS, DAY, KEY, NOW, counted, dump, fit, judged, nth, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,18 @@ def test_reports_are_looked_back_at_as_in_the_store(store: Store, memory: Memory
     assert [repr(each.verdicts) for each in found] == [repr(each.verdicts) for each in stored]
     assert [row["window_start"] for row in memory.reports("flights", 2)] == [nth(3).start, nth(2).start]
     assert memory.load_report("flights", nth(9).start) is None
+
+
+def test_pairs_of_other_counts_are_not_the_stored_ones(store: Store, memory: Memory) -> None:
+    """Where counts were given, by a run that is not stored or by a fault, pairs come with them or there are none."""
+    stored, written = paired(counted(BINNINGS)), paired(counted(BINNINGS, nth(1)), seed=9)
+    store.save_profile("flights", stored, gate="accepted", binning_key=KEY, now=NOW)
+    memory.save_profile("flights", written, gate="accepted", binning_key=KEY, now=NOW)
+    windows, binnings = [DAY, nth(1), nth(2)], memory.active_baseline("flights")
+    assert memory.load_pairs("flights", windows, binnings) == {DAY: stored.pairs, nth(1): written.pairs}
+    branch = memory.branch(0, {DAY: (counted(BINNINGS, seed=3), "accepted")})
+    assert branch.load_pairs("flights", windows, binnings) == {nth(1): written.pairs}
+    assert memory.afresh().load_pairs("flights", windows, binnings).keys() == {DAY, nth(1)}
 
 
 def test_what_is_written_stays_here(store: Store, memory: Memory) -> None:

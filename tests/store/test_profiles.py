@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile
+from drift.profiles.pairs import Pairs, choose
+from drift.profiles.segments import Segmentation, labels_by_column
 from drift.store.store import Store
 from drift.windows import Window
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, nth, numeric, outcomes
+from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, dump, nth, numeric, outcomes, paired
 
 
 @pytest.fixture
@@ -60,6 +63,58 @@ def test_what_recurs_comes_back_bit_for_bit(store: Store) -> None:
     store.save_profile("flights", Profile(DAY, 100, histograms), gate="accepted", binning_key=KEY, now=NOW)
     ((read, _),) = store.load_profiles("flights", [DAY], dict.fromkeys(histograms, binning))
     assert [histogram.atoms for histogram in read.histograms.values()] == known
+
+
+def test_pairs_come_back_cell_for_cell(store: Store) -> None:
+    """With their columns in order; of another window none; written again, whatever they were, they are the new ones."""
+    first, other = paired(counted(BINNINGS)), paired(counted(BINNINGS), seed=8)
+    assert first.pairs is not None
+    assert list(first.pairs.columns) == ["carrier", "dark", "dep_delay", "nothing"]
+    for profile in (other, first):
+        store.save_profile("flights", profile, gate="accepted", binning_key=KEY, now=NOW)
+    assert store.load_pairs("flights", [nth(-1), DAY, nth(1)], BINNINGS) == {DAY: first.pairs}
+    before = dump(store)
+    store.save_profile("flights", first, gate="accepted", binning_key=KEY, now=LATER)
+    assert dump(store) == before
+    ((read, _),) = store.load_profiles("flights", [DAY], BINNINGS)
+    assert read.pairs is None
+    store.save_profile("flights", replace(first, pairs=None), gate="accepted", binning_key=KEY, now=NOW)
+    assert store.load_pairs("flights", [DAY], BINNINGS) == {}
+
+
+def test_pairs_are_read_of_the_columns_whose_cells_are_known(store: Store) -> None:
+    """Under other bins a column is left out; a column that only cuts segments is known by these."""
+    by = Segmentation(("origin",), ("origin=JFK", "origin=EWR"))
+    columns = choose(BINNINGS, labels_by_column([by]))
+    codes = np.stack([np.arange(99, dtype=np.uint8) % cells.n_cells for cells in columns.values()])
+    pairs = Pairs.of(columns, codes)
+    profile = replace(counted(BINNINGS), pairs=pairs)
+    store.save_profile("flights", profile, gate="accepted", binning_key=KEY, now=NOW)
+    assert store.load_pairs("flights", [DAY], BINNINGS, [by]) == {DAY: pairs}
+    others = {**BINNINGS, "dark": numeric(0.0, 1.0)}
+    del others["nothing"]
+    known = ["carrier", "dep_delay"]
+    assert store.load_pairs("flights", [DAY], others) == {DAY: pairs.restricted(known)}
+
+
+def test_another_count_of_pairs_is_another_digest(store: Store) -> None:
+    """Columns shifted against each other change no histogram: whoever knows the counts has to read them anew."""
+    found = set()
+    for profile in (counted(BINNINGS), paired(counted(BINNINGS)), paired(counted(BINNINGS), seed=8)):
+        store.save_profile("flights", profile, gate="accepted", binning_key=KEY, now=NOW)
+        found.add(store.heads("flights", [DAY])[DAY.start].digest)
+    assert len(found) == 3
+
+
+def test_pairs_go_with_their_window(store: Store) -> None:
+    """Pruned, or taken out with its run."""
+    for i in range(3):
+        store.save_profile("flights", paired(counted(BINNINGS, nth(i))), gate="accepted", binning_key=KEY, now=NOW)
+    days = [nth(i) for i in range(3)]
+    assert store.prune(nth(1).start)["pair_counts"] == 1
+    assert list(store.load_pairs("flights", days, BINNINGS)) == days[1:]
+    assert store.prune(nth(2).start, keep=[("flights", nth(1).start, nth(2).start)])["pair_counts"] == 0
+    assert len(dump(store)["pair_counts"]) == 2
 
 
 def test_profiles_of_another_calendar_are_not_taken_for_ours(store: Store) -> None:

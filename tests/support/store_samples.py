@@ -14,6 +14,7 @@ from drift.detection.reports import Report
 from drift.detection.scores import Explanation, Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
+from drift.profiles.pairs import Pairs, choose
 from drift.sources.validation_results import Outcome
 from drift.store import schema as tables
 from drift.windows import Calendar, Window
@@ -76,6 +77,14 @@ def counted(binnings: Mapping[str, Binning], window: Window = DAY, *, seed: int 
     }
     schema = {"zeta": "list<item: int64>"} | dict.fromkeys(binnings, "double")
     return Profile(window, rows, histograms, summaries, schema, {"zeta": "type list<item: int64> cannot be compared"})
+
+
+def paired(profile: Profile, *, seed: int = 7) -> Profile:
+    """The same with the pairs of some of its features, drawn at random."""
+    columns = choose({name: histogram.binning for name, histogram in profile.histograms.items()})
+    rng = np.random.default_rng(seed)
+    codes = [rng.integers(0, cells.n_cells, 1000, np.uint8) for cells in columns.values()]
+    return replace(profile, pairs=Pairs.of(columns, np.stack(codes)))
 
 
 def scored(feature: str, evidence: Evidence, status: Any = "ok", **changes: Any) -> Verdict:
@@ -164,7 +173,8 @@ def save_everything(store: Store, now: datetime, window: Window = DAY, *, seed: 
     store.save_run_started("flights", window, KEY, now, url="http://log")
     store.save_gate("flights", window, "warned", outcomes(), now)
     fit(store, BINNINGS, now=now)
-    assert store.save_profile("flights", counted(BINNINGS, window, seed=seed), gate="warned", binning_key=KEY, now=now)
+    profile = paired(counted(BINNINGS, window, seed=seed), seed=seed)
+    assert store.save_profile("flights", profile, gate="warned", binning_key=KEY, now=now)
     store.save_report("flights", judged(BINNINGS, window, seed=seed))
     store.save_run_finished("flights", window, "critical", now, reference="trailing 28d")
 

@@ -25,6 +25,7 @@ _TABLES = (
     "validation",
     "profile",
     "histogram",
+    "pair_counts",
     "run",
     "report",
     "score",
@@ -139,6 +140,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("monitor", "segment", "feature", "window_start", "fingerprint", name="pk_histogram"),
     )
     op.create_index("ix_histogram_monitor_segment_window_start", "histogram", ["monitor", "segment", "window_start"])
+    op.create_table(
+        "pair_counts",
+        sa.Column("monitor", sa.Text(), nullable=False),
+        sa.Column("segment", sa.Text(), nullable=False),
+        sa.Column("window_start", _INSTANT, nullable=False),
+        sa.Column("n_rows", sa.Integer(), nullable=False),
+        sa.Column("columns", sa.JSON(), nullable=False),
+        sa.Column("counts", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["monitor", "segment", "window_start"],
+            ["profile.monitor", "profile.segment", "profile.window_start"],
+            name="fk_pair_counts_profile",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("monitor", "segment", "window_start", name="pk_pair_counts"),
+    )
     op.create_table(
         "run",
         sa.Column("monitor", sa.Text(), nullable=False),
