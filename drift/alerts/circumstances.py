@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from drift.alerts.alerts import Alert
     from drift.alerts.marks import Mark
     from drift.detection.findings import Finding
     from drift.windows import Calendar
@@ -133,6 +134,28 @@ def circumstances(
         before = _known(before, now)
     order = list(KINDS)
     return sorted(found, key=lambda event: (event.at, order.index(event.kind), event.text))
+
+
+def around(alert: Alert, calendar: Calendar) -> tuple[datetime, datetime]:
+    """Return the time in which what an alert is about may have begun, and the window before: from when to when.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from drift.alerts.alerts import fold
+    >>> from drift.alerts.signals import run_signal
+    >>> from drift.config.alerts import Policy
+    >>> from drift.windows import Calendar
+    >>> calendar = Calendar("1d")
+    >>> failed = run_signal(calendar.starting(datetime(2013, 2, 8)), "no such file")
+    >>> (alert,) = fold([failed], [], None, "flights", Policy())
+    >>> [f"{end:%m-%d}" for end in around(alert, calendar)]
+    ['02-07', '02-09']
+    """
+    onset = alert.onset
+    first = min(onset.earliest, alert.opened_window) if onset else alert.opened_window
+    last = calendar.containing(max(onset.latest, alert.opened_window) if onset else alert.opened_window)
+    return next(iter(calendar.before(calendar.containing(first), 1)), last).start, last.end
 
 
 def _known(before: Passed | None, now: Passed) -> Passed:

@@ -82,17 +82,19 @@ def alerts_list(
 
 @alerts_app.command("show")
 def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATABASE) -> None:
-    """Show the timeline of one alert."""
+    """Show the timeline of one alert, and what else happened when it may have begun."""
+    from drift.alerts.circumstances import around
     from drift.cli.tables import alert_timeline
 
     store = open_store(database)
     found = _one_alert(store, alert)
-    events = store.alert_events(found.id)
+    events, calendar = store.alert_events(found.id), _calendar(store, found.monitor)
+    happened = store.circumstances(found.monitor, *around(found, calendar))
     if as_json:
-        print_json(asdict(found) | {"events": [asdict(event) for event in events]})
+        told = {"events": [asdict(event) for event in events], "happened": [asdict(event) for event in happened]}
+        print_json(asdict(found) | told)
     else:
-        since = found.onset.words(_calendar(store, found.monitor)) if found.onset else ""
-        alert_timeline(found, events, since)
+        alert_timeline(found, events, found.onset.words(calendar) if found.onset else "", happened)
 
 
 @alerts_app.command("diary", hidden=True)
@@ -126,12 +128,12 @@ def alerts_timeline(
 
 def _calendar(store: Store, monitor: str) -> Calendar:
     """Return the calendar of a monitor as it was run last."""
-    from drift.windows import Calendar
+    from drift.config.reference import calendar_of
 
-    known = {row["monitor"]: row["config"].get("window", {}) for row in store.monitors()}
+    known = {row["monitor"]: row["config"] for row in store.monitors()}
     if monitor not in known:
         raise DriftError(f"no monitor {monitor!r} has run; those that have: {', '.join(sorted(known)) or 'none'}")
-    return Calendar(known[monitor].get("every", "1d"), known[monitor].get("timezone") or "UTC")
+    return calendar_of(known[monitor])
 
 
 def _one_alert(store: Store, prefix: str) -> Alert:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from drift.alerts.circumstances import KINDS
 from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import day, percent, thousands, when
 from drift.text.visible import visible
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts.alerts import Alert, AlertEvent
+    from drift.alerts.circumstances import Event
     from drift.alerts.silences import Silence
     from drift.detection.localise import Where
     from drift.detection.reports import Report
@@ -272,13 +274,15 @@ def slices_table(where: Where) -> None:
             print_line(f"WHERE {each.sql}")
 
 
-def alert_timeline(alert: Alert, events: Iterable[AlertEvent], since: str) -> None:
-    """Print one alert, since when and in which rows there is something, and everything that happened to it."""
+def alert_timeline(alert: Alert, events: Iterable[AlertEvent], since: str, happened: Iterable[Event]) -> None:
+    """Print one alert, since when and where there is something, what else happened then, and what happened to it."""
     begun = f", {since}" if since else ""
     print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity), begun)
     if alert.where:
         print_line(f"  {alert.where.words()}")
         slices_table(alert.where)
+    for other in happened:
+        print_line(f"  also {when(other.at)}  {KINDS[other.kind]}: {other.text}")
     for event in events:
         at = when(event.window_start or event.at)
         quietly = f" · not notified: {event.suppressed_by}" if event.suppressed_by else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -15,6 +16,8 @@ from drift.errors import WindowError
 from drift.windows import Calendar, Span, parse_date
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from drift.windows import Window
 
 MAX_WINDOWS = 1000
@@ -224,6 +227,27 @@ class Reference(Model):
 def fixed_windows(calendar: Calendar, current: Window, start: datetime, end: datetime) -> list[Window]:
     """Return the windows from `start` to `end`, oldest first, without `current`."""
     return [window for window in calendar.between(start, end) if window != current]
+
+
+def calendar_of(config: Mapping[str, Any]) -> Calendar:
+    """Return the calendar of a stored configuration; days in UTC where another version, or a hand, wrote it.
+
+    Examples
+    --------
+    >>> calendar_of({"window": {"every": "1h", "timezone": "Asia/Tokyo"}}), calendar_of({"window": {"every": "?"}})
+    (Calendar(every='1h', timezone='Asia/Tokyo'), Calendar(every='1d', timezone='UTC'))
+    """
+    window = config.get("window")
+    fields = window if isinstance(window, dict) else {}
+    return _calendar(str(fields.get("every", "1d")), str(fields.get("timezone") or "UTC"))
+
+
+@cache
+def _calendar(every: str, timezone: str) -> Calendar:
+    try:
+        return Calendar(every, timezone)
+    except WindowError:
+        return Calendar("1d")
 
 
 def describe_span(calendar: Calendar, start: datetime, end: datetime) -> str:

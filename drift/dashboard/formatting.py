@@ -5,10 +5,10 @@ from __future__ import annotations
 from calendar import month_name
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from drift.config.reference import calendar_of
 from drift.errors import WindowError
 from drift.text.formatting import many, when
 from drift.text.visible import visible
@@ -167,17 +167,6 @@ class LocalTime:
             return None
 
 
-@cache
-def _calendar(every: str, timezone: str) -> Calendar:
-    try:
-        return Calendar(every, timezone)
-    except WindowError:
-        # Written by another version, or by hand: its times are still worth showing.
-        return Calendar("1d")
-
-
 def local_time_of(config: Mapping[str, Any]) -> LocalTime:
     """Return the local time of a stored configuration; UTC where it names no zone."""
-    window = config.get("window")
-    fields = window if isinstance(window, dict) else {}
-    return LocalTime(_calendar(str(fields.get("every", "1d")), str(fields.get("timezone", "UTC"))))
+    return LocalTime(calendar_of(config))

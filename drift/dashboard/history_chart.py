@@ -13,7 +13,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from drift.dashboard.formatting import clipped, shown
-from drift.dashboard.time_marks import MARKS, gap_of
+from drift.dashboard.time_marks import GLYPHS, gap_of
 from drift.detection.page.axes import ticks, times
 from drift.detection.page.markup import Html, points, tag, text
 from drift.text.formatting import figure, many, nats, percent, thousands, thresholds
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from drift.alerts.alerts import Alert
+    from drift.alerts.circumstances import Event
     from drift.dashboard.formatting import LocalTime
-    from drift.dashboard.time_marks import TimeMark
     from drift.detection.onset import Onset
     from drift.store.reads.windows import WindowState
 
     Row = Mapping[str, Any]
+
+NOTED = frozenset({"mark", "baseline", "config"})
+"""Kinds of events that are drawn: what changed from then on, whatever the feature."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STRETCH, HEIGHT = 1000.0, 470.0
@@ -104,7 +107,7 @@ def history(
     rows: Sequence[Row],
     states: Iterable[WindowState],
     local: LocalTime,
-    notes: Iterable[TimeMark] = (),
+    notes: Sequence[Event] = (),
     alerts: Iterable[Alert] = (),
     *,
     to: Callable[[datetime], str],
@@ -120,8 +123,8 @@ def history(
     states
         The windows of the monitor; those without a score are marked on the axis, and interrupt the lines.
     notes, alerts
-        New baselines and configurations are upright lines, alerts of the feature are bands from their first window to
-        their last, with the set of windows in which the change began.
+        Marks, new baselines and configurations are upright lines. Alerts of the feature are bands from their first
+        window to their last, with the set of windows in which the change began.
     to
         Where a window is opened, by its start.
     chosen
@@ -144,7 +147,7 @@ def history(
         list(_notes(notes, span)),
         list(_limits(rows, panel)),
         [_mark(row, span, panel, few=len(line) <= MANY) for row in line],
-        [_column(row, span, local, to, chosen) for row in line],
+        [_column(row, notes, span, local, to, chosen) for row in line],
         height=HEIGHT,
         aria_hidden="true",
     )
@@ -326,12 +329,11 @@ def _onset(onset: Onset, span: Span, local: LocalTime) -> Iterator[Html]:
             yield tag("line", x1=x, x2=x, y1=KL[0], y2=KL[1], class_="onset")
 
 
-def _notes(notes: Iterable[TimeMark], span: Span) -> Iterator[Html]:
+def _notes(notes: Iterable[Event], span: Span) -> Iterator[Html]:
     for note in notes:
-        if note.kind in {"baseline", "config"}:
-            x = _part(span.at(note.start))
-            yield tag("line", x1=x, x2=x, y1=KL[0] - 8, y2=ROWS[1], class_="note")
-            yield tag("text", MARKS[note.kind][0], x=x, y=KL[0] - 10, text_anchor="middle")
+        x = _part(span.at(note.at))
+        yield tag("line", x1=x, x2=x, y1=KL[0] - 8, y2=ROWS[1], class_="note")
+        yield tag("text", GLYPHS[note.kind], x=x, y=KL[0] - 10, text_anchor="middle")
 
 
 def _mark(row: Row, span: Span, panel: Panel, *, few: bool) -> Html | None:
@@ -348,15 +350,24 @@ def _status(row: Row) -> str:
     return row["gap"] if "gap" in row else status_of(row["status"], row["severity"])
 
 
-def _column(row: Row, span: Span, local: LocalTime, to: Callable[[datetime], str], chosen: datetime | None) -> Html:
+def _column(
+    row: Row,
+    notes: Iterable[Event],
+    span: Span,
+    local: LocalTime,
+    to: Callable[[datetime], str],
+    chosen: datetime | None,
+) -> Html:
     """Return the window as a column over all panels: it says its numbers, and opens."""
     first, last = span.at(row["window_start"]), span.at(row["window_end"])
     column = tag("rect", x=_part(first), width=_part(last - first), y=KL[0], height=ROWS[1] - KL[0],
                  class_="chosen" if row["window_start"] == chosen else None)  # fmt: skip
+    mine = [note for note in notes if row["window_start"] <= note.at < row["window_end"]]
+    said = [f"{GLYPHS[note.kind]} {clipped(shown(note.text), 90)}" for note in mine]
     # The table of windows is there for the keyboard.
     return tag(
         "a",
-        tag("title", Html("\n".join(map(text, _words(row, local))))),
+        tag("title", Html("\n".join(map(text, [*_words(row, local), *said])))),
         column,
         href=to(row["window_start"]),
         tabindex=-1,

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from drift.alerts.circumstances import Event, Fit, Passed, circumstances
 from drift.alerts.marks import Mark
+from drift.config.reference import calendar_of
 from drift.detection.findings import Finding
 from drift.store.engine import Part, insert_missing, reads, writes
 from drift.store.schema import WHOLE, baseline, gate, mark, monitor_version, report, run, validation
-from drift.windows import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,11 +56,10 @@ class Circumstances(Part):
         rows = sorted(versions.mappings(), key=lambda row: row["activation"])
         if not rows:
             return []
-        window = rows[-1]["config"].get("window", {})
         before = sa.select(sa.func.max(run.c.started_at)).where(run.c.monitor == monitor, run.c.window_start < since)
         return circumstances(
             _passed(connection, monitor, since, until),
-            calendar=Calendar(window.get("every", "1d"), window.get("timezone") or "UTC"),
+            calendar=calendar_of(rows[-1]["config"]),
             marks=_marks(connection, monitor, since, until),
             baselines=_fits(connection, monitor),
             configs={row["config_hash"]: row["config"] for row in rows},

@@ -46,6 +46,20 @@ def test_a_mark_is_made_once_and_read_back(store: Store) -> None:
     assert len(exported.splitlines()) == 3
 
 
+def test_an_alert_lists_what_else_happened_when_it_may_have_begun(store: Store) -> None:
+    """Marks among it, as text: those of its time, and of its monitor."""
+    here = client(store)
+    alert = next(one for one in store.alerts(MONITOR) if one.key == "drift:dep_delay")
+    for text, at in ((HOSTILE, "2013-02-03T12:00"), ("long before", "2013-01-03T12:00")):
+        assert here.post(MARKS, data={"text": text, "at": at, "monitor": MONITOR}).status_code == 201
+    page = here.get("/alert", params={"id": alert.id}).text
+    others = page[page.index("What else happened") :]
+    assert "2013-02-03 12:00 EST" in others
+    assert "◆</span> marked" in others
+    assert "long before" not in page
+    assert "<script>" not in page
+
+
 def test_who_may_not_answer_may_not_mark(store: Store) -> None:
     """Nor may a page of another site, in the name of somebody who may."""
     given = {"text": "release"}

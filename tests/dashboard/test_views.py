@@ -14,13 +14,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from drift import dashboard
-from drift.dashboard import other_references, time_marks
+from drift.alerts.marks import new_mark
+from drift.dashboard import other_references
 from drift.dashboard.api.exports import cell
 from drift.dashboard.formatting import local_time_of
 from drift.dashboard.pages.overview import late_windows
 from drift.detection.scoring import measure
 from drift.store.reads import windows as window_reads
-from drift.store.reads.baselines import fits
 from drift.store.store import Store
 from drift.windows import Calendar
 from tests.support.dashboard_samples import AFTER, HOSTILE, MONITOR, NOW, NUMBERS, ODD, day, fill, report, save, url
@@ -102,8 +102,8 @@ def test_choices_follow_the_windows() -> None:
 # -- events and delays ------------------------------------------------------------------------------------------------
 
 
-def test_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp_path: Path) -> None:
-    """Each at the first window that ran with it, with who and why, in the heatmap and in the chart."""
+def test_marks_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp_path: Path) -> None:
+    """A mark at its time, the others at the first window that ran with them, in the heatmap and in the chart."""
     with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
         store.save_monitor(MONITOR, "c0ffee", {"window": {"every": "1d", "timezone": "America/New_York"}}, NOW)
         span: dict[str, Any] = {"fitted_from": day(0).start, "types": {"x": "double"}, "n_rows": 9}
@@ -117,17 +117,20 @@ def test_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp_path:
                 who: dict[str, Any] = {"now": at + timedelta(minutes=1), "by": HOSTILE, "reason": f"why {HOSTILE}"}
                 end = day(2 + number).start
                 store.save_baseline(MONITOR, {"x": NUMBERS}, **span, fitted_to=end, **who, new=True)
-        states = window_reads.window_states(store, MONITOR, windows=30)
-        found = time_marks.time_marks(states, fits(store, MONITOR), local_time_of(store.monitors()[0]["config"]))
-        assert [(mark.kind, mark.start) for mark in found] == [("baseline", day(2).start), ("config", day(3).start)]
-        assert "2013-02-01 … 02-03, by " in found[0].words
+        noon = day(1).start + timedelta(hours=12)
+        store.save_marks([new_mark(f"release {HOSTILE}", at=noon, by="ada", now=NOW, monitor=MONITOR)])
+        found = store.circumstances(MONITOR, day(0).start, day(3).end)
+        happened = [("mark", noon), ("baseline", day(2).start), ("config", day(3).start)]
+        assert [(event.kind, event.at) for event in found] == happened
+        assert "2013-02-01 … 02-03, by " in found[1].text
         client = TestClient(dashboard.create_app(store))
         page = client.get(url("monitor", name=MONITOR)).text
-        assert "⚑" in page
-        assert "⚙" in page
+        assert all(glyph in page for glyph in "◆⚑⚙")
+        assert "2013-02-02 12:00 EST" in page
         assert "<script>alert" not in page
         page = client.get(url("feature", monitor=MONITOR, feature="x")).text
-        assert [re.search(f">{glyph}</text>", page) is not None for glyph in "⚑⚙"] == [True, True]
+        assert [len(re.findall(f">{glyph}</text>", page)) for glyph in "◆⚑⚙"] == [1, 1, 1]
+        assert page.count("◆ release &lt;script&gt;") == 1
         asked = {"monitor": MONITOR, "feature": "x", "window": "2013-02-04", "against": "baseline"}
         compared = client.get("/api/v1/compare", params=asked).json()
         assert (compared["reference"], compared["windows"]) == ("the baseline of 2013-02-01 … 02-03 (version 2)", 3)

@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from drift.alerts.circumstances import KINDS, around
 from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
+from drift.dashboard.time_marks import GLYPHS
 from drift.detection.page.document import where
 from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
@@ -66,6 +68,13 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         snoozed=found.snoozed(now),
         silences=[{"silence": silence, "local": local} for silence in silences],
         events=store.alert_events(found.id),
+        happened=[
+            each
+            for each in store.circumstances(found.monitor, *around(found, local.calendar))
+            if each.text not in found.reason
+        ],
+        glyphs=GLYPHS,
+        kinds=KINDS,
         spans=SPANS,
     )
 

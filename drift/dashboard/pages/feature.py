@@ -13,7 +13,6 @@ from drift.dashboard.parameters import ALL, Against, Name, Opened, Segment, Wind
 from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts, features
 from drift.store.reads import windows as window_reads
-from drift.store.reads.baselines import fits
 from drift.text.formatting import iso
 from drift.text.statuses import STATUSES, status_of
 
@@ -50,7 +49,8 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     scored = {row["window_start"] for row in rows}
     seen = {*statuses, *(time_marks.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
-    happened = time_marks.time_marks(states, fits(store, monitor), local)
+    happened = store.circumstances(monitor, states[0].start, states[-1].end) if states else []
+    happened = [event for event in happened if event.kind in history_chart.NOTED]
     alerted = [
         alert
         for alert in alerts.page(store, monitor=monitor, feature=feature, states=ALL, limit=MOST_ALERTS)[0]
@@ -76,7 +76,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         newest=newest[-1],
         status_of=status_of,
         shown_statuses=[status for status in STATUSES if status in seen],
-        marks={kind: time_marks.MARKS[kind] for kind in ("baseline", "config") if kind in {e.kind for e in happened}},
+        shown_marks=time_marks.legend(happened),
         at=at,
         found=found,
         shown_status=status_of(found.verdict.status, found.verdict.severity) if found else None,

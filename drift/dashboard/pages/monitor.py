@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
+from drift.alerts.circumstances import KINDS, Event
 from drift.dashboard import formatting, time_marks
 from drift.dashboard.formatting import LocalTime, link, local_time_of
 from drift.dashboard.pages.overview import configured
@@ -30,7 +31,6 @@ from drift.dashboard.parameters import (
 from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts
 from drift.store.reads import windows as window_reads
-from drift.store.reads.baselines import fits
 from drift.text.formatting import iso, nats, thousands, thresholds
 from drift.text.statuses import STATUSES, status_of
 
@@ -76,7 +76,7 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
     now = datetime.now(UTC)
     found_alerts, n_alerts = alerts.page(store, monitor=name, states=LIVE, limit=ALERTS)
-    happened = time_marks.time_marks(states, fits(store, name), local)
+    happened = store.circumstances(name, states[0].start, states[-1].end) if states else []
     return render(
         request,
         "monitor.html",
@@ -87,10 +87,11 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         heads=_heads(states, happened, local),
         groups=_groups(states, local),
         shown_statuses=[status for status in STATUSES if status in seen],
-        shown_marks=[mark for kind, mark in time_marks.MARKS.items() if kind in {event.kind for event in happened}],
+        shown_marks=time_marks.legend(happened),
         width=_width(states),
-        events=[event for event in happened[::-1] if event.kind != "finding"][:EVENTS],
-        marks=time_marks.MARKS,
+        events=happened[::-1][:EVENTS],
+        glyphs=time_marks.GLYPHS,
+        kinds=KINDS,
         grid=grid,
         total=total,
         pages=max(1, -(-total // size)),
@@ -126,18 +127,14 @@ def _groups(states: Sequence[window_reads.WindowState], local: LocalTime) -> lis
 
 
 def _heads(
-    states: Sequence[window_reads.WindowState], happened: Sequence[time_marks.TimeMark], local: LocalTime
+    states: Sequence[window_reads.WindowState], happened: Sequence[Event], local: LocalTime
 ) -> list[dict[str, Any]]:
-    by_start: dict[datetime, list[time_marks.TimeMark]] = {}
-    for event in happened:
-        by_start.setdefault(event.start, []).append(event)
     heads = []
     for state in states:
-        mine = by_start.get(state.start, [])
-        kinds = {event.kind for event in mine}
-        glyphs = "".join(glyph for kind, (glyph, _) in time_marks.MARKS.items() if kind in kinds)
+        mine = [event for event in happened if state.start <= event.at < state.end]
+        glyphs = "".join(glyph for glyph, _ in time_marks.legend(mine))
         said = f"{local.label(state.start, state.end)}: {STATUSES[state.status][1]}"
-        said = "; ".join([said, *(formatting.shown(event.words) for event in mine)])
+        said = "; ".join([said, *(formatting.shown(event.text) for event in mine)])
         heads.append({"state": state, "short": local.heads(state.start)[2], "marks": glyphs, "said": said})
     return heads
 
