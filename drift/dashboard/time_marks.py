@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from drift.store.reads.windows import WindowState
 
 GLYPHS: dict[EventKind, str] = {
-    "mark": "◆",
+    "mark": "★",
     "failed": "✕",
     "rejected": "⊘",
-    "expectation": "!",
-    "schema": "≠",
+    "expectation": "∉",
+    "schema": "⇄",
     "rows": "#",
     "baseline": "⚑",
     "config": "⚙",

@@ -55,7 +55,7 @@ def test_an_alert_lists_what_else_happened_when_it_may_have_begun(store: Store) 
     page = here.get("/alert", params={"id": alert.id}).text
     others = page[page.index("What else happened") :]
     assert "2013-02-03 12:00 EST" in others
-    assert "◆</span> marked" in others
+    assert "★</span> marked" in others
     assert "long before" not in page
     assert "<script>" not in page
 

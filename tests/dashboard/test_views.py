@@ -125,12 +125,12 @@ def test_marks_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp
         assert "2013-02-01 … 02-03, by " in found[1].text
         client = TestClient(dashboard.create_app(store))
         page = client.get(url("monitor", name=MONITOR)).text
-        assert all(glyph in page for glyph in "◆⚑⚙")
+        assert all(glyph in page for glyph in "★⚑⚙")
         assert "2013-02-02 12:00 EST" in page
         assert "<script>alert" not in page
         page = client.get(url("feature", monitor=MONITOR, feature="x")).text
-        assert [len(re.findall(f">{glyph}</text>", page)) for glyph in "◆⚑⚙"] == [1, 1, 1]
-        assert page.count("◆ release &lt;script&gt;") == 1
+        assert [len(re.findall(f">{glyph}</text>", page)) for glyph in "★⚑⚙"] == [1, 1, 1]
+        assert page.count("★ release &lt;script&gt;") == 1
         asked = {"monitor": MONITOR, "feature": "x", "window": "2013-02-04", "against": "baseline"}
         compared = client.get("/api/v1/compare", params=asked).json()
         assert (compared["reference"], compared["windows"]) == ("the baseline of 2013-02-01 … 02-03 (version 2)", 3)
