@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from drift.alerts import incidents
 from drift.alerts import suppression as rules
 from drift.alerts.alerts import NEWS, Alert, AlertEvent, Notice, Transition, Transitions, closes_after, fold
-from drift.alerts.signals import TABLE
+from drift.alerts.signals import TABLE, Signal
 from drift.alerts.suppression import (
     BACKFILL,
     HANDED_OVER,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime, timedelta
 
-    from drift.alerts.signals import Signal
     from drift.windows import Window
 
 Changes = list[tuple[Transition, str]]
@@ -247,7 +246,10 @@ class _Book:
     # -- what is so
 
     def _of_key(self, key: str) -> list[Signal]:
-        """The signals of a key, window by window. A changed column that is no longer reported has changed back."""
+        """The signals of a key, window by window.
+
+        A changed column that is no longer reported has changed back; one that could not be judged is once it has been.
+        """
         found = []
         for start in sorted(self.windows):
             said = self.windows[start]
@@ -255,6 +257,10 @@ class _Book:
                 found.append(self._outlasted(said[key], said))
             elif key.startswith("schema:") and "schema" in said:
                 found.append(replace(said["schema"], key=key, feature=key.removeprefix("schema:"), reason="as before"))
+            elif key.startswith("not_judged:") and f"drift:{key.removeprefix('not_judged:')}" in said:
+                drift = said[f"drift:{key.removeprefix('not_judged:')}"]
+                if drift.state != "no_data":
+                    found.append(Signal(drift.window, key, "not_judged", drift.feature, "none", "ok", "judged again"))
         return found
 
     def _outlasted(self, seen: Signal, said: Mapping[str, Signal]) -> Signal:

@@ -40,9 +40,10 @@ class Signal:
     """What one window shows about one key.
 
     `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``,
-    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``not_judged``, ``run``; `feature` is the feature or column,
-    None where the whole window is meant; `segment` is empty for the whole window. `severity` is that of this window
-    alone, before persistence; `status` includes it: ``warning`` and ``critical`` open an alert.
+    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``not_judged``, ``not_judged:carrier``, ``run``;
+    `feature` is the feature or column, None where the whole window is meant; `segment` is empty for the whole window.
+    `severity` is that of this window alone, before persistence; `status` includes it: ``warning`` and ``critical`` open
+    an alert.
 
     `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
@@ -124,10 +125,10 @@ def signals_of(
     """Turn a report into a signal for each key; a comparison of two tables (no window) gives none.
 
     One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), two for
-    their number (``volume:fewer``, ``volume:more``), one for the schema and one more for each column that changed, and
-    one for the ``table``: it fires, and inhibits those of its features, where at least five features and more than 20 %
-    of the judged ones drift. The same again for each segment (``drift:<feature>@<segment>``), which
-    the whole window inhibits.
+    their number (``volume:fewer``, ``volume:more``), one for the schema, one more for each column that changed or that
+    cannot be judged, and one for the ``table``: it fires, and inhibits those of its features, where at least five
+    features and more than 20 % of the judged ones drift. The same again for each segment
+    (``drift:<feature>@<segment>``), which the whole window inhibits.
 
     `failures` are the messages of the expectations that failed. `adapted` says, by key, what stays though the window is
     quiet, where only the reference has moved. Without `closing` whatever does not drift is back to normal.
@@ -143,11 +144,10 @@ def signals_of(
     found += [*_rows(report, window), *_judged(report, window)]
     if report.n_reference and report.n_current:
         found.append(at_once("schema", "schema", None, "none", "compared"))
-    found.extend(
-        at_once(f"schema:{finding.column}", "schema", finding.column, finding.severity, finding.message)
-        for finding in report.findings
-        if finding.column is not None and finding.severity != "none"
-    )
+    for finding in report.findings:
+        if finding.column is not None and finding.severity != "none":
+            kind: AlertKind = "not_judged" if finding.kind == "not_judged" else "schema"
+            found.append(at_once(f"{kind}:{finding.column}", kind, finding.column, finding.severity, finding.message))
     whole = _drift(report, window, closing)
     found += whole
     firing = {one.feature: one.key for one in whole if one.state == "firing"}

@@ -68,10 +68,12 @@ def alerts(
 def alerts_list(
     monitor: ByMonitor = None, everything: Everything = False, as_json: Json = False, database: Database = DATABASE
 ) -> None:
-    """List open and acknowledged alerts, the newest first."""
+    """List open and acknowledged alerts, the worst first."""
     from drift.cli.tables import alerts_table
+    from drift.store.reads.alerts import page
 
-    found = open_store(database).alerts(monitor, None if everything else ["open", "acknowledged"])
+    states = ("open", "acknowledged", *(["resolved"] if everything else []))
+    found, _ = page(open_store(database), monitor=monitor, states=states)
     if as_json:
         print_json([asdict(alert) for alert in found])
     elif not found:

@@ -18,7 +18,7 @@ from drift.profiles.kinds import same_family
 from drift.text.formatting import number, percent, thousands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from drift.detection.row_counts import RowCount
     from drift.detection.scores import Past, Severity, Verdict
@@ -39,6 +39,8 @@ OUTGROWN = 0.5
 
 MOVED = 14
 """A feature has moved where this many windows in a row are critically far from the baseline: two weeks of days."""
+FAILING = 3
+"""A feature that fails with an error in this many windows in a row is an alert: the next one will not mend it."""
 
 
 FindingKind = Literal[
@@ -344,3 +346,29 @@ def moved_findings(verdicts: Iterable[Verdict], history: Mapping[str, Sequence[P
             message = f"column {verdict.feature}: has moved slowly away from its baseline: {words}"
             found.append(Finding("moved", message, verdict.feature))
     return found
+
+
+def failing_findings(verdicts: Iterable[Verdict], before: Sequence[Collection[str]]) -> list[Finding]:
+    """Say which features fail with an error, and did in each of the `FAILING` − 1 windows before: `before` has theirs.
+
+    Examples
+    --------
+    >>> from drift.detection.scores import Verdict
+    >>> broken = Verdict("x", "error", "none", "could not be read", 0.01, 0.1)
+    >>> [str(found) for found in failing_findings([broken], [["x"], ["x", "y"]])]
+    ['column x: not judged in 3 windows in a row: could not be read']
+    >>> failing_findings([broken], [["x"]]), failing_findings([broken], [["x"], []])
+    ([], [])
+    """
+    if len(before) < FAILING - 1:
+        return []
+    return [
+        Finding(
+            "not_judged",
+            f"column {verdict.feature}: not judged in {FAILING} windows in a row: {verdict.reason}",
+            verdict.feature,
+            "warning",
+        )
+        for verdict in verdicts
+        if verdict.status == "error" and all(verdict.feature in failed for failed in before)
+    ]

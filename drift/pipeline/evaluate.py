@@ -9,7 +9,15 @@ import numpy as np
 
 from drift.config.reference import fixed_windows
 from drift.detection.assess import Subject, assess
-from drift.detection.findings import Finding, moved_findings, outgrown_findings, still_findings, volume_findings
+from drift.detection.findings import (
+    FAILING,
+    Finding,
+    failing_findings,
+    moved_findings,
+    outgrown_findings,
+    still_findings,
+    volume_findings,
+)
 from drift.detection.late_labels import arrived
 from drift.detection.onset import SEED, onset_of
 from drift.detection.reference import compose, from_baseline
@@ -325,7 +333,16 @@ def findings(context: Context[State], stored: Gathered, assessed: Assessment) ->
         overall = roll_up(assessed.verdicts)
         if overall.status == "not_judged":
             found += _lasting(context, stored, overall.reason)
+        elif any(verdict.status == "error" for verdict in assessed.verdicts):
+            found += failing_findings(assessed.verdicts, _failed(context, stored.window))
     return [*assessed.findings, *found, *moved_findings(assessed.verdicts, whole.history)]
+
+
+def _failed(context: Context[State], window: Window) -> list[set[str]]:
+    """Return which features failed with an error in each window just before that was run."""
+    first = context.monitor.window.calendar.before(window, FAILING - 1)[0]
+    earlier = context.store.load_reports(context.name, since=first.start, until=window.start)
+    return [{v.feature for v in one.verdicts if v.status == "error"} for one in earlier if one.window != window]
 
 
 def _lasting(context: Context[State], stored: Gathered, why: str) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from drift import dashboard
 from drift.alerts.actions import act
 from drift.alerts.lifecycle import advance
 from drift.alerts.signals import signals_of
+from drift.cli.alerts import alerts_list
 from drift.config.detection import Detection
 from drift.dashboard import access, server
 from drift.dashboard.access import COOKIE
@@ -167,10 +169,14 @@ def test_the_worst_monitor_stands_first(tmp_path: Path) -> None:
         "b": ("ok", yesterday),
         "c": ("warning", yesterday),
         "d": ("critical", yesterday),
+        "e over": ("ok", long_ago),
     }
+    ends = {"e over": str(today.date() - timedelta(days=5))}
     with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
         for name, (status, window) in made.items():
-            store.save_monitor(name, "c0ffee", {"window": {"every": "1d"}, "description": f"about {name}"}, NOW)
+            store.save_monitor(
+                name, "c0ffee", {"window": {"every": "1d"}, "description": f"about {name}", "end": ends.get(name)}, NOW
+            )
             found = report(name, window, {"x": status})
             save(store, found)
             changes = advance([], signals_of(found), monitor=name, now=today)
@@ -182,18 +188,20 @@ def test_the_worst_monitor_stands_first(tmp_path: Path) -> None:
             badges = re.findall(r'<tr>\s*<td><span class="badge s-(\w+)', text)
             return list(zip(re.findall(r'<th scope="row"><a [^>]*><bdi[^>]*>([^<]*)', text), badges, strict=True))
 
-        assert rows() == [("d", "critical"), ("a late", "late"), ("c", "warning"), ("b", "ok")]
+        assert rows() == [("d", "critical"), ("a late", "late"), ("c", "warning"), ("b", "ok"), ("e over", "ok")]
         assert rows(q="ABOUT A") == [("a late", "late")]
-        assert rows(status="ok") == [("b", "ok")]
+        assert rows(status="ok") == [("b", "ok"), ("e over", "ok")]
+        assert f"schedule ended {ends['e over']}" in client.get("/").text
         text = " ".join(re.sub(r"<[^>]*>", " ", client.get("/", params={"q": "none such"}).text).split())
-        assert "4 monitors 1 ◆ critical 1 » late 1 ▲ warning 1 · ok" in text
+        assert "5 monitors 1 ◆ critical 1 » late 1 ▲ warning 2 · ok" in text
         assert "No monitor matches “none such”" in text
         assert "x: KL 1.3" in client.get("/").text
 
 
-def test_alerts_stand_the_worst_first(tmp_path: Path) -> None:
-    """Critical before warning, open before acknowledged, new before old, and what is over last."""
-    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
+def test_alerts_stand_the_worst_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Critical before warning, open before acknowledged, new before old, and what is over last; in the shell, too."""
+    url = f"sqlite:///{tmp_path / 'drift.db'}"
+    with Store.open(url, create=True) as store:
         store.save_monitor(MONITOR, "c0ffee", {}, NOW)
         seen = {"old": "critical", "new": "critical", "mild": "warning", "known": "critical", "over": "critical"}
         alerts = []
@@ -207,6 +215,14 @@ def test_alerts_stand_the_worst_first(tmp_path: Path) -> None:
         found, _ = alert_reads.page(store, monitor=MONITOR, states=ALL, limit=9)
         assert [alert.feature for alert in found] == ["new", "old", "known", "mild", "over"]
         assert alert_reads.worst(store)[MONITOR].feature == "new"
+    alerts_list(None, everything=True, as_json=True, database=url)
+    assert [alert["feature"] for alert in json.loads(capsys.readouterr().out)] == [
+        "new",
+        "old",
+        "known",
+        "mild",
+        "over",
+    ]
 
 
 def test_windows_say_of_which_year_they_are(client: TestClient) -> None:

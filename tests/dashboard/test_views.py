@@ -18,7 +18,7 @@ from drift.alerts.marks import new_mark
 from drift.dashboard import other_references
 from drift.dashboard.api.exports import cell
 from drift.dashboard.formatting import local_time_of
-from drift.dashboard.pages.overview import late_windows
+from drift.dashboard.pages.overview import ended_on, late_windows
 from drift.detection.scoring import measure
 from drift.store.reads import windows as window_reads
 from drift.store.store import Store
@@ -137,13 +137,19 @@ def test_marks_a_new_baseline_and_a_new_configuration_stand_on_the_time_axis(tmp
 
 
 def test_late_is_more_than_one_window_behind() -> None:
-    """One window that has not run yet is no delay; nor is anything after a schedule's end."""
-    config = {"window": {"every": "1d", "timezone": "America/New_York"}}
-    local = local_time_of(config)
+    """One window that has not run yet is no delay."""
+    local = local_time_of({"window": {"every": "1d", "timezone": "America/New_York"}})
     last = window_reads.WindowState(MONITOR, day(0).start, day(0).end, "ok")
-    assert [late_windows(config, local, last, day(n).start) for n in (1, 2, 3, 9)] == [0, 0, 2, 8]
-    assert late_windows({**config, "end": "2013-02-02"}, local, last, NOW) == 0
-    assert late_windows(config, local, None, NOW) == 0
+    assert [late_windows(local, last, day(n).start) for n in (1, 2, 3, 9)] == [0, 0, 2, 8]
+    assert late_windows(local, None, NOW) == 0
+
+
+def test_a_schedule_is_over_after_its_last_day() -> None:
+    """Not on it, nor while its window is the newest that can be run."""
+    config = {"window": {"every": "1d", "timezone": "America/New_York"}, "end": "2013-02-03"}
+    local = local_time_of(config)
+    assert [ended_on(config, local, day(n).start) for n in (2, 3, 4, 9)] == ["", "", "2013-02-03", "2013-02-03"]
+    assert ended_on({**config, "end": None}, local, day(9).start) == ""
 
 
 def test_having_keeps_the_features_that_were_so(client: TestClient) -> None:

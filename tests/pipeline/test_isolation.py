@@ -26,11 +26,12 @@ from drift.store.store import Store
 from tests.support.flights import SQL, clock, days, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
     from drift.detection.reports import Report
+    from drift.windows import Window
 
 NAMES = [f"f{i}" for i in range(9)]
 
@@ -132,6 +133,32 @@ def test_a_feature_that_cannot_be_scored_or_explained_has_an_error(
         assert each["carrier"].reason.startswith("unexpected ZeroDivisionError at drift")
         assert all(v.score for v in each.verdicts if v.feature != "carrier")
     assert report.status == "error"
+
+
+def test_a_feature_that_fails_in_window_after_window_is_an_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not after two, after three; once, however long it goes on; the next window in which it is judged ends it."""
+    url = f"sqlite:///{tmp_path / 'warehouse.db'}"
+    write_sql(rows(12), url)
+    text = monitor_text(SQL, alerts="{routes: [{to: ops}]}")
+    context = open_context(f"sqlite:///{tmp_path / 'drift.db'}", url, text)
+    live = days(context, 0, 11)
+
+    def alerts(windows: Sequence[Window]) -> list[tuple[str, str, str]]:
+        run.backfill(context, windows, clock=clock, page=True)
+        return [(a.key, a.kind, a.state) for a in context.store.alerts(context.name)]
+
+    assert alerts(live[:6]) == []
+    with monkeypatch.context() as broken:
+        broken.setattr(assess, "sized", breaking(sized, "carrier", "B6"))
+        assert alerts(live[6:8]) == []
+        assert alerts(live[8:11]) == [("not_judged:carrier", "not_judged", "open")]
+    (alert,) = context.store.alerts(context.name)
+    assert (alert.feature, alert.severity, alert.opened_window) == ("carrier", "warning", live[8].start)
+    assert alert.reason.startswith("column carrier: not judged in 3 windows in a row: unexpected ZeroDivisionError")
+    assert context.store.outbox_counts()["pending"] == 1
+    assert alerts(live[11:]) == [("not_judged:carrier", "not_judged", "resolved")]
 
 
 def test_a_comparison_is_made_without_what_cannot_be_scored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ class Line:
     alerts: Mapping[str, int]
     worst: Alert | None
     late: int
+    ended: str
 
     @property
     def last(self) -> windows.WindowState | None:
@@ -84,8 +85,9 @@ def overview(request: Request, store: Opened, q: Name = "", status: Maybe = None
         name, local = version["monitor"], local_time_of(version["config"])
         states = found.get(name, [])
         description = str(version["config"].get("description") or "")
-        late = late_windows(version["config"], local, states[-1] if states else None, now)
-        lines.append(Line(name, description, local, states, open_alerts.get(name, {}), worst.get(name), late))
+        ended = ended_on(version["config"], local, now)
+        late = 0 if ended else late_windows(local, states[-1] if states else None, now)
+        lines.append(Line(name, description, local, states, open_alerts.get(name, {}), worst.get(name), late, ended))
     lines.sort(key=lambda line: line.urgency)
     waiting, problems = configured(request.app.state.monitors)
     ran = {line.name for line in lines}
@@ -109,15 +111,20 @@ def overview(request: Request, store: Opened, q: Name = "", status: Maybe = None
     )
 
 
-def late_windows(config: Mapping[str, Any], local: LocalTime, last: windows.WindowState | None, now: datetime) -> int:
-    """Return how many whole windows have passed since the newest run; one is not late, nor any after the end."""
+def ended_on(config: Mapping[str, Any], local: LocalTime, now: datetime) -> str:
+    """Return the last day of a schedule that is over, after which nothing is late; empty where it goes on."""
+    end = str(config.get("end") or "")
+    last = local.instant(end)
+    over = last is not None and local.calendar.last_complete(now).start > local.calendar.containing(last).start
+    return end if over else ""
+
+
+def late_windows(local: LocalTime, last: windows.WindowState | None, now: datetime) -> int:
+    """Return how many whole windows have passed since the newest run; one is not late."""
     if last is None:
         return 0
     calendar = local.calendar
     due = calendar.last_complete(now)
-    end = local.instant(str(config.get("end") or ""))
-    if end is not None:
-        due = min(due, calendar.containing(end))
     missing = round((due.start - calendar.containing(last.start).start) / calendar.span.nominal)
     return missing if missing > 1 else 0
 

@@ -62,10 +62,10 @@ def page(
     monitor: str | None,
     states: Collection[str],
     feature: str | None = None,
-    limit: int,
+    limit: int | None = None,
     offset: int = 0,
 ) -> tuple[list[Alert], int]:
-    """Return one page of alerts, the worst first and what is over last, and how many there are."""
+    """Return one page of alerts, or all, the worst first and what is over last, and how many there are."""
     alert = schema.alert
     chosen: sa.ColumnElement[bool] = alert.c.state.in_(states)
     if monitor is not None:
