@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from drift.alerts.signals import Cause
     from drift.config.alerts import AlertKind, Policy
     from drift.detection.localise import Where
 
@@ -71,7 +72,7 @@ class Alert:
     `onset` is since when, and `where` in which rows, as the newest window that could say so has it; the onset is a
     ``single`` window where the next one was quiet. `began` is the onset as the window that opened it had it, by which
     it became part of an `incident` (`drift.alerts.incidents`). `notified_as` is the incident that people know it by,
-    should late windows have given it another meanwhile.
+    should late windows have given it another meanwhile. `cause` is that of its newest signal that fired.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Alert:
     began: Onset | None = None
     incident: str = ""
     notified_as: str = ""
+    cause: Cause = ""
 
     @property
     def known_as(self) -> str:
@@ -198,7 +200,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
                 name, monitor, seen.key, seen.kind, seen.feature,
                 "open", severity, severity, seen.reason, start, start, end, end,
                 segment=seen.segment, inhibited_by=seen.inhibited_by, onset=seen.onset, began=seen.onset,
-                where=seen.where,
+                where=seen.where, cause=seen.cause,
             )  # fmt: skip
         worst = max(alert.worst, severity, key=SEVERITY_RANK.__getitem__)
         return replace(
@@ -211,6 +213,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             quiet=0,
             onset=seen.onset or (alert.onset if alert.onset and alert.onset.kind != "single" else None),
             where=seen.where or alert.where,
+            cause=seen.cause,
         )
     if alert is None or not alert.live or seen.state == "no_data":
         return alert

@@ -13,19 +13,26 @@ began it, `drift.alerts.alerts.Alert.notified_as` keeps the id that people know.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from drift.alerts.rendering import named, plain
 from drift.alerts.signals import TABLE
-from drift.detection.onset import Onset
+from drift.detection.onset import Onset, together
+from drift.detection.scores import SEVERITY_RANK
+from drift.text.formatting import many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
-    from drift.alerts.alerts import Alert
+    from drift.alerts.alerts import Alert, State
+    from drift.alerts.circumstances import Event
     from drift.alerts.signals import Signal
+    from drift.detection.scores import Severity
+    from drift.windows import Calendar
 
 
 @dataclass(slots=True)
@@ -100,3 +107,120 @@ def _common(one: Onset, other: Onset) -> Onset:
         return one
     first, last = max(one.earliest, other.earliest), min(one.latest, other.latest)
     return replace(one, earliest=first, latest=last, most_likely=min(max(one.most_likely, first), last))
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Alerts of one monitor that began together.
+
+    Parameters
+    ----------
+    id
+        By which people know it: that of the alert that began it.
+    alerts
+        Its members, in the order of their evidence.
+    elsewhere
+        Incidents of monitors that share its source, in words: ``weather: 2 features since 2013-02-08``.
+    events
+        What else happened then.
+    """
+
+    id: str
+    alerts: tuple[Alert, ...]
+    elsewhere: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    @property
+    def monitor(self) -> str:
+        """The monitor of its alerts."""
+        return self.alerts[0].monitor
+
+    def ranked(self, worst: Sequence[str] = ()) -> Incident:
+        """Return it with its alerts by evidence: `worst` are its features, the one that drifts most first."""
+        order = {feature: place for place, feature in enumerate(worst)}
+
+        def rank(alert: Alert) -> tuple[bool, int, int, str]:
+            return not alert.live, -SEVERITY_RANK[alert.severity], order.get(alert.feature or "", len(order)), alert.key
+
+        return replace(self, alerts=tuple(sorted(self.alerts, key=rank)))
+
+    @property
+    def asked(self) -> tuple[Alert, ...]:
+        """Its alerts but for those that were withdrawn; all where all were."""
+        return tuple(alert for alert in self.alerts if not alert.withdrawn) or self.alerts
+
+    @property
+    def live(self) -> bool:
+        """Whether any of its alerts is not over."""
+        return any(alert.live for alert in self.alerts)
+
+    @property
+    def severity(self) -> Severity:
+        """The worst of its alerts that are live; of one that is over the worst it ever was."""
+        live = [alert.severity for alert in self.alerts if alert.live]
+        return max(live or [alert.worst for alert in self.alerts], key=SEVERITY_RANK.__getitem__)
+
+    @property
+    def state(self) -> State:
+        """Open while any of its alerts is, acknowledged while any goes on, resolved when all are."""
+        states = {alert.state for alert in self.alerts}
+        return "open" if "open" in states else "acknowledged" if "acknowledged" in states else "resolved"
+
+    @property
+    def opened(self) -> datetime:
+        """The window that opened the first of its alerts."""
+        return min(alert.opened_window for alert in self.alerts)
+
+    def about(self, calendar: Calendar) -> tuple[datetime, datetime]:
+        """Return the time that it may have begun in, to the end of the window that opened it: ``[since, until)``."""
+        return self.onset.earliest, calendar.containing(max(self.onset.latest, self.opened)).end
+
+    @property
+    def onset(self) -> Onset:
+        """Since when: what the sets of all its alerts share, as they are known now; if nothing, what any holds."""
+        dated = [alert.onset or _began(alert) for alert in self.asked]
+        return together(dated) or dated[0]
+
+    def words(self, calendar: Calendar) -> str:
+        """Say since when and what, in one line: ``since 2013-02-08: 3 features; fewer rows``."""
+        return f"{self.onset.words(calendar)}: {self.what}"
+
+    @property
+    def what(self) -> str:
+        """What it is about: features together that one thing explains, then what else alerted."""
+        alerts = self.asked
+        whole = {a.feature for a in alerts if a.kind == "drift" and not a.segment}
+        drift = [a for a in alerts if a.kind == "drift" and not (a.segment and a.feature in whole)]
+        parts = [_features(why, mine) for why, mine in _explained(drift).items()]
+        rest = [a for a in alerts if a.kind != "drift" and (a.kind != "table" or not drift)]
+        return "; ".join([*parts, *dict.fromkeys(named(a.kind, a.key, a.feature, a.segment) for a in rest)])
+
+
+def known(alerts: Iterable[Alert]) -> list[Incident]:
+    """Return the incidents of some alerts, the oldest first, each under the id that people know."""
+    taken = sorted(alerts, key=lambda a: (a.opened_window, a.id))
+    ids = {a.incident: a.incident for a in taken} | {a.incident: a.notified_as for a in taken[::-1] if a.notified_as}
+    found: dict[str, list[Alert]] = {}
+    for alert in taken:
+        found.setdefault(alert.notified_as or ids[alert.incident], []).append(alert)
+    return [Incident(name, tuple(mine)).ranked() for name, mine in found.items()]
+
+
+def _explained(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
+    """Return alerts of features by what explains them: the slice of rows that most of them share, or missing values."""
+    slices = {a.id: {each.name for each in a.where.slices} if a.where else set() for a in alerts}
+    found: dict[str, list[Alert]] = {}
+    rest = list(alerts)
+    while names := Counter(name for alert in rest for name in slices[alert.id]):
+        name = max(names, key=lambda each: (names[each], each))
+        found[f"in {name}"] = [alert for alert in rest if name in slices[alert.id]]
+        rest = [alert for alert in rest if name not in slices[alert.id]]
+    for alert in rest:
+        found.setdefault("because of missing values" if alert.cause else "", []).append(alert)
+    return found
+
+
+def _features(why: str, alerts: Sequence[Alert]) -> str:
+    features = dict.fromkeys(named(a.kind, a.key, a.feature, a.segment) for a in alerts)
+    names = next(iter(features)) if len(features) == 1 else many(len(features), "feature")
+    return f"{names}, {'all ' * (len(features) > 1)}{plain(why, limit=120)}" if why else names

@@ -8,10 +8,11 @@ waited together can be merged into one.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
+from drift.alerts.incidents import known
 from drift.alerts.rendering import title, to_text
 from drift.detection.scores import SEVERITY_RANK
 from drift.text.formatting import iso
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from drift.alerts.alerts import Notice, Transitions
+    from drift.alerts.alerts import Alert, Notice, Transitions
+    from drift.alerts.incidents import Incident
     from drift.config.alerts import Alerts, NotifyType, Route
     from drift.detection.reports import Report
     from drift.windows import Calendar
@@ -30,6 +32,9 @@ SCHEMA_VERSION = 1
 
 MOST_FEATURES = 20
 """Features whose figures a payload carries, the worst first."""
+
+MOST_EVENTS = 3
+"""Of what else happened in an incident, and elsewhere, a payload carries so many, the newest first."""
 
 Urgency = Literal["critical", "warning", "resolved", "test"]
 
@@ -83,17 +88,20 @@ def notifications(
     now: datetime,
     calendar: Calendar,
     failures: Sequence[str] = (),
-    label: str = "",
     links: Links | None = None,
+    incidents: Sequence[Incident] | None = None,
 ) -> list[Notification]:
     """Write at most one notification a route, with everything that this run has for it; none without notices.
 
     A route with severities is notified of an alert that has one of them now, and of the end of one that people believe
     to have one; a route with features or a team is notified of those, and of what concerns every feature. In its quiet
     hours (by `calendar`) only a message with something critical goes out at once. `failures` are the messages of the
-    expectations that failed; `label` names the window, if not as the report does.
+    expectations that failed. `incidents` are those of the notices
+    with all their alerts, by default with these alone; each route is told what concerns it.
     """
     found = []
+    if incidents is None:
+        incidents = known([notice.alert for notice in transitions.notices])
     by_name: dict[str, list[Route]] = {}
     for route in settings.routes:
         by_name.setdefault(route.to, []).append(route)
@@ -115,8 +123,8 @@ def notifications(
         until = min(waits) if len(waits) == len(holds) else None
         content = payload(
             report, list(notices.values()), route=first, settings=settings, now=now,
-            calendar=calendar, held=until and until.astimezone(calendar.zone), failures=failures, label=label,
-            links=links or Links(),
+            calendar=calendar, held=until and until.astimezone(calendar.zone), failures=failures,
+            links=links or Links(), incidents=incidents,
         )  # fmt: skip
         start = report.window.start if report.window else None
         found.append(message(content, report.monitor, start, now, not_before=until))
@@ -155,14 +163,15 @@ def payload(  # noqa: PLR0913 - each names a part of the message
     calendar: Calendar,
     held: datetime | None = None,
     failures: Sequence[str] = (),
-    label: str = "",
     links: Links,
+    incidents: Sequence[Incident],
 ) -> dict[str, Any]:
     """Return the message as plain JSON, in the documented schema `SCHEMA_VERSION` (docs/reference/alerts.md)."""
     figures = report.to_dict()
     worst = [v.feature for v in report.drifting]
     changes = "\n".join(sorted(f"{n.event.alert_id} {n.event.seq} {n.event.transition}" for n in notices))
-    alerts = [_entry(notice, route, settings, links, calendar) for notice in _ranked(notices, worst)]
+    ids = {alert.id: each.id for each in incidents for alert in each.alerts}
+    alerts = [_entry(notice, route, settings, links, calendar, ids) for notice in _ranked(notices, worst)]
     urgency = _urgency(alerts)
     window = figures["window"]
     until = {"until": window["start"]} if window and window["start"] else {}
@@ -175,7 +184,7 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         "urgency": urgency,
         "notify_type": route.notify_type(urgency),
         "monitor": report.monitor,
-        "window": window and window | {"label": label or report.label},
+        "window": window and window | {"label": report.label},
         **{
             name: figures[name]
             for name in (
@@ -186,6 +195,11 @@ def payload(  # noqa: PLR0913 - each names a part of the message
         "failures": list(failures),
         "n_drifting": len(worst),
         "n_judged": report.rollup().n_judged,
+        "incidents": [
+            _incident(each, members, route, links, calendar)
+            for each in incidents
+            if (members := _concerned(each, alerts, route, settings))
+        ],
         "alerts": alerts,
         "features": _features(figures, notices, worst),
         "segments": _segments(figures, notices),
@@ -233,10 +247,13 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if name != "contributions"}
 
 
-def _entry(notice: Notice, route: Route, settings: Alerts, links: Links, calendar: Calendar) -> dict[str, Any]:
+def _entry(
+    notice: Notice, route: Route, settings: Alerts, links: Links, calendar: Calendar, incidents: Mapping[str, str]
+) -> dict[str, Any]:
     alert, event = notice.alert, notice.event
     return {
         "id": alert.id,
+        "incident": incidents.get(alert.id, alert.known_as),
         "seq": event.seq,
         "key": alert.key,
         "kind": alert.kind,
@@ -254,6 +271,46 @@ def _entry(notice: Notice, route: Route, settings: Alerts, links: Links, calenda
         "windows": alert.windows,
         "link": links.page("alert", id=alert.id),
     }
+
+
+def _concerned(
+    incident: Incident, alerts: Iterable[Mapping[str, Any]], route: Route, settings: Alerts
+) -> tuple[Alert, ...]:
+    """Return the alerts of an incident that a route is notified of; none where this message is about none of them."""
+    said = {alert["id"] for alert in alerts if alert["incident"] == incident.id}
+    routes = [each for each in settings.routes if each.to == route.to]
+    heard = tuple(
+        a
+        for a in incident.alerts
+        if a.id in said or any(settings.concerns(each, a.feature, a.kind, a.worst) for each in routes)
+    )
+    return heard if said else ()
+
+
+def _incident(
+    incident: Incident, members: tuple[Alert, ...], route: Route, links: Links, calendar: Calendar
+) -> dict[str, Any]:
+    heard = replace(incident, alerts=members)
+    return {
+        "id": heard.id,
+        "state": heard.state,
+        "severity": heard.severity,
+        "notify_type": route.notify_type(heard.severity if heard.live else "resolved"),
+        "words": heard.words(calendar),
+        "onset": heard.onset.to_dict() | {"words": heard.onset.words(calendar)},
+        "alerts": [
+            {"id": a.id, "key": a.key, "kind": a.kind, "feature": a.feature, "segment": a.segment, "state": a.state,
+             "severity": a.severity}
+            for a in members
+        ],
+        "elsewhere": list(heard.elsewhere[:MOST_EVENTS]),
+        "events": [
+            {"at": iso(each.at), "window": calendar.label(calendar.containing(each.at)), "kind": each.kind,
+             "text": each.text}
+            for each in heard.events[: -MOST_EVENTS - 1 : -1]
+        ],
+        "link": links.page("incident", id=heard.id),
+    }  # fmt: skip
 
 
 def _urgency(alerts: Iterable[Mapping[str, Any]]) -> Urgency:
@@ -282,7 +339,9 @@ def merge(payloads: Sequence[Mapping[str, Any]], sent: Mapping[str, int], *, now
     alerts: dict[str, Mapping[str, Any]] = {}
     features: dict[str, Any] = {}
     segments: dict[str, dict[str, Any]] = {}
+    incidents: dict[str, Mapping[str, Any]] = {}
     for content in payloads:
+        incidents |= {each["id"]: each for each in content["incidents"]}
         features = {**features, **content["features"]}
         for name, found in content.get("segments", {}).items():
             segments[name] = {**segments.get(name, {}), **found}
@@ -300,6 +359,7 @@ def merge(payloads: Sequence[Mapping[str, Any]], sent: Mapping[str, int], *, now
         "created_at": iso(now),
         "urgency": urgency,
         "notify_type": types.get(urgency, last["notify_type"]),
+        "incidents": [incidents[i] for i in dict.fromkeys(a["incident"] for a in ranked) if i in incidents],
         "alerts": ranked,
         "features": dict(list(features.items())[-MOST_FEATURES:]),
         "segments": segments,
@@ -323,6 +383,7 @@ def trial(monitor: str, route: str, *, by: str, now: datetime, notify_type: Noti
         "tested_by": by,
         "monitor": monitor,
         "window": None,
+        "incidents": [],
         "alerts": [],
         "features": {},
         "segments": {},

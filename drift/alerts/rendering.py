@@ -202,7 +202,7 @@ def _some(lines: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a message: lines under a heading, or without one; of an alert it has the alert, as the payload does."""
+    """A part of a message: lines under a heading, or without one, and the alert or incident of the payload it is of."""
 
     heading: str
     lines: tuple[str, ...]
@@ -212,6 +212,7 @@ class Section:
 def sections(content: Mapping[str, Any]) -> list[Section]:
     """Return what a payload says, in order, each line harmless: how it stands, each alert, what else there is."""
     found = [Section("", tuple(_overall(content)))]
+    found += [incident_section(each) for each in content["incidents"] if _says_more(each)]
     found += [alert_section(content, alert) for alert in content["alerts"][:MOST_SHOWN]]
     if (more := len(content["alerts"]) - MOST_SHOWN) > 0:
         found.append(Section("", (f"… and {more} more alerts",)))
@@ -223,6 +224,20 @@ def sections(content: Mapping[str, Any]) -> list[Section]:
     if content["held"]:
         found.append(Section("", (_held(content["held"]),)))
     return found
+
+
+def _says_more(incident: Mapping[str, Any]) -> bool:
+    return len(incident["alerts"]) > 1 or bool(incident["events"] or incident["elsewhere"])
+
+
+def incident_section(incident: Mapping[str, Any]) -> Section:
+    """Return what a payload says about one of its incidents: its alerts by evidence, what else happened, and where."""
+    over = "over, " if incident["state"] == "resolved" else ""
+    names = _some([subject(alert) for alert in incident["alerts"]])
+    lines = [", ".join(names)] if len(incident["alerts"]) > 1 else []
+    lines += [f"also in {plain(each)}" for each in incident["elsewhere"]]
+    lines += [f"{plain(each['window'], limit=60)}: {plain(each['text'])}" for each in incident["events"]]
+    return Section(f"1 incident {over}{plain(incident['words'])}", tuple(lines), incident)
 
 
 def alert_section(content: Mapping[str, Any], alert: Mapping[str, Any]) -> Section:
@@ -259,8 +274,8 @@ def to_html(content: Mapping[str, Any]) -> str:
 
 
 def links(content: Mapping[str, Any]) -> dict[str, str]:
-    """Return the web addresses that a payload, or one of its alerts, leads to, by what they show."""
-    page = "Open the alert" if "transition" in content else "Open the monitor"
+    """Return the web addresses that a payload, or an alert or incident of it, leads to, by what they show."""
+    page = f"Open the {'alert' if 'transition' in content else 'incident' if 'words' in content else 'monitor'}"
     leads = {page: content.get("link"), "Log of the run": content.get("run_url")}
     found = {name: plain(link or "", limit=2000) for name, link in leads.items()}
     return {name: link for name, link in found.items() if is_web_address(link)}

@@ -6,7 +6,6 @@ longer than a service takes is shortened, since a message that is refused would 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -179,10 +178,10 @@ def _open(name: str, url: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one alert is to a service that keeps incidents.
+    """What one incident is to a service that keeps incidents.
 
-    `key` is the same for all that is said of a monitor's alert until it is resolved, and for none other that is live
-    beside it: what is news of an incident updates it, and `resolved` ends it. `first` is whether it began just now.
+    `key` is the same for all that is said of it: what is news updates it, and `resolved` ends it. `first` is whether it
+    began just now.
     """
 
     key: str
@@ -204,36 +203,40 @@ class Event:
 
 
 def events(content: Mapping[str, Any]) -> list[Event]:
-    """Return an event for each alert of a payload; a test is one of its own, which nothing resolves."""
+    """Return an event for each incident of a payload; a test is one of its own, which nothing resolves."""
     monitor = rendering.plain(content["monitor"], limit=60)
     if not content["alerts"]:
         said = "\n".join(line for part in rendering.sections(content) for line in part.lines)
         return [Event(content["id"], rendering.title(content), {"details": said}, content["notify_type"],
                       monitor=monitor, component=monitor, group=monitor, kind="test")]  # fmt: skip
-    return [_event(content, alert, monitor) for alert in content["alerts"]]
+    return [_event(content, incident, monitor) for incident in content["incidents"]]
 
 
-def _event(content: Mapping[str, Any], alert: Mapping[str, Any], monitor: str) -> Event:
-    part = rendering.alert_section(content, alert)
+def _event(content: Mapping[str, Any], incident: Mapping[str, Any], monitor: str) -> Event:
+    alerts = [alert for alert in content["alerts"] if alert["incident"] == incident["id"]]
+    worst, more = alerts[0], len(incident["alerts"]) - 1
+    parts = [rendering.alert_section(content, alert) for alert in alerts[: rendering.MOST_SHOWN]]
+    if more or incident["events"] or incident["elsewhere"]:
+        parts = [rendering.incident_section(incident), *parts]
+    lines = [line for part in parts for line in ([part.heading, *part.lines] if len(parts) > 1 else part.lines)]
     window = content["window"] or {}
     details = {
-        "details": "\n".join(part.lines),
+        "details": "\n".join(lines),
         "window": rendering.plain(window.get("label") or window.get("start") or ""),
-        "since": rendering.plain(alert["since"]),
+        "since": rendering.plain(incident["onset"]["words"]),
         "log": rendering.links(content).get("Log of the run", ""),
     }
-    identity = f"{content['monitor']}\0{alert['key']}".encode("utf-8", "surrogatepass")
-    links = [*rendering.links(alert).values(), *rendering.links(content).values()]
+    links = [*rendering.links(incident).values(), *rendering.links(worst).values(), *rendering.links(content).values()]
     return Event(
-        key=f"drift-{hashlib.sha256(identity).hexdigest()[:32]}",
-        summary=rendering.headline(content, alert),
+        key=f"drift-{incident['id']}",
+        summary=rendering.headline(content, worst) + (f" (+{more} more)" if more else ""),
         details={name: value for name, value in details.items() if value},
-        notify_type=alert["notify_type"],
-        resolved=alert["state"] == "resolved",
-        first=alert["transition"] == "opened",
+        notify_type=incident["notify_type"],
+        resolved=incident["state"] == "resolved",
+        first=all(a["transition"] == "opened" for a in alerts) and incident["id"] in {a["id"] for a in alerts},
         monitor=monitor,
-        component=rendering.subject(alert),
-        group=rendering.plain(alert.get("team") or content["monitor"], limit=60),
-        kind=alert["kind"],
+        component=rendering.subject(worst),
+        group=rendering.plain(worst.get("team") or content["monitor"], limit=60),
+        kind=worst["kind"],
         link=next(iter(links), ""),
     )

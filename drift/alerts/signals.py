@@ -32,6 +32,7 @@ TABLE_FEATURES = 5
 TABLE = "table"
 """The key of the signal of the table as a whole."""
 
+Cause = Literal["", "missing"]
 SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 
 
@@ -50,7 +51,7 @@ class Signal:
     of 2013-01-01 … 01-28``. `lingering` is why the window, which would open no alert, is not quiet either; empty where
     it is. `inhibited_by` is the key of the signal that fires in the same window and says this one too: an alert that it
     opens is part of that one's. Empty where there is none. `onset` is since when and `where` in which rows,
-    where that is known.
+    where that is known. `cause` is ``missing`` where missing values make up at least half of the divergence.
     """
 
     window: Window
@@ -67,6 +68,7 @@ class Signal:
     inhibited_by: str = ""
     onset: Onset | None = None
     where: Where | None = None
+    cause: Cause = ""
 
     @property
     def state(self) -> SignalState:
@@ -191,6 +193,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
             inhibited_by=f"{TABLE}{at}" if together else "",
             onset=v.explanation.onset,
             where=v.explanation.where,
+            cause=_cause(v),
         )
         for v in report.verdicts
     )
@@ -204,6 +207,11 @@ def _together(report: Report, *, together: bool) -> Onset | None:
         return all_of([one for drifting, one in dated if drifting])
     over = len(dated) >= TABLE_FEATURES and not report.drifting
     return all_of([one for _, one in dated]) if over else None
+
+
+def _cause(verdict: Verdict) -> Cause:
+    score = verdict.score
+    return "missing" if verdict.drifting and score and score.contributions[-1] >= score.kl / 2 else ""
 
 
 def _at_once(window: Window, key: str, kind: AlertKind, feature: str | None, severity: Severity, reason: str) -> Signal:

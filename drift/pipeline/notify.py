@@ -223,6 +223,10 @@ def _write(
     failures: Sequence[str] = (),
 ) -> None:
     settings = context.monitor.alerts
+    told = [notice.alert for notice in transitions.notices] if settings.routes else []
+    ids = {alert.incident for alert in told} | {alert.known_as for alert in told}
+    worst = [verdict.feature for verdict in report.drifting]
+    about = context.store.incidents(ids, transitions.alerts) if ids else []
     notifications = messages.notifications(
         report,
         transitions,
@@ -231,6 +235,7 @@ def _write(
         calendar=context.monitor.window.calendar,
         failures=failures,
         links=messages.Links(settings.dashboard or os.environ.get(DASHBOARD, ""), run_url),
+        incidents=[context.store.around(each.ranked(worst)) for each in about],
     )
     context.store.save_alerts(transitions.alerts, transitions.events, notifications)
 

@@ -170,6 +170,11 @@ _ALERTS = sa.select(*(alert.c[name] for name in (*_PLAIN, *_DATED, "slices")))
 _NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
 
 
+def found_alerts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Alert]:
+    """Return the alerts of which something holds, in a transaction of the caller's."""
+    return _found(connection, _ALERTS.where(which).order_by(*_NEWEST))
+
+
 def _found(connection: sa.Connection, query: sa.Select[Any]) -> list[Alert]:
     return [alert_from(row) for row in connection.execute(query).mappings()]
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.alerts.circumstances import Event
+    from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past, ReportStatus
@@ -79,6 +80,10 @@ class StateReader(Protocol):
     def alerts_in_play(
         self, monitor: str, since: datetime | None = None, keys: Collection[str] = ()
     ) -> list[Alert]: ...
+
+    def incidents(self, ids: Collection[str], changed: Iterable[Alert] = ()) -> list[Incident]: ...
+
+    def around(self, incident: Incident) -> Incident: ...
 
     def silences(self, monitor: str | None = None) -> list[Silence]: ...
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from drift.alerts.alerts import Alert, AlertEvent
     from drift.alerts.circumstances import Event
+    from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past, ReportStatus
@@ -93,6 +94,14 @@ class ReadThrough(StateReader):
     def circumstances(self, monitor: str, since: datetime, until: datetime) -> list[Event]:
         """As the store's."""
         return self.store.circumstances(monitor, since, until)
+
+    def incidents(self, ids: Collection[str], changed: Iterable[Alert] = ()) -> list[Incident]:
+        """As the store's."""
+        return self.store.incidents(ids, changed)
+
+    def around(self, incident: Incident) -> Incident:
+        """As the store's."""
+        return self.store.around(incident)
 
 
 @dataclass

@@ -52,19 +52,24 @@ class Circumstances(Part):
 
         `drift.alerts.circumstances` says what counts. Empty for a monitor that has never run.
         """
-        versions = connection.execute(sa.select(monitor_version).where(monitor_version.c.monitor == monitor))
-        rows = sorted(versions.mappings(), key=lambda row: row["activation"])
-        if not rows:
-            return []
-        before = sa.select(sa.func.max(run.c.started_at)).where(run.c.monitor == monitor, run.c.window_start < since)
-        return circumstances(
-            _passed(connection, monitor, since, until),
-            calendar=calendar_of(rows[-1]["config"]),
-            marks=_marks(connection, monitor, since, until),
-            baselines=_fits(connection, monitor),
-            configs={row["config_hash"]: row["config"] for row in rows},
-            ran=connection.execute(before).scalar(),
-        )
+        return circumstances_of(connection, monitor, since, until)
+
+
+def circumstances_of(connection: sa.Connection, monitor: str, since: datetime, until: datetime) -> list[Event]:
+    """Return what happened to a monitor, in a transaction of the caller's (`Circumstances.circumstances`)."""
+    versions = connection.execute(sa.select(monitor_version).where(monitor_version.c.monitor == monitor))
+    rows = sorted(versions.mappings(), key=lambda row: row["activation"])
+    if not rows:
+        return []
+    before = sa.select(sa.func.max(run.c.started_at)).where(run.c.monitor == monitor, run.c.window_start < since)
+    return circumstances(
+        _passed(connection, monitor, since, until),
+        calendar=calendar_of(rows[-1]["config"]),
+        marks=_marks(connection, monitor, since, until),
+        baselines=_fits(connection, monitor),
+        configs={row["config_hash"]: row["config"] for row in rows},
+        ran=connection.execute(before).scalar(),
+    )
 
 
 def _marks(

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from drift.alerts import incidents
 from drift.detection.scores import Past
 from drift.errors import StoreError
 from drift.store import rows as to_rows
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.alerts.alerts import Alert
+    from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import ReportStatus
@@ -156,6 +158,15 @@ class Memory(ReadThrough):
     def alerts_in_play(self, monitor: str, *_: object) -> list[Alert]:
         """Return all alerts found, which are few."""
         return self.alerts(monitor)
+
+    def incidents(self, ids: Collection[str], changed: Iterable[Alert] = ()) -> list[Incident]:
+        """As the store's, of the alerts found."""
+        members = self.raised | {alert.id: alert for alert in changed}
+        return incidents.known(alert for alert in members.values() if {alert.incident, alert.known_as} & set(ids))
+
+    def around(self, incident: Incident) -> Incident:
+        """Return the incident alone: what happened besides is not replayed."""
+        return incident
 
     def silences(self, *_: object) -> list[Silence]:
         """Return none: silences are not replayed."""

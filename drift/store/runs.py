@@ -45,10 +45,7 @@ class Runs(Part):
     @reads
     def monitors(self, connection: sa.Connection) -> list[Row]:
         """Return the monitors by name, each with the configuration it ran with last."""
-        newest: dict[str, Row] = {}
-        for row in rows_of(connection, sa.select(monitor_version).order_by(monitor_version.c.monitor, *_LAST_WRITTEN)):
-            newest.setdefault(row["monitor"], row)
-        return list(newest.values())
+        return newest_configs(connection)
 
     @writes
     def save_run_started(
@@ -152,3 +149,11 @@ class Runs(Part):
 
 # Of two written at once the hash decides: every reader then finds the same one.
 _LAST_WRITTEN = (monitor_version.c.activation.desc(), monitor_version.c.config_hash)
+
+
+def newest_configs(connection: sa.Connection) -> list[Row]:
+    """Return the monitors by name, in a transaction of the caller's (`Runs.monitors`)."""
+    newest: dict[str, Row] = {}
+    for row in rows_of(connection, sa.select(monitor_version).order_by(monitor_version.c.monitor, *_LAST_WRITTEN)):
+        newest.setdefault(row["monitor"], row)
+    return list(newest.values())

@@ -472,6 +472,7 @@ alert = sa.Table(
     _may("began", sa.JSON(none_as_null=True)),
     _must("incident"),
     _must("notified_as"),
+    _must("cause"),
     _must("events", sa.Integer),
     sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
     sa.Index(None, "monitor", "state"),

@@ -18,6 +18,7 @@ from drift.store.alerts import Alerts, save_alerts
 from drift.store.baselines import Baselines, baseline_spans
 from drift.store.circumstances import Circumstances
 from drift.store.engine import reads, writes
+from drift.store.incidents import Incidents
 from drift.store.outbox import Outbox
 from drift.store.profiles import Profiles
 from drift.store.reports import Reports
@@ -34,7 +35,7 @@ _BY_WINDOW = ("histogram", "pair_counts", "profile", "validation", "gate", "scor
 
 
 @dataclass(frozen=True, slots=True)
-class Store(Runs, Baselines, Profiles, Reports, Alerts, Circumstances, Outbox):
+class Store(Runs, Baselines, Profiles, Reports, Alerts, Circumstances, Incidents, Outbox):
     """The results database, open: its parts behind one front.
 
     A method is one transaction; where the database goes away it is tried again for `drift.store.engine.OUTAGE_SECONDS`.

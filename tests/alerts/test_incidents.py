@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drift.alerts.incidents import known
 from drift.alerts.lifecycle import advance, forget
 from drift.alerts.silences import new_silence
 from drift.alerts.suppression import Suppression
 from drift.config.alerts import Alerts, Route
+from drift.detection.localise import Slice, Where
 from drift.detection.onset import Onset
 from drift.detection.scores import SEVERITY_RANK
-from tests.support.alert_samples import NOW, SAYINGS, Record, check_laws, day, say
+from tests.support.alert_samples import CALENDAR, NOW, SAYINGS, Record, check_laws, day, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -187,10 +189,10 @@ def test_people_keep_the_id_they_know() -> None:
     record = Record()
     for number in (2, 3):
         record.run(since(say(number, "critical", "drift:b"), 1, 2))
-    known = record.only.incident
+    name = record.only.incident
     record.run(say(1, "critical", "drift:a"), say(1, "quiet", "drift:b"))
     b = next(a for a in record.alerts.values() if a.key == "drift:b")
-    assert (b.incident, b.known_as) == (next(a.id for a in record.alerts.values() if a.key == "drift:a"), known)
+    assert (b.incident, b.known_as) == (next(a.id for a in record.alerts.values() if a.key == "drift:a"), name)
     assert record.events[-1].reason == f"it is part of incident {b.incident} now"
 
 
@@ -201,6 +203,48 @@ def test_without_a_window_its_incident_is_as_if_it_had_never_been() -> None:
     done, gone = forget(record.alerts.values(), day(1), monitor="flights", now=NOW, by="ada", history=history)
     assert [a.key for a in gone] == ["drift:a"]
     assert [(a.key, a.incident == a.id) for a in done.alerts] == [("drift:b", True)]
+
+
+# -- in words ---------------------------------------------------------------------------------------------------------
+
+
+def in_slice(name: str) -> Where:
+    """Where a feature drifts: in one slice of the rows."""
+    return Where((Slice("origin", "JFK", name, 0.35, 0.35, 0.04, moved=False, sql=None),))
+
+
+def test_features_that_one_thing_explains_are_one_sentence() -> None:
+    """All from the same slice, all because of missing values; what is left, and what is not a feature, stands alone."""
+    record = Record()
+    signals = [replace(say(1, "critical", f"drift:f{n}"), where=in_slice("origin = JFK")) for n in range(40)]
+    signals += [replace(say(1, "critical", f"drift:g{n}"), cause="missing") for n in range(12)]
+    signals += [
+        say(1, "warning", "drift:h"),
+        replace(say(1, "warning", "volume:fewer"), kind="data_quality", feature=None),
+    ]
+    record.run(*signals)
+    (incident,) = known(record.alerts.values())
+    assert incident.words(CALENDAR) == (
+        "since 2013-02-01: 40 features, all in origin = JFK; 12 features, all because of missing values; h; fewer rows"
+    )
+
+
+def test_a_segment_is_named_where_its_feature_is_not_an_alert() -> None:
+    """And the table only where none of its features is."""
+    inside = replace(say(1, "critical", "drift:a@s"), segment="s", feature="a")
+    record = Record()
+    record.run(inside, replace(say(1, "critical", "table"), kind="table", feature=None))
+    assert known(record.alerts.values())[0].what == "a in s"
+    record.run(inside, say(1, "critical", "drift:a"))
+    assert known(record.alerts.values())[0].what == "a"
+
+
+def test_the_alerts_of_an_incident_stand_by_evidence() -> None:
+    """What goes on first, then by severity, then as the report ranks the features."""
+    record = lived("wcc wcc w-c w-c", dict.fromkeys(KEYS, (1, 1)))
+    (incident,) = known(record.alerts.values())
+    assert [a.key for a in incident.ranked(["b", "a", "c"]).alerts] == ["drift:c", "drift:a", "drift:b"]
+    assert (incident.severity, incident.state, incident.live) == ("critical", "open", True)
 
 
 # -- laws -------------------------------------------------------------------------------------------------------------
@@ -271,8 +315,8 @@ def test_an_incident_that_people_know_is_no_news_while_it_is_as_bad(days: Days) 
             if not notice.alert.live:
                 assert not mates
             elif notice.event.transition in {"opened", "escalated"}:
-                known = [before[a.id].notified for a in mates if a.id in before and before[a.id].live]
-                assert all(SEVERITY_RANK[notice.severity] > SEVERITY_RANK[each] for each in known)
+                believed = [before[a.id].notified for a in mates if a.id in before and before[a.id].live]
+                assert all(SEVERITY_RANK[notice.severity] > SEVERITY_RANK[each] for each in believed)
 
 
 @pytest.mark.parametrize("page", [True, False])

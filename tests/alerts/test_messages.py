@@ -105,6 +105,9 @@ def test_the_text() -> None:
         "1 of 61 judged features drifted (1.6 %), 1.34 nats in all; 930 rows compared with 23,000 of the reference "
         "(trailing 28d: 28 of 28 windows). KL is D(current‖reference), in nats.\n"
         "\n"
+        "1 incident since 2013-02-08: dep_delay, because of missing values; fewer rows\n"
+        "  dep_delay, fewer rows\n"
+        "\n"
         "CRITICAL dep_delay\n"
         "  missing rose from 1.0 % to 51 %: 1.28 of 1.28 nats\n"
         "  KL 1.28 nats, corrected 1.28 (95 % 1.15 … 1.41), threshold 0.01 / 0.1, 930 rows compared with 23,000\n"
@@ -223,7 +226,9 @@ def test_failed_expectations_are_named() -> None:
     report = made({}, calm=[], gate="rejected", n_current=0, n_reference=0)
     done = advance([], signals_of(report, failures=failures), monitor="flights", now=NOW)
     chosen = Alerts(routes=[CHAT])
-    (message,) = notifications(report, done, chosen, now=NOW, calendar=CALENDAR, failures=failures, label="Friday")
+    (message,) = notifications(
+        replace(report, label="Friday"), done, chosen, now=NOW, calendar=CALENDAR, failures=failures
+    )
     assert message.title == "flights Friday: CRITICAL expectations"
     assert message.body.endswith("CRITICAL expectations\n  column a: 3 nulls\n  column b: 3 nulls\n  column c: 3 nulls")
     assert message.payload["failures"] == failures

@@ -200,16 +200,17 @@ def test_a_card_that_is_too_large_says_so() -> None:
 
 
 def test_slack_shows_the_numbers_and_leads_to_each_alert() -> None:
-    """A header, the window's numbers as fields, each alert with a button, and buttons to the monitor and the log."""
+    """A header, the window's numbers, the incident and each alert with a button, buttons to the monitor and the log."""
     blocks = services.slack(PAYLOAD)["blocks"]
     assert [block["type"] for block in blocks] == [
-        "header", "section", "context", *["divider", "section"] * 3, "actions"
+        "header", "section", "context", *["divider", "section"] * 4, "actions"
     ]  # fmt: skip
     assert blocks[0]["text"]["text"].endswith(PLAIN.title)
     assert blocks[1]["fields"][0]["text"] == "*Drifting*\n3 of 63 features (4.8 %)"
     said = "Compared with trailing 28d: 28 of 28 windows. KL is D(current‖reference), in nats."
     assert blocks[2]["elements"][0]["text"] == said
-    assert blocks[4]["accessory"]["url"] == PAYLOAD["alerts"][0]["link"]
+    assert blocks[4]["accessory"]["url"] == PAYLOAD["incidents"][0]["link"]
+    assert blocks[6]["accessory"]["url"] == PAYLOAD["alerts"][0]["link"]
     assert [button["url"] for button in blocks[-1]["elements"]] == [PAYLOAD["link"], PAYLOAD["run_url"]]
 
 
@@ -228,7 +229,7 @@ def test_a_run_that_failed_has_no_numbers() -> None:
 
 
 def test_an_incident_has_one_key_from_beginning_to_end() -> None:
-    """What opens, what reminds and what ends an alert of a monitor's key are of one incident; others have others."""
+    """What opens it, what reminds of it and what ends it are of one incident; others have others."""
     first = services.events(PAYLOAD)
     later = made({}, day=9, calm=[*CALM, *THREE])
     known = advance((), signals_of(made(THREE)), monitor="flights", now=NOW, policy=Policy(close_after=1))
@@ -238,10 +239,10 @@ def test_an_incident_has_one_key_from_beginning_to_end() -> None:
     (ended,) = sent(later, over, now=NOW + timedelta(days=1))
     last = services.events(ended.payload)
     assert {event.key for event in first} == {event.key for event in last}
-    assert len({event.key for event in first}) == 3
-    assert [event.resolved for event in (*first, *last)] == [False] * 3 + [True] * 3
-    other = services.events({**PAYLOAD, "monitor": "trains"})
-    assert not {event.key for event in other} & {event.key for event in first}
+    assert [event.resolved for event in (*first, *last)] == [False, True]
+    assert first[0].summary.endswith("(+2 more)")
+    other = sent(made(THREE), advance([], signals_of(made(THREE)), monitor="trains", now=NOW))
+    assert services.events(other[0].payload)[0].key != first[0].key
 
 
 # -- how it arrives ---------------------------------------------------------------------------------------------------
@@ -260,20 +261,25 @@ def answer(request: Request) -> Answer:
             return 202, json.dumps({"status": "success", "requestId": "r1"})
 
 
-def resolved(message: Notification) -> Notification:
-    """A message that the first alert is over and the others still are."""
-    first, *rest = message.payload["alerts"]
-    over = {**first, "state": "resolved", "transition": "resolved", "notify_type": "success"}
-    still = [{**alert, "transition": "repeated"} for alert in rest]
-    return replace(message, payload={**message.payload, "alerts": [*still, over]})
+def later(message: Notification, *, over: bool) -> Notification:
+    """A message that repeats the alerts of another, or says that they are over."""
+    ended = {"state": "resolved", "transition": "resolved", "notify_type": "success"}
+    change = ended if over else {"transition": "repeated"}
+    alerts = [{**alert, **change} for alert in message.payload["alerts"]]
+    incidents = [{**each, **(ended if over else {})} for each in message.payload["incidents"]]
+    return replace(message, payload={**message.payload, "alerts": alerts, "incidents": incidents})
 
 
 TRIAL = trial("flights", "chat", by="ada", now=NOW)
 SENT = {
     "slack": [(SLACK, PLAIN), (BOT, PLAIN), (SLACK, TRIAL)],
     "teams": [(TEAMS, PLAIN), (TEAMS, TRIAL)],
-    "pagerduty": [(PAGERDUTY, PLAIN), (PAGERDUTY, resolved(PLAIN)), (PAGERDUTY, TRIAL)],
-    "opsgenie": [(OPSGENIE, PLAIN), (OPSGENIE, resolved(PLAIN))],
+    "pagerduty": [
+        (PAGERDUTY, PLAIN),
+        *((PAGERDUTY, later(PLAIN, over=over)) for over in (False, True)),
+        (PAGERDUTY, TRIAL),
+    ],
+    "opsgenie": [(OPSGENIE, PLAIN), *((OPSGENIE, later(PLAIN, over=over)) for over in (False, True))],
     "refused": [(f"{OPSGENIE}?region=eu", PLAIN)],
     "retired": [("msteams://a/b/c/", PLAIN), ("https://x.webhook.office.com/webhookb2/a@b/IncomingWebhook/c/d", PLAIN)],
 }
@@ -303,7 +309,7 @@ def arrived_at(exchanged: tuple[list[Request], list[str]], *hosts: str) -> list[
 def test_what_came_of_each(exchanged: tuple[list[Request], list[str]]) -> None:
     """All arrive but what a service refuses, or what is retired, for which what takes its place is named."""
     _, problems = exchanged
-    assert problems[:-3] == [""] * 10
+    assert problems[:-3] == [""] * 12
     assert problems[-3] == "opsgenie: the receiver answered 429"
     assert all("Microsoft has retired the connectors of Teams: add the workflow" in said for said in problems[-2:])
 
@@ -332,41 +338,38 @@ def test_teams_gets_a_card(exchanged: tuple[list[Request], list[str]]) -> None:
         check_card(request.body)
 
 
-def test_pagerduty_opens_updates_and_ends_an_incident_for_each_alert(
-    exchanged: tuple[list[Request], list[str]],
-) -> None:
+def test_pagerduty_opens_updates_and_ends_an_incident(exchanged: tuple[list[Request], list[str]]) -> None:
     """With severity, source, component, group, class and links, under one key; a test is an incident of its own."""
     arrived = arrived_at(exchanged, "events.eu.pagerduty.com")
     assert {request.path for request in arrived} == {"/v2/enqueue"}
     bodies = [request.body for request in arrived]
     for body in bodies:
         check_pagerduty(body)
-    assert [body["event_action"] for body in bodies] == [*["trigger"] * 5, "resolve", "trigger"]
-    assert [body["dedup_key"] for body in bodies[3:6]] == [bodies[i]["dedup_key"] for i in (1, 2, 0)]
-    assert [body["payload"]["severity"] for body in bodies[:3]] == ["critical", "critical", "warning"]
+    assert [body["event_action"] for body in bodies] == ["trigger", "trigger", "resolve", "trigger"]
+    assert len({body["dedup_key"] for body in bodies[:3]}) == 1
     first = bodies[0]["payload"]
     assert [first[name] for name in ("source", "component", "group", "class")] == [
         "flights", "dep_delay", "flights", "drift"
     ]  # fmt: skip
-    assert first["summary"] == "flights 2013-02-08: CRITICAL dep_delay: missing rose from 1.0 % to 51 %"
-    assert bodies[0]["links"] == [{"href": PAYLOAD["alerts"][0]["link"]}]
+    assert first["severity"] == "critical"
+    assert first["summary"] == "flights 2013-02-08: CRITICAL dep_delay: missing rose from 1.0 % to 51 % (+2 more)"
+    assert all(name in first["custom_details"]["details"] for name in THREE)
+    assert bodies[0]["links"] == [{"href": PAYLOAD["incidents"][0]["link"]}]
     assert bodies[-1]["payload"]["severity"] == "info"
 
 
 def test_opsgenie_opens_updates_and_closes_an_alert_by_its_alias(exchanged: tuple[list[Request], list[str]]) -> None:
-    """The alias stands for the alert in every later request, of whatever process; what goes on gets its priority."""
+    """The alias stands for the incident in every later request, of whatever process; what goes on gets its priority."""
     arrived = arrived_at(exchanged, "api.opsgenie.com")
-    aliases = [request.body["alias"] for request in arrived[:3]]
+    alias = arrived[0].body["alias"]
     assert [(r.method, r.path) for r in arrived] == [
-        *[("POST", "/v2/alerts")] * 3,
-        ("POST", "/v2/alerts"), ("PUT", f"/v2/alerts/{aliases[1]}/priority?identifierType=alias"),
-        ("POST", "/v2/alerts"), ("PUT", f"/v2/alerts/{aliases[2]}/priority?identifierType=alias"),
-        ("POST", f"/v2/alerts/{aliases[0]}/close?identifierType=alias"),
+        *[("POST", "/v2/alerts")] * 2, ("PUT", f"/v2/alerts/{alias}/priority?identifierType=alias"),
+        ("POST", f"/v2/alerts/{alias}/close?identifierType=alias"),
     ]  # fmt: skip
     for request in arrived:
         assert request.headers["authorization"] == "GenieKey 00000000-1111-2222-3333-444455556666"
         if request.path == "/v2/alerts":
             check_opsgenie(request.body)
             assert request.body["responders"]
-    assert [request.body["priority"] for request in arrived[:3]] == ["P1", "P1", "P3"]
-    assert arrived[4].body == {"priority": "P1"}
+    assert arrived[0].body["priority"] == "P1"
+    assert arrived[2].body == {"priority": "P1"}

@@ -21,6 +21,7 @@ PAYLOAD: dict[str, Any] = {
     "n_current": 930, "gate": "accepted", "status": "critical", "share_drifting": 0.1, "total_kl": 1.5, "findings": [],
     "failures": [], "n_drifting": 1, "n_judged": 10, "features": {}, "link": None, "run_url": None, "held": None,
     "notify_type": "failure",
+    "incidents": [],
     "alerts": [{
         "id": "a1", "key": "drift:dep<b>", "kind": "drift", "feature": "dep<b>", "transition": "opened",
         "state": "open", "severity": "critical", "reason": "KL 1.28", "since": "2013-02-08T05:00:00Z", "windows": 1,

@@ -286,6 +286,7 @@ def upgrade() -> None:
         sa.Column("began", sa.JSON()),
         sa.Column("incident", sa.Text(), nullable=False),
         sa.Column("notified_as", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name=op.f("ck_alert_state")),
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
