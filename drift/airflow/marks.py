@@ -1,7 +1,8 @@
-"""Marks from a DAG: a task that notes what it did on the time axis of monitors."""
+"""Marks from a DAG: a task, or a callback, that notes what happened on the time axis of monitors."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def mark(text: str, at: str | date | None = None, *, monitors: Sequence[str] = ()) -> None:
-    """Mark a moment from within a task: as `drift.mark`, in the results database of the DAGs, by the task.
+    """Mark a moment: as `drift.mark`, in the results database of the DAGs, by the task that runs, if one does.
 
     Examples
     --------
@@ -23,5 +24,9 @@ def mark(text: str, at: str | date | None = None, *, monitors: Sequence[str] = (
     from drift.airflow.runs import clock
     from drift.pipeline import actions
 
-    task = get_current_context()["ti"]
-    actions.mark(results(), text, at=at, monitors=monitors, by=f"{task.dag_id}.{task.task_id}", now=clock())
+    by = "Airflow"
+    # A callback of a DAG runs without a task.
+    with suppress(RuntimeError):
+        task = get_current_context()["ti"]
+        by = f"{task.dag_id}.{task.task_id}"
+    actions.mark(results(), text, at=at, monitors=monitors, by=by, now=clock())

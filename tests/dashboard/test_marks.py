@@ -58,6 +58,8 @@ def test_an_alert_lists_what_else_happened_when_it_may_have_begun(store: Store) 
     assert "★</span> marked" in others
     assert "long before" not in page
     assert "<script>" not in page
+    happened = here.get("/api/v1/alert", params={"id": alert.id}).json()["happened"]
+    assert [(one["at"], one["kind"]) for one in happened] == [("2013-02-03T17:00:00Z", "mark")]
 
 
 def test_who_may_not_answer_may_not_mark(store: Store) -> None:

@@ -256,6 +256,23 @@ def test_a_task_marks_what_it_did(ran: tuple[Path, dict[str, Any]]) -> None:
     assert (mark.text, mark.monitor, mark.created_by.partition(".")[2]) == ("model 7 trained", "flights", "train")
 
 
+def test_a_callback_marks_without_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a DAG upstream that failed does; in the results database of the DAGs."""
+    from drift.airflow import mark
+    from drift.airflow.connections import results
+    from drift.store import migrations
+
+    monkeypatch.setenv("DRIFT_DATABASE", f"sqlite:///{tmp_path / 'drift.db'}")
+    migrations.upgrade(f"sqlite:///{tmp_path / 'drift.db'}")
+    results.cache_clear()
+    mark("ingest failed", "2024-01-11T05:00Z")
+    with store(tmp_path) as opened:
+        (made,) = opened.marks()
+    assert (made.text, made.monitor, made.created_by) == ("ingest failed", None, "Airflow")
+    results().close()
+    results.cache_clear()
+
+
 def test_late_data_end_in_a_status(ran: tuple[Path, dict[str, Any]]) -> None:
     """What is there is not waited for; what never comes is deferred, given up and told, and nothing after it runs."""
     folder, result = ran

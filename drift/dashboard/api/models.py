@@ -205,10 +205,20 @@ class MarkOut(BaseModel):
     created_by: str
 
 
+class HappenedOut(BaseModel):
+    """Something that happened to a monitor beside its scores."""
+
+    at: datetime
+    kind: str
+    text: str
+    link: str | None = Field(description="Where to read on, such as the log of a run that failed.")
+
+
 class AlertWithTimeline(AlertOut):
-    """An alert and everything that happened to it."""
+    """An alert, everything that happened to it, and what else happened when it may have begun."""
 
     timeline: list[EventOut]
+    happened: list[HappenedOut]
 
 
 class Features(BaseModel):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
+from drift.alerts.circumstances import around
 from drift.dashboard import feature_view
 from drift.dashboard.access import Reader, may_answer, read_form
 from drift.dashboard.api import exports
@@ -20,6 +21,7 @@ from drift.dashboard.api.models import (
     ComparisonOut,
     EventOut,
     Features,
+    HappenedOut,
     MarkOut,
     MonitorOut,
     Problem,
@@ -42,6 +44,7 @@ from drift.dashboard.parameters import (
     WindowStart,
     instant,
     known_monitor,
+    local_times,
     shown_until,
     states_of,
 )
@@ -189,12 +192,17 @@ def alerts(
 
 @v1.get("/alert")
 def alert(store: Opened, id: Name) -> AlertWithTimeline:  # noqa: A002 - the name readers type
-    """One alert, with its timeline."""
+    """One alert, with its timeline, and what else happened when it may have begun."""
     found = alert_reads.one(store, id)
     if found is None:
         raise HTTPException(404, "there is no such alert")
     timeline = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
-    return AlertWithTimeline(**asdict(found), timeline=timeline)
+    since, until = around(found, local_times(store)[found.monitor].calendar)
+    happened = [
+        HappenedOut(at=each.at, kind=each.kind, text=each.text, link=web_address(each.link) or None)
+        for each in store.circumstances(found.monitor, since, until)
+    ]
+    return AlertWithTimeline(**asdict(found), timeline=timeline, happened=happened)
 
 
 @v1.get("/marks")
