@@ -43,7 +43,8 @@ _KIND_OF: dict[str, EventKind] = {
 _NO_NEWS = frozenset({"no_reference", "not_judged"})
 """Findings that say how much could be judged, and not what happened."""
 
-_MOST_KEYS = 4
+_MOST = 4
+"""Expectations, and keys of a configuration, that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,9 @@ def _began(before: Passed, now: Passed) -> Iterator[Event]:
         yield Event(now.start, "failed", now.error, now.url)
     new = [message for key, message in now.failures.items() if key not in before.failures]
     if now.gate == "rejected" and before.gate != "rejected":
-        why = f": {'; '.join(now.failures.values())}" if now.failures else ""
+        said = [*now.failures.values()]
+        more = [f"and {len(said) - _MOST} more"] * (len(said) > _MOST)
+        why = f": {'; '.join([*said[:_MOST], *more])}" if said else ""
         yield Event(now.start, "rejected", f"rejected by its expectations{why}", now.url)
     else:
         yield from (Event(now.start, "expectation", message) for message in new)
@@ -189,8 +192,8 @@ def _fitted(fit: Fit, calendar: Calendar) -> str:
 
 def _changed(before: str, after: str, configs: Mapping[str, Mapping[str, Any]]) -> str:
     keys = [".".join(path) for path in _differing(configs.get(before, {}), configs.get(after, {}))]
-    more = f" and {len(keys) - _MOST_KEYS} more" if len(keys) > _MOST_KEYS else ""
-    what = f": {', '.join(keys[:_MOST_KEYS])}{more}" if keys else ""
+    more = f" and {len(keys) - _MOST} more" if len(keys) > _MOST else ""
+    what = f": {', '.join(keys[:_MOST])}{more}" if keys else ""
     return f"the monitor's configuration changed{what}"
 
 

@@ -49,6 +49,12 @@ def test_what_lasts_is_news_once() -> None:
     ]
 
 
+def test_of_many_expectations_that_reject_some_are_named() -> None:
+    """And the others counted."""
+    ((_, _, words),) = told(day(0), day(1, gate="rejected", failures={str(n): f"e{n}" for n in range(9)}))
+    assert words == "rejected by its expectations: e0; e1; e2; e3; and 5 more"
+
+
 def test_of_the_first_window_all_is_known() -> None:
     """There is nothing to differ from."""
     assert told(day(0, gate="rejected", failures={"a": "a null"}, error="lost", findings=[])) == []

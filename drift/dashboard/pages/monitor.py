@@ -76,7 +76,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
     now = datetime.now(UTC)
     found_alerts, n_alerts = alerts.page(store, monitor=name, states=LIVE, limit=ALERTS)
-    happened = store.circumstances(name, states[0].start, states[-1].end) if states else []
+    # What was marked since the last window stands beside the newest ones.
+    last = states[-1].end if states and until else now
+    happened = store.circumstances(name, states[0].start, last) if states else []
     return render(
         request,
         "monitor.html",
