@@ -233,10 +233,24 @@ def _view(array: pa.Array[Any]) -> NDArray[Any]:
         return np.from_dlpack(array)
     buffers: Any = array.buffers()
     kind: Any = array.type
-    start, end = array.offset, array.offset + len(array)
-    bits: NDArray[np.uint8] = np.frombuffer(buffers[0], np.uint8)
     numbers: NDArray[Any] = np.frombuffer(buffers[1], kind.to_pandas_dtype())
-    return numbers[start:end][np.unpackbits(bits, count=end, bitorder="little")[start:].view(np.bool_)]
+    return numbers[array.offset : array.offset + len(array)][present(array)]
+
+
+def present(array: pa.Array[Any]) -> NDArray[np.bool_]:
+    """Say which values are not null. `Array.is_valid` would import all that computes.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> present(pa.array([1, None, 3])[1:]).tolist()
+    [False, True]
+    """
+    if array.null_count in {0, len(array)}:
+        return np.full(len(array), not array.null_count)
+    start, end = array.offset, array.offset + len(array)
+    bits: NDArray[np.uint8] = np.frombuffer(cast("Any", array.buffers()[0]), np.uint8)
+    return np.unpackbits(bits, count=end, bitorder="little")[start:].view(np.bool_)
 
 
 def _decimals(array: pa.Array[Any]) -> NDArray[np.float64]:
@@ -271,6 +285,20 @@ def _decimals(array: pa.Array[Any]) -> NDArray[np.float64]:
 
 
 _EXACT, _EXACT_POWER = 1 << 53, 22
+
+
+def integers(values: NDArray[np.int64]) -> pa.Array[Any]:
+    """Return whole numbers as Arrow's; `pyarrow.array` would import all of pandas.
+
+    Examples
+    --------
+    >>> integers(np.array([2, 0])).to_pylist()
+    [2, 0]
+    """
+    import pyarrow as pa
+
+    array: pa.Array[Any] = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.data)])
+    return array
 
 
 def to_labels(array: pa.Array[Any]) -> tuple[list[str], NDArray[np.int64], int]:
@@ -308,11 +336,10 @@ def to_codes(array: pa.Array[Any]) -> tuple[list[str | None], NDArray[np.intp]]:
     >>> [labels[code] for code in codes]
     ['JFK', None, 'EWR', 'JFK']
     """
-    import pyarrow as pa
-
     labels, indices = _encoded(array, strict=False)
-    wide: Any = indices.cast(pa.int64())
-    return [*labels, None], _view(wide.fill_null(len(labels))).astype(np.intp, copy=False)
+    codes = np.full(len(array), len(labels), np.intp)
+    codes[present(indices)] = _view(indices)
+    return [*labels, None], codes
 
 
 def _encoded(array: pa.Array[Any], *, strict: bool = True) -> tuple[list[str | None], pa.Array[Any]]:

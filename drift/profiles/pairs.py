@@ -16,7 +16,7 @@ import numpy as np
 
 from drift.errors import BinningError
 from drift.profiles.binning import CategoricalBinning, NumericBinning
-from drift.profiles.kinds import contained, to_codes, to_numbers
+from drift.profiles.kinds import contained, integers, present, to_codes, to_numbers
 from drift.profiles.sampling import kept
 
 if TYPE_CHECKING:
@@ -145,7 +145,6 @@ class Coarse:
 
 
 def _codes_of_numbers(cells: Coarse, edges: NDArray[np.float64], column: pa.Array[Any]) -> NDArray[np.uint8]:
-    import pyarrow as pa
     import pyarrow.types as t
 
     if t.is_dictionary(column.type):
@@ -159,8 +158,7 @@ def _codes_of_numbers(cells: Coarse, edges: NDArray[np.float64], column: pa.Arra
     if not n_null:
         return codes
     rows = np.full(len(column), cells.n_cells - 1, np.uint8)
-    if len(codes):
-        rows[np.from_dlpack(column.is_valid().cast(pa.uint8())).view(np.bool_)] = codes
+    rows[present(column)] = codes
     return rows
 
 
@@ -409,7 +407,7 @@ class Pairs:
         >>> binning = CategoricalBinning(tuple("abcdefghi"))
         >>> fine = Pairs.of({"x": coarse(binning, FINE)}, np.arange(11, dtype=np.uint8)[np.newaxis])
         >>> fine.under({"x": coarse(binning)}).margin("x").tolist()
-        [1, 1, 1, 1, 1, 4, 1, 1]
+        [1, 1, 1, 1, 1, 1, 1, 2, 1, 1]
         """
         if list(columns.items()) == list(self.columns.items()):
             return self
@@ -478,14 +476,12 @@ class PairTally:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take some rows into account."""
-        import pyarrow as pa
-
         batch = batch.select([name for name in self._columns if name in batch.schema.names])
         for start in range(0, batch.num_rows, LIMIT):
             part = batch.slice(start, LIMIT)
             first, self._n = self._n, self._n + part.num_rows
             if self._stride > 1:
-                part = part.take(pa.array(kept(first, self._n, self._stride) - first, pa.int64()))
+                part = part.take(integers(kept(first, self._n, self._stride) - first))
             if self._held and not self._held[0].schema.equals(part.schema):
                 self._look()
             self._held.append(part)
@@ -504,7 +500,7 @@ class PairTally:
         coded = int(np.searchsorted(stay, self._coded))
         self._codes = [codes[:, stay[:coded]] for codes in self._joined()]
         if self._held:
-            rows = pa.Table.from_batches(self._held).take(pa.array(stay[coded:] - self._coded, pa.int64()))
+            rows = pa.Table.from_batches(self._held).take(integers(stay[coded:] - self._coded))
             self._held, self._bytes = rows.combine_chunks().to_batches(), rows.nbytes
         self._stride, self._rows, self._coded = 2 * self._stride, len(stay), coded
 

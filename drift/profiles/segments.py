@@ -18,7 +18,7 @@ import numpy as np
 from drift.errors import BinningError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.counting import Tally
-from drift.profiles.kinds import to_codes
+from drift.profiles.kinds import integers, to_codes
 from drift.profiles.pairs import PairTally
 
 if TYPE_CHECKING:
@@ -89,8 +89,6 @@ class Segmentation:
 
     def split(self, batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Cut rows into segments, each in the order of the rows; segments without rows are left out."""
-        import pyarrow as pa
-
         names, codes = _codes(batch, self.columns)
         rest = len(self.watched)
         places = np.array([self._places.get(name, rest) for name in names], np.intp)[codes]
@@ -99,7 +97,7 @@ class Segmentation:
             if batch.num_rows:
                 yield self.names[int(counts.argmax())], batch
             return
-        ordered = batch.take(pa.array(np.argsort(places, kind="stable"), pa.int64()))
+        ordered = batch.take(integers(np.argsort(places, kind="stable")))
         start = 0
         for name, rows in zip(self.names, counts.tolist(), strict=True):
             if rows:
