@@ -142,6 +142,13 @@ def pages(context: Mapping[str, Any]) -> bool:
     return "backfill" not in str(getattr(kind, "value", kind))
 
 
+def upstream(context: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the assets whose updates triggered a run, each with the DAG and the run that updated it, if one did."""
+    events = [event for some in (context.get("triggering_asset_events") or {}).values() for event in some]
+    found = {(event.asset.name, event.source_dag_id or "", event.source_run_id or "") for event in events}
+    return [{"asset": asset, "dag": dag, "run": run} for asset, dag, run in sorted(found)]
+
+
 def log_url(context: Mapping[str, Any]) -> str:
     """Return the address of the task's log; empty where Airflow does not say it, or not where its pages are."""
     if not conf.get("api", "base_url", fallback=""):

@@ -12,7 +12,7 @@ from airflow.sdk import Asset, get_current_context
 from drift.airflow import openlineage
 from drift.airflow.connections import route_url
 from drift.airflow.failures import call_back, recording
-from drift.airflow.runs import clock, forced, from_keys, log_url, open_context, pages, watched_windows
+from drift.airflow.runs import clock, forced, from_keys, log_url, open_context, pages, upstream, watched_windows
 from drift.text import logs
 from drift.windows import Window
 
@@ -83,11 +83,13 @@ def plan(spec: Monitor) -> dict[str, list[str]]:
     context = get_current_context()
     run_context, now = open_context(spec), clock()
     windows = watched_windows(spec, context)
-    url = log_url(context)
+    url, updates = log_url(context), upstream(context)
     todo: dict[str, None] = {}
     with recording(run_context, windows):
         for window in windows:
-            run_context.store.save_run_started(run_context.name, window, spec.config_hash, now, url=url)
+            run_context.store.save_run_started(
+                run_context.name, window, spec.config_hash, now, url=url, upstream=updates
+            )
             run.check_columns(run_context, [window])
             planned = run.plan(run_context, window, now=now, force=forced(context))
             todo |= dict.fromkeys(w.key for w in planned.to_validate)

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from drift.detection.findings import Finding
     from drift.windows import Calendar
 
-EventKind = Literal["mark", "failed", "rejected", "expectation", "schema", "rows", "baseline", "config", "finding"]
+EventKind = Literal[
+    "mark", "upstream", "failed", "rejected", "expectation", "schema", "rows", "baseline", "config", "finding"
+]
 
 KINDS: dict[EventKind, str] = {
     "mark": "marked",
+    "upstream": "upstream changed",
     "failed": "run failed",
     "rejected": "rejected",
     "expectation": "expectation failed",
@@ -62,7 +65,7 @@ class Passed:
     """What is stored of a window that has passed: how its run ended, what its gate decided, what was found.
 
     `failures` are the messages of the expectations that failed, by their keys; `findings` None where there is no
-    report.
+    report. `upstream` are the updates of assets that triggered the run, none where nothing is known.
     """
 
     start: datetime
@@ -73,6 +76,7 @@ class Passed:
     gate: str = ""
     failures: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] | None = None
+    upstream: Sequence[Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +169,15 @@ def _known(before: Passed | None, now: Passed) -> Passed:
         return now
     last = now if now.gate else before
     findings = before.findings if now.findings is None else now.findings
-    return replace(now, gate=last.gate, failures=last.failures, findings=findings)
+    updates = now.upstream or before.upstream
+    return replace(now, gate=last.gate, failures=last.failures, findings=findings, upstream=updates)
 
 
 def _began(before: Passed, now: Passed) -> Iterator[Event]:
     if now.error and now.error != before.error:
         yield Event(now.start, "failed", now.error, now.url)
+    if before.upstream and now.upstream and _updated(before.upstream) != _updated(now.upstream):
+        yield Event(now.start, "upstream", "; ".join(map(_by, now.upstream[:_MOST])))
     new = [message for key, message in now.failures.items() if key not in before.failures]
     if now.gate == "rejected" and before.gate != "rejected":
         said = [*now.failures.values()]
@@ -183,6 +190,16 @@ def _began(before: Passed, now: Passed) -> Iterator[Event]:
     for finding in now.findings or ():
         if (finding.kind, finding.column) not in old and finding.kind not in _NO_NEWS:
             yield Event(now.start, _KIND_OF.get(finding.kind, "finding"), finding.message)
+
+
+def _updated(updates: Sequence[Mapping[str, str]]) -> list[tuple[str, str, str]]:
+    """Return how often each asset was updated by each DAG's runs of one kind: a backfill or a hand is not the clock."""
+    return sorted((each["asset"], each["dag"], each["run"].partition("__")[0]) for each in updates)
+
+
+def _by(update: Mapping[str, str]) -> str:
+    who = f"{update['dag']}, run {update['run']}" if update["dag"] else "no DAG"
+    return f"{update['asset']} was updated by {who}"
 
 
 def _fitted(fit: Fit, calendar: Calendar) -> str:

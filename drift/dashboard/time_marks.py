@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 GLYPHS: dict[EventKind, str] = {
     "mark": "★",
+    "upstream": "↑",
     "failed": "✕",
     "rejected": "⊘",
     "expectation": "∉",

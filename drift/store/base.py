@@ -102,7 +102,15 @@ class StateWriter(Protocol):
     def save_monitor(self, monitor: str, config_hash: str, config: Mapping[str, Any], now: datetime) -> None: ...
 
     def save_run_started(
-        self, monitor: str, window: Window, config_hash: str, now: datetime, *, url: str = "", process: str = ""
+        self,
+        monitor: str,
+        window: Window,
+        config_hash: str,
+        now: datetime,
+        *,
+        url: str = "",
+        process: str = "",
+        upstream: Sequence[Mapping[str, str]] = (),
     ) -> None: ...
 
     def save_run_finished(

@@ -291,7 +291,7 @@ class Cache(ReadThrough):
         """As the store's."""
         return self.store.running(monitor)
 
-    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, **named: str) -> None:
+    def save_run_started(self, monitor: str, window: Window, config_hash: str, now: datetime, **named: Any) -> None:
         """As the store's."""
         self.store.save_run_started(monitor, window, config_hash, now, **named)
 

@@ -97,7 +97,7 @@ def _passed(connection: sa.Connection, monitor: str, since: datetime, until: dat
         return list(connection.execute(asked.order_by(start)).mappings())
 
     found: dict[datetime, dict[str, Any]] = {}
-    for row in rows(run, "started_at", "config_hash", "error", "url"):
+    for row in rows(run, "started_at", "config_hash", "error", "url", "upstream"):
         found.setdefault(row["window_start"], {}).update(row)
     for row in rows(report, "findings", where=report.c.segment == WHOLE):
         findings = [Finding.from_dict(each) for each in row["findings"]]

@@ -11,7 +11,7 @@ from drift.store.schema import monitor_version, report, run
 from drift.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from drift.store.rows import Row
@@ -58,8 +58,12 @@ class Runs(Part):
         *,
         url: str = "",
         process: str = "",
+        upstream: Sequence[Mapping[str, str]] = (),
     ) -> None:
-        """Record that a run for a window has begun; an earlier run's end is forgotten."""
+        """Record that a run for a window has begun; an earlier run's end is forgotten.
+
+        `upstream` names the ``asset``, ``dag`` and ``run`` of each update that triggered it.
+        """
         row = {
             "monitor": monitor,
             "window_start": window.start,
@@ -71,6 +75,7 @@ class Runs(Part):
             "error": None,
             "url": url or None,
             "process": process or None,
+            "upstream": [dict(each) for each in upstream] or None,
         }
         upsert(connection, run, [row])
 

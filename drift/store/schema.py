@@ -355,6 +355,7 @@ run = sa.Table(
     _may("url", Words),
     # While it is running: which process may be asked whether it lives.
     _may("process"),
+    _may("upstream", sa.JSON(none_as_null=True)),
 )
 
 report = sa.Table(

@@ -65,6 +65,28 @@ def test_what_only_says_how_much_was_judged_is_no_news() -> None:
     assert told(day(0, findings=[]), day(1, findings=[Finding("no_reference", "no reference yet")])) == []
 
 
+def test_an_upstream_asset_that_is_updated_otherwise_is_news() -> None:
+    """By another DAG or kind of run, or more often; not by the next run of the same schedule."""
+
+    def loaded(n: int, *runs: str, dag: str = "ingest") -> Passed:
+        return day(n, upstream=[{"asset": "sales", "dag": dag, "run": run} for run in runs] or None)
+
+    found = told(
+        loaded(0, "scheduled__1"),
+        loaded(1, "scheduled__2"),
+        loaded(2, "manual__3"),
+        loaded(3),
+        loaded(4, "manual__4", "manual__5"),
+        loaded(5, "", dag=""),
+    )
+    said = "sales was updated by ingest, run manual__"
+    assert found == [
+        (2, "upstream", f"{said}3"),
+        (4, "upstream", f"{said}4; {said}5"),
+        (5, "upstream", "sales was updated by no DAG"),
+    ]
+
+
 def test_a_configuration_is_named_by_the_keys_that_changed() -> None:
     """At the first window that ran with it, whatever ran or not in between."""
     before: dict[str, Any] = {"detection": {"z": 4, "fdr": 0.05}, "segments": [], "name": "n"}

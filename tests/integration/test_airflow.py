@@ -428,6 +428,19 @@ def test_an_event_names_its_windows() -> None:
     assert labels({"window": "2013-02-08"}, window="2013-01-01") == ["2013-01-01"]
 
 
+def test_what_updated_an_asset_is_known_once() -> None:
+    """Though it comes by an alias, too; an update through the API has no DAG."""
+    from drift.airflow.runs import upstream
+
+    def event(**source: str | None) -> SimpleNamespace:
+        return SimpleNamespace(asset=SimpleNamespace(name="sales"), **source)
+
+    one, other = event(source_dag_id="ingest", source_run_id="r1"), event(source_dag_id=None, source_run_id=None)
+    found = upstream({"triggering_asset_events": {"sales": [one, other], "alias": [one]}})
+    assert found == [{"asset": "sales", "dag": "", "run": ""}, {"asset": "sales", "dag": "ingest", "run": "r1"}]
+    assert upstream({}) == []
+
+
 def test_a_trigger_comes_back_from_its_text() -> None:
     """What the triggerer stores makes the same trigger, and holds no secret."""
     from drift.airflow import Wait

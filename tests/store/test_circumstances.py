@@ -52,7 +52,9 @@ def test_what_happened_is_read_from_what_runs_wrote(store: Store) -> None:
     fit(store, BINNINGS | {"dep_delay": numeric(0.0, 9.0)}, now=NOW + timedelta(hours=2), new=True, reason="new bins")
     at = NOW + timedelta(hours=3)
     store.save_monitor("flights", "beef", {"name": "flights", "every": "1d", "segments": ["origin"]}, at)
-    store.save_run_started("flights", nth(2), "beef", at, url="http://log/2")
+    updates = [[{"asset": "sales", "dag": "ingest", "run": run}] for run in ("scheduled__1", "manual__2")]
+    store.save_run_started("flights", nth(1), "0123456789abcdef", NOW + timedelta(hours=1), upstream=updates[0])
+    store.save_run_started("flights", nth(2), "beef", at, url="http://log/2", upstream=updates[1])
     store.save_gate("flights", nth(2), "rejected", [*outcomes()[:2]], at)
     lost = Finding("fewer_rows", "9 rows, 99 % fewer than usual", severity="critical")
     store.save_report("flights", judged(BINNINGS, nth(2), findings=[*judged(BINNINGS).findings, lost]))
@@ -66,6 +68,7 @@ def test_what_happened_is_read_from_what_runs_wrote(store: Store) -> None:
     fitted = "baseline version 2 of 1 feature: 2013-01-11T05:00 … 2013-02-08T05:00, by drift: new bins"
     assert [(event.kind, event.text, event.link) for event in happened(2)] == [
         ("mark", "release 214", None),
+        ("upstream", "sales was updated by ingest, run manual__2", None),
         ("failed", "the disk is full", "http://log/2"),
         ("rejected", "rejected by its expectations: 9 nulls", "http://log/2"),
         ("rows", lost.message, None),

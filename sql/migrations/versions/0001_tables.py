@@ -169,6 +169,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text()),
         sa.Column("url", sa.Text()),
         sa.Column("process", sa.Text()),
+        sa.Column("upstream", sa.JSON()),
         sa.PrimaryKeyConstraint("monitor", "window_start", name="pk_run"),
     )
     op.create_table(
