@@ -209,8 +209,11 @@ def single(windows: Mapping[datetime, Histogram]) -> Onset | None:
     if ordinary < FEWEST:
         return None
     line = _line(list(known.values()), ordinary, slice(-2, -1))
-    before, strayed, after = (line[-3:] - np.median(line[:ordinary])) / _spread(line[:ordinary])
-    if strayed <= LIMIT or before > strayed / 2 or after > min(LIMIT, strayed / 2):
+    line = (line - np.median(line[:ordinary])) / _spread(line[:ordinary])
+    before, strayed, after = line[-3:]
+    # A Saturday may lie as far out as every Saturday does.
+    usual = max(LIMIT, float(line[:ordinary].max()))
+    if strayed <= LIMIT or before > strayed / 2 or after > min(usual, strayed / 2):
         return None
     start = list(known)[-2]
     return Onset(start, start, start, "single")

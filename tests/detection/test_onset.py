@@ -103,6 +103,14 @@ def test_what_came_and_went_was_in_a_single_window() -> None:
     assert Onset(DAYS[40], DAYS[40], DAYS[40], "single").words(Calendar("1d")) == "2026-02-10 only"
 
 
+def test_a_window_that_is_as_its_weekday_is_ordinary() -> None:
+    """Though most days are not like it: a shift on a Friday is over on a Saturday."""
+    week = [moved(0.1 * (n % 7 == 6)) for n in range(48)]
+    found = single(windows([*week, moved(0.3), moved(0.1)]))
+    assert found is not None
+    assert found.most_likely == DAYS[48]
+
+
 def line(*numbers: float) -> dict[datetime, float]:
     """Give each day a number."""
     return dict(zip(DAYS, numbers, strict=False))
