@@ -72,7 +72,7 @@ class Alert:
     `onset` is since when, and `where` in which rows, as the newest window that could say so has it; the onset is a
     ``single`` window where the next one was quiet. `began` is the onset as the window that opened it had it, by which
     it became part of an `incident` (`drift.alerts.incidents`). `notified_as` is the incident that people know it by,
-    should late windows have given it another meanwhile. `cause` is that of its newest signal that fired.
+    should late windows have given it another meanwhile. `cause` is that of the signal that opened it.
     """
 
     id: str
@@ -213,7 +213,6 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             quiet=0,
             onset=seen.onset or (alert.onset if alert.onset and alert.onset.kind != "single" else None),
             where=seen.where or alert.where,
-            cause=seen.cause,
         )
     if alert is None or not alert.live or seen.state == "no_data":
         return alert

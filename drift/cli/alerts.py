@@ -52,6 +52,9 @@ Until = Annotated[
 For = Annotated[str | None, typer.Option("--for", help="How long it lasts from now, instead of --until: 4h, 2d.")]
 
 
+AllOfIt = Annotated[bool, typer.Option("--incident", help="All alerts of its incident.")]
+
+
 # -- list -------------------------------------------------------------------------------------------------------------
 
 
@@ -96,7 +99,9 @@ def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATA
         told = {"events": [asdict(event) for event in events], "happened": [asdict(event) for event in happened]}
         print_json(asdict(found) | told)
     else:
-        alert_timeline(found, events, found.onset.words(calendar) if found.onset else "", happened)
+        incident = store.incident(found.id)
+        since = found.onset.words(calendar) if found.onset else ""
+        alert_timeline(found, events, since, incident.words(calendar) if incident else "", happened)
 
 
 @alerts_app.command("diary", hidden=True)
@@ -156,29 +161,41 @@ def _whole(prefix: str, ids: Iterable[str], what: str, listing: str) -> str:
 
 
 @alerts_app.command("ack")
-def alerts_ack(alert: AlertId, by: By, comment: Reason = "", database: Database = DATABASE) -> None:
+def alerts_ack(
+    alert: AlertId, by: By, comment: Reason = "", incident: AllOfIt = False, database: Database = DATABASE
+) -> None:
     """Acknowledge an alert: it is not repeated, unless it becomes worse."""
-    _act(database, alert, "acknowledge", by, comment)
+    _act(database, alert, "acknowledge", by, comment, together=incident)
 
 
 @alerts_app.command("snooze")
 def alerts_snooze(
-    alert: AlertId, by: By, until: Until = None, span: For = None, comment: Reason = "", database: Database = DATABASE
+    alert: AlertId,
+    by: By,
+    until: Until = None,
+    span: For = None,
+    comment: Reason = "",
+    incident: AllOfIt = False,
+    database: Database = DATABASE,
 ) -> None:
     """Send no notification of an alert for a time, unless it becomes worse."""
-    _act(database, alert, "snooze", by, comment, until, span)
+    _act(database, alert, "snooze", by, comment, until, span, together=incident)
 
 
 @alerts_app.command("unsnooze")
-def alerts_unsnooze(alert: AlertId, by: By, comment: Reason = "", database: Database = DATABASE) -> None:
+def alerts_unsnooze(
+    alert: AlertId, by: By, comment: Reason = "", incident: AllOfIt = False, database: Database = DATABASE
+) -> None:
     """End a snooze before its time."""
-    _act(database, alert, "unsnooze", by, comment)
+    _act(database, alert, "unsnooze", by, comment, together=incident)
 
 
 @alerts_app.command("resolve")
-def alerts_resolve(alert: AlertId, by: By, comment: Reason = "", database: Database = DATABASE) -> None:
+def alerts_resolve(
+    alert: AlertId, by: By, comment: Reason = "", incident: AllOfIt = False, database: Database = DATABASE
+) -> None:
     """Resolve an alert by hand. The next window that drifts opens a new one."""
-    _act(database, alert, "resolve", by, comment)
+    _act(database, alert, "resolve", by, comment, together=incident)
 
 
 def _act(
@@ -189,15 +206,23 @@ def _act(
     comment: str,
     until: str | None = None,
     span: str | None = None,
+    *,
+    together: bool,
 ) -> None:
     from drift.pipeline import actions
 
     store = open_store(database)
     found = _one_alert(store, prefix)
     end = _end(_calendar(store, found.monitor), until, span) if action == "snooze" else None
-    changed = actions.act(store, found, action, by=by, comment=comment, now=now(), until=end)
+    incident = store.incident(found.id) if together else None
+    changed = (
+        actions.act_on_incident(store, incident, action, by=by, comment=comment, now=now(), until=end)
+        if incident
+        else [actions.act(store, found, action, by=by, comment=comment, now=now(), until=end)]
+    )
     snoozed = f", snoozed until {when(end)}" if end else ""
-    say(f"{changed.key} ({changed.monitor}): {changed.state}{snoozed}")
+    for each in changed:
+        say(f"{each.key} ({each.monitor}): {each.state}{snoozed}")
 
 
 def _end(calendar: Calendar, until: str | None, span: str | None) -> datetime:

@@ -247,10 +247,14 @@ def baseline_table(context: Context, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
-    """Print alerts, a line each."""
+    """Print alerts, a line each, those of one incident together."""
+    together: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        together.setdefault(alert.incident, []).append(alert)
     rows = [
         (
             alert.id[:8],
+            alert.incident[:8] if len(mine) > 1 else "",
             alert.monitor,
             alert.key,
             status(alert.state) + Text(" (snoozed)" if alert.snoozed(now) else ""),
@@ -259,9 +263,10 @@ def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
             when(alert.last_window),
             alert.reason,
         )
-        for alert in alerts
+        for mine in together.values()
+        for alert in mine
     ]
-    print_table(("id", "monitor", "what", "state", "severity", "since", "last seen", "why"), rows)
+    print_table(("id", "incident", "monitor", "what", "state", "severity", "since", "last seen", "why"), rows)
 
 
 def slices_table(where: Where) -> None:
@@ -274,10 +279,13 @@ def slices_table(where: Where) -> None:
             print_line(f"WHERE {each.sql}")
 
 
-def alert_timeline(alert: Alert, events: Iterable[AlertEvent], since: str, happened: Iterable[Event]) -> None:
-    """Print one alert, since when and where there is something, what else happened then, and what happened to it."""
+def alert_timeline(
+    alert: Alert, events: Iterable[AlertEvent], since: str, incident: str, happened: Iterable[Event]
+) -> None:
+    """Print one alert, since when and where, its incident, what else happened then, and what happened to it."""
     begun = f", {since}" if since else ""
     print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity), begun)
+    print_line(f"  incident {alert.known_as}, {incident}")
     if alert.where:
         print_line(f"  {alert.where.words()}")
         slices_table(alert.where)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from drift.alerts.alerts import Alert
+    from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
     from drift.config.monitor import Monitor
     from drift.pipeline.context import Context
@@ -42,6 +43,31 @@ def act(
     changed, event = alert_actions.act(alert, action, by=by, now=now, comment=comment, until=until)
     store.save_alerts([changed], [event])
     return changed
+
+
+def act_on_incident(
+    store: Store,
+    incident: Incident,
+    action: alert_actions.Action,
+    *,
+    by: str,
+    now: datetime,
+    comment: str = "",
+    until: datetime | None = None,
+) -> list[Alert]:
+    """Do the same about all alerts of an incident that it can be done about, at once; return them afterwards."""
+    mine = [
+        alert
+        for alert in incident.alerts
+        if alert.live
+        and (action != "acknowledge" or alert.state == "open")
+        and (action != "unsnooze" or alert.snoozed(now))
+    ]
+    if not mine:
+        raise DriftError(f"incident {incident.id} is {incident.state}: there is no alert to {action}")
+    done = [alert_actions.act(each, action, by=by, now=now, comment=comment, until=until) for each in mine]
+    store.save_alerts([alert for alert, _ in done], [event for _, event in done])
+    return [alert for alert, _ in done]
 
 
 def delete_window(context: Context, window: Window, *, by: str, now: datetime, dry_run: bool = False) -> dict[str, int]:

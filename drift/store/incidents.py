@@ -61,32 +61,30 @@ class Incidents(Part):
         configs = {row["monitor"]: row["config"] for row in newest_configs(connection)}
         if incident.monitor not in configs:
             return incident
-        calendars = {monitor: calendar_of(config) for monitor, config in configs.items()}
-        calendar = calendars[incident.monitor]
+        calendar = calendar_of(configs[incident.monitor])
         since, until = incident.about(calendar)
         said = {_SAID_BY.get(each.key.partition(":")[0]) for each in incident.alerts}
         # What was released in the evening shows the next day.
         before = calendar.previous(calendar.containing(since)).start
         events = circumstances_of(connection, incident.monitor, before, until)
         place = _place(configs[incident.monitor])
-        beside = [n for n, config in configs.items() if n != incident.monitor and place and place == _place(config)]
+        beside = {
+            name: calendar_of(config)
+            for name, config in sorted(configs.items())
+            if name != incident.monitor and place and place == _place(config)
+        }
         return replace(
             incident,
             events=tuple(event for event in events if event.kind not in said),
-            elsewhere=tuple(_elsewhere(connection, beside, calendars, since, until)),
+            elsewhere=tuple(_elsewhere(connection, beside, since, until)),
         )
 
 
 def _elsewhere(
-    connection: sa.Connection,
-    monitors: Collection[str],
-    calendars: Mapping[str, Calendar],
-    since: datetime,
-    until: datetime,
+    connection: sa.Connection, monitors: Mapping[str, Calendar], since: datetime, until: datetime
 ) -> Iterable[str]:
     """Say which incidents of other monitors began in the same time, the oldest first."""
-    for monitor in sorted(monitors):
-        calendar = calendars[monitor]
+    for monitor, calendar in monitors.items():
         first, last = calendar.containing(since).start, until + NOTICED
         then = (alert.c.monitor == monitor) & alert.c.opened_window.between(first, last)
         for each in incidents.known(found_alerts(connection, then)):

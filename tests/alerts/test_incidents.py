@@ -18,7 +18,7 @@ from drift.config.alerts import Alerts, Route
 from drift.detection.localise import Slice, Where
 from drift.detection.onset import Onset
 from drift.detection.scores import SEVERITY_RANK
-from tests.support.alert_samples import CALENDAR, NOW, SAYINGS, Record, check_laws, day, say
+from tests.support.alert_samples import CALENDAR, NOW, SAYINGS, Record, check_laws, day, say, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 KEYS = ("drift:a", "drift:b", "drift:c", "volume:fewer")
 BITS = {"c": "critical", "w": "warning", "-": "quiet", "p": "pending"}
-
-
-def since(signal: Signal, first: int, last: int) -> Signal:
-    """The same signal with a set of days in which it may have begun."""
-    return replace(signal, onset=Onset(day(last).start, day(first).start, day(last).start))
 
 
 def lived(days: str, begun: dict[str, tuple[int, int]], record: Record | None = None) -> Record:

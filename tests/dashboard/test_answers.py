@@ -12,11 +12,13 @@ from fastapi import Depends, Request
 from fastapi.testclient import TestClient
 
 from drift import dashboard
+from drift.alerts.lifecycle import advance
 from drift.alerts.messages import Notification
 from drift.dashboard.access import from_here
 from drift.errors import DriftError
 from drift.store import schema
 from drift.store.store import Store
+from tests.support.alert_samples import say
 from tests.support.dashboard_samples import HOSTILE, MONITOR, NOW, TOKEN, fill, url
 
 if TYPE_CHECKING:
@@ -71,6 +73,20 @@ def test_an_alert_is_acknowledged_snoozed_and_resolved(client: TestClient, store
     again = client.post("/alert", data={"id": alert.id, "action": "resolve"})
     assert again.status_code == 409
     assert "already resolved" in again.text
+
+
+def test_an_incident_is_answered_for_all_its_alerts(client: TestClient, store: Store) -> None:
+    """Each alert's own timeline says who did what; what is over is over, and nothing is left to do."""
+    done = advance([], [say(40, "critical", f"drift:{name}") for name in "ab"], monitor="b", now=NOW)
+    store.save_alerts(done.alerts, done.events)
+    name = done.alerts[0].incident
+    for action, more in (("acknowledge", {}), ("snooze", {"for": "3d"}), ("unsnooze", {}), ("resolve", {})):
+        answer = client.post("/incident", data={"id": name, "action": action, "by": "ada", **more})
+        assert (answer.status_code, answer.headers["location"]) == (303, f"./incident?id={name}")
+    expected = [(what, "ada") for what in ("acknowledged", "snoozed", "unsnoozed", "resolved")]
+    assert all([line[:2] for line in timeline(store, alert.id)[1:]] == expected for alert in done.alerts)
+    for fields, status in (({"id": name, "action": "resolve"}, 409), ({"id": name}, 422), ({"id": "x"}, 404)):
+        assert client.post("/incident", data=fields).status_code == status
 
 
 def test_an_alert_has_one_form_and_a_name_is_asked_for_once(client: TestClient, store: Store) -> None:

@@ -21,6 +21,7 @@ from starlette.routing import Mount
 from drift import dashboard
 from drift.alerts.actions import act
 from drift.alerts.lifecycle import advance
+from drift.alerts.marks import new_mark
 from drift.alerts.signals import signals_of
 from drift.cli.alerts import alerts_list
 from drift.config.detection import Detection
@@ -31,6 +32,7 @@ from drift.errors import DriftError, StoreError
 from drift.store.reads import alerts as alert_reads
 from drift.store.store import Store
 from drift.windows import Calendar
+from tests.support.alert_samples import say, since
 from tests.support.dashboard_samples import HOSTILE, MONITOR, NOW, NUMBERS, ODD, TOKEN, day, fill, report, save, url
 
 if TYPE_CHECKING:
@@ -102,6 +104,7 @@ API = [
     url("runs", monitor=MONITOR),
     url("validations", monitor=MONITOR, window="2013-02-07"),
     url("alerts", state="all"),
+    url("incidents", state="all"),
     url("features", monitor=MONITOR, having="drifting"),
     url("compare", monitor=MONITOR, feature=HOSTILE, window="2013-02-06"),
 ]
@@ -306,6 +309,36 @@ def test_a_feature_opens_at_its_newest_score(client: TestClient) -> None:
     assert 'id="one-window">2013-02-06' in client.get(url("feature", monitor=MONITOR, feature="dep_delay")).text
 
 
+def test_an_incident_shows_its_alerts_and_what_else_happened(tmp_path: Path) -> None:
+    """By the id of any of its alerts: a lane each, a table, marks; no name is markup, and the API says the same."""
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
+        fill(store)
+        client = TestClient(dashboard.create_app(store))
+        said = [say(40, "critical", f"drift:{name}") for name in ("b", HOSTILE)] + [say(42, "warning", "drift:c")]
+        done = advance(store.alerts(MONITOR), [since(one, 39, 42) for one in said], monitor=MONITOR, now=NOW)
+        store.save_alerts(done.alerts, done.events)
+        store.save_marks([new_mark(f"release {HOSTILE}", at=said[0].window.start, by="ada", now=NOW)])
+        first, late = (next(a for a in done.alerts if a.key == key) for key in (f"drift:{HOSTILE}", "drift:c"))
+        assert late.incident == first.id
+        text = client.get(url("incident", id=late.id)).text
+        assert text.count('class="onset"') == 3
+        assert "<script>alert" not in text
+        assert "release &lt;script&gt;" in text
+        assert f"incident?id={first.id}" in client.get(url("alert", id=late.id)).text
+        found = client.get("/api/v1/incident", params={"id": late.id}).json()
+        assert [alert["feature"] for alert in found["alerts"]] == [HOSTILE, "b", "c"]
+        assert (found["id"], found["state"], [each["kind"] for each in found["events"]]) == (
+            first.id,
+            "open",
+            ["failed", "mark"],
+        )
+        listed = client.get("/api/v1/incidents", params={"monitor": MONITOR}).json()
+        assert (listed["incidents"][0]["id"], listed["total"]) == (
+            first.id,
+            len({a.incident for a in store.alerts() if a.live}),
+        )
+
+
 def test_an_alert_comes_with_its_timeline(client: TestClient, store: Store) -> None:
     """Everything that happened to an alert, and who did it; the API tells the same."""
     alert = next(a for a in store.alerts() if a.state == "acknowledged")
@@ -370,6 +403,7 @@ def test_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
         (url("feature", monitor=MONITOR, feature="no such feature"), 404),
         (url("feature", monitor=MONITOR, feature="dep_delay", window="0001-01-01T00:00:00+23:00"), 422),
         (url("alert", id="nope"), 404),
+        (url("incident", id="nope"), 404),
         (url("runs", monitor="no such monitor"), 404),
     ],
 )
@@ -461,6 +495,9 @@ def test_openapi_describes_every_resource(client: TestClient) -> None:
 
 ELSEWHERE = {
     ("GET", "/alert"): "test_an_alert_comes_with_its_timeline",
+    ("GET", "/incident"): "test_an_incident_shows_its_alerts_and_what_else_happened",
+    ("POST", "/incident"): "test_an_incident_is_answered_for_all_its_alerts",
+    ("GET", "/api/v1/incident"): "test_an_incident_shows_its_alerts_and_what_else_happened",
     ("POST", "/alert"): "test_an_alert_is_acknowledged_snoozed_and_resolved",
     ("POST", "/silences"): "test_features_are_silenced_for_a_reason",
     ("POST", "/notifications"): "test_what_was_given_up_is_tried_again",

@@ -61,6 +61,11 @@ def say(number: int, what: str, key: str = KEY) -> Signal:
     return replace(said, onset=since.get(said.state))
 
 
+def since(signal: Signal, first: int, last: int) -> Signal:
+    """The same signal with a set of days in which it may have begun."""
+    return replace(signal, onset=Onset(day(last).start, day(first).start, day(last).start))
+
+
 class Record:
     """What a store would keep: alerts by id, the diary, the pages, and what each window said."""
 

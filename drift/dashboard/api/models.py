@@ -172,6 +172,7 @@ class AlertOut(BaseModel):
     notified_at: datetime | None
     suppressed_by: str = Field(description="Why people were not notified of the present state; empty where they were.")
     onset: OnsetOut | None = Field(description="Since when, where that is known.")
+    incident: str = Field(description="The alerts that began together have the same.")
     where: WhereOut | None = Field(description="In which rows, where one slice explains it.")
 
 
@@ -212,6 +213,33 @@ class HappenedOut(BaseModel):
     kind: str
     text: str
     link: str | None = Field(description="Where to read on, such as the log of a run that failed.")
+
+
+class IncidentOut(BaseModel):
+    """Alerts of one monitor that began together."""
+
+    id: str = Field(description="By which people know it: that of the alert that began it.")
+    monitor: str
+    state: str = Field(description="Open while any of its alerts is, then acknowledged, and resolved when all are.")
+    severity: str
+    words: str = Field(description="Since when and what, in a line.")
+    onset: OnsetOut = Field(description="What the sets of all its alerts share; if nothing, what any holds.")
+    opened_window: datetime
+    alerts: list[AlertOut] = Field(description="By evidence.")
+
+
+class IncidentAround(IncidentOut):
+    """An incident, and what else happened then."""
+
+    events: list[HappenedOut]
+    elsewhere: list[str] = Field(description="Incidents of monitors with the same source in the same time, in words.")
+
+
+class Incidents(BaseModel):
+    """One page of incidents."""
+
+    total: int
+    incidents: list[IncidentOut]
 
 
 class AlertWithTimeline(AlertOut):

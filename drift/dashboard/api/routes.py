@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import JSONResponse
 
-from drift.alerts.circumstances import around
+from drift.alerts.circumstances import Event, around
+from drift.alerts.incidents import Incident
 from drift.dashboard import feature_view
 from drift.dashboard.access import Reader, may_answer, read_form
 from drift.dashboard.api import exports
@@ -22,6 +24,9 @@ from drift.dashboard.api.models import (
     EventOut,
     Features,
     HappenedOut,
+    IncidentAround,
+    IncidentOut,
+    Incidents,
     MarkOut,
     MonitorOut,
     Problem,
@@ -190,6 +195,41 @@ def alerts(
     return Alerts(total=total, alerts=[AlertOut(**asdict(alert)) for alert in found])
 
 
+@v1.get("/incidents")
+def incidents(
+    store: Opened, monitor: Maybe = None, state: State = "live", limit: Limit = 100, offset: Offset = 0
+) -> Incidents:
+    """Incidents, those that go on first and then the newest; `live`, as `open`, has an alert that is not resolved."""
+    live = None if state == "all" else state != "resolved"
+    found, total = alert_reads.incidents(store, monitor=monitor, live=live, limit=limit, offset=offset)
+    times = local_times(store)
+    return Incidents(total=total, incidents=[IncidentOut(**_incident(each, times[each.monitor])) for each in found])
+
+
+@v1.get("/incident")
+def incident(store: Opened, id: Name) -> IncidentAround:  # noqa: A002 - the name readers type
+    """The incident that an alert is part of, with what else happened then."""
+    found = store.incident(id)
+    if found is None:
+        raise HTTPException(404, "there is no such incident")
+    found = store.around(found.ranked(alert_reads.by_evidence(store, found.alerts)))
+    told = _incident(found, local_times(store)[found.monitor])
+    return IncidentAround(**told, events=_happened(found.events), elsewhere=list(found.elsewhere))
+
+
+def _incident(found: Incident, local: LocalTime) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "monitor": found.monitor,
+        "state": found.state,
+        "severity": found.severity,
+        "words": found.words(local.calendar),
+        "onset": found.onset.to_dict(),
+        "opened_window": found.opened,
+        "alerts": [AlertOut(**asdict(alert)) for alert in found.alerts],
+    }
+
+
 @v1.get("/alert")
 def alert(store: Opened, id: Name) -> AlertWithTimeline:  # noqa: A002 - the name readers type
     """One alert, with its timeline, and what else happened when it may have begun."""
@@ -198,11 +238,14 @@ def alert(store: Opened, id: Name) -> AlertWithTimeline:  # noqa: A002 - the nam
         raise HTTPException(404, "there is no such alert")
     timeline = [EventOut(**asdict(event)) for event in store.alert_events(found.id)]
     since, until = around(found, local_times(store)[found.monitor].calendar)
-    happened = [
-        HappenedOut(at=each.at, kind=each.kind, text=each.text, link=web_address(each.link) or None)
-        for each in store.circumstances(found.monitor, since, until)
-    ]
+    happened = _happened(store.circumstances(found.monitor, since, until))
     return AlertWithTimeline(**asdict(found), timeline=timeline, happened=happened)
+
+
+def _happened(events: Iterable[Event]) -> list[HappenedOut]:
+    return [
+        HappenedOut(at=each.at, kind=each.kind, text=each.text, link=web_address(each.link) or None) for each in events
+    ]
 
 
 @v1.get("/marks")

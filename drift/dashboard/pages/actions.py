@@ -46,16 +46,26 @@ def answer(request: Request, store: Opened, reader: Answerer, fields: Fields) ->
     if fields.get("action") == "silence":
         fields |= {"monitor": found.monitor, "reason": _text(fields, "comment"), "next": link("alert", id=found.id)}
         return silence(request, store, reader, fields)
-    action = next((each for each in ANSWERS if each == fields.get("action")), None)
-    if action is None:
-        raise HTTPException(422, f"action: write one of {', '.join((*ANSWERS, 'silence'))}")
-    now = datetime.now(UTC)
+    now, action = datetime.now(UTC), _action(fields, (*ANSWERS, "silence"))
     until = _until(fields, local_times(store)[found.monitor], now) if action == "snooze" else None
     if fields.get("events") not in {None, str(found.events)}:
         raise HTTPException(409, "somebody else has answered this alert: look at it again")
     by, comment = _who(reader, fields), _text(fields, "comment")
     _done(lambda: actions.act(store, found, action, by=by, now=now, comment=comment, until=until))
     return _back(request, link("alert", id=found.id), fields)
+
+
+@router.post("/incident")
+def answer_all(request: Request, store: Opened, reader: Answerer, fields: Fields) -> Response:
+    """Acknowledge, snooze or resolve all alerts of an incident."""
+    found = store.incident(fields.get("id", ""))
+    if found is None:
+        raise HTTPException(404, "there is no such incident; it may have been pruned")
+    now, action = datetime.now(UTC), _action(fields, ANSWERS)
+    until = _until(fields, local_times(store)[found.monitor], now) if action == "snooze" else None
+    by, comment = _who(reader, fields), _text(fields, "comment")
+    _done(lambda: actions.act_on_incident(store, found, action, by=by, now=now, comment=comment, until=until))
+    return _back(request, link("incident", id=found.id), fields)
 
 
 @router.post("/silences")
@@ -85,6 +95,13 @@ def retry(request: Request, store: Opened, reader: Answerer, fields: Fields) -> 
     if not store.retry_notifications(datetime.now(UTC), which or None):
         raise HTTPException(409, "no such notification was given up; it may have been sent by now")
     return _back(request, "notifications", fields)
+
+
+def _action(fields: dict[str, str], offered: tuple[str, ...]) -> Action:
+    action = next((each for each in ANSWERS if each == fields.get("action")), None)
+    if action is None:
+        raise HTTPException(422, f"action: write one of {', '.join(offered)}")
+    return action
 
 
 def _done(act: Callable[[], object]) -> None:

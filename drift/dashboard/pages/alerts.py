@@ -8,9 +8,10 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from drift.alerts.circumstances import KINDS, around
+from drift.dashboard import incident_chart
 from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
-from drift.dashboard.time_marks import GLYPHS
+from drift.dashboard.time_marks import GLYPHS, legend
 from drift.detection.page.document import where
 from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
@@ -63,6 +64,7 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         request,
         "alert.html",
         alert=found,
+        incident=store.incident(found.id),
         local=local,
         slices=where(found.where) if found.where else None,
         snoozed=found.snoozed(now),
@@ -73,6 +75,29 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
             for each in store.circumstances(found.monitor, *around(found, local.calendar))
             if each.text not in found.reason
         ],
+        glyphs=GLYPHS,
+        kinds=KINDS,
+        spans=SPANS,
+    )
+
+
+@router.get("/incident")
+def incident(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 - the name readers type
+    """The alerts that began together, what else happened then, and where else."""
+    found = store.incident(id)
+    if found is None:
+        raise HTTPException(404, "there is no such incident; it may have been pruned")
+    found = store.around(found.ranked(alert_reads.by_evidence(store, found.alerts)))
+    local, now = local_times(store)[found.monitor], datetime.now(UTC)
+    return render(
+        request,
+        "incident.html",
+        incident=found,
+        local=local,
+        chart=incident_chart.timeline(found, local),
+        alerts=[{"alert": a, "local": local, "snoozed": a.snoozed(now)} for a in found.alerts],
+        snoozed=any(a.snoozed(now) for a in found.alerts),
+        marks=legend(found.events),
         glyphs=GLYPHS,
         kinds=KINDS,
         spans=SPANS,

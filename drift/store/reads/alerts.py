@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from drift.alerts.alerts import Alert
+    from drift.alerts.incidents import Incident
     from drift.store.store import Store
 
 
@@ -84,3 +85,42 @@ def one(store: Store, alert_id: str) -> Alert | None:
     with engine.reading(store.engine) as connection:
         row = connection.execute(sa.select(schema.alert).where(schema.alert.c.id == alert_id)).mappings().first()
     return None if row is None else alert_from(row)
+
+
+def by_evidence(store: Store, alerts: Collection[Alert]) -> list[str]:
+    """Return the features of some alerts of one monitor, the one first that drifted most, in any of its windows."""
+    score, first = schema.score, min(alert.opened_window for alert in alerts)
+    last = max(alert.last_window for alert in alerts)
+    query = (
+        sa.select(score.c.feature)
+        .where(
+            score.c.monitor == next(iter(alerts)).monitor,
+            score.c.segment == schema.WHOLE,
+            score.c.feature.in_({alert.feature for alert in alerts if alert.feature}),
+            score.c.window_start.between(first, last),
+        )
+        .group_by(score.c.feature)
+        .order_by(sa.func.max(score.c.size / score.c.critical).desc(), score.c.feature)
+    )
+    with engine.reading(store.engine) as connection:
+        return list(connection.execute(query).scalars())
+
+
+def incidents(
+    store: Store, *, monitor: str | None, live: bool | None, limit: int, offset: int = 0
+) -> tuple[list[Incident], int]:
+    """Return one page of incidents, those that go on first and then the newest, and how many there are."""
+    alert = schema.alert
+    going = sa.func.max(sa.case((alert.c.state != "resolved", 1), else_=0))
+    query = sa.select(alert.c.incident).group_by(alert.c.incident)
+    if monitor is not None:
+        query = query.where(alert.c.monitor == monitor)
+    if live is not None:
+        query = query.having(going == int(live))
+    newest = query.order_by(going.desc(), sa.func.max(alert.c.opened_window).desc(), alert.c.incident)
+    with engine.reading(store.engine) as connection:
+        total = connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one()
+        ids = list(connection.execute(newest.limit(limit).offset(offset)).scalars())
+    order = {name: place for place, name in enumerate(ids)}
+    found = store.incidents(ids)
+    return sorted(found, key=lambda each: order.get(each.alerts[0].incident, len(order))), total
