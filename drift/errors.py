@@ -17,6 +17,7 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
     │   └── StoreConflict       somebody else wrote in between; read again and repeat
     ├── UnknownFeature        a report has no feature of this name
     ├── NotifyError           a notification cannot be delivered
+    │   └── ReceiverLate        its receiver took all the time it had
     ├── InternalError         nobody expected it: a fault of Drift's own
     └── MissingExtra          an optional dependency is not installed
 """
@@ -128,6 +129,10 @@ class UnknownFeature(DriftError, KeyError):
 
 class NotifyError(DriftError):
     """A notification cannot be delivered."""
+
+
+class ReceiverLate(NotifyError):
+    """A receiver took all the time that it had for a notification, and did not answer."""
 
 
 class InternalError(DriftError):

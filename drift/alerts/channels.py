@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from drift.config import roots
 from drift.config.alerts import is_harmless
-from drift.errors import MissingExtra, NotifyError
+from drift.errors import MissingExtra, NotifyError, ReceiverLate
 from drift.text.secrets import learn_environment, learn_route
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class Channel:
     def send(self, due: Notification, timeout: float) -> None:
         """Send a notification within `timeout` seconds, where the URL does not say otherwise.
 
-        A channel that does not take it raises `NotifyError`, which repeats no part of the URL but its scheme.
+        A channel that does not take it raises `NotifyError`, which repeats no part of the URL but its scheme;
+        `ReceiverLate` where the time is over.
         """
         if self._url.startswith("file:"):
             _append(self._url, due)
@@ -104,8 +105,10 @@ class Channel:
             raise MissingExtra("apprise", extra="notify")
         asked = {"url": self._url, "timeout": timeout, "payload": dict(due.payload)}
         answer = self._ask(json.dumps({**asked, "id": due.id, "title": due.title, "body": due.body}))
+        if "problem" in answer:
+            raise NotifyError(answer["problem"])
         if answer:
-            raise NotifyError(answer.get("problem") or answer["late"])
+            raise ReceiverLate(answer["late"])
 
     def _ask(self, line: str) -> dict[str, str]:
         """Return the sender's last word; a process that has ended is begun anew for the next message."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from drift.alerts.channels import Channel
 from drift.alerts.sender import LONGEST
-from drift.errors import DriftError, MissingExtra, NotifyError
+from drift.errors import DriftError, MissingExtra, NotifyError, ReceiverLate
 from drift.text import logs
 
 if TYPE_CHECKING:
@@ -143,8 +143,9 @@ def deliver(
     the same idempotency key. Each route has a thread of its own, so none waits for another, and sends at most `limit`.
 
     `resolve` gives the URL of a route, and is called by the thread that calls this. `send` has `timeout` seconds for
-    each notification, where the route's URL does not say otherwise. After `BUDGET` seconds a route begins no other, and
-    what it does not finish within `LONGEST` more is left behind, to be due again when its lease is over.
+    each notification, where the route's URL does not say otherwise. A receiver that takes all of it is left alone until
+    the next delivery. After `BUDGET` seconds a route begins no other, and what it does not finish within `LONGEST` more
+    is left behind, to be due again when its lease is over.
 
     Raises
     ------
@@ -222,29 +223,31 @@ class _Work:
                     due = next(iter(self.store.due_notifications(self.now, 1, route=self.health.route)), None)
                     if due is None:
                         return
-                    failures = 0 if self._deliver(due, attempt) else failures + 1
-                    if failures >= self.breaker.failures or time.monotonic() >= until:
+                    problem = self._deliver(due, attempt)
+                    failures = failures + 1 if problem else 0
+                    late = isinstance(problem, ReceiverLate)
+                    if late or failures >= self.breaker.failures or time.monotonic() >= until:
                         return
         except BaseException as error:  # noqa: BLE001 - raised again where the thread is awaited
             self.broken = error
 
-    def _deliver(self, due: Notification, attempt: Callable[[Notification], None]) -> bool:
+    def _deliver(self, due: Notification, attempt: Callable[[Notification], None]) -> Exception | None:
         try:
             attempt(due)
         except MissingExtra:
             raise
         except Exception as error:  # noqa: BLE001 - one bad message must not hold up the others
-            problem = _problem(error)
+            failed, problem = error, _problem(error)
         else:
             self.store.mark_sent(due.id, self.now)
             self.sent += 1
-            return True
+            return None
         final = due.attempts >= self.retry.attempts
         again = None if final else self.now + self.retry.pause(due.attempts, due.id)
         self.store.mark_failed(due.id, problem, again)
         log.warning("notification %s for %s: %s%s", due.id, due.route, problem, "; given up" if final else "")
         self.postponed, self.dead = self.postponed + (not final), self.dead + final
-        return False
+        return failed
 
 
 def _problem(error: Exception) -> str:

@@ -14,6 +14,7 @@ import re
 import resource
 import signal
 import sys
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,9 @@ def send(asked: Mapping[str, Any], answers: Any) -> None:
     read, together at most `LONGEST`), which `answers` is told before it begins.
 
     Slack, Teams, PagerDuty and Opsgenie get what they have a form for (`drift.alerts.services`), the last two an event
-    for each alert, each with this time; mail gets HTML, everything else plain text. A ``json://`` webhook also gets the
-    payload as the field ``drift``, and mail and webhook the id as the header ``Idempotency-Key``. Redirects are not
-    followed: a redirected POST would be taken for delivered and lost.
+    for each incident, each with this time and together with `LONGEST`; mail gets HTML, everything else plain text. A
+    ``json://`` webhook also gets the payload as the field ``drift``, and mail and webhook the id as the header
+    ``Idempotency-Key``. Redirects are not followed: a redirected POST would be taken for delivered and lost.
     """
     _read_no_more()
     url, payload, timeout = asked["url"], asked["payload"], asked["timeout"]
@@ -78,18 +79,20 @@ def send(asked: Mapping[str, Any], answers: Any) -> None:
     events: Sequence[Event | None] = [None]
     if type(_channel(url, scheme)).__name__ in {"NotifyPagerDuty", "NotifyOpsgenie"}:
         events = services.events(payload)
+    over = time.monotonic() + LONGEST
     for event in events:
         channel = _channel(url, scheme)
         if re.search(r"[?&][cr]to=", url):
-            timeout = min(channel.socket_connect_timeout + channel.socket_read_timeout, LONGEST)
-        else:
-            channel.socket_connect_timeout = channel.socket_read_timeout = timeout
-        late = f"{scheme}: no answer within {timeout:g} s"
+            timeout = channel.socket_connect_timeout + channel.socket_read_timeout
+        left = over - time.monotonic()
+        late = f"{scheme}: no answer within {min(timeout, LONGEST):g} s"
         print(json.dumps({"late": late}), file=answers, flush=True)
-        signal.setitimer(signal.ITIMER_REAL, timeout)
+        signal.setitimer(signal.ITIMER_REAL, max(min(timeout, left), 0.001))
+        # The alarm alone says when time is over: a library's time-out is one of a single wait.
+        channel.socket_connect_timeout = channel.socket_read_timeout = 2 * LONGEST
         result = _notify(channel, asked, event)
         if not result:
-            raise NotifyError(f"{scheme}: {_why(result, timeout)}")
+            raise NotifyError(f"{scheme}: {_why(result)}")
 
 
 def _channel(url: str, scheme: str) -> Any:
@@ -206,13 +209,13 @@ def _read_no_more() -> None:
     vars(requests.sessions)["HTTPAdapter"] = Bounded
 
 
-def _why(result: Any, timeout: float) -> str:
+def _why(result: Any) -> str:
     """Say why Apprise failed. Its own words may quote what is secret, so only what is known to be harmless is kept."""
     said = " ".join(str(entry) for service in result for entry in service.logs())
     if answered := re.search(r"error=(\d{3})\b", said):
         return f"the receiver answered {answered[1]}"
     if re.search(r"connection error", said, re.IGNORECASE):
-        return f"no connection, or no answer within {timeout:g} s"
+        return "no connection"
     return "not delivered; the command `apprise -vv` with the route's URL says more"
 
 

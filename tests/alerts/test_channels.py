@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socketserver
 import threading
+import time
 from contextlib import suppress
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, ClassVar
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.alerts.channels import resolve_route, route_variable, send_to
-from drift.errors import NotifyError
+from drift.errors import NotifyError, ReceiverLate
 from tests.support.notification_samples import PAYLOAD, SECRET, Row
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ class Mail(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, *, refuse: bool = False, endless: bool = False) -> None:
+    def __init__(self, *, refuse: bool = False, endless: bool = False, drips: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Postman)
         self.refuse = refuse
         self.endless = endless
+        self.drips = drips
         self.letters: list[bytes] = []
 
 
@@ -47,6 +49,9 @@ class Postman(socketserver.StreamRequestHandler):
         with suppress(OSError):
             while self.server.endless:
                 self.wfile.write(b"220-and so on\r\n" * 5000)
+            while self.server.drips:
+                self.wfile.write(b"2")
+                time.sleep(0.05)
         self.wfile.write(b"220 ready\r\n")
         while line := self.rfile.readline():
             verb = line[:4].upper()
@@ -93,10 +98,11 @@ def test_refused_mail_is_a_failure() -> None:
     assert SECRET not in str(caught.value)
 
 
-def test_a_mail_server_that_never_ends_its_answer() -> None:
-    """Its lines end with the message's time."""
-    with pytest.raises(NotifyError, match=r"mailto: no answer within 0\.5 s"):
-        post(0.5, endless=True)
+@pytest.mark.parametrize("mood", ["endless", "drips"])
+def test_a_mail_server_that_never_ends_its_answer(mood: str) -> None:
+    """Its lines, or the bytes of its first one, end with the message's time."""
+    with pytest.raises(ReceiverLate, match=r"mailto: no answer within 0\.5 s"):
+        post(0.5, **{mood: True})
 
 
 # -- a file -----------------------------------------------------------------------------------------------------------

@@ -228,8 +228,19 @@ def test_nothing_is_lost_while_a_receiver_is_away(hook: Hook) -> None:
         run(outbox, hook.url, now=now)
         now += timedelta(hours=1)
     assert outbox.sent.keys() == {"n0", "n1", "n2"} == hook.taken.keys()
-    assert hook.calls == 12
+    # Three, one that hung, three, three that arrived.
+    assert hook.calls == 10
     assert not outbox.dead
+
+
+@pytest.mark.parametrize("mood", ["hang", "drip", "drip body"])
+def test_a_slow_receiver_holds_a_run_for_one_time_out(hook: Hook, mood: str) -> None:
+    """The other messages are not begun, and keep their attempts."""
+    hook.mood = mood
+    outbox = Outbox(*(Row(id=f"n{i}") for i in range(4)))
+    assert run(outbox, hook.url) == Delivered(postponed=1)
+    assert hook.calls == 1
+    assert [row.attempts for row in outbox.rows.values()] == [1, 0, 0, 0]
 
 
 def test_a_death_after_sending_repeats_with_the_same_key(hook: Hook) -> None:
