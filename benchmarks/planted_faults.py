@@ -119,6 +119,7 @@ def lived(monitor: Monitor, rows: Mapping[Window, pa.Table], odd: frozenset[Wind
     memory.counts |= dict.fromkeys(asked)
     memory.decisions |= {window: ACCEPTED if window in rows else None for window in asked}
     memory.counts |= {window: (_profile(table, binnings, window), ACCEPTED) for window, table in rows.items()}
+    memory.given = frozenset(asked)
     replayed = replay.replay(context.monitor, memory, windows)
     return Year(context, memory, rows, binnings, replayed, odd)
 

@@ -1,10 +1,10 @@
 r"""Where: the slice of the rows that carries a feature's drift, found by taking it away.
 
 A slice is the rows of one cell of another column (``origin = JFK``), or all but these. Its rows are taken out of both
-sides, and what is left of the feature's bias-corrected divergence is compared with what that is on ordinary windows,
-each against the others. Of the slices that leave no more than is ordinary the smallest is where the drift is. Slices of
-other columns that explain it as well and hold nearly the same rows are shown beside it: counts of pairs cannot tell
-which of them is to blame.
+sides, and what is left of the feature's bias-corrected divergence, in the cells that moved most, is compared with what
+that is on ordinary windows, each against the others. Of the slices that leave no more than is ordinary the smallest is
+where the drift is. Slices of other columns that explain it as well and hold nearly the same rows are shown beside it:
+counts of pairs cannot tell which of them is to blame.
 
 Nothing is said where no slice explains, as where all rows drift alike: then what is left does not fall. Nor by a slice
 so large that the few rows outside it could not show the drift.
@@ -40,7 +40,7 @@ ORDINARY = 0.9
 FEWEST = 7
 """Of fewer windows nothing is known of what is ordinary."""
 
-LITTLE, MUCH = 0.2, 0.5
+LITTLE, MUCH = 0.3, 0.5
 """Leaving the first share of the divergence is as good as ordinary, leaving the second is not."""
 
 LARGEST = 2 / 3
@@ -172,17 +172,27 @@ def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows
     explaining = [name for name, cells in shared.items() if cells.most >= FINE and name != feature]
     if feature not in shared or not explaining:
         return None
-    alike = [each.restricted(list(shared)) for each in windows]
-    current = current.restricted(list(shared))
-    found = _candidates(alike, current, feature, explaining, min_rows)
+    alike, current = [each.under(shared) for each in windows], current.under(shared)
+    past = np.stack([each.margin(feature) for each in alike]).astype(np.float64)
+    now = current.margin(feature).astype(np.float64)
+    if not (past.sum() and now.sum()):
+        return None
+    into = _strayed(past, now)
+    past, now = past @ into, now @ into
+    tables = {
+        column: (
+            into.T @ np.stack([each.table(feature, column) for each in alike]),
+            into.T @ current.table(feature, column),
+        )
+        for column in explaining
+    }
+    found = _candidates(tables, min_rows)
     if not found.names:
         return None
-    past = np.stack([each.margin(feature) for each in alike]).astype(np.float64)
-    now = current.margin(feature)
     whole = float(kl_corrected(now, past.sum(axis=0)))
-    limit = np.clip(_ordinary(found.rest), LITTLE * whole, MUCH * whole)
-    if not whole > max(0.0, float(_ordinary(past))):
+    if not whole > 0:
         return None
+    limit = np.clip(_ordinary(found.rest), LITTLE * whole, MUCH * whole)
     reference = found.rest.sum(axis=1)
     left = kl_corrected(found.rest_now, reference)
     # The rest could have shown the drift, and does not.
@@ -198,15 +208,26 @@ def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows
     return Where(tuple(_slice(found, i, shared, max(float(left[i]), 0.0) / whole, moved=moved) for i in chosen))
 
 
-def _candidates(
-    windows: Sequence[Pairs], current: Pairs, feature: str, explaining: Sequence[str], min_rows: int
-) -> _Candidates:
+def _strayed(past: Floats, now: Floats) -> Floats:
+    """Return which cells are those that moved most, beside their own past, and all others in one: 0 or 1, two axes."""
+    rows = past.sum(axis=1)
+    roots = np.sqrt(past[rows > 0] / rows[rows > 0, np.newaxis])
+    middle = np.median(roots, axis=0)
+    unit = np.maximum(1.4826 * np.median(np.abs(roots - middle), axis=0), 0.5 / np.sqrt(now.sum()))
+    away = np.abs(np.sqrt(now / now.sum()) - middle) / unit
+    apart = np.flatnonzero(away >= away.max() / 2)
+    rest = np.ones(len(now))
+    rest[apart] = 0.0
+    return np.column_stack([np.eye(len(now))[:, apart], rest])
+
+
+def _candidates(tables: Mapping[str, tuple[Floats, Floats]], min_rows: int) -> _Candidates:
     """Return each cell of the explaining columns, and all but it, that has enough rows, as has the rest."""
     names: list[tuple[str, int, bool]] = []
     past: list[Floats] = []
     now: list[Floats] = []
-    for column in explaining:
-        before, after = np.stack([each.table(feature, column) for each in windows]), current.table(feature, column)
+    n_before, n_now = (side.sum() for side in next(iter(tables.values())))
+    for column, (before, after) in tables.items():
         filled = np.flatnonzero(before.sum(axis=(0, 1)) + after.sum(axis=0))
         # Of two cells each is all but the other.
         for cell, outside in product(filled.tolist(), (False, True) if len(filled) > 2 else (False,)):
@@ -215,10 +236,9 @@ def _candidates(
             names.append((column, cell, outside))
             past.append(before[..., kept].sum(axis=-1))
             now.append(after[..., kept].sum(axis=-1))
-    rest, rest_now = np.array(past, np.float64), np.array(now, np.float64)
-    n_before, n_now = sum(each.n_rows for each in windows), current.n_rows
+    rest, rest_now = np.array(past), np.array(now)
     kept_before, kept_now = rest.sum(axis=(1, 2)), rest_now.sum(axis=1)
-    share_before, share_now = 1 - kept_before / max(n_before, 1), 1 - kept_now / max(n_now, 1)
+    share_before, share_now = 1 - kept_before / n_before, 1 - kept_now / n_now
     enough = np.minimum(kept_before, kept_now) >= min_rows
     enough &= np.maximum(share_before, share_now) * n_now >= min_rows
     at = np.flatnonzero(enough)
@@ -255,7 +275,7 @@ def _common(a: tuple[str, int, bool], b: tuple[str, int, bool], sides: Sequence[
     return float(in_a @ table @ in_b / either) if either > 0 else 0.0
 
 
-def _moved(found: _Candidates, i: int, past: Floats, now: NDArray[np.int64], limit: float) -> bool:
+def _moved(found: _Candidates, i: int, past: Floats, now: Floats, limit: float) -> bool:
     """Say whether the feature is as before once the slice has today's share of the rows."""
     before, after, rest = found.before[i], found.now[i], found.rest[i].sum(axis=0)
     if not before:

@@ -19,6 +19,7 @@ from drift.detection.findings import (
     volume_findings,
 )
 from drift.detection.late_labels import arrived
+from drift.detection.localise import localise
 from drift.detection.onset import SEED, onset_of
 from drift.detection.reference import compose, from_baseline
 from drift.detection.reports import Report
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from drift.detection.assess import Assessment
+    from drift.detection.localise import Where
     from drift.detection.reports import Gate
     from drift.detection.row_counts import RowCount
     from drift.detection.scores import Past
@@ -61,8 +63,9 @@ def evaluate_window(context: Context[State], window: Window) -> Report:
 
 def _judged(context: Context[State], stored: Gathered) -> Report:
     subjects = [reference(context, stored, part) for part in stored.parts]
-    assessed = assess(subjects, context.monitor.detection, context.monitor.features)
-    return annotate(context, stored, assessed, findings(context, stored, assessed[0]))
+    whole, *parts = assess(subjects, context.monitor.detection, context.monitor.features)
+    whole = located(context, stored, whole)
+    return annotate(context, stored, [whole, *parts], findings(context, stored, whole))
 
 
 def recall(context: Context[State], window: Window) -> Report:
@@ -290,6 +293,32 @@ def _why_unbinned(monitor: str, arrow_type: str, before: Iterable[str | None]) -
     if " and " in arrow_type:
         return f"its files differ in type, {arrow_type}: write them with one, and {again}"
     return f"it came after the bins were fitted, or could not be read: {again}, or says why not"
+
+
+# -- locate: in which rows it drifts ----------------------------------------------------------------------------------
+
+
+def located(context: Context[State], stored: Gathered, assessed: Assessment) -> Assessment:
+    """Say of the features of the whole window that drift in which rows they do; pairs are read for these alone."""
+    if not any(verdict.drifting for verdict in assessed.verdicts):
+        return assessed
+    whole, detection = stored.parts[0], context.monitor.detection
+    windows = [each.window for each in (*whole.main, whole.current) if each.window]
+    pairs = context.store.load_pairs(context.name, windows, stored.binnings, context.segmentations())
+    current = pairs.pop(stored.window, None)
+    if current is None:
+        return assessed
+
+    def where(feature: str) -> Where | None:
+        loud = {past.window_start for past in whole.history.get(feature, ()) if past.severity != "none"}
+        quiet = [each for window, each in pairs.items() if window.start not in loud]
+        return localise(quiet or [*pairs.values()], current, feature, min_rows=detection.min_rows)
+
+    verdicts = [
+        replace(one, explanation=replace(one.explanation, where=where(one.feature))) if one.drifting else one
+        for one in assessed.verdicts
+    ]
+    return replace(assessed, verdicts=verdicts)
 
 
 # -- findings: what is found beside the scores ------------------------------------------------------------------------

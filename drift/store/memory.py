@@ -99,7 +99,7 @@ class Memory(ReadThrough):
     ) -> dict[Window, Pairs]:
         """As the store's; of counts that were given, the pairs they came with."""
         stored = [window for window in windows if window not in self.given]
-        found = self.store.load_pairs(monitor, stored, binnings, segmentations)
+        found = self.store.load_pairs(monitor, stored, binnings, segmentations) if stored else {}
         given = {window: self.counts[window] for window in windows if window in self.given}
         return found | {window: one[0].pairs for window, one in given.items() if one and one[0].pairs is not None}
 

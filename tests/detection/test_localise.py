@@ -111,11 +111,6 @@ def test_a_drift_of_all_rows_is_nowhere() -> None:
             assert localise(BEFORE, pairs(now), "delay") is None
 
 
-def test_an_ordinary_day_is_nowhere() -> None:
-    """Where the divergence itself is no more than ordinary there is nothing to look for."""
-    assert where(dict) is None
-
-
 def test_all_but_one_cell() -> None:
     """Where everything but one cell drifts, and that is not nearly everything."""
     assert names(where(lambda now: put(now, now["origin"] != EWR, LATE))) == ["all but origin = EWR"]
