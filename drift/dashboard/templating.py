@@ -9,8 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import drift
+from drift.alerts.circumstances import KINDS
 from drift.alerts.rendering import named
 from drift.dashboard import formatting
+from drift.dashboard.time_marks import GLYPHS
 from drift.detection.page.markup import Html
 from drift.text import formatting as text
 from drift.text.secrets import masked
@@ -50,5 +52,5 @@ def environment(asset: Callable[[str], str]) -> Environment:
     env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped, "kept": _kept}
     env.globals |= {"statuses": STATUSES, "link": formatting.link, "version": drift.__version__}
     env.globals["thresholds"] = text.thresholds
-    env.globals |= {"asset": asset, "named": named}
+    env.globals |= {"asset": asset, "named": named, "glyphs": GLYPHS, "kinds": KINDS}
     return env

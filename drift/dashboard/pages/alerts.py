@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from drift.alerts.circumstances import KINDS, around
+from drift.alerts.circumstances import around
 from drift.dashboard import incident_chart
 from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
-from drift.dashboard.time_marks import GLYPHS, legend
+from drift.dashboard.time_marks import legend
 from drift.detection.page.document import where
 from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
@@ -75,8 +75,6 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
             for each in store.circumstances(found.monitor, *around(found, local.calendar))
             if each.text not in found.reason
         ],
-        glyphs=GLYPHS,
-        kinds=KINDS,
         spans=SPANS,
     )
 
@@ -98,8 +96,6 @@ def incident(request: Request, store: Opened, id: Name) -> Response:  # noqa: A0
         alerts=[{"alert": a, "local": local, "snoozed": a.snoozed(now)} for a in found.alerts],
         snoozed=any(a.snoozed(now) for a in found.alerts),
         marks=legend(found.events),
-        glyphs=GLYPHS,
-        kinds=KINDS,
         spans=SPANS,
     )
 

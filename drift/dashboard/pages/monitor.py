@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
-from drift.alerts.circumstances import KINDS, Event
+from drift.alerts.circumstances import Event
 from drift.dashboard import formatting, time_marks
 from drift.dashboard.formatting import LocalTime, link, local_time_of
 from drift.dashboard.pages.overview import configured
@@ -92,8 +92,6 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         shown_marks=time_marks.legend(happened),
         width=_width(states),
         events=happened[::-1][:EVENTS],
-        glyphs=time_marks.GLYPHS,
-        kinds=KINDS,
         grid=grid,
         total=total,
         pages=max(1, -(-total // size)),
