@@ -12,10 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
+from drift.alerts.marks import new_mark
 from drift.dashboard import create_app
 from drift.dashboard.api.exports import Format, cell
 from drift.store.reads.exports import Table
 from tests.support.daily import live
+from tests.support.flights import clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +31,13 @@ expectations: [{expect_column_values_to_not_be_null: {column: delay}, severity: 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    """A table in whose last days a single value comes out of nowhere."""
+    """A table in whose last days a single value comes out of nowhere, after what somebody marked."""
     rng, folder = np.random.default_rng(5), tmp_path_factory.mktemp("exports")
     days: list[dict[str, Any]] = [{"delay": rng.normal(0, 10, 400), "=x": rng.integers(0, 5, 400)} for _ in range(40)]
     for day in days[-2:]:
         day["delay"][:60] = 3.25
     context, _ = live(folder, days, KEYS)
+    context.store.save_marks([new_mark("release 214", at=clock(), by="=ada", now=clock())])
     return TestClient(create_app(context.store))
 
 
