@@ -278,7 +278,7 @@ def choose(
     --------
     >>> known = {"x": NumericBinning([0, 1]), "origin": CategoricalBinning(("JFK",))}
     >>> {name: cells.most for name, cells in choose(known).items()}
-    {'origin': 24, 'x': 8}
+    {'origin': 24, 'x': 10}
     >>> choose(known, explain_by=[])
     {}
     """
@@ -346,16 +346,15 @@ class Pairs:
         """Count rows, given the cell of each column (shape (columns, rows))."""
         places = _places(columns)
         counts = np.empty((sum(map(len, places.values())),) * 2, np.int32)
-        width = max((len(place) for place in places.values()), default=0)
-        cells = [
-            (slice(place.start, place.stop), len(place), ours)
-            for place, ours in zip(places.values(), codes.astype(np.uint16), strict=True)
-        ]
-        for i, (across, n, ours) in enumerate(cells):
-            wide = ours * np.uint16(width)
-            for down, m, theirs in cells[i:]:
-                table = np.bincount(wide + theirs, minlength=n * width).reshape(n, width)[:, :m]
-                counts[across, down], counts[down, across] = table, table.T
+        runs = _runs(list(places.values()), codes)
+        for i, one in enumerate(runs):
+            counts[one.cells, one.cells] = one.parts.T @ (
+                np.bincount(one.rows, minlength=one.n)[:, np.newaxis] * one.parts
+            )
+            for other in runs[i + 1 :]:
+                both = np.bincount(one.rows * np.uint16(other.n) + other.rows, minlength=one.n * other.n)
+                table = one.parts.T @ both.reshape(one.n, other.n).astype(np.float64) @ other.parts
+                counts[one.cells, other.cells], counts[other.cells, one.cells] = table, table.T
         return cls(columns, codes.shape[1], counts)
 
     @classmethod
@@ -444,6 +443,37 @@ def _block(a: range, b: range) -> tuple[slice, slice]:
     return slice(a.start, a.stop), slice(b.start, b.stop)
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Some neighbouring columns as one, so that a pass over the rows counts several tables.
+
+    `rows` has the combination of their cells that each row has, of `n`, and `parts` of which `cells` each is made.
+    """
+
+    cells: slice
+    n: int
+    rows: NDArray[np.uint16]
+    parts: NDArray[np.float64]
+
+
+def _runs(places: Sequence[range], codes: NDArray[np.uint8]) -> list[_Run]:
+    runs: list[_Run] = []
+    for place, ours in zip(places, codes.astype(np.uint16), strict=True):
+        size, own = len(place), np.eye(len(place))
+        last = runs[-1] if runs else None
+        if last is None or last.n * size > _COMBINED:
+            runs.append(_Run(slice(place.start, place.stop), size, ours, own))
+            continue
+        parts = np.hstack([np.repeat(last.parts, size, axis=0), np.tile(own, (last.n, 1))])
+        rows = last.rows * np.uint16(size) + ours
+        runs[-1] = _Run(slice(last.cells.start, place.stop), last.n * size, rows, parts)
+    return runs
+
+
+_COMBINED = 128
+"""Combinations of cells that are looked at as one column, at most."""
+
+
 class PairTally:
     """A stream of rows on its way into pairs, pushed batch by batch.
 
@@ -494,14 +524,13 @@ class PairTally:
 
     def _thin(self) -> None:
         """Let one of every two neighbours stay."""
-        import pyarrow as pa
-
         stay = kept(0, self._rows, 2)
-        coded = int(np.searchsorted(stay, self._coded))
+        starts = np.cumsum([self._coded, *(batch.num_rows for batch in self._held)])
+        coded, *_ = ends = np.searchsorted(stay, starts).tolist()
         self._codes = [codes[:, stay[:coded]] for codes in self._joined()]
-        if self._held:
-            rows = pa.Table.from_batches(self._held).take(integers(stay[coded:] - self._coded))
-            self._held, self._bytes = rows.combine_chunks().to_batches(), rows.nbytes
+        places = (integers(stay[i:j] - start) for i, j, start in zip(ends, ends[1:], starts, strict=False))
+        self._held = [batch.take(mine) for batch, mine in zip(self._held, places, strict=True)]
+        self._bytes = sum(batch.nbytes for batch in self._held)
         self._stride, self._rows, self._coded = 2 * self._stride, len(stay), coded
 
     def _look(self) -> None:
