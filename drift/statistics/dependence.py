@@ -17,6 +17,13 @@ of the row plus one of the column. The deviance G of that fit has nearly a gamma
 permutations with the margins fixed give it [4]_: the sum of those of each cell, exact where it expects less than a row,
 less what the fitted effects took of it. For full tables that is χ² with (a − 1)(b − 1) degrees of freedom.
 
+A join on the wrong key, a column sorted by itself, labels attached to the wrong rows: all mix the pairing with none,
+:math:`p = (1 - \varepsilon) q^* + \varepsilon\, p_{i\cdot} p_{\cdot j}`. The share ε of such rows is estimated by the
+score of that mixture at ε = .1, linear in p, and sees them in cells that hold no row where all is well:
+
+.. math:: \hat\varepsilon = \frac{\sum w_{ij} (p_{ij} - q^*_{ij})}{\sum w_{ij} (p_{i\cdot} p_{\cdot j} - q^*_{ij})},
+          \quad w_{ij} = \frac{p_{i\cdot} p_{\cdot j} - q^*_{ij}}{.9\, q^*_{ij} + .1\, p_{i\cdot} p_{\cdot j}}
+
 References
 ----------
 .. [1] Csiszár, I. (1975). I-divergence geometry of probability distributions and minimization problems. *Ann. Prob.*
@@ -65,6 +72,9 @@ TRACE = 0.02
 LEAST_MEAN = 0.5
 """A table whose G has a smaller mean is taken to have this one: hardly anything can happen in it."""
 
+MIXED = 0.1
+"""Share of rows paired at random that the estimate of this share is made to tell from none."""
+
 DENSE = 50
 """Expected rows from which a cell's G follows χ² with Bartlett's correction to four digits."""
 
@@ -89,6 +99,10 @@ class Dependence:
         Calibrated p-value of "the odds ratios are those of the reference"; 1 where nothing can be tested.
     raked : float64, shape (n, a, b)
         :math:`q^*`: today's shares, had both columns changed alone.
+    mixed : float64, shape (n,)
+        Estimated share of today's rows in which the two go together as if drawn at random.
+    mixed_sd : float64, shape (n,)
+        Its standard deviation by sampling; infinite where the pair cannot show it.
     """
 
     kl: Floats
@@ -100,6 +114,8 @@ class Dependence:
     free: Floats
     p: Floats
     raked: Floats
+    mixed: Floats
+    mixed_sd: Floats
 
 
 def rake(table: ArrayLike, rows: ArrayLike, columns: ArrayLike) -> Floats:
@@ -242,6 +258,7 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
     delta = ((now * log_ratio**2).sum(axis=(1, 2)) - kl**2) / m[:, 0, 0] + off
     corrected = kl - np.where(testable, expected / (2 * h), 0.0)
     low, high = interval(corrected, at_least, h, delta)
+    mixed, mixed_sd = _mixed(now, near, 1 / m[:, 0, 0] + 1 / n[:, 0, 0])
     # Of all rows of today; what cannot be compared is as it is.
     rows = np.maximum(whole.sum(axis=(1, 2), keepdims=True), 1)
     compared = y.sum(axis=(1, 2), keepdims=True) / rows
@@ -256,6 +273,8 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
         free,
         p,
         near * compared + (whole - y) / rows,
+        mixed,
+        mixed_sd,
     )
 
 
@@ -270,6 +289,22 @@ def _comparable(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         if not few.any():
             return x, y
         x, y = np.where(few, 0.0, x), np.where(few, 0.0, y)
+
+
+def _mixed(p: Floats, near: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """Return the share of rows that are paired at random, and its standard deviation."""
+    apart = p.sum(axis=2, keepdims=True) * p.sum(axis=1, keepdims=True)
+    away = apart - near
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight = np.where(near + apart > 0, away / ((1 - MIXED) * near + MIXED * apart), 0.0)
+    gain = (away * weight).sum(axis=(1, 2))
+    found = gain > 1e-12
+    # Between that of the reference and that of today: a few rows where none was expected are few rows still.
+    sd = sum(
+        np.sqrt(np.maximum((q * weight**2).sum(axis=(1, 2)) - (q * weight).sum(axis=(1, 2)) ** 2, 0)) for q in (near, p)
+    )
+    share = np.divide(((p - near) * weight).sum(axis=(1, 2)), gain, out=np.zeros_like(gain), where=found)
+    return share, np.divide(sd * np.sqrt(noise) / 2, gain, out=np.full_like(gain, np.inf), where=found)
 
 
 def _logistic(x: Floats, y: Floats) -> tuple[Floats, Floats]:

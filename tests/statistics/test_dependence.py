@@ -224,6 +224,24 @@ def test_the_interval_covers() -> None:
     assert found.kl_corrected.mean() == pytest.approx(true, abs=0.002)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5])
+def test_rows_paired_at_random_are_counted(share: float) -> None:
+    """Values permuted among a share of the rows change no margin; the share is found, with its error."""
+    rng = np.random.default_rng(7)
+    found = []
+    for _ in range(100):
+        a, b = rng.integers(0, 6, (2, 9000))
+        b = np.where(rng.random(9000) < 0.8, a, b)
+        today = b[8000:].copy()
+        today[: round(1000 * share)] = rng.permutation(today[: round(1000 * share)])
+        x, y = (np.bincount(6 * one + two, minlength=36) for one, two in ((a[:8000], b[:8000]), (a[8000:], today)))
+        found.append(dependence(x.reshape(1, 6, 6), y.reshape(1, 6, 6)))
+    mixed = np.array([each.mixed[0] for each in found])
+    assert mixed.mean() == pytest.approx(share, abs=0.005 + 0.02 * share)
+    if share < 0.2:
+        assert np.mean([each.mixed_sd[0] for each in found]) == pytest.approx(mixed.std(), rel=0.25)
+
+
 def test_what_cannot_be_tested_is_not_called() -> None:
     """One cell, no rows, or rows that the reference has none like: p is 1, and no divergence is made up."""
     x = np.array([[[500, 0], [0, 0]], [[0, 0], [0, 0]], [[500, 300], [0, 0]], [[500, 0], [0, 300]]])
