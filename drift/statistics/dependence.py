@@ -19,10 +19,12 @@ less what the fitted effects took of it. For full tables that is χ² with (a �
 
 A join on the wrong key, a column sorted by itself, labels attached to the wrong rows: all mix the pairing with none,
 :math:`p = (1 - \varepsilon) q^* + \varepsilon\, p_{i\cdot} p_{\cdot j}`. The share ε of such rows is estimated by the
-score of that mixture at ε = .1, linear in p, and sees them in cells that hold no row where all is well:
+score of that mixture at ε = .1, which sees them in cells that hold no row where all is well:
 
 .. math:: \hat\varepsilon = \frac{\sum w_{ij} (p_{ij} - q^*_{ij})}{\sum w_{ij} (p_{i\cdot} p_{\cdot j} - q^*_{ij})},
           \quad w_{ij} = \frac{p_{i\cdot} p_{\cdot j} - q^*_{ij}}{.9\, q^*_{ij} + .1\, p_{i\cdot} p_{\cdot j}}
+
+Its p-value is that of such a sum over binomial cells, by a saddlepoint [5]_.
 
 References
 ----------
@@ -33,6 +35,8 @@ References
 .. [3] Bartlett, M. S. (1935). Contingency table interactions. *J. R. Statist. Soc. Suppl.* 2(2), 248-252.
 .. [4] McCullagh, P. (1986). The conditional distribution of goodness-of-fit statistics for discrete data. *J. Amer.
    Statist. Assoc.* 81(393), 104-107.
+.. [5] Lugannani, R. & Rice, S. (1980). Saddle point approximation for the distribution of the sum of independent random
+   variables. *Adv. Appl. Prob.* 12(2), 475-490.
 """
 
 from __future__ import annotations
@@ -75,6 +79,9 @@ LEAST_MEAN = 0.5
 MIXED = 0.1
 """Share of rows paired at random that the estimate of this share is made to tell from none."""
 
+FARTHEST = 60.0
+"""How far a saddlepoint is followed: a cell is then e⁶⁰ times as likely as it was."""
+
 DENSE = 50
 """Expected rows from which a cell's G follows χ² with Bartlett's correction to four digits."""
 
@@ -102,7 +109,9 @@ class Dependence:
     mixed : float64, shape (n,)
         Estimated share of today's rows in which the two go together as if drawn at random.
     mixed_sd : float64, shape (n,)
-        Its standard deviation by sampling; infinite where the pair cannot show it.
+        Its standard deviation by sampling where there are none; infinite where the pair cannot show any.
+    p_mixed : float64, shape (n,)
+        Calibrated p-value of as large a share, where the odds ratios are those of the reference.
     """
 
     kl: Floats
@@ -116,6 +125,7 @@ class Dependence:
     raked: Floats
     mixed: Floats
     mixed_sd: Floats
+    p_mixed: Floats
 
 
 def rake(table: ArrayLike, rows: ArrayLike, columns: ArrayLike) -> Floats:
@@ -258,7 +268,12 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
     delta = ((now * log_ratio**2).sum(axis=(1, 2)) - kl**2) / m[:, 0, 0] + off
     corrected = kl - np.where(testable, expected / (2 * h), 0.0)
     low, high = interval(corrected, at_least, h, delta)
-    mixed, mixed_sd = _mixed(now, near, 1 / m[:, 0, 0] + 1 / n[:, 0, 0])
+    weight, gain, sd = _mixture(near, near * (1 / m + 1 / n))
+    tells = gain > 1e-12
+    mixed = np.divide((weight * (now - near)).sum(axis=(1, 2)), gain, out=np.zeros_like(gain), where=tells)
+    mixed_sd = np.divide(sd, gain, out=np.full_like(gain, np.inf), where=tells)
+    # For the p-value the weights come from what permutations leave as it is: the rows of both samples, and margins.
+    permuted, _, _ = _mixture(fitted, np.divide(fitted * rest, t, out=np.zeros_like(t), where=t > 0))
     # Of all rows of today; what cannot be compared is as it is.
     rows = np.maximum(whole.sum(axis=(1, 2), keepdims=True), 1)
     compared = y.sum(axis=(1, 2), keepdims=True) / rows
@@ -275,6 +290,7 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
         near * compared + (whole - y) / rows,
         mixed,
         mixed_sd,
+        _score_tail(np.where(t > 0, permuted, 0.0), t, y, fitted),
     )
 
 
@@ -291,20 +307,53 @@ def _comparable(x: Floats, y: Floats) -> tuple[Floats, Floats]:
         x, y = np.where(few, 0.0, x), np.where(few, 0.0, y)
 
 
-def _mixed(p: Floats, near: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """Return the share of rows that are paired at random, and its standard deviation."""
-    apart = p.sum(axis=2, keepdims=True) * p.sum(axis=1, keepdims=True)
-    away = apart - near
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(near + apart > 0, away / ((1 - MIXED) * near + MIXED * apart), 0.0)
+def _mixture(expected: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return what each cell says of rows paired at random, what all of them add to that sum, and its deviation."""
+    m = np.maximum(expected.sum(axis=(1, 2), keepdims=True), 1e-300)
+    apart = expected.sum(axis=2, keepdims=True) * expected.sum(axis=1, keepdims=True) / m
+    away, some = apart - expected, expected + apart > 0
+    weight = np.divide(away, (1 - MIXED) * expected + MIXED * apart, out=np.zeros_like(away), where=some)
     gain = (away * weight).sum(axis=(1, 2))
-    found = gain > 1e-12
-    # Between that of the reference and that of today: a few rows where none was expected are few rows still.
-    sd = sum(
-        np.sqrt(np.maximum((q * weight**2).sum(axis=(1, 2)) - (q * weight).sum(axis=(1, 2)) ** 2, 0)) for q in (near, p)
-    )
-    share = np.divide(((p - near) * weight).sum(axis=(1, 2)), gain, out=np.zeros_like(gain), where=found)
-    return share, np.divide(sd * np.sqrt(noise) / 2, gain, out=np.full_like(gain, np.inf), where=found)
+    # Margins are the same on both sides: what rows and columns explain of the weights is not noise.
+    by_cell = MIXED * variance * weight
+    start = np.zeros(away.shape[:2]), np.zeros((len(away), away.shape[2]))
+    margins = by_cell.sum(axis=2), by_cell.sum(axis=1)
+    effects = _effects(lambda e: (variance * e, variance), margins, start, exact=1e-9 * max(float(m.max()), 1))
+    weight = weight - effects.sums / MIXED
+    return weight, gain, np.sqrt((variance * weight**2).sum(axis=(1, 2)))
+
+
+def _score_tail(weight: Floats, t: Floats, y: Floats, fitted: Floats) -> Floats:
+    """Return the chance that a score of binomial cells is as large: Lugannani and Rice's saddlepoint [5]_."""
+    from scipy.special import ndtr
+
+    weight = weight / np.maximum(np.abs(weight).max(axis=(1, 2), keepdims=True), 1e-300)
+    share = np.divide(fitted, t, out=np.zeros_like(t), where=t > 0)
+    score = (weight * (y - fitted)).sum(axis=(1, 2))
+    variance = (t * share * (1 - share) * weight**2).sum(axis=(1, 2))
+    z = np.divide(score, np.sqrt(variance), out=np.zeros_like(score), where=variance > 0)
+    p = np.asarray(ndtr(-z))
+    far = np.flatnonzero(z > 1)
+    if not len(far):
+        return p
+    weight, t, share, score, variance = weight[far], t[far], share[far], score[far], variance[far]
+    centre = (weight * t * share).sum(axis=(1, 2))
+    at, left = score / variance, STEPS
+    while True:
+        at = np.clip(at, 1e-3, FARTHEST)
+        grown = share * np.exp(at[:, None, None] * weight)
+        total = 1 - share + grown
+        odds = grown / total
+        first = (t * weight * odds).sum(axis=(1, 2)) - centre
+        second = np.maximum((t * weight**2 * odds * (1 - odds)).sum(axis=(1, 2)), 1e-300)
+        step = np.clip((score - first) / second, -1, 1)
+        if np.abs(step).max() < 1e-6 or not left:
+            break
+        at, left = at + step, left - 1
+    exponent = (t * np.log(total)).sum(axis=(1, 2)) - at * centre
+    root = np.sqrt(2 * np.maximum(at * score - exponent, 1e-12))
+    p[far] = ndtr(-root - np.log(at * np.sqrt(second) / root) / root)
+    return np.asarray(np.clip(p, SMALLEST_P, 1))
 
 
 def _logistic(x: Floats, y: Floats) -> tuple[Floats, Floats]:

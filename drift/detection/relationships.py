@@ -1,0 +1,376 @@
+"""Relationships: whether columns still go together as they did, though each by itself is as it was.
+
+Every pair of columns is compared with the reference apart from its margins (`drift.statistics.dependence`) in two ways:
+by the share of rows that are paired at random, and by the divergence as a whole. Real days differ in both by more than
+sampling explains, so each is measured in robust standard deviations beyond the pair's own history, which are not taken
+to be less than sampling gives.
+
+A pair that strays says of two columns that they no longer go together, not which of them is at fault. If one column
+broke, the pairs it is in stray, and hardly one it is not in. So the column whose pairs carry most of the evidence is
+named first, with its pairs, and what is left is searched again: one broken column is one finding. A column that drifts
+by itself has an alert of its own, and its pairs are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from drift.detection.history import MIN_HISTORY, uncertainty
+from drift.profiles.pairs import COARSE, coarse
+from drift.statistics import divergence
+from drift.statistics.dependence import dependence, mutual_information
+from drift.statistics.false_discovery import benjamini_hochberg
+from drift.statistics.two_sample_tests import combine
+from drift.text.formatting import figure, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from drift.config.detection import Detection
+    from drift.detection.scores import Severity
+    from drift.profiles.pairs import Pairs
+    from drift.statistics.dependence import Dependence
+
+    Floats = NDArray[np.float64]
+    Bools = NDArray[np.bool_]
+
+UNUSUAL = 6.0
+"""Robust standard deviations beyond its own history at which a column strays, by all its pairs together."""
+
+ALONE = 9.0
+"""… and by one of its pairs alone: there are many more of these, and each has a past of its own."""
+
+FAR = 12.0
+"""One window is enough, without waiting for the next, from here on."""
+
+LEAST_MIXED = 0.02
+"""Fewer rows paired at random than this share are not worth a notification."""
+
+NARROW = 0.5
+"""A past that differs less than sampling, as a timetable does, is believed down to this share of it."""
+
+HINT = 3.0
+"""From here on a pair counts when it is asked which of two columns is at fault."""
+
+SHOWN = 3
+"""Cells of a pair that are named."""
+
+_UPPER, _UPPER_NORMAL = 0.8, 0.8416212335729143
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the pairs of one window were measured at: the own history of those of later windows.
+
+    Parameters
+    ----------
+    window_start
+    columns
+        Their pairs are in the order of `itertools.combinations`.
+    mixed : float32, shape (n_pairs,)
+        Share of rows paired at random.
+    statistic : float32, shape (n_pairs,)
+        Cube root of G over its mean under sampling alone.
+    strays : bool, shape (n_pairs,)
+        Which pairs were unusual: no part of what is usual.
+    """
+
+    window_start: datetime
+    columns: tuple[str, ...]
+    mixed: NDArray[np.float32] = field(repr=False)
+    statistic: NDArray[np.float32] = field(repr=False)
+    strays: Bools = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Two cells that go together in another share of the rows than the reference and today's margins give."""
+
+    cells: tuple[str, str]
+    share: float
+    usual: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """A pair of columns that does not go together as it did. Divergences in nats.
+
+    Parameters
+    ----------
+    columns
+    kl, kl_corrected, ci_low, ci_high, p
+        Of the pairing alone, as in `drift.statistics.dependence.Dependence`.
+    q
+        The smallest false-discovery rate at which the pair would be called, over all pairs.
+    z
+        How far beyond its own history, in robust standard deviations.
+    mixed
+        Share of rows paired at random.
+    before, after
+        Mutual information in the reference, and today.
+    moved
+        The cells that carry most of the divergence, most first.
+    """
+
+    columns: tuple[str, str]
+    kl: float
+    kl_corrected: float
+    ci_low: float
+    ci_high: float
+    p: float
+    q: float
+    z: float
+    mixed: float
+    before: float
+    after: float
+    moved: tuple[Moved, ...]
+
+    def __str__(self) -> str:
+        """Say what moved."""
+        a, b = self.columns
+        cells = "".join(
+            f"; {a} {one.cells[0]} goes with {b} {one.cells[1]} in {percent(one.share, 1)} of the rows, "
+            f"{percent(one.usual, 1)} would be usual"
+            for one in self.moved
+        )
+        return f"{a} × {b}: {figure(self.kl)} nats apart from both histograms{cells}"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A column that no longer goes with others as it did, with the pairs that say so, the most unusual first."""
+
+    column: str
+    severity: Severity
+    lasting: bool
+    z: float
+    pairs: tuple[Relationship, ...]
+
+    def __str__(self) -> str:
+        """Say which columns it no longer goes with, and what moved in the clearest pair.
+
+        Examples
+        --------
+        >>> pair = Relationship(("carrier", "origin"), 0.2, 0.2, 0.1, 0.3, 0, 0, 12.0, 0.1, 0.3, 0.2, ())
+        >>> str(Broken("origin", "warning", True, 12.0, (pair,)))
+        'origin no longer goes with carrier as it did (carrier × origin: 0.2 nats apart from both histograms)'
+        """
+        others = [next(name for name in pair.columns if name != self.column) for pair in self.pairs]
+        return f"{self.column} no longer goes with {', '.join(others)} as it did ({self.pairs[0]})"
+
+
+@dataclass(frozen=True, slots=True)
+class Relationships:
+    """What is made of all pairs of a window; `why_not` says why none was judged, and is empty where they were."""
+
+    measured: Measured | None
+    broken: tuple[Broken, ...] = ()
+    why_not: str = ""
+
+
+def judge_relationships(
+    reference: Pairs,
+    current: Pairs,
+    past: Sequence[Measured],
+    detection: Detection,
+    *,
+    start: datetime,
+    drifting: Collection[str] = (),
+) -> Relationships:
+    """Compare how a window's columns go together with its reference, and with their own history.
+
+    Parameters
+    ----------
+    reference, current
+        Columns that only one has, or in other cells, are left out.
+    past
+        Earlier windows, oldest first.
+    start
+        Of this window.
+    drifting
+        Columns that drift by themselves.
+    """
+    columns = tuple(name for name, cells in current.columns.items() if reference.columns.get(name) == cells)
+    if len(columns) < 2:
+        return Relationships(None, (), "no two columns have counts in the same cells on both sides")
+    if min(reference.n_rows, current.n_rows) < detection.min_rows:
+        return Relationships(None, (), f"fewer than {detection.min_rows} rows")
+    before = [_aligned(one, columns) for one in past[max(len(past) - detection.remembered, 0) :]]
+    tables = _tables(reference, columns), _tables(current, columns)
+    found = dependence(*tables)
+    statistic = np.cbrt(found.statistic / found.expected)
+    strays = np.zeros(len(statistic), np.bool_)
+    measured = Measured(start, columns, found.mixed.astype(np.float32), statistic.astype(np.float32), strays)
+    if len(before) < MIN_HISTORY + detection.persistence.of - 1:
+        return Relationships(measured, (), f"only {len(before)} windows before this one were compared")
+    now = _Window.of(columns, tables, found, statistic, before)
+    at_fault = now.at_fault(detection, drifting)
+    strays[[i for _, _, pairs in at_fault for i in pairs]] = True
+    recent = before[max(len(before) - detection.persistence.of + 1, 0) :]
+    broken = []
+    for at, z, pairs in at_fault:
+        strayed = sum(bool(one.strays[now.of_column[:, at]].any()) for one in recent)
+        lasting = strayed + 1 >= detection.persistence.at_least or z >= FAR
+        of_each = tuple(now.relationship(i, current) for i in pairs)
+        level = detection.effect.in_nats.level(max(pair.kl_corrected for pair in of_each))
+        broken.append(Broken(columns[at], "critical" if level == "critical" else "warning", lasting, z, of_each))
+    return Relationships(measured, tuple(broken))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """All pairs of a window beside their reference and their past."""
+
+    pairs: Sequence[tuple[str, str]]
+    of_column: Bools
+    tables: tuple[NDArray[np.int64], NDArray[np.int64]]
+    found: Dependence
+    past: Floats
+    more: Floats
+    scale: Floats
+    z: Floats
+    q: Floats
+
+    @classmethod
+    def of(
+        cls,
+        columns: tuple[str, ...],
+        tables: tuple[NDArray[np.int64], NDArray[np.int64]],
+        found: Dependence,
+        statistic: Floats,
+        before: Sequence[Measured],
+    ) -> _Window:
+        """Compare each pair with its own past."""
+        strays = np.stack([one.strays for one in before])
+        # What was unusual is not part of what is usual, unless it is most of it.
+        apart = strays & (2 * strays.sum(axis=0) <= len(before))
+        mixed, whole = (
+            np.where(apart, np.nan, np.stack(each)).astype(np.float64)
+            for each in zip(*((one.mixed, one.statistic) for one in before), strict=True)
+        )
+        median, scale = _usual(mixed, NARROW * found.mixed_sd)
+        of_whole = _usual(whole, np.sqrt(2 / (9 * np.maximum(found.free, 1))))
+        z = np.nan_to_num([(found.mixed - median) / scale, (statistic - of_whole[0]) / of_whole[1]])
+        pairs = list(combinations(columns, 2))
+        of_column = np.array([[name in pair for name in columns] for pair in pairs])
+        q = benjamini_hochberg(combine(np.stack([found.p, found.p_mixed])))
+        return cls(pairs, of_column, tables, found, mixed, np.nan_to_num(found.mixed - median), scale, z, q)
+
+    def at_fault(self, detection: Detection, drifting: Collection[str]) -> list[tuple[int, float, list[int]]]:
+        """Return the columns that explain what strays, each with how far and in which pairs, the clearest first."""
+        left = np.array([set(pair).isdisjoint(drifting) for pair in self.pairs])
+        significant, highest = self.q <= detection.fdr, self.z.max(axis=0)
+        large = np.stack([self.more >= LEAST_MIXED, self.found.kl_corrected >= detection.effect.in_nats.warning])
+        alone = np.where(large & significant & (self.z >= ALONE), self.z, 0.0).max(axis=0)
+        found: list[tuple[int, float, list[int]]] = []
+        while True:
+            of_column = self.of_column & left[:, None]
+            together = np.where((of_column & significant[:, None]).any(axis=0), self.mixed(left), 0.0)
+            z = np.maximum(together, (of_column * alone[:, None]).max(axis=0))
+            evidence = np.where(highest >= HINT, np.minimum(highest, FAR), 0.0) @ of_column
+            if not (z >= UNUSUAL).any():
+                return found
+            at = int(np.argmax(np.where(z >= UNUSUAL, evidence, -1.0)))
+            mine = np.flatnonzero(of_column[:, at])
+            mine = mine[np.argsort(-highest[mine], kind="stable")]
+            found.append((at, float(z[at]), mine[: max(1, int((highest[mine] >= HINT).sum()))].tolist()))
+            left = left & ~self.of_column[:, at]
+
+    def mixed(self, left: Bools) -> Floats:
+        """Return how far each column's rows paired at random are beyond its own history, over the pairs left.
+
+        The same rows stray in each of its pairs, so that their mean, weighted by how well each can tell, tells better.
+        """
+        weight = (
+            np.where(left & np.isfinite(self.scale) & (self.scale > 0), 1 / self.scale**2, 0.0)[:, None]
+            * self.of_column
+        )
+        total = weight.sum(axis=0)
+        weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
+        middle = np.nan_to_num(_quantile(self.past, 0.5))
+        past = np.where(np.isfinite(self.past), self.past, middle) @ weight
+        median, scale = _usual(past, np.sqrt(np.divide(1, total, out=np.zeros_like(total), where=total > 0)))
+        more = self.found.mixed @ weight - median
+        z = np.divide(more, scale, out=np.zeros_like(more), where=total > 0)
+        return np.where(more >= LEAST_MIXED, z, 0.0)
+
+    def relationship(self, i: int, current: Pairs) -> Relationship:
+        """Return what is told of one pair."""
+        a, b = self.pairs[i]
+        before, after = self.tables[0][i], self.tables[1][i]
+        share, usual = after / after.sum(), self.found.raked[i]
+        off = divergence.contributions(share.ravel(), usual.ravel() / usual.sum()).reshape(share.shape)
+        names = [coarse(current.columns[name].binning, COARSE).names for name in (a, b)]
+        cells = [np.unravel_index(at, off.shape) for at in np.argsort(-off, axis=None)[:SHOWN]]
+        f = self.found
+        return Relationship(
+            columns=(a, b),
+            kl=float(f.kl[i]),
+            kl_corrected=float(f.kl_corrected[i]),
+            ci_low=float(f.ci_low[i]),
+            ci_high=float(f.ci_high[i]),
+            p=float(f.p[i]),
+            q=float(self.q[i]),
+            z=float(self.z[:, i].max()),
+            mixed=float(f.mixed[i]),
+            before=float(mutual_information(before)),
+            after=float(mutual_information(after)),
+            moved=tuple(Moved((names[0][r], names[1][c]), float(share[r, c]), float(usual[r, c])) for r, c in cells),
+        )
+
+
+def _tables(pairs: Pairs, columns: Sequence[str]) -> NDArray[np.int64]:
+    """Return the tables of all pairs of some columns, in coarse cells, padded to one shape."""
+    pairs = pairs.restricted(columns)
+    firsts, total = [], 0
+    for cells in pairs.columns.values():
+        into = coarse(cells.binning, COARSE)
+        # Cells nest: each coarse cell is some neighbours of the fine ones.
+        of_cell = np.zeros(cells.n_cells, np.intp)
+        of_cell[cells.of_cell] = into.of_cell
+        firsts.append(total + np.unique(of_cell, return_index=True)[1])
+        total += cells.n_cells
+    starts = np.concatenate(firsts)
+    merged = np.add.reduceat(np.add.reduceat(pairs.counts.astype(np.int64), starts, axis=0), starts, axis=1)
+    padded = np.pad(merged, ((0, 1), (0, 1)))
+    place = np.full((len(columns), COARSE), len(starts))
+    ends = np.cumsum([len(each) for each in firsts])
+    for mine, first, end in zip(place, np.concatenate([[0], ends]), ends, strict=False):
+        mine[: end - first] = np.arange(first, end)
+    a, b = np.triu_indices(len(columns), 1)
+    return np.asarray(padded[place[a][:, :, None], place[b][:, None, :]])
+
+
+def _aligned(one: Measured, columns: tuple[str, ...]) -> Measured:
+    """Return what was measured of these columns' pairs; NaN of those that were not."""
+    if one.columns == columns:
+        return one
+    at = {pair: i for i, pair in enumerate(combinations(one.columns, 2))}
+    index = np.array([at.get(pair, at.get(pair[::-1], -1)) for pair in combinations(columns, 2)])
+    known = index >= 0
+    mixed, statistic = (np.where(known, each[index], np.float32(np.nan)) for each in (one.mixed, one.statistic))
+    return Measured(one.window_start, columns, mixed, statistic, known & one.strays[index])
+
+
+def _usual(past: Floats, least: Floats) -> tuple[Floats, Floats]:
+    """Return the median of each pair's past, and its robust standard deviation, raised where it is short."""
+    median, upper = _quantile(past, 0.5), _quantile(past, _UPPER)
+    spread = np.maximum(1.4826 * _quantile(np.abs(past - median), 0.5), (upper - median) / _UPPER_NORMAL)
+    return median, np.maximum(spread, least) * uncertainty(len(past))
+
+
+def _quantile(values: Floats, share: float) -> Floats:
+    """Return a quantile down each column of what is not NaN; NaN where all is."""
+    ordered = np.sort(values, axis=0)
+    at = share * np.maximum(np.isfinite(values).sum(axis=0) - 1, 0)
+    low, column = at.astype(np.intp), np.arange(values.shape[1])
+    high = np.minimum(low + 1, len(values) - 1)
+    first, second = ordered[low, column], ordered[high, column]
+    return np.asarray(np.where(at > low, first + (at - low) * (second - first), first))
