@@ -157,7 +157,10 @@ def forget(
             book.rewrite(_inherits(new, before_it) if before_it else new, why, by)
         book.alerts = {i: a for i, a in book.alerts.items() if a not in lost}
     for moved in book.regrouped(window.start):
-        book.rewrite(moved, f"window {window} was deleted by {by}: {_moved(moved)}", by)
+        if book.alerts[moved.id].incident:
+            book.rewrite(moved, f"window {window} was deleted by {by}: {_moved(moved)}", by)
+        else:
+            book.alerts[moved.id] = moved
     return book.transitions, tuple(gone)
 
 
