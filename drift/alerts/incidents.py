@@ -14,7 +14,7 @@ began it, `drift.alerts.alerts.Alert.notified_as` keeps the id that people know.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from drift.detection.scores import SEVERITY_RANK
 from drift.text.formatting import many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from drift.alerts.alerts import Alert, State
@@ -123,12 +123,15 @@ class Incident:
         Incidents of monitors that share its source, in words: ``weather: 2 features since 2013-02-08``.
     events
         What else happened then.
+    ends
+        Why each of its alerts is over, by the alert's id; of an incident that is over.
     """
 
     id: str
     alerts: tuple[Alert, ...]
     elsewhere: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    ends: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def monitor(self) -> str:

@@ -300,7 +300,7 @@ def _incident(
         "onset": heard.onset.to_dict() | {"words": heard.onset.words(calendar)},
         "alerts": [
             {"id": a.id, "key": a.key, "kind": a.kind, "feature": a.feature, "segment": a.segment, "state": a.state,
-             "severity": a.severity}
+             "severity": a.severity, "end": heard.ends.get(a.id)}
             for a in members
         ],
         "elsewhere": list(heard.elsewhere[:MOST_EVENTS]),

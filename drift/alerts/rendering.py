@@ -235,6 +235,7 @@ def incident_section(incident: Mapping[str, Any]) -> Section:
     over = "over, " if incident["state"] == "resolved" else ""
     names = _some([subject(alert) for alert in incident["alerts"]])
     lines = [", ".join(names)] if len(incident["alerts"]) > 1 else []
+    lines += _some([f"{subject(alert)}: {plain(alert['end'])}" for alert in incident["alerts"] if alert["end"]])
     lines += [f"also in {plain(each)}" for each in incident["elsewhere"]]
     lines += [f"{plain(each['window'], limit=60)}: {plain(each['text'])}" for each in incident["events"]]
     return Section(f"1 incident {over}{plain(incident['words'])}", tuple(lines), incident)

@@ -15,7 +15,7 @@ from drift.store.alerts import found_alerts
 from drift.store.circumstances import circumstances_of
 from drift.store.engine import Part, reads
 from drift.store.runs import newest_configs
-from drift.store.schema import alert
+from drift.store.schema import alert, alert_event
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -77,7 +77,15 @@ class Incidents(Part):
             incident,
             events=tuple(event for event in events if event.kind not in said),
             elsewhere=tuple(_elsewhere(connection, beside, since, until)),
+            ends={} if incident.live else _ends(connection, incident),
         )
+
+
+def _ends(connection: sa.Connection, incident: Incident) -> dict[str, str]:
+    """Return why each alert of an incident is over, as its timeline says."""
+    mine = alert_event.c.alert_id.in_([each.id for each in incident.alerts]) & (alert_event.c.transition == "resolved")
+    query = sa.select(alert_event.c.alert_id, alert_event.c.reason).where(mine).order_by(alert_event.c.seq)
+    return {row.alert_id: row.reason for row in connection.execute(query)}
 
 
 def _elsewhere(

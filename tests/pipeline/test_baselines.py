@@ -308,12 +308,6 @@ def test_a_step_is_found_adapted_to_and_still_told(stepped: Context) -> None:
     assert reason.endswith(" nats from the baseline of 2024-01-01 … 01-07")
 
 
-def test_its_end_is_told_in_the_same_words(stepped: Context) -> None:
-    """Whoever is told that it is over is told in what sense."""
-    ends = [row for row in stepped.store.due_notifications(clock(), 500) if "the reference has adapted" in row.body]
-    assert ends
-
-
 def test_frozen_and_empty_columns_stay_in_sight(stepped: Context) -> None:
     """On the fortieth day as on the first."""
     for number in (STEP, STEP + STAYS - 1):
