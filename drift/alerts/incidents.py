@@ -4,7 +4,7 @@ Each alert has a set of windows in which it may have begun: that of its onset, a
 that window alone. Alerts are taken by opening window and key. One joins the incident that is not over by then and whose
 shared set, which is what the sets of all members so far have in common, overlaps its own, or that opened in the same
 window; else it begins one. So nothing is chained: two events are not one because a third, vaguely dated alert fits
-both.
+both. Where alerts of the first window share nothing, there is a set for each of their dates.
 
 An alert's incident rests on what was said up to the window that opened it, and on nothing later: however onsets are
 refined, an incident keeps its members and its id, that of the alert that began it. Where a late window changes who
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from drift.alerts.rendering import named, plain
@@ -26,7 +26,6 @@ from drift.text.formatting import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import timedelta
 
     from drift.alerts.alerts import Alert, State
     from drift.alerts.circumstances import Event
@@ -37,16 +36,27 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Begun:
-    """An incident while alerts are taken in: what its members share, when it opened, and until when it is live."""
+    """An incident while alerts are taken in.
+
+    `shared` is what its members share: one set, or several where some that opened in its first window share nothing.
+    """
 
     id: str
-    shared: Onset
+    shared: list[Onset]
     opened: datetime
     until: datetime
 
-    def likely(self, own: Onset) -> timedelta:
-        """How far its most likely window is from that of an alert."""
-        return abs(self.shared.most_likely - own.most_likely)
+    def fit(self, own: Onset) -> tuple[timedelta, int] | None:
+        """Return how far the nearest set that a new alert's overlaps is, by the most likely window, and its place."""
+        found = ((abs(each.most_likely - own.most_likely), i) for i, each in enumerate(self.shared))
+        return min((one for one in found if _overlap(self.shared[one[1]], own)), default=None)
+
+    def add(self, own: Onset) -> None:
+        """Narrow the set that a new member fits."""
+        if place := self.fit(own):
+            self.shared[place[1]] = _common(self.shared[place[1]], own)
+        else:
+            self.shared.append(own)
 
 
 def grouped(alerts: Iterable[Alert], since: datetime) -> dict[str, str]:
@@ -67,10 +77,11 @@ def grouped(alerts: Iterable[Alert], since: datetime) -> dict[str, str]:
         newest[alert.key] = incident
         until = datetime.max.replace(tzinfo=UTC) if alert.live else alert.last_window
         if incident == alert.id:
-            begun[incident] = _Begun(incident, own, alert.opened_window, until)
-        elif known := begun.get(incident):
-            known.until = max(known.until, until)
-            known.shared = known.shared if part_of else _common(known.shared, own)
+            begun[incident] = _Begun(incident, [own], alert.opened_window, until)
+        elif there := begun.get(incident):
+            there.until = max(there.until, until)
+            if not part_of:
+                there.add(own)
     return found
 
 
@@ -93,8 +104,9 @@ def _began(alert: Alert) -> Onset:
 def _joined(opened: datetime, own: Onset, begun: Iterable[_Begun]) -> str | None:
     """Return the incident that an alert fits, the nearest by its most likely window; of those as near the oldest."""
     live = [each for each in begun if each.until >= opened]
-    fits = [each for each in live if _overlap(each.shared, own)] or [each for each in live if each.opened == opened]
-    return min(fits, key=lambda each: each.likely(own)).id if fits else None
+    fits = [(fit[0], i) for i, each in enumerate(live) if (fit := each.fit(own))]
+    fits = fits or [(timedelta(), i) for i, each in enumerate(live) if each.opened == opened]
+    return live[min(fits)[1]].id if fits else None
 
 
 def _overlap(one: Onset, other: Onset) -> bool:
@@ -102,9 +114,7 @@ def _overlap(one: Onset, other: Onset) -> bool:
 
 
 def _common(one: Onset, other: Onset) -> Onset:
-    """Return what two sets share; the first where that is nothing."""
-    if not _overlap(one, other):
-        return one
+    """Return what two sets that overlap share."""
     first, last = max(one.earliest, other.earliest), min(one.latest, other.latest)
     return replace(one, earliest=first, latest=last, most_likely=min(max(one.most_likely, first), last))
 
