@@ -69,10 +69,11 @@ class Alert:
     they were notified of its end. News is where this differs from the present state. `suppressed_by` says why they were
     not notified of that: ``backfill: it notifies nobody``; empty where they were. `events` is the length of its
     timeline. `inhibited_by` is the key of the alert that it is part of: that one fired in the window that opened it.
-    `onset` is since when, and `where` in which rows, as the newest window that could say so has it; the onset is a
-    ``single`` window where the next one was quiet. `began` is the onset as the window that opened it had it, by which
-    it became part of an `incident` (`drift.alerts.incidents`). `notified_as` is the incident that people know it by,
-    should late windows have given it another meanwhile. `cause` is that of the signal that opened it.
+    `onset` is since when, as the newest window that could say so has it; a ``single`` window where the next one was
+    quiet. `where` is in which rows, as the newest window has it that was as severe as its worst: what lingers after an
+    event says little of where it was. `began` is the onset as the window that opened it had it, by which it became part
+    of an `incident` (`drift.alerts.incidents`). `notified_as` is the incident that people know it by, should late
+    windows have given it another meanwhile. `cause` is that of the signal that opened it.
     """
 
     id: str
@@ -212,7 +213,7 @@ def _step(alert: Alert | None, seen: Signal, monitor: str, policy: Policy) -> Al
             windows=alert.windows + 1,
             quiet=0,
             onset=seen.onset or (alert.onset if alert.onset and alert.onset.kind != "single" else None),
-            where=seen.where or alert.where,
+            where=seen.where if seen.where and severity == worst else alert.where,
         )
     if alert is None or not alert.live or seen.state == "no_data":
         return alert

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from drift.alerts.alerts import NEWS, NOTIFIED, Alert, alert_id, closes_after, fold
 from drift.config.alerts import Policy
+from drift.detection.localise import Slice, Where
 from drift.detection.onset import Onset
 from tests.support.alert_samples import KEY, NOW, SAYINGS, Record, day, say
 
@@ -87,6 +88,15 @@ def test_an_alert_keeps_the_date_of_the_newest_window_that_says_so() -> None:
     seen = [replace(say(i, word), onset=onset) for i, (word, onset) in enumerate(said, start=3)]
     (alert,) = fold(seen, [], None, "flights", POLICY)
     assert alert.onset == dates[1]
+
+
+def test_an_alert_is_where_it_was_when_it_was_worst() -> None:
+    """Refined by windows as severe; what lingers milder is elsewhere, and says nothing of the event."""
+    places = [Where((Slice("origin", c, f"origin = {c}", 0.3, 0.3, 0.0, False, None),)) for c in ("EWR", "JFK", "LGA")]
+    said = [("warning", places[0]), ("critical", places[1]), ("critical", None), ("warning", places[2])]
+    seen = [replace(say(i, word), where=where) for i, (word, where) in enumerate(said, start=3)]
+    (alert,) = fold(seen, [], None, "flights", POLICY)
+    assert alert.where == places[1]
 
 
 @pytest.mark.parametrize("key", ["drift:dep_delay", "gate", "rows", "run", "volume:fewer"])
