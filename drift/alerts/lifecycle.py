@@ -251,15 +251,16 @@ class _Book:
     def _of_key(self, key: str) -> list[Signal]:
         """The signals of a key, window by window.
 
-        A changed column that is no longer reported has changed back; one that could not be judged is once it has been.
+        A changed column, or relationship, that is no longer reported has changed back; one that could not be judged is
+        judged once it has been.
         """
         found = []
         for start in sorted(self.windows):
             said = self.windows[start]
             if key in said:
                 found.append(self._outlasted(said[key], said))
-            elif key.startswith("schema:") and "schema" in said:
-                found.append(replace(said["schema"], key=key, feature=key.removeprefix("schema:"), reason="as before"))
+            elif (kind := key.partition(":")[0]) in {"schema", "relationship"} and kind in said:
+                found.append(replace(said[kind], key=key, feature=key.partition(":")[2], reason="as before"))
             elif key.startswith("not_judged:") and f"drift:{key.removeprefix('not_judged:')}" in said:
                 drift = said[f"drift:{key.removeprefix('not_judged:')}"]
                 if drift.state != "no_data":

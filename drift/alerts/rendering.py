@@ -96,6 +96,8 @@ def named(kind: str, key: str, feature: str | None, segment: str = "") -> str:
     shown = plain(feature, limit=80) if feature is not None else ""
     if kind == "schema":
         return f"column {shown}"
+    if kind == "relationship":
+        return f"the relationships of {shown}"
     if kind == "not_judged" and shown:
         return f"{shown} (not judged)"
     return shown or _NAMES.get(key, plain(key, limit=80))

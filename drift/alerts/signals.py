@@ -32,6 +32,9 @@ TABLE_FEATURES = 5
 TABLE = "table"
 """The key of the signal of the table as a whole."""
 
+_KIND_OF: dict[FindingKind, AlertKind] = {"not_judged": "not_judged", "relationship": "relationship"}
+"""Of findings of a column that open an alert; all others are of its schema."""
+
 Cause = Literal["", "missing"]
 SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
 
@@ -41,10 +44,10 @@ class Signal:
     """What one window shows about one key.
 
     `key` is such as ``drift:dep_delay``, ``drift:dep_delay@origin=JFK``, ``table``, ``gate``, ``rows``,
-    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``not_judged``, ``not_judged:carrier``, ``run``;
-    `feature` is the feature or column, None where the whole window is meant; `segment` is empty for the whole window.
-    `severity` is that of this window alone, before persistence; `status` includes it: ``warning`` and ``critical`` open
-    an alert.
+    ``volume:fewer``, ``volume:more``, ``schema:carrier``, ``relationship:carrier``, ``not_judged``,
+    ``not_judged:carrier``, ``run``; `feature` is the feature or column, None where the whole window is meant;
+    `segment` is empty for the whole window. `severity` is that of this window alone, before persistence; `status`
+    includes it: ``warning`` and ``critical`` open an alert.
 
     `reason` is never empty. `summary` is what moved, in words: ``missing rose from 0.9 % to 51 %: 0.93 of 1.28 nats``.
     `standing` is what stays, though the window is quiet: ``the reference has adapted: still 0.83 nats from the baseline
@@ -127,8 +130,9 @@ def signals_of(
     """Turn a report into a signal for each key; a comparison of two tables (no window) gives none.
 
     One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), two for
-    their number (``volume:fewer``, ``volume:more``), one for the schema, one more for each column that changed or that
-    cannot be judged, and one for the ``table``: it fires, and inhibits those of its features, where at least five
+    their number (``volume:fewer``, ``volume:more``), one for the schema, one for how columns go together, one more for
+    each column that changed, that no longer goes with others or that cannot be judged, and one for the ``table``: it
+    fires, and inhibits those of its features, where at least five
     features and more than 20 % of the judged ones drift. The same again for each segment
     (``drift:<feature>@<segment>``), which the whole window inhibits.
 
@@ -146,9 +150,11 @@ def signals_of(
     found += [*_rows(report, window), *_judged(report, window)]
     if report.n_reference and report.n_current:
         found.append(at_once("schema", "schema", None, "none", "compared"))
+    if report.n_pairs:
+        found.append(at_once("relationship", "relationship", None, "none", "compared"))
     for finding in report.findings:
         if finding.column is not None and finding.severity != "none":
-            kind: AlertKind = "not_judged" if finding.kind == "not_judged" else "schema"
+            kind = _KIND_OF.get(finding.kind, "schema")
             found.append(at_once(f"{kind}:{finding.column}", kind, finding.column, finding.severity, finding.message))
     whole = _drift(report, window, closing)
     found += whole

@@ -23,7 +23,7 @@ from drift.windows import Span, load_timezone
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-AlertKind = Literal["drift", "table", "data_quality", "missing_data", "schema", "not_judged", "run"]
+AlertKind = Literal["drift", "table", "data_quality", "missing_data", "schema", "relationship", "not_judged", "run"]
 """What an alert is about: a feature, the whole table, failed expectations and odd numbers of rows, no rows at all,
 columns, windows that could not be judged, or a run that failed."""
 

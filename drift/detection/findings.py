@@ -59,6 +59,7 @@ FindingKind = Literal[
     "no_reference",
     "not_judged",
     "read_as",
+    "relationship",
     "other",
 ]
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from drift.detection.findings import Finding
 from drift.detection.history import MIN_HISTORY, uncertainty
 from drift.profiles.pairs import COARSE, coarse
 from drift.statistics import divergence
@@ -164,6 +165,12 @@ class Broken:
         """
         others = [next(name for name in pair.columns if name != self.column) for pair in self.pairs]
         return f"{self.column} no longer goes with {', '.join(others)} as it did ({self.pairs[0]})"
+
+
+def relationship_finding(broken: Broken) -> Finding:
+    """Return the finding of a column; it opens an alert where it lasts."""
+    pending = "" if broken.lasting else "; not yet for long enough"
+    return Finding("relationship", f"{broken}{pending}", broken.column, broken.severity if broken.lasting else "none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from drift.detection.findings import Finding, FindingKind
     from drift.detection.page.document import Head
+    from drift.detection.relationships import Measured
     from drift.detection.rollups import Rollup
     from drift.windows import Window
 
@@ -75,6 +76,10 @@ class Report:
         ``timestamp``.
     current
         Of a comparison: its current table, as a path, where it is one.
+    n_pairs
+        Of a whole window: pairs of columns that were compared.
+    measured
+        At what they were measured, which later windows are compared with; not read back with a report.
     """
 
     monitor: str
@@ -91,6 +96,8 @@ class Report:
     segments: Mapping[str, Report] = field(default_factory=dict, repr=False)
     left_out: Mapping[str, str] = field(default_factory=dict)
     current: str = ""
+    n_pairs: int = 0
+    measured: Measured | None = field(default=None, repr=False)
 
     def rollup(self) -> Rollup:
         """Return all verdicts in one, overall and by role, with the rule that made it."""

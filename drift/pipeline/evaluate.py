@@ -22,6 +22,7 @@ from drift.detection.late_labels import arrived
 from drift.detection.localise import localise
 from drift.detection.onset import SEED, onset_of
 from drift.detection.reference import compose, from_baseline
+from drift.detection.relationships import Relationships, judge_relationships, relationship_finding
 from drift.detection.reports import Report
 from drift.detection.rollups import roll_up
 from drift.detection.row_counts import beside_usual, row_count
@@ -29,6 +30,7 @@ from drift.errors import StoreError
 from drift.pipeline.isolation import isolated
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
+from drift.profiles.pairs import Pairs
 from drift.store.schema import WHOLE
 from drift.text import logs
 
@@ -64,8 +66,15 @@ def evaluate_window(context: Context[State], window: Window) -> Report:
 def _judged(context: Context[State], stored: Gathered) -> Report:
     subjects = [reference(context, stored, part) for part in stored.parts]
     whole, *parts = assess(subjects, context.monitor.detection, context.monitor.features)
-    whole = located(context, stored, whole)
-    return annotate(context, stored, [whole, *parts], findings(context, stored, whole))
+    pairs = paired(context, stored) if whole.n_reference and whole.n_current else {}
+    whole = located(context, stored, whole, pairs)
+    related = relationships(context, stored, whole, pairs)
+    found = [*findings(context, stored, whole), *map(relationship_finding, related.broken)]
+    return replace(
+        annotate(context, stored, [whole, *parts], found),
+        n_pairs=len(related.measured.mixed) if related.measured else 0,
+        measured=related.measured,
+    )
 
 
 def recall(context: Context[State], window: Window) -> Report:
@@ -295,24 +304,51 @@ def _why_unbinned(monitor: str, arrow_type: str, before: Iterable[str | None]) -
     return f"it came after the bins were fitted, or could not be read: {again}, or says why not"
 
 
-# -- locate: in which rows it drifts ----------------------------------------------------------------------------------
+# -- pairs: in which rows it drifts, and which columns no longer go together ------------------------------------------
 
 
-def located(context: Context[State], stored: Gathered, assessed: Assessment) -> Assessment:
-    """Say of the features of the whole window that drift in which rows they do; pairs are read for these alone."""
-    if not any(verdict.drifting for verdict in assessed.verdicts):
-        return assessed
-    whole, detection = stored.parts[0], context.monitor.detection
+def paired(context: Context[State], stored: Gathered) -> dict[Window, Pairs]:
+    """Return the pairs of the window and of its reference."""
+    whole = stored.parts[0]
     windows = [each.window for each in (*whole.main, whole.current) if each.window]
-    pairs = context.store.load_pairs(context.name, windows, stored.binnings, context.segmentations())
-    current = pairs.pop(stored.window, None)
-    if current is None:
+    return context.store.load_pairs(context.name, windows, stored.binnings, context.segmentations())
+
+
+def relationships(
+    context: Context[State], stored: Gathered, assessed: Assessment, pairs: Mapping[Window, Pairs]
+) -> Relationships:
+    """Judge how the features of the whole window go together."""
+    current = pairs.get(stored.window)
+    before = [each for window, each in pairs.items() if window != stored.window]
+    detection = context.monitor.detection
+    if current is None or len(before) < context.monitor.reference_min_windows or not detection.history:
+        return Relationships(
+            None, (), "pairs of columns were not counted, or too few windows of the reference have any"
+        )
+    drifting = {verdict.feature for verdict in assessed.verdicts if verdict.severity != "none" or verdict.drifting}
+    return judge_relationships(
+        Pairs.total(before),
+        current.restricted([name for name in current.columns if name in set(stored.parts[0].features)]),
+        context.store.measured(context.name, before=stored.window.start, limit=detection.remembered),
+        detection,
+        start=stored.window.start,
+        drifting=drifting,
+    )
+
+
+def located(
+    context: Context[State], stored: Gathered, assessed: Assessment, pairs: Mapping[Window, Pairs]
+) -> Assessment:
+    """Say of the features of the whole window that drift in which rows they do."""
+    whole, detection, current = stored.parts[0], context.monitor.detection, pairs.get(stored.window)
+    if current is None or not any(verdict.drifting for verdict in assessed.verdicts):
         return assessed
+    reference = {window: each for window, each in pairs.items() if window != stored.window}
 
     def where(feature: str) -> Where | None:
         loud = {past.window_start for past in whole.history.get(feature, ()) if past.severity != "none"}
-        quiet = [each for window, each in pairs.items() if window.start not in loud]
-        return localise(quiet or [*pairs.values()], current, feature, min_rows=detection.min_rows)
+        quiet = [each for window, each in reference.items() if window.start not in loud]
+        return localise(quiet or [*reference.values()], current, feature, min_rows=detection.min_rows)
 
     verdicts = [
         replace(one, explanation=replace(one.explanation, where=where(one.feature))) if one.drifting else one

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from drift.alerts.circumstances import Event
     from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
+    from drift.detection.relationships import Measured
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past, ReportStatus
     from drift.profiles.binning import Binning
@@ -74,6 +75,8 @@ class StateReader(Protocol):
     def history(
         self, monitor: str, features: Collection[str], *, before: datetime, limit: int = 56, segment: str = WHOLE
     ) -> dict[str, list[Past]]: ...
+
+    def measured(self, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]: ...
 
     def alerts(self, monitor: str | None = None, states: Collection[str] | None = None) -> list[Alert]: ...
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from drift.alerts.circumstances import Event
     from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
+    from drift.detection.relationships import Measured
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import Past, ReportStatus
     from drift.profiles.binning import Binning
@@ -90,6 +91,10 @@ class ReadThrough(StateReader):
     ) -> dict[Window, Pairs]:
         """As the store's; nobody asks twice."""
         return self.store.load_pairs(monitor, windows, binnings, segmentations)
+
+    def measured(self, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
+        """As the store's."""
+        return self.store.measured(monitor, before=before, limit=limit)
 
     def circumstances(self, monitor: str, since: datetime, until: datetime) -> list[Event]:
         """As the store's."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert
     from drift.alerts.incidents import Incident
     from drift.alerts.silences import Silence
+    from drift.detection.relationships import Measured
     from drift.detection.reports import Gate, Report
     from drift.detection.scores import ReportStatus
     from drift.profiles.binning import Binning
@@ -123,6 +124,12 @@ class Memory(ReadThrough):
         start = max(end - limit, 0)
         recent = [each.get(segment, {}) for each in self.in_segments[start:end]] if segment else self.past[start:end]
         return {feature: [past[feature] for past in recent if feature in past] for feature in features}
+
+    def measured(self, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
+        """As the store's, of the reports found."""
+        del monitor
+        end = self._since(before)
+        return [one.measured for one in self.judged[max(end - limit, 0) : end] if one.measured]
 
     def reports(self, monitor: str, limit: int | None = 100, *, over_at: datetime | None = None) -> list[Row]:
         """As the store's, of the reports found."""

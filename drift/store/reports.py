@@ -17,11 +17,12 @@ from drift.profiles.refinement import under
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings, save_binnings, segment_names
 from drift.store.engine import Part, delete_others, reads, rows_of, upsert, writes
-from drift.store.schema import WHOLE, histogram, report, score
+from drift.store.schema import WHOLE, histogram, measured, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from drift.detection.relationships import Measured
     from drift.detection.reports import Report
     from drift.detection.scores import ReportStatus
     from drift.profiles.binning import Binning
@@ -53,6 +54,8 @@ class Reports(Part):
             features = {verdict.feature for verdict in part.verdicts}
             delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
         upsert(connection, score, rows)
+        if found.measured:
+            upsert(connection, measured, [to_rows.measured_row(monitor, found.measured)])
         pairs = [each.current for part in parts for each in part.evidence.values()]
         finer = [current.binning for current in pairs if current.binning != current.whole().binning]
         if finer:
@@ -176,6 +179,14 @@ class Reports(Part):
             if feature in found:
                 found[feature].append(Past._make(values))
         return found
+
+    @reads
+    def measured(self, connection: sa.Connection, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
+        """Return what the pairs were measured at in the newest windows before one, newest last."""
+        mine = (measured.c.monitor == monitor) & (measured.c.segment == WHOLE) & (measured.c.window_start < before)
+        query = sa.select(measured.c.window_start, measured.c.columns, measured.c.pairs).where(mine)
+        rows = connection.execute(query.order_by(measured.c.window_start.desc()).limit(limit)).all()
+        return [to_rows.measured_from(*row) for row in reversed(rows)]
 
 
 @cache

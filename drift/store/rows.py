@@ -12,6 +12,7 @@ import numpy as np
 from drift.detection.findings import Finding
 from drift.detection.localise import Where
 from drift.detection.onset import Onset
+from drift.detection.relationships import Measured
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift, Explanation, Score, Verdict
 from drift.errors import StoreError
@@ -23,6 +24,7 @@ from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
@@ -160,7 +162,21 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
         "n_drifting": overall.n_drifting,
         "total_kl": overall.total_kl,
         "findings": [finding.to_dict() for finding in report.findings],
+        "n_pairs": report.n_pairs,
     }
+
+
+def measured_row(monitor: str, found: Measured) -> Row:
+    """Return the row of what a window's pairs were measured at."""
+    numbers = np.concatenate([found.mixed, found.statistic, found.strays.astype(np.float32)])
+    key = {"monitor": monitor, "segment": WHOLE, "window_start": found.window_start}
+    return {**key, "columns": list(found.columns), "pairs": numbers.astype(np.float32).view(np.uint32)}
+
+
+def measured_from(window_start: datetime, columns: Sequence[str], pairs: NDArray[np.int32]) -> Measured:
+    """Read back what `measured_row` wrote."""
+    mixed, statistic, strays = pairs.view(np.float32).reshape(3, -1)
+    return Measured(window_start, tuple(columns), mixed, statistic, strays > 0)
 
 
 def score_rows(monitor: str, report: Report, window: Window) -> list[Row]:
@@ -226,6 +242,7 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
         n_current=row["n_current"],
         gate=row["gate"],
         findings=[Finding.from_dict(finding) for finding in row["findings"]],
+        n_pairs=row["n_pairs"],
         evidence=evidence,
         label=row["label"],
         segment=row["segment"],

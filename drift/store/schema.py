@@ -377,6 +377,22 @@ report = sa.Table(
     _must("n_drifting", sa.Integer),
     _must("total_kl", Finite),
     _must("findings", Facts),
+    _must("n_pairs", sa.Integer),
+)
+
+measured = sa.Table(
+    "measured",
+    metadata,
+    _key("monitor"),
+    _key("segment"),
+    _key("window_start", Instant),
+    _must("columns", sa.JSON),
+    _must("pairs", Deflated),
+    sa.ForeignKeyConstraint(
+        ["monitor", "segment", "window_start"],
+        ["report.monitor", "report.segment", "report.window_start"],
+        ondelete="CASCADE",
+    ),
 )
 
 score = sa.Table(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, Transitions
     from drift.windows import Window
 
-_BY_WINDOW = ("histogram", "pair_counts", "profile", "validation", "gate", "score", "report", "run")
+_BY_WINDOW = ("histogram", "pair_counts", "profile", "validation", "gate", "score", "measured", "report", "run")
 
 
 @dataclass(frozen=True, slots=True)

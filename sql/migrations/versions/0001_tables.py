@@ -28,6 +28,7 @@ _TABLES = (
     "pair_counts",
     "run",
     "report",
+    "measured",
     "score",
     "alert",
     "alert_event",
@@ -190,7 +191,23 @@ def upgrade() -> None:
         sa.Column("n_drifting", sa.Integer(), nullable=False),
         sa.Column("total_kl", sa.Double(), nullable=False),
         sa.Column("findings", sa.JSON(), nullable=False),
+        sa.Column("n_pairs", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("monitor", "segment", "window_start", name="pk_report"),
+    )
+    op.create_table(
+        "measured",
+        sa.Column("monitor", sa.Text(), nullable=False),
+        sa.Column("segment", sa.Text(), nullable=False),
+        sa.Column("window_start", _INSTANT, nullable=False),
+        sa.Column("columns", sa.JSON(), nullable=False),
+        sa.Column("pairs", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["monitor", "segment", "window_start"],
+            ["report.monitor", "report.segment", "report.window_start"],
+            name="fk_measured_report",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("monitor", "segment", "window_start", name="pk_measured"),
     )
     op.create_table(
         "score",
