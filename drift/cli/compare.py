@@ -36,6 +36,9 @@ def compare(
     warning: Annotated[float, typer.Option(help="Smallest KL of a warning, in nats.")] = 0.01,
     critical: Annotated[float, typer.Option(help="Smallest KL of a critical finding, in nats.")] = 0.1,
     min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 30,
+    relationships: Annotated[
+        bool, typer.Option(help="Also compare how up to 200 columns go together, which no histogram shows.")
+    ] = True,
     fail_on: Fail = None,
     allow: Allow = None,
     as_json: Json = False,
@@ -64,7 +67,9 @@ def compare(
             Csv.model_validate(_csv(csv or [])),
         )
     )
-    report = compare_tables(reference, current, features=features, detection=detection, csv=written)
+    report = compare_tables(
+        reference, current, features=features, detection=detection, csv=written, relationships=relationships
+    )
     write_pages(report, html=html, markdown=markdown)
     show(report, as_json=as_json)
     exit_on(report, fail_on, allow or ())

@@ -198,13 +198,13 @@ def write_pages(report: Report, *, html: Path | None, markdown: Path | None = No
 
 
 def exit_on(report: Report, fail_on: FailOn | None, allowed: Collection[Gap]) -> None:
-    """Leave with 1 if a feature reaches a severity, or where there is no answer and that is not allowed."""
+    """Leave with 1 if a feature or relationship reaches a severity, or where no answer is not allowed."""
     if not fail_on:
         return
     gaps = {gap: reasons for gap, reasons in report.gaps().items() if gap not in allowed}
     for gap, reasons in gaps.items():
         print_error(f"{'; '.join(reasons[:_NAMED])}{'; …' * (len(reasons) > _NAMED)} (--allow {gap} permits it)")
-    if gaps or any(v.status in {fail_on, "critical"} for v in report.verdicts):
+    if gaps or report.severity in {fail_on, "critical"}:
         raise typer.Exit(1)
 
 

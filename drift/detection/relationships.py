@@ -13,9 +13,9 @@ by itself has an alert of its own, and its pairs are left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from drift.detection.findings import Finding
 from drift.detection.history import MIN_HISTORY, uncertainty
 from drift.profiles.pairs import COARSE, coarse
 from drift.statistics import divergence
-from drift.statistics.dependence import dependence, mutual_information
+from drift.statistics.dependence import Dependence, dependence, mutual_information
 from drift.statistics.false_discovery import benjamini_hochberg
 from drift.statistics.two_sample_tests import combine
 from drift.text.formatting import figure, percent
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from drift.config.detection import Detection
     from drift.detection.scores import Severity
     from drift.profiles.pairs import Pairs
-    from drift.statistics.dependence import Dependence
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
@@ -59,6 +58,9 @@ NARROW = 0.5
 
 HINT = 3.0
 """From here on a pair counts when it is asked which of two columns is at fault."""
+
+BLOCK = 1 << 11
+"""Pairs of two tables that are compared at once."""
 
 SHOWN = 3
 """Cells of a pair that are named."""
@@ -111,7 +113,7 @@ class Relationship:
     q
         The smallest false-discovery rate at which the pair would be called, over all pairs.
     z
-        How far beyond its own history, in robust standard deviations.
+        How far beyond its own history, in robust standard deviations; of two tables, beyond sampling.
     mixed
         Share of rows paired at random.
     before, after
@@ -136,12 +138,17 @@ class Relationship:
     def __str__(self) -> str:
         """Say what moved."""
         a, b = self.columns
-        cells = "".join(
-            f"; {a} {one.cells[0]} goes with {b} {one.cells[1]} in {percent(one.share, 1)} of the rows, "
+        tie = f"mutual information {figure(self.before)} → {figure(self.after)}"
+        return "; ".join([f"{a} × {b}: {figure(self.kl)} nats apart from both histograms, {tie}", *self.what_moved()])
+
+    def what_moved(self, most: int = SHOWN) -> list[str]:
+        """Say which cells go together in more or fewer rows."""
+        a, b = self.columns
+        return [
+            f"{a} {one.cells[0]} goes with {b} {one.cells[1]} in {percent(one.share, 1)} of the rows, "
             f"{percent(one.usual, 1)} would be usual"
-            for one in self.moved
-        )
-        return f"{a} × {b}: {figure(self.kl)} nats apart from both histograms{cells}"
+            for one in self.moved[:most]
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +168,20 @@ class Broken:
         --------
         >>> pair = Relationship(("carrier", "origin"), 0.2, 0.2, 0.1, 0.3, 0, 0, 12.0, 0.1, 0.3, 0.2, ())
         >>> str(Broken("origin", "warning", True, 12.0, (pair,)))
-        'origin no longer goes with carrier as it did (carrier × origin: 0.2 nats apart from both histograms)'
+        'origin no longer goes with carrier as it did
+        (carrier × origin: 0.2 nats apart from both histograms, mutual information 0.3 → 0.2)'
         """
-        others = [next(name for name in pair.columns if name != self.column) for pair in self.pairs]
+        others = [pair.columns[pair.columns[0] == self.column] for pair in self.pairs]
         return f"{self.column} no longer goes with {', '.join(others)} as it did ({self.pairs[0]})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON, in words and pair by pair."""
+        return {
+            "column": self.column,
+            "severity": self.severity,
+            "words": str(self),
+            "pairs": [asdict(pair) for pair in self.pairs],
+        }
 
 
 def relationship_finding(broken: Broken) -> Finding:
@@ -231,6 +248,46 @@ def judge_relationships(
     return Relationships(measured, tuple(broken))
 
 
+def compare_relationships(reference: Pairs, current: Pairs, detection: Detection) -> tuple[Broken, ...]:
+    """Compare how the columns of two tables go together, the clearest first.
+
+    Two tables have no history. A pair counts that differs by more than sampling, at the rate of false discoveries over
+    all pairs, and by at least the divergence of a warning. What is ordinary is not known: none is more than a warning.
+
+    Examples
+    --------
+    >>> from drift.config.detection import Detection
+    >>> from drift.profiles.binning import CategoricalBinning
+    >>> from drift.profiles.pairs import Pairs
+    >>> columns = {name: coarse(CategoricalBinning(("a", "b"))) for name in ("x", "y")}
+    >>> rows = np.arange(1000) % 2
+    >>> before, after = (Pairs.of(columns, np.array([rows, y], np.uint8)) for y in (rows, rows[::-1]))
+    >>> (broken,) = compare_relationships(before, after, Detection())
+    >>> broken.column, broken.pairs[0].what_moved(most=1)
+    ('x', ['x a goes with y b in 50.0 % of the rows, 0.0 % would be usual'])
+    """
+    columns = tuple(name for name, cells in current.columns.items() if reference.columns.get(name) == cells)
+    if len(columns) < 2 or min(reference.n_rows, current.n_rows) < max(detection.min_rows, 1):
+        return ()
+    tables = _tables(reference, columns), _tables(current, columns)
+    shares = [(each / each.sum(axis=(1, 2), keepdims=True)).reshape(len(each), -1) for each in tables]
+    # The divergence of a pairing is part of that of the pair, and never more.
+    large = divergence.kl_divergence(shares[1], shares[0]) >= detection.effect.in_nats.warning
+    if not large.any():
+        return ()
+    now = _Window.without_past(columns, tables, large)
+    found = [(columns[at], tuple(now.relationship(i, current) for i in pairs)) for at, pairs in now.changed(detection)]
+    return tuple(
+        Broken(name, "warning", lasting=True, z=max(pair.z for pair in pairs), pairs=pairs) for name, pairs in found
+    )
+
+
+def _in_blocks(reference: NDArray[np.int64], current: NDArray[np.int64]) -> Dependence:
+    """Compare very many pairs in bounded memory."""
+    blocks = [dependence(reference[i : i + BLOCK], current[i : i + BLOCK]) for i in range(0, len(current), BLOCK)]
+    return Dependence(*(np.concatenate([getattr(each, one.name) for each in blocks]) for one in fields(Dependence)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Window:
     """All pairs of a window beside their reference and their past."""
@@ -269,6 +326,33 @@ class _Window:
         of_column = np.array([[name in pair for name in columns] for pair in pairs])
         q = benjamini_hochberg(combine(np.stack([found.p, found.p_mixed])))
         return cls(pairs, of_column, tables, found, mixed, np.nan_to_num(found.mixed - median), scale, z, q)
+
+    @classmethod
+    def without_past(
+        cls, columns: tuple[str, ...], tables: tuple[NDArray[np.int64], NDArray[np.int64]], large: Bools
+    ) -> _Window:
+        """Compare each pair that may differ by enough with what sampling alone would give."""
+        tables = tables[0][large], tables[1][large]
+        pairs = [pair for pair, each in zip(combinations(columns, 2), large, strict=True) if each]
+        of_column = np.array([[name in pair for name in columns] for pair in pairs])
+        found = _in_blocks(*tables)
+        p = np.append(combine(np.stack([found.p, found.p_mixed])), np.ones(len(large) - len(pairs)))
+        sampling = np.sqrt(2 / (9 * np.maximum(found.free, 1)))
+        z = np.stack([found.mixed / found.mixed_sd, (np.cbrt(found.statistic / found.expected) - 1) / sampling])
+        past, q = np.empty((0, len(pairs))), benjamini_hochberg(p)[: len(pairs)]
+        return cls(pairs, of_column, tables, found, past, found.mixed, found.mixed_sd, z, q)
+
+    def changed(self, detection: Detection) -> list[tuple[int, list[int]]]:
+        """Return the columns that explain which pairs differ by more than sampling and enough, by their divergence."""
+        effect = self.found.kl_corrected
+        left = (self.q <= detection.fdr) & (effect >= detection.effect.in_nats.warning)
+        found: list[tuple[int, list[int]]] = []
+        while left.any():
+            at = int(np.argmax(np.where(left, effect, 0.0) @ self.of_column))
+            mine = np.flatnonzero(left & self.of_column[:, at])
+            found.append((at, mine[np.argsort(-effect[mine], kind="stable")].tolist()))
+            left = left & ~self.of_column[:, at]
+        return found
 
     def at_fault(self, detection: Detection, drifting: Collection[str]) -> list[tuple[int, float, list[int]]]:
         """Return the columns that explain what strays, each with how far and in which pairs, the clearest first."""

@@ -11,7 +11,7 @@ from drift.detection.evidence import Evidence, explain
 from drift.detection.rollups import roll_up
 from drift.detection.scores import SEVERITY_RANK, STATUS_ORDER, Gap, ReportStatus, Severity, Verdict
 from drift.errors import MissingExtra, UnknownFeature
-from drift.text.formatting import iso, many, nats, thresholds, when
+from drift.text.formatting import iso, many, nats, thousands, thresholds, when
 from drift.text.markdown import markdown
 from drift.text.statuses import STATUSES, status_of
 from drift.text.visible import visible
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from drift.detection.findings import Finding, FindingKind
     from drift.detection.page.document import Head
-    from drift.detection.relationships import Measured
+    from drift.detection.relationships import Broken, Measured
     from drift.detection.rollups import Rollup
     from drift.windows import Window
 
@@ -80,6 +80,8 @@ class Report:
         Of a whole window: pairs of columns that were compared.
     measured
         At what they were measured, which later windows are compared with; not read back with a report.
+    relationships
+        Of a comparison: the columns that no longer go with others as they did; each has a finding, too.
     """
 
     monitor: str
@@ -98,23 +100,32 @@ class Report:
     current: str = ""
     n_pairs: int = 0
     measured: Measured | None = field(default=None, repr=False)
+    relationships: Sequence[Broken] = ()
 
     def rollup(self) -> Rollup:
         """Return all verdicts in one, overall and by role, with the rule that made it."""
         found = roll_up(self.verdicts)
-        if self.gate != "rejected":
-            return found
-        return replace(found, status="rejected", rule="rejected: by its expectations, so no feature was judged")
+        if self.gate == "rejected":
+            return replace(found, status="rejected", rule="rejected: by its expectations, so no feature was judged")
+        if self.relationships and found.status in {"ok", "not_comparable"}:
+            n = many(len(self.relationships), "column")
+            rule = f"warning: relationships of {n} changed; {found.reason}"
+            return replace(found, status="warning", rule=rule)
+        return found
 
     @property
     def status(self) -> ReportStatus:
-        """The worst status among the verdicts (`Rollup.status`), or ``rejected`` by its expectations."""
+        """The worst status among the verdicts (`Rollup.status`), or ``rejected`` by its expectations.
+
+        Of a comparison, relationships that changed make a ``warning`` of what is less.
+        """
         return self.rollup().status
 
     @property
     def severity(self) -> Severity:
-        """The worst severity among the statuses."""
+        """The worst severity among the statuses, and of the relationships of a comparison."""
         found: list[Severity] = [v.status for v in self.verdicts if v.status in {"warning", "critical"}]
+        found += [each.severity for each in self.relationships]
         return max(found, key=lambda s: SEVERITY_RANK[s], default="none")
 
     @property
@@ -184,6 +195,8 @@ class Report:
             "overall": overall.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
             "left_out": dict(self.left_out),
+            "n_pairs": self.n_pairs,
+            "relationships": [each.to_dict() for each in self.relationships],
             "features": _entries(self),
             "segments": {
                 name: {
@@ -363,10 +376,11 @@ class Report:
             "Segment": self.segment,
             "Validation": STATUSES[self.gate][1] if self.window else None,
             "Sum of KL": f"{nats(self.total_kl)} nats",
+            "Pairs of columns": thousands(self.n_pairs) if self.n_pairs else None,
         }
         title = f"{self.monitor} {self.label}".strip()
         told = [(name, value) for name, value in facts.items() if value]
-        return Head(title, self.status, self._sentence(overall), overall.line(), told, self.notes())
+        return Head(title, self.status, self._sentence(overall), overall.line(), told, self.notes(), self.relationships)
 
     def _sentence(self, overall: Rollup) -> str:
         """Return the report in a sentence, by the names of what drifts."""
@@ -375,6 +389,9 @@ class Report:
             return "No feature could be judged."
         unjudged = overall.n_features - overall.n_judged
         rest = f" {many(unjudged, 'feature')} could not be judged." if unjudged else ""
+        if self.relationships:
+            columns = ", ".join(visible(each.column) for each in self.relationships[:5])
+            rest += f" How {columns}{' …' * (len(self.relationships) > 5)} goes with other columns changed."
         if not worst:
             return f"None of {many(overall.n_judged, 'feature')} drifted.{rest}"
         more = f" and {len(worst) - 5} more" if len(worst) > 5 else ""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from drift.config.detection import Detection, Persistence
 from drift.config.features import Features, unmatched
 from drift.detection.assess import Subject, assess
+from drift.detection.findings import Finding
+from drift.detection.relationships import compare_relationships, relationship_finding
 from drift.detection.reports import Report
 from drift.errors import ConfigError
 from drift.pipeline.isolation import isolated
@@ -16,18 +18,22 @@ from drift.profiles.columns import LOOKED, misfit
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.kinds import infer_kind, infer_scale, same_family
+from drift.profiles.pairs import MOST_COLUMNS, PairTally, coarse
 from drift.profiles.refinement import refined
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
     import pyarrow as pa
 
     from drift.config.source import Csv
+    from drift.detection.relationships import Broken
+    from drift.profiles.binning import Binning
     from drift.profiles.columns import Sort
     from drift.profiles.histograms import Profile
+    from drift.profiles.pairs import Coarse, Pairs
     from drift.sources.snapshot import Snapshot
 
 
@@ -58,6 +64,7 @@ def compare(
     detection: Detection | None = None,
     name: str = "compare",
     csv: Csv | None = None,
+    relationships: bool = True,
 ) -> Report:
     """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
 
@@ -76,6 +83,10 @@ def compare(
         What to call the comparison in the report.
     csv
         How CSV files are written, as far as they are not to say it themselves.
+    relationships
+        Whether to compare how the columns go together, too, each pair apart from what its two histograms show, on an
+        even sample of at most 65,536 rows of each table (`drift.detection.relationships`). Of more than 200 columns
+        none is.
 
     Raises
     ------
@@ -105,17 +116,20 @@ def compare(
     selected = [column for column in wanted.select(both) if column not in placed]
     shared = [column for column in selected if column in before.schema]
     options = fit_options(shared, wanted, salt=name)
+    paired = relationships and 2 <= len(shared) <= MOST_COLUMNS
     if before.columns and after.columns:
         reference_profile, current_profile, unfit = parallel.profiles(
             parallel.Table(before.count_rows(), before.schema, before.columns),
             parallel.Table(after.count_rows(), after.schema, after.columns),
             options,
+            paired=paired,
         )
     else:
         binnings, unfit = fit(before.batches(shared), options, expected_rows=after.count_rows())
-        reference_profile = count(before.batches(list(binnings)), binnings, schema=before.schema)
         present = [column for column in binnings if column in after.schema]
-        current_profile = count(after.batches(present), binnings, schema=after.schema)
+        cells = {column: coarse(binnings[column]) for column in present} if paired else {}
+        reference_profile = _counted(before, list(binnings), binnings, cells)
+        current_profile = _counted(after, present, binnings, cells)
     reference_profile = replace(
         reference_profile, problems={**reference_profile.problems, **unfit}, notes=before.notes()
     )
@@ -135,6 +149,11 @@ def compare(
         ),
         selected,
     )
+    judged = [verdict.feature for verdict in found.verdicts if verdict.judged]
+    broken, n_pairs = _relationships(reference_profile.pairs, current_profile.pairs, judged, rules)
+    told = [relationship_finding(each) for each in broken]
+    if relationships and len(shared) > MOST_COLUMNS:
+        told.append(Finding("other", _TOO_MANY))
     return Report(
         name,
         None,
@@ -142,11 +161,44 @@ def compare(
         found.verdicts,
         found.n_reference,
         found.n_current,
-        findings=found.findings,
+        findings=[*found.findings, *told],
         evidence=found.evidence,
         left_out=left_out,
         current=_path(current),
+        n_pairs=n_pairs,
+        relationships=broken,
     )
+
+
+_TOO_MANY = (
+    f"relationships were not compared: of more than {MOST_COLUMNS} columns there are too many pairs; "
+    "name fewer columns to compare how they go together"
+)
+
+
+def _counted(
+    table: Snapshot, columns: Sequence[str], binnings: Mapping[str, Binning], cells: Mapping[str, Coarse]
+) -> Profile:
+    tally = PairTally(cells)
+
+    def seen() -> Iterator[pa.RecordBatch]:
+        for batch in table.batches(columns):
+            tally.add(batch)
+            yield batch
+
+    profile = count(seen(), binnings, schema=table.schema)
+    return replace(profile, pairs=tally.pairs(without=profile.problems)) if cells else profile
+
+
+def _relationships(
+    reference: Pairs | None, current: Pairs | None, judged: Sequence[str], rules: Detection
+) -> tuple[tuple[Broken, ...], int]:
+    """Return what changed in how the features that were judged go together, and how many pairs of them there are."""
+    if reference is None or current is None:
+        return (), 0
+    columns = [name for name in judged if name in reference.columns and name in current.columns]
+    broken = compare_relationships(reference.restricted(columns), current.restricted(columns), rules)
+    return broken, len(columns) * (len(columns) - 1) // 2
 
 
 def _left_out(

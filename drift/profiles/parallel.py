@@ -19,7 +19,9 @@ from drift.profiles import counting
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.fitting import Labels, check_later, sketch
 from drift.profiles.histograms import Profile
-from drift.profiles.kinds import contained, to_numbers
+from drift.profiles.kinds import contained, integers, to_numbers
+from drift.profiles.pairs import LIMIT, Pairs, coarse
+from drift.profiles.sampling import kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from drift.profiles.binning import Binning
     from drift.profiles.fitting import FitOptions, Numbers
     from drift.profiles.histograms import Histogram, Summary
+    from drift.profiles.pairs import Coarse
 
     Stream = Callable[[str], Iterator[pa.Array[Any]]]
 
@@ -58,11 +61,12 @@ class Table:
 
 
 def profiles(
-    before: Table, after: Table, features: Mapping[str, FitOptions]
+    before: Table, after: Table, features: Mapping[str, FitOptions], *, paired: bool = False
 ) -> tuple[Profile, Profile, dict[str, str]]:
     """Fit a binning for each feature on one table, and count both tables under it.
 
-    Last comes why no binning could be fitted to each of the other features.
+    Last comes why no binning could be fitted to each of the other features. If `paired`, the pairs of all columns that
+    both tables have are counted, too, in an even sample of their rows (`drift.profiles.sampling`).
 
     Examples
     --------
@@ -76,6 +80,7 @@ def profiles(
     """
     # Of the current table perhaps only why the column could not be counted.
     found: dict[str, tuple[_Side, _Side | str]] = {}
+    coded: dict[str, tuple[Coarse, NDArray[np.uint8], NDArray[np.uint8]]] = {}
     names, lock = iter(features), Lock()
 
     def work() -> None:
@@ -85,11 +90,18 @@ def profiles(
                     name = next(names, None)
                 if name is None:
                     return
+                kept_old, kept_new = _Sampled(old, before.n_rows), _Sampled(new, after.n_rows)
+                streams = (kept_old.stream, kept_new.stream) if paired else (old, new)
                 with contained(problems, name):
-                    known = new if name in after.schema else None
+                    known = streams[1] if name in after.schema else None
                     found[name] = _column(
-                        name, features[name], old, known, before.n_rows, after.n_rows, after.schema.get(name, "")
+                        name, features[name], streams[0], known, before.n_rows, after.n_rows, after.schema.get(name, "")
                     )
+                if not paired or isinstance(found.get(name, ("", ""))[1], str):
+                    continue
+                with contained({}, name):
+                    cells = coarse(found[name][0][0].binning)
+                    coded[name] = cells, kept_old.codes(cells), kept_new.codes(cells)
 
     problems: dict[str, str] = {}
     threads = min(_cores(), MOST_THREADS, 1 + (before.n_rows + after.n_rows) * len(features) // SMALL)
@@ -99,10 +111,38 @@ def profiles(
     reference = {name: found[name][0] for name in features if name in found}
     current = {name: found[name][1] for name in features if name in found}
     unfit = {name: problems[name] for name in features if name in problems}
-    return _profile(before, reference), _profile(after, current), unfit
+    cells = {name: coded[name][0] for name in features if name in coded}
+    pairs = [Pairs.of(cells, np.array([coded[name][side] for name in cells])) if cells else None for side in (1, 2)]
+    return _profile(before, reference, pairs[0]), _profile(after, current, pairs[1]), unfit
 
 
-def _profile(table: Table, sides: Mapping[str, _Side | str]) -> Profile:
+class _Sampled:
+    """A stream of which the rows are held in which pairs are counted, until their cells are known."""
+
+    __slots__ = ("_held", "_n", "_n_rows", "_source", "_stride")
+
+    def __init__(self, source: Stream, n_rows: int) -> None:
+        self._source, self._n_rows, self._n = source, n_rows, 0
+        self._held: list[pa.Array[Any]] = []
+        self._stride = 1
+        while -(-n_rows // self._stride) > LIMIT:
+            self._stride *= 2
+
+    def stream(self, name: str) -> Iterator[pa.Array[Any]]:
+        """Stream the column; what is read a second time is not held again."""
+        for chunk in self._source(name):
+            if self._n < self._n_rows and len(chunk):
+                first, self._n = self._n, self._n + len(chunk)
+                rows = kept(first, self._n, self._stride) - first
+                self._held.append(chunk.take(integers(rows)) if self._stride > 1 else chunk)
+            yield chunk
+
+    def codes(self, cells: Coarse) -> NDArray[np.uint8]:
+        """Return the cells of the rows that were held."""
+        return np.concatenate([np.empty(0, np.uint8), *map(cells.codes, _joined(iter(self._held)))])
+
+
+def _profile(table: Table, sides: Mapping[str, _Side | str], pairs: Pairs | None) -> Profile:
     counted = {name: side for name, side in sides.items() if not isinstance(side, str)}
     return Profile(
         None,
@@ -111,6 +151,7 @@ def _profile(table: Table, sides: Mapping[str, _Side | str]) -> Profile:
         {name: summary for name, (_, summary) in counted.items() if summary},
         table.schema,
         {name: side for name, side in sides.items() if isinstance(side, str)},
+        pairs=pairs,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from drift.config.detection import Detection
-from drift.detection.relationships import Measured, Relationships, judge_relationships
+from drift.detection.relationships import Measured, Relationships, compare_relationships, judge_relationships
 from drift.profiles.binning import NumericBinning
 from drift.profiles.pairs import FINE, Pairs, coarse
 
@@ -190,3 +190,43 @@ def test_fine_cells_are_merged_into_coarse_ones() -> None:
     assert found[0] is not None
     assert found[1] is not None
     assert found[0].mixed.tolist() == found[1].mixed.tolist()
+
+
+@pytest.mark.parametrize("column", range(4))
+def test_of_two_tables_the_mixed_column_is_named_first(column: int) -> None:
+    """Without any history: one finding, its pairs, and what they say of each other before and after."""
+    rng = np.random.default_rng(20 + column)
+    before, codes = Pairs.of(COLUMNS, rows(rng)), rows(rng)
+    mixed = Pairs.of(COLUMNS, permuted(codes, [column], 1.0, rng))
+    found = compare_relationships(before, mixed, Detection())
+    assert found[0].column == "abcd"[column]
+    assert found[0].severity == "warning"
+    assert {name for pair in found[0].pairs for name in pair.columns} == set("abcd")
+    assert all(pair.before > 0.3 and pair.after < 0.05 and pair.q <= 0.05 for pair in found[0].pairs)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_two_tables_of_the_same_law_have_the_same_relationships(seed: int) -> None:
+    """Nothing is named on null pairs of tables, even where one of them has other margins."""
+    rng = np.random.default_rng(100 + seed)
+    codes = rows(rng)
+    rare = codes[0] != 1
+    for later in (rows(rng), np.concatenate([codes, codes[:, rare]], axis=1)):
+        assert not compare_relationships(Pairs.of(COLUMNS, rows(rng)), Pairs.of(COLUMNS, later), Detection())
+
+
+def test_the_pairs_of_two_tables_are_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any size: the same pairs are named. The same table, or too few rows: none is."""
+    rng = np.random.default_rng(9)
+    before, codes = Pairs.of(COLUMNS, rows(rng)), rows(rng)
+    after = Pairs.of(COLUMNS, permuted(codes, [1], 0.5, rng))
+    named = []
+    for size in (100, 2):
+        monkeypatch.setattr("drift.detection.relationships.BLOCK", size)
+        found = compare_relationships(before, after, Detection())
+        named.append([(each.column, [pair.columns for pair in each.pairs]) for each in found])
+    assert named[0] == named[1]
+    assert named[0][0][0] == "b"
+    assert not compare_relationships(before, before, Detection())
+    assert not compare_relationships(before, after, Detection(min_rows=ROWS + 1))

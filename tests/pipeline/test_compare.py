@@ -559,3 +559,22 @@ def test_a_key_that_collapses_late_in_a_file_is_scored(tmp_path: Path, rng: np.r
     report = compare(tmp_path / "before.parquet", tmp_path / "after.parquet")
     assert report["mail"].status == "critical"
     assert "nobody@example.org" in " ".join(report.explain("mail"))
+
+
+def test_pairs_of_too_many_columns_are_not_compared_and_that_is_said(rng: np.random.Generator) -> None:
+    """Above 200 columns; fewer are, unless one does not want it."""
+    wide = pd.DataFrame({f"x{i}": rng.normal(size=40) for i in range(201)})
+    report = compare(wide, wide)
+    assert report.n_pairs == 0
+    (found,) = (str(each) for each in report.findings if each.kind == "other")
+    assert found.startswith("relationships were not")
+    few = wide[["x1", "x2", "x3"]]
+    assert (compare(few, few).n_pairs, compare(few, few, relationships=False).n_pairs) == (3, 0)
+
+
+def test_a_column_that_is_not_judged_has_no_pairs(rng: np.random.Generator) -> None:
+    """Gone or of lists: its pairs are not among those compared."""
+    numbers = {name: rng.normal(size=100) for name in ("a", "b", "gone")}
+    before = pd.DataFrame({**numbers, "list": [[1]] * 100})
+    report = compare(before, before.drop(columns="gone"))
+    assert report.n_pairs == 1

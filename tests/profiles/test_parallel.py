@@ -15,6 +15,7 @@ import drift
 from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
+from drift.profiles.pairs import PairTally
 from drift.profiles.parallel import Table, profiles
 from drift.sources.snapshot import open_table
 from tests.support.laws import examples
@@ -102,6 +103,29 @@ def test_files_of_several_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for name, evidence in report.evidence.items():
         assert evidence.current == memory.evidence[name].current
         assert evidence.reference.n == n
+
+
+@pytest.mark.parametrize("held", [0, 1 << 21])
+def test_pairs_are_those_of_a_stream_of_rows(monkeypatch: pytest.MonkeyPatch, held: int) -> None:
+    """Nulls, texts and numbers, more rows than are looked at, read once or twice: the same sample, the same counts."""
+    rng, n, limit = np.random.default_rng(3), 5000, 700
+    texts = pa.array(rng.choice(["a", "b", "c"], n), mask=rng.random(n) < 0.1)
+    columns = {"float": pa.array(rng.normal(size=n), mask=rng.random(n) < 0.1), "text": texts, "null": pa.nulls(n)}
+    before = pa.concat_tables([pa.table(columns).slice(i, 900) for i in range(0, n, 900)])
+    after = pa.table({**columns, "float": pa.array(rng.normal(1, 1, n)), "nested": pa.array([[1]] * n)})
+    monkeypatch.setattr(parallel, "HELD_ROWS", held)
+    monkeypatch.setattr(parallel, "LIMIT", limit)
+    options = dict.fromkeys(["float", "text", "null", "nested"], FitOptions())
+    for side, found in zip(
+        (before, after), profiles(table_of(before), table_of(after), options, paired=True)[:2], strict=True
+    ):
+        assert found.pairs is not None
+        assert list(found.pairs.columns) == ["float", "text", "null"]
+        tally = PairTally(found.pairs.columns, limit)
+        for batch in side.select(list(found.pairs.columns)).to_batches():
+            tally.add(batch)
+        assert found.pairs == tally.pairs()
+        assert limit / 2 < found.pairs.n_rows <= limit
 
 
 def test_an_error_of_one_thread_is_the_caller_s(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from drift.detection.evidence import Evidence
     from drift.detection.localise import Where
+    from drift.detection.relationships import Broken, Relationship
     from drift.detection.scores import Score, Verdict
     from drift.profiles.binning import Binning
 
@@ -38,7 +39,7 @@ MOST_CELLS, MOST_IN_NOTEBOOK = 40, 30
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a page says above its table: a title, the status, sentences, facts, and notes of what was not judged."""
+    """What a page says beside its table: a title, the status, sentences, facts, notes, relationships that changed."""
 
     title: str
     status: str
@@ -46,6 +47,7 @@ class Head:
     rule: str
     facts: Sequence[tuple[str, str]]
     notes: Sequence[str]
+    relationships: Sequence[Broken] = ()
 
 
 def page(head: Head, features: Sequence[Feature]) -> str:
@@ -64,6 +66,7 @@ def page(head: Head, features: Sequence[Feature]) -> str:
         tag("h1", name(head.title), " ", badge(head.status)),
         _above(head),
         *([_tools(), _table(features, full=True), _legend()] if features else []),
+        _relationships(head.relationships),
         id="main",
     )
     body = (tag("a", "Skip to the content", class_="skip", href="#main"), main, _footer(), tag("script", Html(script)))
@@ -80,7 +83,7 @@ def fragment(head: Head, features: Sequence[Feature]) -> str:
     )
     top = tag("p", tag("strong", name(head.title)), " ", badge(head.status), class_="top")
     table = _table(ranked[:MOST_IN_NOTEBOOK], full=False) if ranked else None
-    return _in_notebook(top, _above(head), table, more)
+    return _in_notebook(top, _above(head), table, more, _relationships(head.relationships))
 
 
 def feature_fragment(verdict: Verdict, evidence: Evidence | None) -> str:
@@ -209,6 +212,32 @@ def _divergence(verdict: Verdict, furthest: float) -> Html:
         tag("span", tag("b", nats(kl)), " ", interval, class_="numbers"),
         class_="kl",
         data_v=f"{-kl:.6g}",
+    )
+
+
+# -- relationships ----------------------------------------------------------------------------------------------------
+
+
+def _relationships(found: Sequence[Broken]) -> Html | None:
+    """Return the pairs of columns that no longer go together as they did, by the column at fault."""
+    if not found:
+        return None
+    rows = [_relationship(each.column, pair) for each in found for pair in each.pairs]
+    heads = ("Column", "Pair", "KL apart from both histograms", "95 % interval", "Mutual information", "What moved")
+    explained = "In nats. The pairs are compared with those that both columns, had each changed by itself, would give."
+    table = _small_table(explained, heads, rows)
+    return tag("section", tag("h2", "Relationships that changed"), tag("div", table, class_="scroll"))
+
+
+def _relationship(column: str, pair: Relationship) -> Html:
+    return tag(
+        "tr",
+        tag("th", name(column), scope="row"),
+        tag("td", name(" × ".join(pair.columns))),
+        tag("td", nats(pair.kl)),
+        tag("td", f"{nats(pair.ci_low)} … {nats(pair.ci_high)}"),
+        tag("td", f"{nats(pair.before)} → {nats(pair.after)}"),
+        tag("td", "; ".join(pair.what_moved(most=2))),
     )
 
 
