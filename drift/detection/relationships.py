@@ -162,14 +162,14 @@ class Broken:
     pairs: tuple[Relationship, ...]
 
     def __str__(self) -> str:
-        """Say which columns it no longer goes with, and what moved in the clearest pair.
+        r"""Say which columns it no longer goes with, and what moved in the clearest pair.
 
         Examples
         --------
         >>> pair = Relationship(("carrier", "origin"), 0.2, 0.2, 0.1, 0.3, 0, 0, 12.0, 0.1, 0.3, 0.2, ())
-        >>> str(Broken("origin", "warning", True, 12.0, (pair,)))
-        'origin no longer goes with carrier as it did
-        (carrier × origin: 0.2 nats apart from both histograms, mutual information 0.3 → 0.2)'
+        >>> print(str(Broken("origin", "warning", True, 12.0, (pair,))).replace(" (", "\n("))
+        origin no longer goes with carrier as it did
+        (carrier × origin: 0.2 nats apart from both histograms, mutual information 0.3 → 0.2)
         """
         others = [pair.columns[pair.columns[0] == self.column] for pair in self.pairs]
         return f"{self.column} no longer goes with {', '.join(others)} as it did ({self.pairs[0]})"
@@ -264,7 +264,7 @@ def compare_relationships(reference: Pairs, current: Pairs, detection: Detection
     >>> before, after = (Pairs.of(columns, np.array([rows, y], np.uint8)) for y in (rows, rows[::-1]))
     >>> (broken,) = compare_relationships(before, after, Detection())
     >>> broken.column, broken.pairs[0].what_moved(most=1)
-    ('x', ['x a goes with y b in 50.0 % of the rows, 0.0 % would be usual'])
+    ('x', ['x a goes with y b in 50.0 % of the rows, 0.1 % would be usual'])
     """
     columns = tuple(name for name, cells in current.columns.items() if reference.columns.get(name) == cells)
     if len(columns) < 2 or min(reference.n_rows, current.n_rows) < max(detection.min_rows, 1):
