@@ -61,12 +61,12 @@ def count_window(
         wanted = {name: binning for name, binning in binnings.items() if name not in failed}
         by = [each for name, each in cuts.items() if name not in failed]
         read = dict.fromkeys([*wanted, *(column for each in by for column in each.columns)])
+        both = {name: cells for name, cells in chosen.items() if name in read and name not in failed}
         if inside is not None:
-            found = inside.profile(wanted, by, window=window)
+            found = inside.profile(wanted, by, window=window, pairs=both)
         else:
             # Closed at once where counting fails, and not when somebody collects what is left of it.
             with closing(snapshot.batches([column for column in read if column in schema])) as batches:
-                both = {name: cells for name, cells in chosen.items() if name not in failed}
                 found = segments.count(batches, wanted, by, window=window, schema=watched, pairs=both)
         lost = {
             name: Profile(window, 0, {}, problems=dict.fromkeys(binnings, f"{failed[cut]} ({cut})"))

@@ -92,6 +92,12 @@ class Coarse:
         np.add.at(merged, self.of_cell, counts)
         return merged
 
+    @property
+    def cuts(self) -> tuple[float, ...]:
+        """The edges between the cells of numbers: a number's cell is how many of them it reaches."""
+        edges = cast("NumericBinning", self.binning).edges
+        return tuple(edges[np.flatnonzero(np.diff(self.of_cell[: len(edges) + 1]))].tolist())
+
     def bounds(self, cell: int) -> tuple[float | None, float | None]:
         """Return a cell's numbers, ``low <= x < high``; None where it has no end, and both for *missing*.
 
@@ -136,7 +142,7 @@ class Coarse:
         [1, 3, 2]
         """
         if isinstance(self.binning, NumericBinning):
-            return _codes_of_numbers(self, self.binning.edges, self.binning.parsed(column))
+            return _codes_of_numbers(self, self.binning.parsed(column))
         labels, rows = to_codes(column)
         present = [label for label in labels if label is not None]
         found = iter(self.of_cell[self.binning.cell_of(self.binning.named(present))].tolist())
@@ -144,15 +150,14 @@ class Coarse:
         return np.array([missing if label is None else next(found) for label in labels], np.uint8)[rows]
 
 
-def _codes_of_numbers(cells: Coarse, edges: NDArray[np.float64], column: pa.Array[Any]) -> NDArray[np.uint8]:
+def _codes_of_numbers(cells: Coarse, column: pa.Array[Any]) -> NDArray[np.uint8]:
     import pyarrow.types as t
 
     if t.is_dictionary(column.type):
         column = cast("pa.DictionaryArray[Any, Any]", column).dictionary_decode()
     values, n_null = to_numbers(column)
-    cuts = edges[np.flatnonzero(np.diff(cells.of_cell[: len(edges) + 1]))]
     codes = np.zeros(len(values), np.uint8)
-    for cut in cuts:
+    for cut in cells.cuts:
         codes += values >= cut
     codes[np.isnan(values)] = cells.n_cells - 1
     if not n_null:

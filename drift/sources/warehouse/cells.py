@@ -73,10 +73,9 @@ def numeric_branch(backend: str, i: int, edges: tuple[float, ...], by: str | Non
 
     rows = ibis.table({f"x{i}": "float64", **_numbered(by)}, name="drift_rows")
     x = rows[f"x{i}"]
-    missing = ibis.literal(len(edges) + 1, "int32")
     is_small, down = is_below(x, _LARGE, backend), x * constant(1 / _UP)
     placed = rows.select(
-        cell=ibis.cases((x.isnull() | is_nan(x, backend), missing), else_=_tree(x, edges)),
+        cell=cell_of_number(x, edges, backend),
         value=x,
         small=ibis.cases((is_small, x), (is_below(x, math.inf, backend), down), else_=ibis.null("float64")),
         **_segment(rows, by),
@@ -90,6 +89,14 @@ def numeric_branch(backend: str, i: int, edges: tuple[float, ...], by: str | Non
     )
     columns = ["cell", "n_rows", "low", "high", "mean", "variance"]
     return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", *columns))
+
+
+def cell_of_number(x: Any, edges: Sequence[float], backend: str) -> Any:
+    """Return in which place between edges a float64 lies, in Ibis; the one after the last is *missing*."""
+    import ibis
+
+    missing = ibis.literal(len(edges) + 1, "int32")
+    return ibis.cases((x.isnull() | is_nan(x, backend), missing), else_=_tree(x, edges))
 
 
 def _numbered(by: str | None) -> dict[str, str]:

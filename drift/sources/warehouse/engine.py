@@ -3,14 +3,17 @@
 Where data outgrow one machine the database counts them itself, under the same binnings and with the same numbers in
 every cell: nulls, NaN, infinities and odd labels too. All numeric features of a window are counted by one statement (a
 balanced tree of CASE for each, grouped by cell), all categorical ones by another (known labels, and the rest together).
-Where a window is cut into segments both are grouped by segment too, and the whole is the sum of these.
+Where a window is cut into segments both are grouped by segment too, and the whole is the sum of these. Pairs of columns
+are one more statement.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as t
 
@@ -19,6 +22,7 @@ from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.counting import Labels, count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind, is_text
+from drift.profiles.pairs import LIMIT, Pairs
 from drift.sources.sql_types import to_arrow
 from drift.sources.time_filter import untimed_note
 from drift.sources.warehouse.cells import (
@@ -29,14 +33,16 @@ from drift.sources.warehouse.cells import (
     labels_branch,
     numeric_branch,
 )
+from drift.sources.warehouse.pairs import codes_of, pairs_branch
 from drift.sources.warehouse.segments import MISSING, places, rows_branch
-from drift.sources.warehouse.values import key, number, whole
+from drift.sources.warehouse.values import call, key, number, whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from drift.profiles.binning import Binning
     from drift.profiles.histograms import Summary
+    from drift.profiles.pairs import Coarse
     from drift.profiles.segments import Segmentation
     from drift.sources.warehouse.query import Column, Database, Run
     from drift.windows import Window
@@ -50,6 +56,9 @@ HISTOGRAMS_AT_ONCE = 20_000
 NUMBERS_AS_TEXT = "numbers written as text are not read in a database: convert them, or engine: local"
 
 _WHOLE = -1
+
+# A row is picked by a multiple of its number modulo a prime: evenly spread, and in step with nothing that alternates.
+_PRIME, _STEP = 2**31 - 1, 1_327_217_885
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,23 @@ class Warehouse:
 
     def rows(self, selected: Mapping[str, Any]) -> Any:
         """Return expressions over the rows of the windows, as an Ibis table."""
-        chosen = self.source if self.condition is None else self.source.filter(self.condition)
-        return chosen.select(**selected)
+        return self._chosen().select(**selected)
+
+    def _chosen(self) -> Any:
+        return self.source if self.condition is None else self.source.filter(self.condition)
+
+    def sampled(self, limit: int, n_rows: int) -> Warehouse:
+        """Return about `limit` of the `n_rows` rows, always the same while the database scans them in one order."""
+        if n_rows <= limit:
+            return self
+        import ibis
+
+        spark = self.database.backend in {"pyspark", "databricks"}
+        number = call("monotonically_increasing_id", "int64") if spark else ibis.row_number()
+        row = next(name for name in map("drift_row{}".format, itertools.count()) if name not in self.columns)
+        numbered = self._chosen().mutate(**{row: number})
+        picked = (numbered[row] % _PRIME) * _STEP % _PRIME < limit * _PRIME // n_rows
+        return replace(self, source=numbered.filter(picked), condition=None)
 
     def number(self, name: str) -> Any:
         """Return a column as float64."""
@@ -160,12 +184,14 @@ class Warehouse:
         segmentations: Sequence[Segmentation] = (),
         *,
         window: Window | None = None,
+        pairs: Mapping[str, Coarse] | None = None,
     ) -> Profile:
-        """Count the rows into cells, inside the database, as a whole and by segment.
+        """Count the rows into cells, inside the database, as a whole and by segment, and the pairs of some columns.
 
         What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in every
         cell, the same problems and types. Means and sums of squares agree to about ten digits. Labels that recur are
-        counted; numbers are not looked at for it.
+        counted; numbers are not looked at for it. Pairs are equal up to `drift.profiles.pairs.LIMIT` rows; of more the
+        sample is another one, about as large.
 
         Raises
         ------
@@ -175,13 +201,15 @@ class Warehouse:
         names = [name for by in segmentations for name in by.names]
         empty = count([], binnings, window=window, schema=self._schema)
         cut = self._cut(segmentations)
+        counted = None
         with self.database.session() as run:
             rows = self._rows_by_segment(run, cut) if cut else {0: self.count_rows(run)}
             # Every row is in one segment of the first way to cut.
             everything = range(len(segmentations[0].names)) if segmentations else range(1)
             n_rows = sum(rows.get(place, 0) for place in everything)
             if not n_rows:
-                return replace(empty, segments=dict.fromkeys(names, empty))
+                nothing = self._pairs(run, pairs, empty, 0) if pairs else None
+                return replace(empty, segments=dict.fromkeys(names, empty), pairs=nothing)
             parts = {_WHOLE: everything} | {place: range(place, place + 1) for place in rows if cut}
             rows[_WHOLE] = n_rows
             blank = self._blank(binnings, window)
@@ -191,13 +219,12 @@ class Warehouse:
             for name, part, histogram, summary in self._counted(run, good, cut, parts):
                 if histogram.n != rows[part]:
                     where = "" if part == _WHOLE else f" in {names[part]}"
-                    raise SourceError(
-                        f"{self.database.origin}: rows changed while they were counted ({histogram.n:,} of {name}"
-                        f"{where}, {rows[part]:,} before): run again, or read a table that is not being written"
-                    )
+                    raise self._changed(f"{histogram.n:,} of {name}{where}, {rows[part]:,} before")
                 histograms[part][name] = histogram
                 if summary is not None:
                     summaries[part][name] = summary
+            if pairs:
+                counted = self._pairs(run, pairs, blank, n_rows)
         found = {
             part: replace(
                 blank,
@@ -207,7 +234,35 @@ class Warehouse:
             )
             for part in parts
         }
-        return replace(found[_WHOLE], segments={name: found.get(place, empty) for place, name in enumerate(names)})
+        by_name = {name: found.get(place, empty) for place, name in enumerate(names)}
+        return replace(found[_WHOLE], segments=by_name, pairs=counted)
+
+    def _pairs(self, run: Run, columns: Mapping[str, Coarse], blank: Profile, n_rows: int) -> Pairs:
+        """Count the pairs of the columns that have cells, of all rows or of a sample."""
+        kinds = {name: self.columns[name].arrow for name in columns if name in self.columns}
+        # A column to cut by need not be a feature, which is judged by `blank`.
+        kinds = {name: kind for name, kind in kinds.items() if t.is_null(kind) or infer_kind(kind)}
+        columns = {name: cells for name, cells in columns.items() if name in kinds and name not in blank.problems}
+        codes = [np.empty((len(columns), 0), np.uint8)]
+        if columns and n_rows:
+            some = self.sampled(LIMIT, n_rows)
+            values = (
+                some.number(name) if isinstance(cells.binning, NumericBinning) else some.key(name)
+                for name, cells in columns.items()
+            )
+            wanted = some.rows({f"c{i}": value for i, value in enumerate(values)})
+            branch = pairs_branch(self.database.backend, columns, kinds)
+            codes.extend(codes_of(rows, columns, kinds) for rows in run(self.database.statement(wanted, [branch])))
+        found = Pairs.of(columns, np.concatenate(codes, axis=1))
+        if columns and n_rows <= LIMIT and found.n_rows != n_rows:
+            raise self._changed(f"{found.n_rows:,} in pairs, {n_rows:,} before")
+        return found
+
+    def _changed(self, what: str) -> SourceError:
+        return SourceError(
+            f"{self.database.origin}: rows changed while they were counted ({what}): run again, or read a table that "
+            "is not being written"
+        )
 
     def _blank(self, binnings: Mapping[str, Binning], window: Window | None) -> Profile:
         """Return the profile of no rows, with the problems of types, which are judged where they always are."""

@@ -20,7 +20,7 @@ from drift.profiles.fitting import MAX_KNOWN_LEVELS, FitOptions, fit_categorical
 from drift.sources.warehouse.engine import COLUMNS_AT_ONCE, NUMBERS_AS_TEXT, groups
 from drift.sources.warehouse.segments import fitted as segments_of
 from drift.sources.warehouse.segments import largest_branch
-from drift.sources.warehouse.values import call, labels
+from drift.sources.warehouse.values import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from drift.profiles.segments import Segmentation
     from drift.sources.warehouse.engine import Warehouse
     from drift.sources.warehouse.query import Run
-
-# A row is picked by a multiple of its number modulo a prime: evenly spread, and in step with nothing that alternates.
-_PRIME, _STEP = 2**31 - 1, 1_327_217_885
 
 
 def fit(
@@ -126,18 +123,14 @@ def _sample(warehouse: Warehouse, names: Sequence[str], n_rows: int) -> dict[str
     """Return the finite numbers of all rows, or of about `drift.profiles.fitting.SAMPLE` of them."""
     import ibis
 
+    warehouse = warehouse.sampled(fitting.SAMPLE, n_rows)
+    database = warehouse.database
     found: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in names}
     for some in groups(names, COLUMNS_AT_ONCE):
         wanted = warehouse.rows({f"x{i}": warehouse.number(name) for i, name in enumerate(some)})
-        database = warehouse.database
-        rows = ibis.table(wanted.schema(), name="drift_rows")
-        if n_rows > fitting.SAMPLE:
-            spark = database.backend in {"pyspark", "databricks"}
-            numbered = rows.mutate(row=call("monotonically_increasing_id", "int64") if spark else ibis.row_number())
-            chosen = (numbered.row % _PRIME) * _STEP % _PRIME < fitting.SAMPLE * _PRIME // n_rows
-            rows = numbered.filter(chosen).drop("row")
+        branch = database.compile(ibis.table(wanted.schema(), name="drift_rows"))
         with database.session() as run:
-            for part in run(database.statement(wanted, [database.compile(rows)])):
+            for part in run(database.statement(wanted, [branch])):
                 for name, values in zip(some, zip(*part, strict=True), strict=True):
                     numbers = np.array(values, np.float64)
                     found[name].append(numbers[np.isfinite(numbers)])

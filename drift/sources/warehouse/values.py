@@ -139,9 +139,25 @@ def labels(keys: Sequence[str], counts: Sequence[int], arrow: pa.DataType) -> tu
     return named, list(merged.values())
 
 
+def keyed_values(keys: Iterable[str | None], arrow: pa.DataType) -> pa.Array[Any]:
+    """Return the values of keys, which have their labels; a key that is None is null.
+
+    Examples
+    --------
+    >>> keyed_values(["c3a9", None], pa.string()).to_pylist(), keyed_values(["1", None], pa.bool_()).to_pylist()
+    (['é', None], [True, None])
+    """
+    if t.is_null(arrow):
+        return pa.array(list(keys), arrow)
+    if t.is_string(arrow):
+        return pa.array([None if each is None else bytes.fromhex(each) for each in keys], arrow)
+    read = float if t.is_floating(arrow) else int
+    return _array([None if each is None else read(each) for each in keys], arrow)
+
+
 def _array(values: Iterable[Any], arrow: pa.DataType) -> pa.Array[Any]:
     if t.is_boolean(arrow):
-        return pa.array([bool(value) for value in values], arrow)
+        return pa.array([None if value is None else bool(value) for value in values], arrow)
     if t.is_temporal(arrow):
         whole = pa.int32() if t.is_date(arrow) else pa.int64()
         return pa.array(list(values), whole).cast(arrow)
