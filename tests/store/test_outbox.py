@@ -194,7 +194,8 @@ def held(name: str, number: int, *alerts: tuple[str, int, str], urgent: bool = F
     content: dict[str, Any] = {
         "id": name, "route": "mail", "urgency": "critical" if urgent else "warning", "notify_type": "warning",
         "monitor": "flights", "window": None, "alerts": entries, "features": {}, "findings": [], "failures": [],
-        "incidents": [], "held": None if urgent else {"until": "2013-02-09T07:00:00-05:00", "messages": 1}, "link": None,
+        "incidents": [], "held": None if urgent else {"until": "2013-02-09T07:00:00-05:00", "messages": 1},
+        "link": None,
         "run_url": None, "gate": "accepted", "n_drifting": 1, "n_judged": 9, "share_drifting": 0.1, "total_kl": 1.0,
         "n_current": 900, "n_reference": 9000, "reference": "trailing 28d",
     }  # fmt: skip
