@@ -74,7 +74,7 @@ def test_model_outputs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_synthetic_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The good generator passes, the bad one fails, and shuffling shows only in the relation between columns."""
+    """The good generator passes, the bad one fails, and shuffling shows only in the relationships."""
     reports = run("synthetic_data", tmp_path)
     kl = {
         name: {verdict.feature: verdict.score.kl_corrected for verdict in report.verdicts}
@@ -86,13 +86,23 @@ def test_synthetic_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert max(kl["density"].values()) < 0.01
     assert max(kl["independent"][name] for name in columns) > 0.1
     assert [reports["shuffled"][name].status for name in columns] == ["ok"] * 5
-    assert reports["shuffled"]["spread"].status == "critical"
+    assert {name: len(report.relationships) for name, report in reports.items()} == {
+        "learned": 0,
+        "density": 0,
+        "independent": 4,
+        "shuffled": 4,
+    }
+    first = reports["shuffled"].relationships[0]
+    assert (reports["shuffled"].status, first.column, first.pairs[0].columns) == ("warning", "dewp", ("temp", "dewp"))
+    # All ten pairs are lost, and each is named once.
+    lost = [pair for broken in reports["shuffled"].relationships for pair in broken.pairs]
+    assert len({pair.columns for pair in lost}) == len(lost) == 10
+    assert all(pair.before > 0.015 and pair.after < 0.001 for pair in lost)
     # Shuffling moves values about: feature by feature it scores what the rows scored that it shuffled.
     assert {name: kl["shuffled"][name] for name in columns} == {name: kl["learned"][name] for name in columns}
     real, synthetic = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in ("real", "synthetic"))
-    assert list(real) == list(synthetic) == [*columns, "spread"]
+    assert list(real) == list(synthetic) == columns
     assert len(real) == len(synthetic) == 11_691
-    assert real["spread"].min() == 0
     assert "drift compare real.parquet synthetic.parquet" in capsys.readouterr().out
 
 
