@@ -37,8 +37,12 @@ def compare(
     critical: Annotated[float, typer.Option(help="Smallest KL of a critical finding, in nats.")] = 0.1,
     min_rows: Annotated[int, typer.Option(help="Fewer rows than this are insufficient data.")] = 30,
     relationships: Annotated[
-        bool, typer.Option(help="Also compare how up to 200 columns go together, which no histogram shows.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--relationships/--no-relationships",
+            help="Compare how up to 200 columns go together, which no histogram shows; on for up to 50.",
+        ),
+    ] = None,
     fail_on: Fail = None,
     allow: Allow = None,
     as_json: Json = False,

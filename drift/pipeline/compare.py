@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from drift.profiles.pairs import Coarse, Pairs
     from drift.sources.snapshot import Snapshot
 
+UNASKED = 50
+"""The pairs of more columns are compared only where asked for: they would take longer than all the rest."""
+
 
 def fit_options(features: Sequence[str], config: Features, *, salt: str = "") -> dict[str, FitOptions]:
     """Return what the configuration asks for each feature's binning.
@@ -64,7 +67,7 @@ def compare(
     detection: Detection | None = None,
     name: str = "compare",
     csv: Csv | None = None,
-    relationships: bool = True,
+    relationships: bool | None = None,
 ) -> Report:
     """Compare two tables, feature by feature: D(current‖reference) in nats, with its error.
 
@@ -85,8 +88,8 @@ def compare(
         How CSV files are written, as far as they are not to say it themselves.
     relationships
         Whether to compare how the columns go together, too, each pair apart from what its two histograms show, on an
-        even sample of at most 65,536 rows of each table (`drift.detection.relationships`). Of more than 200 columns
-        none is.
+        even sample of at most 65,536 rows of each table (`drift.detection.relationships`). By default those of up to 50
+        columns; where asked for, of up to 200.
 
     Raises
     ------
@@ -116,7 +119,8 @@ def compare(
     selected = [column for column in wanted.select(both) if column not in placed]
     shared = [column for column in selected if column in before.schema]
     options = fit_options(shared, wanted, salt=name)
-    paired = relationships and 2 <= len(shared) <= MOST_COLUMNS
+    most = {None: UNASKED, True: MOST_COLUMNS, False: 0}[relationships]
+    paired = 2 <= len(shared) <= most
     if before.columns and after.columns:
         reference_profile, current_profile, unfit = parallel.profiles(
             parallel.Table(before.count_rows(), before.schema, before.columns),
@@ -152,8 +156,9 @@ def compare(
     judged = [verdict.feature for verdict in found.verdicts if verdict.judged]
     broken, n_pairs = _relationships(reference_profile.pairs, current_profile.pairs, judged, rules)
     told = [relationship_finding(each) for each in broken]
-    if relationships and len(shared) > MOST_COLUMNS:
-        told.append(Finding("other", _TOO_MANY))
+    if len(shared) > most > 0:
+        more = _ASK if len(shared) <= MOST_COLUMNS else f"name at most {MOST_COLUMNS} columns to compare these"
+        told.append(Finding("other", f"how the {len(shared):,} columns go together was not compared: {more}"))
     return Report(
         name,
         None,
@@ -170,10 +175,7 @@ def compare(
     )
 
 
-_TOO_MANY = (
-    f"relationships were not compared: of more than {MOST_COLUMNS} columns there are too many pairs; "
-    "name fewer columns to compare how they go together"
-)
+_ASK = "that takes longer than all the rest; --relationships (relationships=True in Python) does it"
 
 
 def _counted(

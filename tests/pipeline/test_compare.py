@@ -561,15 +561,29 @@ def test_a_key_that_collapses_late_in_a_file_is_scored(tmp_path: Path, rng: np.r
     assert "nobody@example.org" in " ".join(report.explain("mail"))
 
 
-def test_pairs_of_too_many_columns_are_not_compared_and_that_is_said(rng: np.random.Generator) -> None:
-    """Above 200 columns; fewer are, unless one does not want it."""
-    wide = pd.DataFrame({f"x{i}": rng.normal(size=40) for i in range(201)})
-    report = compare(wide, wide)
+@pytest.mark.parametrize(
+    ("columns", "asked", "advice"),
+    [(51, None, "--relationships"), (201, True, "at most 200"), (201, None, "at most 200")],
+)
+def test_pairs_of_too_many_columns_are_not_compared_and_that_is_said(
+    rng: np.random.Generator, columns: int, *, asked: bool | None, advice: str
+) -> None:
+    """Above 50 columns where nobody asks for it, above 200 whoever does."""
+    wide = pd.DataFrame({f"x{i}": rng.normal(size=40) for i in range(columns)})
+    report = compare(wide, wide, relationships=asked)
     assert report.n_pairs == 0
     (found,) = (str(each) for each in report.findings if each.kind == "other")
-    assert found.startswith("relationships were not")
+    assert f"how the {columns} columns go together was not compared" in found
+    assert advice in found
+
+
+def test_pairs_are_compared_where_one_wants_it(rng: np.random.Generator) -> None:
+    """By default those of up to 50 columns, and none where one does not."""
+    wide = pd.DataFrame({f"x{i}": rng.normal(size=40) for i in range(51)})
     few = wide[["x1", "x2", "x3"]]
+    assert compare(wide, wide, relationships=True).n_pairs == 1275
     assert (compare(few, few).n_pairs, compare(few, few, relationships=False).n_pairs) == (3, 0)
+    assert not compare(wide, wide, relationships=False).findings
 
 
 def test_a_column_that_is_not_judged_has_no_pairs(rng: np.random.Generator) -> None:
