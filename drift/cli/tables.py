@@ -346,11 +346,12 @@ def replay_tables(sides: Mapping[str, Replay]) -> None:
     pages: list[Sequence[str | Text]] = []
     for place in sorted(calls):
         same = [next((c for c in side.calls if (c.window, c.key) == place), None) for side in sides.values()]
-        words = (status(call.severity) if call else "-" for call in same)
-        pages.append([calls[place].label, calls[place].key, *words, calls[place].reason])
+        words = [status(each.severity) if each else "-" for each in same]
+        call = calls[place]
+        pages.append([call.label, call.key, *words, call.incident[:8], call.words])
     if calls:
         print_line()
-        print_table(["window", "what", *sides, "why"], pages, no_wrap={"window", "what", *sides})
+        print_table(["window", "what", *sides, "incident", "why"], pages, no_wrap={"window", "what", *sides})
 
 
 def _replayed(replay: Replay) -> str:
@@ -385,7 +386,7 @@ def proposal_tables(proposal: Proposal) -> None:
         print_line(f"{count} more pages report {', '.join(other)}, which no threshold changes")
     for what, calls in (("no longer paged", proposal.dropped), ("newly paged", proposal.added)):
         for call in calls:
-            print_line(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.reason}")
+            print_line(f"{what}: {call.label} {call.key} ", status(call.severity), f", {call.words}")
     calendar = proposal.monitor.window.calendar
     for event in proposal.keep:
         lost = event in proposal.proposed.lost

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from drift.config.overrides import changes
+from drift.detection.scores import SEVERITY_RANK
 from drift.errors import DriftError, StoreError
 from drift.pipeline import evaluate, notify
 from drift.pipeline.context import Context
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from drift.detection.scores import Severity
     from drift.store.base import State, StateReader
     from drift.store.memory import Memory
+    from drift.windows import Calendar
 
 SCHEMA_VERSION = 1
 
@@ -45,7 +47,11 @@ CALLS: frozenset[Transition] = frozenset({"opened", "reopened", "escalated", "fl
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A page: something that began or grew worse, as somebody would have been notified."""
+    """A page: an incident that began or grew worse in a window, by the worst of its alerts that did.
+
+    `incident` is its id, `since` and `where` in words when that alert began and in which rows; what an earlier version
+    saved has none of them.
+    """
 
     window: datetime
     label: str
@@ -54,11 +60,19 @@ class Call:
     severity: Severity
     transition: Transition
     reason: str
+    incident: str = ""
+    since: str = ""
+    where: str = ""
 
     @property
     def about_data(self) -> bool:
         """Whether it is about drift, which detection decides; others are about the gate, the rows or the schema."""
         return self.key.startswith(("drift:", "table"))
+
+    @property
+    def words(self) -> str:
+        """Why, since when and where."""
+        return "; ".join(filter(None, (self.reason, self.since, self.where)))
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,9 @@ def call_to_dict(call: Call) -> dict[str, Any]:
         "severity": call.severity,
         "transition": call.transition,
         "reason": call.reason,
+        "incident": call.incident,
+        "since": call.since,
+        "where": call.where,
     }
 
 
@@ -217,7 +234,7 @@ def replay(monitor: Monitor, memory: Memory, windows: Sequence[Window], *, lead:
         report = evaluate.evaluate_window(on, window)
         pages = notify.notify_window(on, report, now=window.end).notices
         if i >= lead:
-            calls += calls_of(pages, on.label(window))
+            calls += calls_of(pages, monitor.window.calendar, window)
     return Replay(monitor, list(memory.judged), calls, lead)
 
 
@@ -243,20 +260,30 @@ def preload(context: Context[State], memory: Memory, windows: Sequence[Window]) 
 _AT_ONCE = 5_000
 
 
-def calls_of(pages: Iterable[Notice], label: str) -> list[Call]:
-    """Return the pages of one window that count."""
+def calls_of(notices: Iterable[Notice], calendar: Calendar, window: Window) -> list[Call]:
+    """Return the pages of one window that count, one an incident."""
+    worst: dict[str, Notice] = {}
+    for notice in notices:
+        alert = notice.alert
+        if notice.event.transition in CALLS and alert.live:
+            known = worst.setdefault(alert.known_as, notice)
+            if SEVERITY_RANK[alert.severity] > SEVERITY_RANK[known.alert.severity]:
+                worst[alert.known_as] = notice
     return [
         Call(
-            page.event.window_start or page.alert.opened_window,
-            label,
-            page.alert.key,
-            page.alert.feature,
-            page.alert.severity,
-            page.event.transition,
-            page.alert.reason,
+            notice.event.window_start or alert.opened_window,
+            calendar.label(window),
+            alert.key,
+            alert.feature,
+            alert.severity,
+            notice.event.transition,
+            alert.reason,
+            incident,
+            alert.onset.words(calendar) if alert.onset else "",
+            alert.where.words() if alert.where else "",
         )
-        for page in pages
-        if page.event.transition in CALLS and page.alert.live
+        for incident, notice in worst.items()
+        for alert in (notice.alert,)
     ]
 
 

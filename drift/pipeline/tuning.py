@@ -244,7 +244,7 @@ def calls(monitor: Monitor, reports: Sequence[Report], lead: int) -> list[Call]:
         done = lifecycle.advance(known.values(), seen, monitor=monitor.name, now=report.window.end, policy=policy)
         known |= {alert.id: alert for alert in done.alerts}
         if i >= lead:
-            found += calls_of(done.notices, calendar.label(report.window))
+            found += calls_of(done.notices, calendar, report.window)
     return found
 
 

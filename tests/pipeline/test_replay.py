@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import numpy as np
 import pytest
 
 from drift.alerts.alerts import NOTIFIED
+from drift.alerts.lifecycle import advance
+from drift.alerts.signals import Signal
 from drift.config.overrides import with_settings
+from drift.detection.onset import Onset
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
 from drift.pipeline.context import Context, binning_key
-from drift.pipeline.replay import CALLS, Replay, lead_of, replay, to_dict, windows_run
+from drift.pipeline.replay import CALLS, Replay, calls_of, lead_of, replay, to_dict, windows_run
 from drift.store.memory import Memory
 from drift.store.store import Store
+from drift.windows import Calendar
 from tests.pipeline.test_run import dump
 from tests.support.command import runner
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from drift.detection.reports import Report
+    from drift.windows import Window
 
 DAYS = 45
 FAULTS = {20: 9.0, 21: 9.0, 33: 3.0, 34: 3.0, 35: 3.0}
@@ -120,18 +125,41 @@ def test_a_replay_without_history_is_short(context: Context) -> None:
 
 
 def test_pages_are_those_of_the_run(context: Context) -> None:
-    """What the diaries of the run's alerts say was opened or grew worse, and when."""
+    """One for each window in which the timelines of an incident's alerts say that one of them opened or grew worse."""
     diary = {
-        (event.window_start, alert.key, event.transition)
+        (event.window_start, alert.key, event.transition): alert.known_as
         for alert in context.store.alerts("flights")
         for event in context.store.alert_events(alert.id)
         if event.transition in CALLS
     }
     calls = replayed(context).calls
     assert diary
-    assert {(call.window, call.key, call.transition) for call in calls} == diary
+    found = {(call.window, call.key, call.transition): call.incident for call in calls}
+    assert found.items() <= diary.items()
+    pages = {(window, incident) for (window, _, _), incident in diary.items()}
+    assert sorted((call.window, call.incident) for call in calls) == sorted(pages)
     assert all(call.reason and call.severity in {"warning", "critical"} for call in calls)
     assert CALLS < NOTIFIED
+
+
+def test_alerts_of_one_incident_are_one_page_a_window() -> None:
+    """The worst of them stands for all, with since when and where; in another window they page again."""
+    calendar = Calendar("1d")
+    days = [calendar.starting(datetime(2024, 2, day, tzinfo=UTC)) for day in (1, 2)]
+    onset = Onset(days[0].start, days[0].start, days[0].start)
+
+    def signal(day: Window, feature: str, severity: Literal["warning", "critical"]) -> Signal:
+        return Signal(day, f"drift:{feature}", "drift", feature, severity, severity, "KL", onset=onset)
+
+    said = [signal(days[0], "a", "warning"), signal(days[0], "b", "critical"), signal(days[1], "a", "critical")]
+    first = advance([], said[:2], monitor="flights", now=days[0].end)
+    assert len(first.notices) == 2
+    (page,) = calls_of(first.notices, calendar, days[0])
+    assert (page.key, page.severity, page.incident) == ("drift:b", "critical", first.alerts[0].incident)
+    assert page.words == "KL; since 2024-02-01"
+    alone = advance([], said[:1], monitor="flights", now=days[0].end)
+    worse = advance(alone.alerts, said[2:], monitor="flights", now=days[1].end)
+    assert [call.transition for call in calls_of(worse.notices, calendar, days[1])] == ["escalated"]
 
 
 def test_nothing_is_written_and_no_source_opened(context: Context) -> None:
