@@ -3,8 +3,10 @@
 Each alert has a set of windows in which it may have begun: that of its onset, as the window that opened it had it, or
 that window alone. Alerts are taken by opening window and key. One joins the incident that is not over by then and whose
 shared set, which is what the sets of all members so far have in common, overlaps its own, or that opened in the same
-window; else it begins one. So nothing is chained: two events are not one because a third, vaguely dated alert fits
-both. Where alerts of the first window share nothing, there is a set for each of their dates.
+window; else it begins one. What is noticed days late is often dated a window off, so that sets of neighbouring windows
+count as overlapping; but such a member changes nothing of what is shared. So nothing is chained: two events are not one
+because a third, vaguely dated alert fits both. Where alerts of the first window share nothing, there is a set for each
+of their dates.
 
 An alert's incident rests on what was said up to the window that opened it, and on nothing later: however onsets are
 refined, an incident keeps its members and its id, that of the alert that began it. Where a late window changes who
@@ -31,7 +33,11 @@ if TYPE_CHECKING:
     from drift.alerts.circumstances import Event
     from drift.alerts.signals import Signal
     from drift.detection.scores import Severity
-    from drift.windows import Calendar
+    from drift.windows import Calendar, Window
+
+_STEP = 1.5
+"""In lengths of a window, more than lies between the starts of neighbours, and less than between every other one's:
+whatever the window, though months and the days of clock changes differ in length."""
 
 
 @dataclass(slots=True)
@@ -46,34 +52,34 @@ class _Begun:
     opened: datetime
     until: datetime
 
-    def fit(self, own: Onset) -> tuple[timedelta, int] | None:
+    def fit(self, own: Onset, slack: timedelta = timedelta()) -> tuple[timedelta, int] | None:
         """Return how far the nearest set that a new alert's overlaps is, by the most likely window, and its place."""
         found = ((abs(each.most_likely - own.most_likely), i) for i, each in enumerate(self.shared))
-        return min((one for one in found if _overlap(self.shared[one[1]], own)), default=None)
+        return min((one for one in found if _overlap(self.shared[one[1]], own, slack)), default=None)
 
-    def add(self, own: Onset) -> None:
-        """Narrow the set that a new member fits."""
+    def add(self, own: Onset, opened: datetime) -> None:
+        """Narrow the set that a new member overlaps."""
         if place := self.fit(own):
             self.shared[place[1]] = _common(self.shared[place[1]], own)
-        else:
+        elif opened == self.opened:
             self.shared.append(own)
 
 
-def grouped(alerts: Iterable[Alert], since: datetime) -> dict[str, str]:
-    """Return the incident of each alert that opened at `since` or later, by the alert's id.
+def grouped(alerts: Iterable[Alert], window: Window) -> dict[str, str]:
+    """Return the incident of each alert that opened in a window or later, by the alert's id.
 
     `alerts` are all that were in play since the earliest window in which one of those may have begun (`reach`). Those
-    that opened before `since` keep their incidents: they do not depend on what opened later.
+    that opened before keep their incidents: they do not depend on what opened later.
     """
     begun: dict[str, _Begun] = {}
     newest: dict[str, str] = {}
     found: dict[str, str] = {}
     for alert in sorted((a for a in alerts if not a.withdrawn), key=_order):
         own, part_of = _began(alert), newest.get(alert.inhibited_by)
-        if alert.opened_window < since:
+        if alert.opened_window < window.start:
             incident = alert.incident
         else:
-            incident = found[alert.id] = part_of or _joined(alert.opened_window, own, begun.values()) or alert.id
+            incident = found[alert.id] = part_of or _joined(alert, begun.values(), _slack(window)) or alert.id
         newest[alert.key] = incident
         until = datetime.max.replace(tzinfo=UTC) if alert.live else alert.last_window
         if incident == alert.id:
@@ -81,14 +87,15 @@ def grouped(alerts: Iterable[Alert], since: datetime) -> dict[str, str]:
         elif there := begun.get(incident):
             there.until = max(there.until, until)
             if not part_of:
-                there.add(own)
+                there.add(own, alert.opened_window)
     return found
 
 
-def reach(alerts: Iterable[Alert], signals: Iterable[Signal], since: datetime) -> datetime:
-    """Return the earliest window in which anything that opens at `since` or later may have begun."""
-    begun = [_began(a).earliest for a in alerts if a.opened_window >= since]
-    return min([since, *begun, *(s.onset.earliest for s in signals if s.onset and s.state == "firing")])
+def reach(alerts: Iterable[Alert], signals: Iterable[Signal], window: Window) -> datetime:
+    """Return from when on an incident may be joined by anything that opens in a window or later."""
+    begun = [a.began for a in alerts if a.began and a.opened_window >= window.start]
+    begun += [s.onset for s in signals if s.onset and s.state == "firing"]
+    return min([window.start, *(each.earliest - _slack(window) for each in begun)])
 
 
 def _order(alert: Alert) -> tuple[datetime, bool, bool, str]:
@@ -101,16 +108,23 @@ def _began(alert: Alert) -> Onset:
     return alert.began or Onset(opened, opened, opened)
 
 
-def _joined(opened: datetime, own: Onset, begun: Iterable[_Begun]) -> str | None:
+def _joined(alert: Alert, begun: Iterable[_Begun], slack: timedelta) -> str | None:
     """Return the incident that an alert fits, the nearest by its most likely window; of those as near the oldest."""
+    own, opened = _began(alert), alert.opened_window
     live = [each for each in begun if each.until >= opened]
-    fits = [(fit[0], i) for i, each in enumerate(live) if (fit := each.fit(own))]
+    # What has no date of its own begins when it opens: there is nothing to be off.
+    allowed = slack if alert.began else timedelta()
+    fits = [(fit[0], i) for i, each in enumerate(live) if (fit := each.fit(own, allowed))]
     fits = fits or [(timedelta(), i) for i, each in enumerate(live) if each.opened == opened]
     return live[min(fits)[1]].id if fits else None
 
 
-def _overlap(one: Onset, other: Onset) -> bool:
-    return one.earliest <= other.latest and other.earliest <= one.latest
+def _slack(window: Window) -> timedelta:
+    return _STEP * (window.end - window.start)
+
+
+def _overlap(one: Onset, other: Onset, slack: timedelta) -> bool:
+    return one.earliest <= other.latest + slack and other.earliest <= one.latest + slack
 
 
 def _common(one: Onset, other: Onset) -> Onset:

@@ -156,7 +156,7 @@ def forget(
             why = f"window {window} was deleted by {by}" + (f"; it was alert {before_it.id}" if before_it else "")
             book.rewrite(_inherits(new, before_it) if before_it else new, why, by)
         book.alerts = {i: a for i, a in book.alerts.items() if a not in lost}
-    for moved in book.regrouped(window.start):
+    for moved in book.regrouped(window):
         if book.alerts[moved.id].incident:
             book.rewrite(moved, f"window {window} was deleted by {by}: {_moved(moved)}", by)
         else:
@@ -234,7 +234,7 @@ class _Book:
                 if changes := self._changes(old, new, window, signals.get(key)):
                     written[new.id] = changes, _heir(old, after) if old else None
                     self.alerts[new.id] = new
-        for moved in self.regrouped(start) if written else ():
+        for moved in self.regrouped(window) if written else ():
             changes, heir = written.get(moved.id, ([], None))
             if self.alerts[moved.id].incident:
                 changes = [*changes, ("updated", _moved(moved))]
@@ -344,9 +344,9 @@ class _Book:
             return []
         return _name(old, new, says, self.policy)
 
-    def regrouped(self, since: datetime) -> list[Alert]:
-        """Return the alerts whose incident is another one than it was, among those opened at `since` or later."""
-        found = incidents.grouped(self.alerts.values(), since)
+    def regrouped(self, window: Window) -> list[Alert]:
+        """Return the alerts whose incident is another one than it was, among those opened in a window or later."""
+        found = incidents.grouped(self.alerts.values(), window)
         return [replace(self.alerts[i], incident=name) for i, name in found.items() if self.alerts[i].incident != name]
 
     # -- who is notified

@@ -145,7 +145,7 @@ def _advance(
         return Transitions()
     # What opens may have been open before: whether it flaps depends on when.
     known, since = lifecycle.reaching(lambda start: in_play(start, opening), window)
-    if (begun := incidents.reach(known, found, window.start)) < since:
+    if (begun := incidents.reach(known, found, window)) < since:
         known = in_play(begun, opening)
     # Later windows too: one that arrives late is put in its place among them.
     history = signals_since(context, since, window, [a.last_window for a in known], ahead)

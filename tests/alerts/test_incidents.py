@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,17 +12,20 @@ from hypothesis import strategies as st
 
 from drift.alerts.incidents import known
 from drift.alerts.lifecycle import advance, forget
+from drift.alerts.signals import Signal
 from drift.alerts.silences import new_silence
 from drift.alerts.suppression import Suppression
 from drift.config.alerts import Alerts, Route
 from drift.detection.localise import Slice, Where
+from drift.detection.onset import Onset
 from drift.detection.scores import SEVERITY_RANK
+from drift.windows import Calendar
 from tests.support.alert_samples import CALENDAR, NOW, SAYINGS, Record, check_laws, day, say, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from drift.alerts.signals import Signal
+    from drift.windows import Window
 
 DAY = timedelta(days=1)
 KEYS = ("drift:a", "drift:b", "drift:c", "volume:fewer")
@@ -65,7 +68,7 @@ def test_what_began_together_is_one_incident() -> None:
 
 def test_what_began_on_other_days_is_another() -> None:
     """Though all of it is open at once."""
-    assert parts(lived("c cc ccc", {"drift:a": (1, 1), "drift:b": (2, 2), "drift:c": (3, 3)})) == [
+    assert parts(lived("c c cc cc ccc", {"drift:a": (1, 1), "drift:b": (3, 3), "drift:c": (5, 5)})) == [
         {"drift:a"}, {"drift:b"}, {"drift:c"},
     ]  # fmt: skip
 
@@ -101,7 +104,39 @@ def test_what_opens_together_is_one_though_dated_apart() -> None:
     """It would be one message anyway; an alert that opens later has to fit the date of one of these."""
     begun = {"drift:a": (1, 1), "drift:b": (3, 3), "drift:c": (3, 4)}
     assert parts(lived("--- --- cc- ccc", begun)) == [{"drift:a", "drift:b", "drift:c"}]
-    assert parts(lived("--- --- cc- ccc", begun | {"drift:c": (2, 2)})) == [{"drift:a", "drift:b"}, {"drift:c"}]
+    later = "--- --- cc- cc- ccc"
+    assert parts(lived(later, begun | {"drift:c": (5, 5)})) == [{"drift:a", "drift:b"}, {"drift:c"}]
+
+
+def test_a_date_may_be_a_window_off() -> None:
+    """On either side, of a window of any length; not two, not one after another, and not of what has no date."""
+    begun = {"drift:a": (3, 3), "drift:b": (2, 2), "drift:c": (4, 4)}
+    assert parts(lived("--- --- c-- ccc", begun)) == [{"drift:a", "drift:b", "drift:c"}]
+    chained = {"drift:a": (3, 3), "drift:b": (4, 4), "drift:c": (5, 5)}
+    assert parts(lived("--- --- c-- cc- ccc", chained)) == [{"drift:a", "drift:b"}, {"drift:c"}]
+    record = lived("--- --- c--", begun)
+    record.run(say(4, "critical", "drift:a"), replace(say(4, "critical", "volume:fewer"), onset=None))
+    assert parts(record) == [{"drift:a"}, {"volume:fewer"}]
+
+
+@pytest.mark.parametrize(("every", "zone", "first"), [("1mo", "UTC", (1, 31)), ("1d", "Europe/Berlin", (10, 25))])
+def test_neighbours_are_neighbours_whatever_their_length(every: str, zone: str, first: tuple[int, int]) -> None:
+    """Of months and of days of 23 or 25 hours, those beside each other are, and every other one is not."""
+    calendar = Calendar(every, zone)
+    windows = [calendar.containing(datetime(2013, *first, 12, tzinfo=UTC))]
+    for _ in range(14):
+        windows.append(calendar.containing(windows[-1].end))
+    for one, other, far in zip(windows, windows[1:], windows[2:], strict=False):
+        founder = Signal(far, "drift:a", "drift", "a", "critical", "critical", "KL", onset=dated(far))
+        for then, n in ((one, 2), (other, 1)):
+            late = replace(founder, window=calendar.containing(far.end), key="drift:b", onset=dated(then))
+            alerts = advance([], [founder, replace(founder, window=late.window), late], monitor="m", now=NOW).alerts
+            assert len({alert.incident for alert in alerts}) == n
+
+
+def dated(window: Window) -> Onset:
+    """The set of one window."""
+    return Onset(window.start, window.start, window.start)
 
 
 def test_what_is_over_stays_over() -> None:
@@ -258,7 +293,7 @@ def said(number: int, words: Sequence[tuple[str, int, int]]) -> list[Signal]:
         since(one, number - back - more, number - back) if one.state == "firing" else one
         for one, (_, back, more) in zip(found[:-1], words, strict=False)
     ]
-    return [*dated, found[-1]]
+    return [*dated, replace(found[-1], onset=None)]
 
 
 def replay(days: Days, order: Iterable[int]) -> Record:
@@ -293,7 +328,8 @@ def test_in_order_no_history_is_needed(days: Days) -> None:
         if not alert.inhibited_by and alert.opened_window != founder.opened_window:
             first = [a for a in by_id.values() if (a.incident, a.opened_window) == (founder.id, founder.opened_window)]
             sets = [(a.began.earliest, a.began.latest) if a.began else (a.opened_window,) * 2 for a in (alert, *first)]
-            assert any(sets[0][0] <= late and early <= sets[0][1] for early, late in sets[1:])
+            off = DAY * (alert.began is not None)
+            assert any(sets[0][0] <= late + off and early <= sets[0][1] + off for early, late in sets[1:])
 
 
 @given(DAYS)
