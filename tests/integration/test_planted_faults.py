@@ -16,6 +16,7 @@ from benchmarks import peer_rules
 from benchmarks.faults import ELSEWHERE, NINE, Fault
 from benchmarks.peer_rules import Sample, told_by
 from benchmarks.planted_faults import LASTING, Peers, Year, is_odd, load, places, plant
+from drift.alerts.incidents import known
 
 FAULTS = (*NINE, *ELSEWHERE)
 BY_NAME = {(fault.name, fault.feature): fault for fault in FAULTS}
@@ -52,6 +53,18 @@ def spoiled(day: pa.Table, name: str, feature: str) -> pa.Table:
 def values(day: pa.Table, column: str) -> list[Any]:
     """Return a column."""
     return day[column].to_pylist()
+
+
+def test_the_blizzard_is_one_incident_and_one_page(year: Year) -> None:
+    """Three features, all because of the flights that did not leave, from its first day to the end of its second."""
+    calendar = year.context.monitor.window.calendar
+    (page,) = [call for call in year.replayed.calls if "2013-02-08" <= call.label <= "2013-02-10"]
+    assert (page.label, page.severity, page.since) == ("2013-02-08", "critical", "since 2013-02-08")
+    ours = [
+        each for each in known(year.memory.alerts()) if calendar.label(calendar.containing(each.opened)) == page.label
+    ]
+    assert [each.id for each in ours] == [page.incident]
+    assert ours[0].words(calendar) == "since 2013-02-08: 3 features, all because of missing values"
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.name} {fault.feature}")
