@@ -226,7 +226,9 @@ def _relationships(found: Sequence[Broken]) -> Html | None:
     heads = ("Column", "Pair", "KL apart from both histograms", "95 % interval", "Mutual information", "What moved")
     explained = "In nats. The pairs are compared with those that both columns, had each changed by itself, would give."
     table = _small_table(explained, heads, rows)
-    return tag("section", tag("h2", "Relationships that changed"), tag("div", table, class_="scroll"))
+    # What scrolls has to be reached by keyboard.
+    table = tag("div", table, class_="scroll", tabindex=0, role="group", aria_label="Relationships that changed")
+    return tag("section", tag("h2", "Relationships that changed"), table)
 
 
 def _relationship(column: str, pair: Relationship) -> Html:
