@@ -144,7 +144,8 @@ class Incident:
     alerts
         Its members, in the order of their evidence.
     elsewhere
-        Incidents of monitors that share its source, in words: ``weather: 2 features since 2013-02-08``.
+        Incidents of monitors that share its source or an upstream asset, in words:
+        ``weather: 2 features since 2013-02-08``.
     events
         What else happened then.
     ends

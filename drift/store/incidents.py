@@ -15,7 +15,7 @@ from drift.store.alerts import found_alerts
 from drift.store.circumstances import circumstances_of
 from drift.store.engine import Part, reads
 from drift.store.runs import newest_configs
-from drift.store.schema import alert, alert_event
+from drift.store.schema import alert, alert_event, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -57,7 +57,7 @@ class Incidents(Part):
 
     @reads
     def around(self, connection: sa.Connection, incident: Incident) -> Incident:
-        """Return an incident with what else happened then, to its monitor and to those that share its source."""
+        """Return an incident with what else happened then, to its monitor and to those that share a source."""
         configs = {row["monitor"]: row["config"] for row in newest_configs(connection)}
         if incident.monitor not in configs:
             return incident
@@ -67,11 +67,11 @@ class Incidents(Part):
         # What was released in the evening shows the next day.
         before = calendar.previous(calendar.containing(since)).start
         events = circumstances_of(connection, incident.monitor, before, until)
-        place = _place(configs[incident.monitor])
+        sources = {name: _assets(connection, name, before, until) | _place(config) for name, config in configs.items()}
         beside = {
             name: calendar_of(config)
             for name, config in sorted(configs.items())
-            if name != incident.monitor and place and place == _place(config)
+            if name != incident.monitor and sources[name] & sources[incident.monitor]
         }
         return replace(
             incident,
@@ -101,10 +101,17 @@ def _elsewhere(
                 yield f"{monitor}: {each.words(calendar)}"
 
 
-def _place(config: Mapping[str, Any]) -> str:
+def _assets(connection: sa.Connection, monitor: str, since: datetime, until: datetime) -> set[str]:
+    """Return the assets, as Airflow names them, whose updates triggered the runs of a monitor in a time."""
+    then = (run.c.monitor == monitor) & (run.c.window_start >= since) & (run.c.window_start < until)
+    updates = connection.execute(sa.select(run.c.upstream).where(then, run.c.upstream.is_not(None))).scalars()
+    return {f"asset {each['asset']}" for some in updates for each in some}
+
+
+def _place(config: Mapping[str, Any]) -> set[str]:
     """Return where a monitor's rows lie: its connection, or the folder that holds the folder of its files."""
     source = config.get("source", {})
     if source.get("connection") or not source.get("files"):
-        return source.get("connection") or ""
+        return {f"connection {source['connection']}"} if source.get("connection") else set()
     fixed = PurePosixPath(source["files"].partition("*")[0].partition("{")[0] + "_").parent
-    return f"{fixed.parent if fixed.parent.name else fixed}/"
+    return {f"{fixed.parent if fixed.parent.name else fixed}/"}

@@ -67,6 +67,23 @@ def test_what_shares_a_source_is_named(store: Store) -> None:
     }
 
 
+def test_what_was_updated_by_the_same_asset_is_named(store: Store) -> None:
+    """As Airflow had it of the runs of that time; another asset, or another time, joins nobody."""
+    for name, asset, number in (
+        ("bank", "orders", 8),
+        ("shop", "orders", 8),
+        ("flights", "orders", 4),
+        ("returns", "x", 8),
+    ):
+        update = {"asset": asset, "dag": "load", "run": "1"}
+        store.save_run_started(name, day(number), "c0ffee", NOW, upstream=[update])
+    found = {a.monitor: store.incident(a.id) for a in store.alerts() if a.key == "drift:a"}
+    beside = {name: store.around(incident).elsewhere for name, incident in found.items() if incident}
+    assert beside["bank"] == ("shop: since 2013-02-08: 2 features",)
+    assert beside["shop"] == ("bank: since 2013-02-08: 2 features", "returns: since 2013-02-08: 2 features")
+    assert beside["flights"] == ("weather: since 2013-02-08: 2 features",)
+
+
 def test_what_else_happened_then(store: Store) -> None:
     """A mark of that day or of the one before, not one of another."""
     noted = {"release 213": 6, "release 214": 7, "campaign": 8, "release 215": 9}
