@@ -111,7 +111,8 @@ class Ahead:
                 task = self.waiting.popleft()
                 self.begun[task.window] = self.pool.submit(_Reader.work, task)
             found = self.begun.pop(window, None)
-            return None if found is None or found.cancel() else found.result()
+            # It is not cancelled: a pool that breaks stumbles over what is, and leaves its other processes running.
+            return found.result() if found and (found.running() or found.done()) else None
         except BrokenProcessPool:
             log.warning("%s: a reading process died; the windows are read one after the other from here on", self.name)
             self.waiting.clear()
