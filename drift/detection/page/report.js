@@ -16,7 +16,7 @@ if (table) {
     button.setAttribute("aria-controls", link.hash.slice(1));
     link.replaceWith(button);
     const told = () => button.setAttribute("aria-expanded", details.open);
-    button.addEventListener("click", () => { details.open = !details.open; });
+    button.addEventListener("click", () => { details.open = !details.open; told(); });
     details.addEventListener("toggle", told);
     told();
   }

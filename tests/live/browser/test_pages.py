@@ -29,6 +29,7 @@ PAGES = {
     "categorical": "feature?monitor=flights&feature=carrier",
     "alerts": "alerts?state=all",
     "alert": "alerts?state=all",
+    "incident": "alerts?state=all",
     "notifications": "notifications",
     "runs": "runs?monitor=flights",
     "run": "runs?monitor=flights&window=2013-02-08",
@@ -54,11 +55,11 @@ def faults(page: Any) -> list[str]:
 
 
 def reach(page: Any, server: str, name: str) -> None:
-    """Open a page of `PAGES`; that of an alert by a click, as nobody types its id."""
+    """Open a page of `PAGES`; that of an alert or incident by a click, as nobody types its id."""
     settled(page, server + PAGES[name])
-    if name == "alert":
-        page.locator("tbody th a").first.click()
-        page.wait_for_url(re.compile("alert\\?id="))
+    if name in {"alert", "incident"}:
+        page.locator("tbody th a" if name == "alert" else 'tbody a[href*="incident?id="]').first.click()
+        page.wait_for_url(re.compile(f"{name}\\?id="))
 
 
 def whole(page: Any) -> None:
@@ -310,6 +311,7 @@ SHOTS = {
     "window": ("year", f"{STORM}&against=weekday:4#window"),
     "alerts": ("blizzard", "alerts"),
     "alert": ("blizzard", PAGES["alert"]),
+    "incident": ("blizzard", PAGES["incident"]),
     "runs": ("blizzard", "runs?monitor=flights&window=2013-02-08"),
     "notifications": ("blizzard", "notifications"),
     "login": ("guarded", ""),
@@ -326,7 +328,7 @@ def test_pictures_for_the_documents(
     server, address = SHOTS[name]
     context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    if name == "alert":
+    if name in {"alert", "incident"}:
         reach(page, request.getfixturevalue(server), name)
     else:
         settled(page, request.getfixturevalue(server) + address)
