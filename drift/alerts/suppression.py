@@ -105,8 +105,8 @@ def inhibited(alert: Alert, others: Iterable[Alert], live: Mapping[str, Alert], 
     """Say which alert says what this one does, so that one event is one page; empty where none does.
 
     That is one in `live`, by key, that this alert is part of, or an earlier one of its key (among `others`) while it
-    was open; or one of its incident of which the same people were notified before. What is worse than that ever was is
-    news of its own, and so is what is still asked for once it is over.
+    was open; or one of its incident of which the same people were notified before: the table's by the table's alone.
+    What is worse than that ever was is news of its own, and so is what is still asked for once it is over.
     """
     if not alert.live:
         return ""
@@ -118,7 +118,9 @@ def inhibited(alert: Alert, others: Iterable[Alert], live: Mapping[str, Alert], 
             return f"{INHIBITED}: part of the alert of {name} since {day(whole.opened_window)}"
     for mate in live.values() if is_news(alert) else ():
         known = mate.notified_at != moment.now and SEVERITY_RANK[alert.severity] <= SEVERITY_RANK[mate.notified]
-        if known and _mates(alert, mate) and _hears(moment, mate, mate.notified, alert, alert.severity):
+        # That so many features drift is more than that some do.
+        more = alert.kind == "table" and mate.kind != "table"
+        if known and not more and _mates(alert, mate) and _hears(moment, mate, mate.notified, alert, alert.severity):
             name = named(mate.kind, mate.key, mate.feature, mate.segment)
             return f"{INHIBITED}: part of the incident of {name} since {day(mate.opened_window)}"
     return ""

@@ -63,8 +63,14 @@ def test_features_that_step_together_are_one_page_and_one_end() -> None:
 
 def test_what_was_open_before_the_table_goes_on_by_itself() -> None:
     """People know of it; its end is news, and the table does not wait for it."""
-    record = lived("c---- ccc-c c---- c---- c---- ----- -----")
+    record = lived("c---- c---- ccc-c c---- c---- c---- ----- -----")
     assert told(record) == [("opened", "drift:a"), ("opened", "table"), ("resolved", "table"), ("resolved", "drift:a")]
+
+
+def test_a_table_that_follows_a_feature_by_a_day_is_news_of_one_incident() -> None:
+    """That so many drift is more than that one does; the end of both is one."""
+    record = lived("c---- ccc-c c---- c---- c---- ----- -----")
+    assert told(record) == [("opened", "drift:a"), ("opened", "table"), ("resolved", "drift:a")]
 
 
 def test_what_grows_worse_than_the_whole_ever_was_is_news() -> None:
