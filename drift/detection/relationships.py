@@ -393,7 +393,7 @@ class _Window:
         return np.where(more >= LEAST_MIXED, z, 0.0)
 
     def relationship(self, i: int, current: Pairs) -> Relationship:
-        """Return what is told of one pair."""
+        """Return what is said of one pair."""
         a, b = self.pairs[i]
         before, after = self.tables[0][i], self.tables[1][i]
         share, usual = after / after.sum(), self.found.raked[i]

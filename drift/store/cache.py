@@ -89,7 +89,7 @@ class ReadThrough(StateReader):
         binnings: Mapping[str, Binning],
         segmentations: Sequence[Segmentation] = (),
     ) -> dict[Window, Pairs]:
-        """As the store's; nobody asks twice."""
+        """As the store's: pairs are large, and each run inflates those of its reference anew."""
         return self.store.load_pairs(monitor, windows, binnings, segmentations)
 
     def measured(self, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
@@ -194,7 +194,7 @@ class Cache(ReadThrough):
             if kept and all(self.binnings.get(name) == each.binning for name, each in counted.histograms.items()):
                 digest = rows.digest(counted)
                 self.known_heads[window] = Head(window.start, window.end, gate, binning_key, digest)
-                # Pairs are large, and hardly ever asked for.
+                # Pairs are large: `load_pairs` reads them from the store.
                 self.profiles[window] = digest, replace(counted, pairs=None)
         return kept
 
