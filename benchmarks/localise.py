@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 from benchmarks.faults import KM
 from benchmarks.planted_faults import ACCEPTED, LASTING, load, markdown, places
 from drift.pipeline import evaluate, replay
-from drift.profiles.pairs import COARSE, FINE, PairTally, coarse
+from drift.profiles.coarse_cells import COARSE, FINE, coarse
+from drift.profiles.pair_tally import PairTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from benchmarks.planted_faults import Year
     from drift.detection.scores import Verdict
+    from drift.profiles.coarse_cells import Coarse
     from drift.profiles.histograms import Profile
-    from drift.profiles.pairs import Coarse
     from drift.windows import Window
 
     Change = Callable[[pa.ChunkedArray, np.random.Generator], object]

@@ -27,7 +27,8 @@ from benchmarks.planted_faults import Year, load, markdown
 from drift.config.detection import Detection
 from drift.detection.relationships import Measured, Relationships, judge_relationships
 from drift.profiles.binning import NumericBinning
-from drift.profiles.pairs import Coarse, Pairs, coarse
+from drift.profiles.coarse_cells import Coarse, coarse
+from drift.profiles.pairs import Pairs
 from drift.statistics.dependence import mutual_information
 
 if TYPE_CHECKING:

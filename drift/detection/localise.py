@@ -20,7 +20,8 @@ import numpy as np
 
 from drift.detection.predicates import predicate
 from drift.profiles.binning import CategoricalBinning
-from drift.profiles.pairs import FINE, Pairs
+from drift.profiles.coarse_cells import FINE
+from drift.profiles.pairs import Pairs
 from drift.statistics.divergence import kl_corrected
 from drift.statistics.significance import confidence_interval
 from drift.text.formatting import percent
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from drift.profiles.pairs import Coarse
+    from drift.profiles.coarse_cells import Coarse
 
     Floats = NDArray[np.float64]
 
@@ -149,14 +150,14 @@ def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows
     current
         Pairs of the window in which the feature drifts.
     feature
-        Explained by the other columns with fine cells (`drift.profiles.pairs.FINE`).
+        Explained by the other columns with fine cells (`drift.profiles.coarse_cells.FINE`).
     min_rows
         A slice, or what is left without it, of fewer rows says nothing.
 
     Examples
     --------
     >>> from drift.profiles.binning import CategoricalBinning, NumericBinning
-    >>> from drift.profiles.pairs import coarse
+    >>> from drift.profiles.coarse_cells import coarse
     >>> columns = {
     ...     "origin": coarse(CategoricalBinning(("EWR", "JFK", "LGA")), FINE),
     ...     "delay": coarse(NumericBinning([0, 10, 20])),

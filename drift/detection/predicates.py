@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from drift.profiles.binning import NumericBinning
-    from drift.profiles.pairs import Coarse
+    from drift.profiles.coarse_cells import Coarse
 
 MOST_LABELS = 100
 """A condition that names more labels is not one to copy."""
@@ -27,7 +27,7 @@ def predicate(column: str, cells: Coarse, cell: int, *, outside: bool = False) -
     Examples
     --------
     >>> from drift.profiles.binning import CategoricalBinning, NumericBinning
-    >>> from drift.profiles.pairs import coarse
+    >>> from drift.profiles.coarse_cells import coarse
     >>> airports = coarse(CategoricalBinning(("JFK", "EWR"), rare=("O'Hare",)))
     >>> predicate("origin", airports, 0)
     "origin = 'JFK'"

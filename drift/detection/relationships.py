@@ -21,7 +21,7 @@ import numpy as np
 
 from drift.detection.findings import Finding
 from drift.detection.history import MIN_HISTORY, uncertainty
-from drift.profiles.pairs import COARSE, coarse
+from drift.profiles.coarse_cells import COARSE, coarse
 from drift.statistics import divergence
 from drift.statistics.dependence import Dependence, dependence, mutual_information
 from drift.statistics.false_discovery import benjamini_hochberg

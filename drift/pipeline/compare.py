@@ -14,11 +14,13 @@ from drift.detection.reports import Report
 from drift.errors import ConfigError
 from drift.pipeline.isolation import isolated
 from drift.profiles import parallel
+from drift.profiles.coarse_cells import coarse
 from drift.profiles.columns import LOOKED, misfit
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.kinds import infer_kind, infer_scale, same_family
-from drift.profiles.pairs import MOST_COLUMNS, PairTally, coarse
+from drift.profiles.pair_choice import MOST_COLUMNS
+from drift.profiles.pair_tally import PairTally
 from drift.profiles.refinement import refined
 
 if TYPE_CHECKING:
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
     from drift.config.source import Csv
     from drift.detection.relationships import Broken
     from drift.profiles.binning import Binning
+    from drift.profiles.coarse_cells import Coarse
     from drift.profiles.columns import Sort
     from drift.profiles.histograms import Profile
-    from drift.profiles.pairs import Coarse, Pairs
+    from drift.profiles.pairs import Pairs
     from drift.sources.snapshot import Snapshot
 
 UNASKED = 50

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from drift.errors import SourceError, SourceUnreachable
 from drift.pipeline.isolation import isolated
-from drift.profiles import pairs, segments
+from drift.profiles import pair_choice, segments
 from drift.profiles.histograms import Profile
 from drift.sources import validation
 
@@ -54,8 +54,8 @@ def count_window(
     features = [feature for feature in binnings if feature in schema]
     inside = source.warehouse([window], features, snapshot.count_rows)
     cuts = {f"segments by {segments.key_of(by.columns)}": by for by in segmentations}
-    paired = pairs.choose(binnings, segments.labels_by_column(segmentations), source.monitor.explain_by)
-    chosen = dict(islice(paired.items(), pairs.MOST_COLUMNS))
+    paired = pair_choice.choose(binnings, segments.labels_by_column(segmentations), source.monitor.explain_by)
+    chosen = dict(islice(paired.items(), pair_choice.MOST_COLUMNS))
 
     def attempt(failed: Mapping[str, str]) -> Profile:
         wanted = {name: binning for name, binning in binnings.items() if name not in failed}

@@ -17,10 +17,12 @@ import numpy as np
 from drift.errors import BinningError
 from drift.profiles import counting
 from drift.profiles.binning import CategoricalBinning
+from drift.profiles.coarse_cells import coarse
 from drift.profiles.fitting import Labels, check_later, sketch
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import contained, integers, to_numbers
-from drift.profiles.pairs import LIMIT, Pairs, coarse
+from drift.profiles.pair_tally import LIMIT
+from drift.profiles.pairs import Pairs
 from drift.profiles.sampling import kept
 
 if TYPE_CHECKING:
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.profiles.binning import Binning
+    from drift.profiles.coarse_cells import Coarse
     from drift.profiles.fitting import FitOptions, Numbers
     from drift.profiles.histograms import Histogram, Summary
-    from drift.profiles.pairs import Coarse
 
     Stream = Callable[[str], Iterator[pa.Array[Any]]]
 

@@ -19,7 +19,7 @@ from drift.errors import BinningError
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.counting import Tally
 from drift.profiles.kinds import integers, to_codes
-from drift.profiles.pairs import PairTally
+from drift.profiles.pair_tally import PairTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drift.profiles.binning import Binning
+    from drift.profiles.coarse_cells import Coarse
     from drift.profiles.histograms import Profile
-    from drift.profiles.pairs import Coarse
     from drift.windows import Window
 
 OTHER, MISSING = "(other)", "(missing)"

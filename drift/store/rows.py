@@ -16,9 +16,10 @@ from drift.detection.relationships import Measured
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift, Explanation, Score, Verdict
 from drift.errors import StoreError
+from drift.profiles.coarse_cells import coarse
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
-from drift.profiles.pairs import Pairs, coarse
+from drift.profiles.pairs import Pairs
 from drift.store.schema import WHOLE
 from drift.windows import Window
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from drift.detection.localise import Slice, Where, localise
 from drift.profiles.binning import CategoricalBinning, NumericBinning
-from drift.profiles.pairs import FINE, Pairs, coarse
+from drift.profiles.coarse_cells import FINE, coarse
+from drift.profiles.pairs import Pairs
 from tests.support.laws import examples
 
 if TYPE_CHECKING:

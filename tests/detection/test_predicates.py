@@ -13,8 +13,8 @@ import pytest
 
 from drift.detection.predicates import MOST_LABELS, predicate
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
+from drift.profiles.coarse_cells import Coarse, coarse
 from drift.profiles.numerals import Notation
-from drift.profiles.pairs import Coarse, coarse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

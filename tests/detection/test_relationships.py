@@ -13,7 +13,8 @@ import pytest
 from drift.config.detection import Detection
 from drift.detection.relationships import Measured, Relationships, compare_relationships, judge_relationships
 from drift.profiles.binning import NumericBinning
-from drift.profiles.pairs import FINE, Pairs, coarse
+from drift.profiles.coarse_cells import FINE, coarse
+from drift.profiles.pairs import Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

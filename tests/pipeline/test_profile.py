@@ -11,7 +11,8 @@ import pytest
 
 from drift.pipeline import fit, run
 from drift.pipeline import profile as profiling
-from drift.profiles import pairs
+from drift.profiles import pair_choice
+from drift.profiles.coarse_cells import COARSE, FINE
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def test_pairs_are_those_of_the_rows(
     found = profiling.count_window(context.source, windows[1], binnings, snapshot)
     assert found.pairs is not None
     assert {name: cells.most for name, cells in found.pairs.columns.items()} == {
-        "carrier": pairs.FINE,
-        "late": pairs.FINE,
-        "delay": pairs.COARSE,
+        "carrier": FINE,
+        "late": FINE,
+        "delay": COARSE,
     }
     day = rows(DAYS, 100)[100:200]
     expected = pd.crosstab(day["carrier"], day["late"]).loc[list(found.pairs.columns["carrier"].names[:3])]
@@ -90,9 +91,9 @@ def test_pairs_are_those_of_the_rows(
         else:
             assert off.pairs is not None
             assert {name: cells.most for name, cells in off.pairs.columns.items()} == {
-                "delay": pairs.FINE,
-                "carrier": pairs.COARSE,
-                "late": pairs.COARSE,
+                "delay": FINE,
+                "carrier": COARSE,
+                "late": COARSE,
             }
 
 
@@ -100,7 +101,7 @@ def test_of_very_many_columns_some_have_pairs_and_the_report_says_so(
     context: Context, windows: list[Window], binnings: dict[str, Binning], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that explain others before the rest."""
-    monkeypatch.setattr(pairs, "MOST_COLUMNS", 2)
+    monkeypatch.setattr(pair_choice, "MOST_COLUMNS", 2)
     snapshot = context.source.snapshot(windows[1])
     found = profiling.count_window(context.source, windows[1], binnings, snapshot)
     assert found.pairs is not None

@@ -15,7 +15,7 @@ import drift
 from drift.profiles import parallel
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
-from drift.profiles.pairs import PairTally
+from drift.profiles.pair_tally import PairTally
 from drift.profiles.parallel import Table, profiles
 from drift.sources.snapshot import open_table
 from tests.support.laws import examples

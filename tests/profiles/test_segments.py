@@ -17,7 +17,7 @@ from drift.errors import BinningError, ConfigError
 from drift.pipeline import evaluate
 from drift.pipeline import run as runs
 from drift.pipeline.replay import replay
-from drift.profiles import counting, pairs, segments
+from drift.profiles import counting, pair_choice, segments
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import fit_categorical
 from drift.profiles.segments import Segmentation, name_of
@@ -74,7 +74,7 @@ def test_pairs_are_counted_in_the_same_pass(stream: list[pa.RecordBatch]) -> Non
     """Of the features that are counted, and of a column that only cuts: each margin is that of its histogram."""
     by, _ = segments.fit(stream, ("y", "z"), most=3)
     features = {name: BINNINGS[name] for name in ("x", "y")}
-    columns = pairs.choose(features, segments.labels_by_column([by]))
+    columns = pair_choice.choose(features, segments.labels_by_column([by]))
     found = segments.count(stream, features, [by], pairs=columns)
     assert found.pairs is not None
     assert [found.pairs.columns[name] for name in found.pairs.columns if name in features] == [

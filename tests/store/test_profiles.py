@@ -11,7 +11,8 @@ import pytest
 
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Profile
-from drift.profiles.pairs import Pairs, choose
+from drift.profiles.pair_choice import choose
+from drift.profiles.pairs import Pairs
 from drift.profiles.segments import Segmentation, labels_by_column
 from drift.store.store import Store
 from drift.windows import Window

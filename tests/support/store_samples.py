@@ -14,7 +14,8 @@ from drift.detection.reports import Report
 from drift.detection.scores import Explanation, Score, Verdict
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.profiles.pairs import Pairs, choose
+from drift.profiles.pair_choice import choose
+from drift.profiles.pairs import Pairs
 from drift.sources.validation_results import Outcome
 from drift.store import schema as tables
 from drift.windows import Calendar, Window

@@ -22,7 +22,8 @@ from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.counting import Labels, count
 from drift.profiles.histograms import Histogram, Profile
 from drift.profiles.kinds import infer_kind, is_text
-from drift.profiles.pairs import LIMIT, Pairs
+from drift.profiles.pair_tally import LIMIT
+from drift.profiles.pairs import Pairs
 from drift.sources.sql_types import to_arrow
 from drift.sources.time_filter import untimed_note
 from drift.sources.warehouse.cells import (
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
     from drift.profiles.binning import Binning
+    from drift.profiles.coarse_cells import Coarse
     from drift.profiles.histograms import Summary
-    from drift.profiles.pairs import Coarse
     from drift.profiles.segments import Segmentation
     from drift.sources.warehouse.query import Column, Database, Run
     from drift.windows import Window
@@ -190,8 +191,8 @@ class Warehouse:
 
         What `drift.profiles.counting.count`, or `drift.profiles.segments.count`, would return: the same counts in every
         cell, the same problems and types. Means and sums of squares agree to about ten digits. Labels that recur are
-        counted; numbers are not looked at for it. Pairs are equal up to `drift.profiles.pairs.LIMIT` rows; of more the
-        sample is another one, about as large.
+        counted; numbers are not looked at for it. Pairs are equal up to `drift.profiles.pair_tally.LIMIT` rows; of more
+        the sample is another one, about as large.
 
         Raises
         ------

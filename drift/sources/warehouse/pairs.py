@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from drift.profiles.pairs import Coarse
+    from drift.profiles.coarse_cells import Coarse
 
 _LARGEST = 2**62
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from drift.errors import SourceError
 from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
-from drift.profiles.pairs import FINE, Pairs, coarse
+from drift.profiles.coarse_cells import FINE, coarse
 from drift.sources.warehouse import engine
 from drift.sources.warehouse import pairs as inside
 from drift.sources.warehouse.query import BACKENDS
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drift.profiles.binning import Binning
+    from drift.profiles.pairs import Pairs
 
 
 def numeric(*edges: float) -> NumericBinning:
