@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from drift import dashboard
 from drift.store.store import Store
-from tests.support.dashboard_samples import HOSTILE, MONITOR, TOKEN, fill
+from tests.support.dashboard_samples import HOSTILE, MONITOR, TOKEN, fill, url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,3 +90,27 @@ def test_what_cannot_be_marked_is_refused_in_words(store: Store, given: dict[str
     """With 422."""
     answer = client(store).post(MARKS, data=given)
     assert (answer.status_code, said in answer.json()["detail"]) == (422, True)
+
+
+def test_a_mark_is_made_by_a_form(store: Store) -> None:
+    """On the page of a monitor and of an incident, by those who may; it leads back, and is not shown to readers."""
+    here, readers = client(store), client(store, read_only=True)
+    alert = store.alerts(MONITOR)[0]
+    for page in (url("monitor", name=MONITOR), url("incident", id=alert.incident)):
+        text = here.get(page).text
+        (form,) = re.findall(r'<form method="post" action="\./marks".*?</form>', text, re.DOTALL)
+        given = dict(re.findall(r'name="(\w+)"[^>]*? value="([^"]*)"', form)) | {"text": f"release of {page}"}
+        given = {name: html.unescape(value) for name, value in given.items()}
+        answer = here.post("/marks", data=given, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"./{given['next']}")
+        assert given["next"].startswith(page[1:])
+        assert 'action="./marks"' not in readers.get(page).text
+        assert readers.post("/marks", data=given).status_code == 403
+        assert here.post("/marks", data=given, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert sorted(one.at == alert.onset.most_likely for one in store.marks(MONITOR) if alert.onset) == [False, True]
+    for given, said in (
+        ({"monitor": MONITOR, "text": " "}, "needs a text"),
+        ({"monitor": "nope", "text": "x"}, "nope"),
+    ):
+        refused = here.post("/marks", data=given)
+        assert (refused.status_code, said in refused.text) == (409, True)

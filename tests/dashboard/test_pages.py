@@ -160,6 +160,7 @@ def test_the_overview_says_how_each_monitor_stands(client: TestClient) -> None:
     assert "1 rejected by its expectations" in text
     assert "critical" in text
     assert text.count("<rect") == 9
+    assert re.search(r'<a href="\./incident\?id=\w+">Incident\s+since 2013-02-02[^<]*: dep_delay', text)
 
 
 def test_the_worst_monitor_stands_first(tmp_path: Path) -> None:
@@ -500,6 +501,7 @@ ELSEWHERE = {
     ("GET", "/api/v1/incident"): "test_an_incident_shows_its_alerts_and_what_else_happened",
     ("POST", "/alert"): "test_an_alert_is_acknowledged_snoozed_and_resolved",
     ("POST", "/silences"): "test_features_are_silenced_for_a_reason",
+    ("POST", "/marks"): "test_a_mark_is_made_by_a_form",
     ("POST", "/notifications"): "test_what_was_given_up_is_tried_again",
     ("GET", "/api/v1/alert"): "test_an_alert_comes_with_its_timeline",
     ("GET", "/api/v1/export/{table}"): "test_a_table_comes_as_csv_and_parquet",

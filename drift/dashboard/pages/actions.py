@@ -1,4 +1,4 @@
-"""What people do here: they answer alerts, silence features, and retry undelivered notifications.
+"""What people do here: they answer alerts, silence features, mark moments, and retry undelivered notifications.
 
 Each is a form, sent by a page of ours, by somebody who may; the answer leads back to the page, where it then stands.
 """
@@ -83,6 +83,14 @@ def silence(request: Request, store: Opened, reader: Answerer, fields: Fields) -
     until = _until(fields, times[monitor], now)
     features, reason = _text(fields, "features"), _text(fields, "reason")
     _done(lambda: actions.silence_features(store, monitor, features, reason=reason, until=until, by=by, now=now))
+    return _back(request, _next(fields), fields)
+
+
+@router.post("/marks")
+def mark(request: Request, store: Opened, reader: Answerer, fields: Fields) -> Response:
+    """Mark a moment of a monitor: at its local time, or now."""
+    by, at, monitor = _who(reader, fields), fields.get("at") or None, fields.get("monitor", "")
+    _done(lambda: actions.mark(store, fields.get("text", ""), at=at, monitors=[monitor], by=by, now=datetime.now(UTC)))
     return _back(request, _next(fields), fields)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from drift.alerts.alerts import Alert
+from drift.alerts.incidents import Incident
 from drift.alerts.rendering import named
 from drift.dashboard.formatting import LocalTime, local_time_of
 from drift.dashboard.parameters import Maybe, Name, Opened
@@ -24,6 +25,9 @@ from drift.store.reads import windows
 router = APIRouter(include_in_schema=False)
 
 WINDOWS = 30
+MOST_INCIDENTS = 200
+"""Open incidents that are read, the newest, whatever their monitor."""
+
 _WORST_FIRST = (
     *("failed", "critical", "error", "late", "rejected", "warning", "not_comparable"),
     *("not_judged", "insufficient_data", "running", "absent", "never", "ok"),
@@ -40,6 +44,7 @@ class Line:
     states: Sequence[windows.WindowState]
     alerts: Mapping[str, int]
     worst: Alert | None
+    incidents: Sequence[Incident]
     late: int
     ended: str
 
@@ -80,6 +85,9 @@ def overview(request: Request, store: Opened, q: Name = "", status: Maybe = None
     now = datetime.now(UTC)
     found = windows.newest_windows(store, windows=WINDOWS, until=now)
     open_alerts, worst = alert_reads.counts(store), alert_reads.worst(store)
+    incidents: dict[str, list[Incident]] = {}
+    for incident in alert_reads.incidents(store, monitor=None, live=True, limit=MOST_INCIDENTS)[0]:
+        incidents.setdefault(incident.monitor, []).append(incident)
     lines = []
     for version in store.monitors():
         name, local = version["monitor"], local_time_of(version["config"])
@@ -87,7 +95,8 @@ def overview(request: Request, store: Opened, q: Name = "", status: Maybe = None
         description = str(version["config"].get("description") or "")
         ended = ended_on(version["config"], local, now)
         late = 0 if ended else late_windows(local, states[-1] if states else None, now)
-        lines.append(Line(name, description, local, states, open_alerts.get(name, {}), worst.get(name), late, ended))
+        alerts = open_alerts.get(name, {}), worst.get(name), incidents.get(name, [])
+        lines.append(Line(name, description, local, states, *alerts, late, ended))
     lines.sort(key=lambda line: line.urgency)
     waiting, problems = configured(request.app.state.monitors)
     ran = {line.name for line in lines}
