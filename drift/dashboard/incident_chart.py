@@ -1,6 +1,6 @@
 """An incident as SVG: its alerts as bands over one axis of time, since when each is, and what else happened.
 
-As in `drift.dashboard.history_chart`, widths are percentages of the page and heights are pixels.
+As in `drift.dashboard.time_axis`, widths are percentages of the page and heights are pixels.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from drift.alerts.rendering import named
 from drift.dashboard.formatting import clipped, shown
-from drift.dashboard.history_chart import PHONE, WIDE, Span
+from drift.dashboard.time_axis import Span, grid, part
 from drift.dashboard.time_marks import GLYPHS
 from drift.detection.page.markup import Html, tag, text
 from drift.text.formatting import many
@@ -34,7 +34,7 @@ def timeline(incident: Incident, local: LocalTime) -> Html:
     span = _span(incident, local)
     drawn = tag(
         "svg",
-        list(_grid(span, base)),
+        list(grid(span, TOP, base)),
         list(_events(incident, span, base, local)),
         [list(_lane(alert, span, TOP + LANE * place, local)) for place, alert in enumerate(lanes)],
         height=base + 24,
@@ -56,23 +56,9 @@ def _span(incident: Incident, local: LocalTime) -> Span:
     return Span(start, calendar.next(calendar.containing(last)).end, calendar.zone)
 
 
-def _part(percentage: float) -> Html:
-    return Html(f"{percentage:.2f}%")
-
-
-def _grid(span: Span, base: float) -> Iterator[Html]:
-    wide, phone = span.ticks(WIDE), span.ticks(PHONE)
-    for at, label in (wide | phone).items():
-        seen = None if at in wide and at in phone else "wide" if at in wide else "phone"
-        x = _part(at)
-        yield tag("line", x1=x, x2=x, y1=TOP, y2=base, class_=f"grid {seen}" if seen else "grid")
-        anchor = "middle" if 4 < at < 96 else "start" if at < 50 else "end"
-        yield tag("text", label, x=x, y=base + 18, text_anchor=anchor, class_=seen)
-
-
 def _events(incident: Incident, span: Span, base: float, local: LocalTime) -> Iterator[Html]:
     for event in incident.events:
-        x, words = _part(span.at(event.at)), f"{local.named(event.at)}: {clipped(shown(event.text), 90)}"
+        x, words = part(span.at(event.at)), f"{local.named(event.at)}: {clipped(shown(event.text), 90)}"
         yield tag("line", x1=x, x2=x, y1=TOP - 6, y2=base, class_="note")
         yield tag("text", GLYPHS[event.kind], tag("title", words), x=x, y=TOP - 10, text_anchor="middle")
 
@@ -85,8 +71,8 @@ def _lane(alert: Alert, span: Span, top: float, local: LocalTime) -> Iterator[Ht
     lasted = local.lasted(alert.opened_window, alert.last_window)
     yield tag("text", shown(name), x=0, y=top + 11)
     words = text(f"{shown(name)}: {alert.worst}, {local.named(alert.opened_window)}, {lasted}{since}")
-    yield tag("rect", tag("title", words), x=_part(first), width=_part(last - first), y=top + 16, height=12.0,
+    yield tag("rect", tag("title", words), x=part(first), width=part(last - first), y=top + 16, height=12.0,
               class_=f"alert s-{alert.worst}")  # fmt: skip
     if alert.onset:
         low, high = span.at(alert.onset.earliest), span.at(local.calendar.containing(alert.onset.latest).end)
-        yield tag("rect", x=_part(low), width=_part(high - low), y=top + 28, height=4.0, class_="onset")
+        yield tag("rect", x=part(low), width=part(high - low), y=top + 28, height=4.0, class_="onset")

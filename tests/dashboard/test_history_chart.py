@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from drift.alerts.alerts import fold
 from drift.config.alerts import Policy
 from drift.dashboard.formatting import local_time_of
-from drift.dashboard.history_chart import KL, ROOM, Span, history, kl_panel
+from drift.dashboard.history_chart import KL, ROOM, history, kl_panel
+from drift.dashboard.time_axis import Span
 from drift.detection.onset import Onset
 from drift.store.reads.windows import WindowState
 from drift.windows import Calendar

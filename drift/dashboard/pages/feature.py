@@ -7,7 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
-from drift.dashboard import feature_view, history_chart, other_references, time_marks
+from drift.dashboard import feature_view, history_chart, other_references, time_axis, time_marks
 from drift.dashboard.formatting import link, local_time_of
 from drift.dashboard.parameters import ALL, Against, Name, Opened, Segment, Windows, WindowStart, instant, known_monitor
 from drift.dashboard.rendering import base, render
@@ -50,7 +50,7 @@ def feature(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     seen = {*statuses, *(time_marks.gap_of(m) for m in states if m.start not in scored)}
     has_baseline = features.baseline(store, monitor, feature) is not None
     happened = store.circumstances(monitor, states[0].start, states[-1].end) if states else []
-    happened = [event for event in happened if event.kind in history_chart.NOTED]
+    happened = [event for event in happened if event.kind in time_axis.NOTED]
     alerted = [
         alert
         for alert in alerts.page(store, monitor=monitor, feature=feature, states=ALL, limit=MOST_ALERTS)[0]
