@@ -57,6 +57,11 @@ def postgres_limit() -> str:
     return f"SELECT set_config('statement_timeout', '{limit}', false) WHERE ({own}) NOT BETWEEN 1 AND {limit}"
 
 
+def dialect_of(database: str) -> str:
+    """Return sqlglot's name of a dialect that SQLAlchemy or Ibis may call otherwise."""
+    return _DIALECTS.get(database, database)
+
+
 def one_select(query: str, dialect: str, origin: str) -> str:
     """Return a query without the semicolon at its end.
 
@@ -115,7 +120,7 @@ def _parsed(statement: str, dialect: str, failed: str) -> list[Any]:
 
     # It would write the query that it cannot parse into the log.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
-    known = _DIALECTS.get(dialect, dialect)
+    known = dialect_of(dialect)
     try:
         parsed = sqlglot.parse(statement, read=known if known in sqlglot.Dialects.__members__.values() else None)
     except (SqlglotError, RecursionError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import sys
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +16,7 @@ import pyarrow.types as t
 
 from drift.profiles.heavy_hitters import KEPT
 from drift.profiles.histograms import Histogram, Summary
-from drift.sources.warehouse.query import compiled
-from drift.sources.warehouse.values import constant, is_below, is_nan, key_of, labels
+from drift.sources.warehouse.values import key_of, labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +37,37 @@ _ELSE = "?"
 _LARGE = 1e140
 _UP = 2.0**600
 _MAX = sys.float_info.max
+
+_NUMBERS = """
+SELECT {i} AS feature, segment, cell, COUNT(*) AS n_rows, MIN(value) AS low, MAX(value) AS high,
+  AVG(small) AS mean, VAR_POP(small) AS variance
+FROM (
+  SELECT {segment} AS segment, {cell} AS cell, {x} AS value,
+    CASE WHEN ABS({x}) < {large} THEN {x} WHEN ABS({x}) <= {most} THEN {x} * {down} END AS small
+  FROM drift_rows
+) AS placed
+GROUP BY segment, cell
+"""
+
+_KEYS = """
+SELECT segment, key, COUNT(*) AS n_rows
+FROM (SELECT {segment} AS segment, {k} AS key FROM drift_rows) AS keyed
+GROUP BY segment, key
+"""
+
+_ALL_LABELS = "SELECT {i} AS feature, segment, key, n_rows, n_rows AS largest FROM ({keys}) AS grouped"
+
+_LABELS = """
+SELECT {i} AS feature, segment, key, SUM(n_rows) AS n_rows, MAX(n_rows) AS largest
+FROM (
+  SELECT segment, CASE WHEN news AND place > {kept} THEN '{rest}' ELSE key END AS key, n_rows
+  FROM (
+    SELECT *, ROW_NUMBER() OVER (PARTITION BY segment, news ORDER BY n_rows DESC, key) AS place
+    FROM (SELECT *, {news} AS news FROM ({keys}) AS grouped) AS told
+  ) AS ranked
+) AS named
+GROUP BY segment, key
+"""
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -63,67 +92,40 @@ def fine_edges(binning: NumericBinning) -> tuple[tuple[float, ...], NDArray[np.i
     return tuple(edges.tolist()), place
 
 
-@lru_cache(maxsize=4096)
-def numeric_branch(backend: str, i: int, edges: tuple[float, ...], by: str | None = None) -> str:
+def numeric_branch(i: int, edges: Sequence[float], by: str | None = None) -> str:
     """Return SQL that counts and summarises column ``x<i>`` of ``drift_rows`` in each place between edges.
 
     With `by`, a column that numbers segments, in each of them; without, all rows are in segment 0.
     """
-    import ibis
-
-    rows = ibis.table({f"x{i}": "float64", **_numbered(by)}, name="drift_rows")
-    x = rows[f"x{i}"]
-    is_small, down = is_below(x, _LARGE, backend), x * constant(1 / _UP)
-    placed = rows.select(
-        cell=cell_of_number(x, edges, backend),
-        value=x,
-        small=ibis.cases((is_small, x), (is_below(x, math.inf, backend), down), else_=ibis.null("float64")),
-        **_segment(rows, by),
+    x = f"x{i}"
+    return _NUMBERS.format(
+        i=i,
+        segment=by or 0,
+        x=x,
+        cell=cell_of_number(x, edges),
+        large=double(_LARGE),
+        most=double(_MAX),
+        down=double(1 / _UP),
     )
-    grouped = placed.group_by([*_segment(rows, by), "cell"]).aggregate(
-        n_rows=placed.count(),
-        low=placed.value.min(),
-        high=placed.value.max(),
-        mean=placed.small.mean(),
-        variance=placed.small.var(how="pop"),
-    )
-    columns = ["cell", "n_rows", "low", "high", "mean", "variance"]
-    return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", *columns))
 
 
-def cell_of_number(x: Any, edges: Sequence[float], backend: str) -> Any:
-    """Return in which place between edges a float64 lies, in Ibis; the one after the last is *missing*."""
-    import ibis
-
-    missing = ibis.literal(len(edges) + 1, "int32")
-    return ibis.cases((x.isnull() | is_nan(x, backend), missing), else_=_tree(x, edges))
+def cell_of_number(x: str, edges: Sequence[float]) -> str:
+    """Return in which place between edges a float64 lies, in SQL; the one after the last is *missing*."""
+    return f"CASE WHEN {x} IS NULL THEN {len(edges) + 1} ELSE {_tree(x, edges)} END"
 
 
-def _numbered(by: str | None) -> dict[str, str]:
-    return {by: "int32"} if by else {}
+def double(value: float) -> str:
+    """Return a float64 in SQL, which no parser reads as a decimal and rounds."""
+    return f"CAST('{float(value)!r}' AS DOUBLE)"
 
 
-def _segment(rows: Any, by: str | None) -> dict[str, Any]:
-    return {"segment": rows[by]} if by else {}
-
-
-def _labelled(grouped: Any, i: int, by: str | None) -> Any:
-    """Say of which feature the counts are, and where they are of no segment that they are of segment 0."""
-    import ibis
-
-    all_rows = {} if by else {"segment": ibis.literal(0, "int32")}
-    return grouped.mutate(feature=ibis.literal(i, "int32"), **all_rows)
-
-
-def _tree(x: Any, edges: Sequence[float], first: int = 0) -> Any:
+def _tree(x: str, edges: Sequence[float], first: int = 0) -> str:
     """Return in which place a value lies, by halving: as few comparisons for a row as can be."""
-    import ibis
-
     if not edges:
-        return ibis.literal(first, "int32")
+        return str(first)
     half = len(edges) // 2
     below, above = _tree(x, edges[:half], first), _tree(x, edges[half + 1 :], first + half + 1)
-    return ibis.cases((x < constant(edges[half]), below), else_=above)
+    return f"CASE WHEN {x} < {double(edges[half])} THEN {below} ELSE {above} END"
 
 
 def gathered(
@@ -176,29 +178,19 @@ def known_keys(binning: CategoricalBinning, arrow: pa.DataType) -> list[str] | N
     return [each for each in (key_of(label, arrow) for label in known) if each is not None]
 
 
-def labels_branch(backend: str, i: int, known: Sequence[str] | None, by: str | None = None) -> str:
+def labels_branch(i: int, known: Sequence[str] | None, by: str | None = None) -> str:
     """Return SQL that counts the labels of column ``k<i>`` of ``drift_rows``, most of the unknown ones together.
 
     The most frequent of these come by themselves; of the others ``largest`` is the rows of the most frequent one.
 
     With `by`, a column that numbers segments, in each of them; without, all rows are in segment 0.
     """
-    import ibis
-
-    rows = ibis.table({f"k{i}": "string", **_numbered(by)}, name="drift_rows")
-    keyed = rows.select(key=rows[f"k{i}"], **_segment(rows, by))
-    cut = list(_segment(rows, by))
-    grouped = keyed.group_by([*cut, "key"]).aggregate(n_rows=keyed.count())
+    keys = _KEYS.format(k=f"k{i}", segment=by or 0)
     if known is None:
-        grouped = grouped.mutate(largest=grouped.n_rows)
-    else:
-        news = grouped.mutate(news=grouped.key.notnull() & ~grouped.key.isin(known))
-        most_first = [news.n_rows.desc(), news.key.asc()]
-        ranked = news.mutate(place=ibis.row_number().over(group_by=[*cut, "news"], order_by=most_first))
-        together = ranked.news & (ranked.place >= KEPT)
-        named = ranked.mutate(key=ibis.cases((together, ibis.literal(_ELSE)), else_=ranked.key))
-        grouped = named.group_by([*cut, "key"]).aggregate(n_rows=named.n_rows.sum(), largest=named.n_rows.max())
-    return compiled(backend, _labelled(grouped, i, by).select("feature", "segment", "key", "n_rows", "largest"))
+        return _ALL_LABELS.format(i=i, keys=keys)
+    listed = ", ".join(map("'{}'".format, known))
+    news = f"key IS NOT NULL AND key NOT IN ({listed})" if known else "key IS NOT NULL"
+    return _LABELS.format(i=i, keys=keys, news=news, kept=KEPT, rest=_ELSE)
 
 
 def add_keys(tally: Labels, found: Sequence[tuple[str | None, int, int]], arrow: pa.DataType) -> None:

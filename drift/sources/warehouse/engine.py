@@ -36,7 +36,7 @@ from drift.sources.warehouse.cells import (
 )
 from drift.sources.warehouse.pairs import codes_of, pairs_branch
 from drift.sources.warehouse.segments import MISSING, places, rows_branch
-from drift.sources.warehouse.values import call, key, number, whole
+from drift.sources.warehouse.values import call, is_nan, key, number, whole
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -57,6 +57,7 @@ HISTOGRAMS_AT_ONCE = 20_000
 NUMBERS_AS_TEXT = "numbers written as text are not read in a database: convert them, or engine: local"
 
 _WHOLE = -1
+_HOW_MANY = "SELECT COUNT(*) AS n_rows FROM drift_rows"
 
 # A row is picked by a multiple of its number modulo a prime: evenly spread, and in step with nothing that alternates.
 _PRIME, _STEP = 2**31 - 1, 1_327_217_885
@@ -111,7 +112,13 @@ class Warehouse:
         return replace(self, source=numbered.filter(picked), condition=None)
 
     def number(self, name: str) -> Any:
-        """Return a column as float64."""
+        """Return a column as float64 to count, where NaN is null."""
+        value = self._number(name)
+        if not t.is_floating(self.columns[name].arrow):
+            return value
+        return is_nan(value, self.database.backend).ifelse(None, value)
+
+    def _number(self, name: str) -> Any:
         return number(self.source[name], self.columns[name], self.database.backend)
 
     def key(self, name: str) -> Any:
@@ -144,9 +151,7 @@ class Warehouse:
                 return self.count_rows(opened)
         import ibis
 
-        everything = ibis.table({"one": "int32"}, name="drift_rows")
-        counted = self.database.compile(everything.aggregate(rows=everything.count()))
-        sql = self.database.statement(self.rows({"one": ibis.literal(1, "int32")}), [counted])
+        sql = self.database.statement(self.rows({"one": ibis.literal(1, "int32")}), [_HOW_MANY])
         return int(next(flat(run(sql)))[0])
 
     def notes(self) -> dict[str, str]:
@@ -161,19 +166,15 @@ class Warehouse:
             return
         kinds = [self.columns[name].arrow for name in columns]
         selected = {f"c{i}": self._readable(name) for i, name in enumerate(columns)}
-        import ibis
-
-        wanted = self.rows(selected)
-        branch = self.database.compile(ibis.table(wanted.schema(), name="drift_rows"))
         with self.database.session() as run:
-            for part in run(self.database.statement(wanted, [branch])):
+            for part in run(self.database.statement(self.rows(selected))):
                 arrays = [to_arrow(values, kind) for values, kind in zip(zip(*part, strict=True), kinds, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, names=columns)
 
     def _readable(self, name: str) -> Any:
         kind, column = self.columns[name], self.source[name]
         if t.is_floating(kind.arrow):
-            return self.number(name)
+            return self._number(name)
         if self.database.backend == "duckdb" and t.is_timestamp(kind.arrow):
             # Its driver would make times with a zone by pytz, which need not be there.
             return whole(column, kind, self.database.backend)
@@ -252,7 +253,7 @@ class Warehouse:
                 for name, cells in columns.items()
             )
             wanted = some.rows({f"c{i}": value for i, value in enumerate(values)})
-            branch = pairs_branch(self.database.backend, columns, kinds)
+            branch = pairs_branch(columns, kinds)
             codes.extend(codes_of(rows, columns, kinds) for rows in run(self.database.statement(wanted, [branch])))
         found = Pairs.of(columns, np.concatenate(codes, axis=1))
         if columns and n_rows <= LIMIT and found.n_rows != n_rows:
@@ -286,7 +287,7 @@ class Warehouse:
         return {f"g{i}": place for i, place in enumerate(places(segmentations, self.cut_keys(kinds), kinds))}
 
     def _rows_by_segment(self, run: Run, cut: Mapping[str, Any]) -> dict[int, int]:
-        branches = [rows_branch(self.database.backend, by) for by in cut]
+        branches = list(map(rows_branch, cut))
         found = flat(run(self.database.statement(self.rows(cut), branches)))
         return {int(place): int(n_rows) for place, n_rows in found}
 
@@ -306,8 +307,7 @@ class Warehouse:
         self, run: Run, binnings: Mapping[str, NumericBinning], cut: Mapping[str, Any], parts: Mapping[int, range]
     ) -> Iterator[tuple[str, int, Histogram, Summary]]:
         laid = [fine_edges(binning) for binning in binnings.values()]
-        backend = self.database.backend
-        branches = [numeric_branch(backend, i, edges, by) for i, (edges, _) in enumerate(laid) for by in cut or (None,)]
+        branches = [numeric_branch(i, edges, by) for i, (edges, _) in enumerate(laid) for by in cut or (None,)]
         wanted = self.rows({f"x{i}": self.number(name) for i, name in enumerate(binnings)} | dict(cut))
         found: dict[tuple[int, int], list[Sequence[Any]]] = {}
         for row in flat(run(self.database.statement(wanted, branches))):
@@ -320,9 +320,9 @@ class Warehouse:
     def _categorical(
         self, run: Run, binnings: Mapping[str, CategoricalBinning], cut: Mapping[str, Any], parts: Mapping[int, range]
     ) -> Iterator[tuple[str, int, Histogram]]:
-        names, backend = list(binnings), self.database.backend
+        names = list(binnings)
         known = [known_keys(binning, self.columns[name].arrow) for name, binning in binnings.items()]
-        branches = [labels_branch(backend, i, keys, by) for i, keys in enumerate(known) for by in cut or (None,)]
+        branches = [labels_branch(i, keys, by) for i, keys in enumerate(known) for by in cut or (None,)]
         wanted = self.rows({f"k{i}": self.key(name) for i, name in enumerate(names)} | dict(cut))
         tallies: dict[tuple[int, int], Labels] = {}
         for batch in run(self.database.statement(wanted, branches)):

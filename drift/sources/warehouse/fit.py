@@ -8,7 +8,7 @@ of them, of which those come back that may be watched as segments.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from drift.profiles.segments import Segmentation
     from drift.sources.warehouse.engine import Warehouse
     from drift.sources.warehouse.query import Run
+
+# In the order in which `fit_categorical` ranks them: text of UTF-8 in hexadecimal sorts by code points.
+_MOST_FREQUENT = """
+SELECT {i} AS feature, k{i} AS key, COUNT(*) AS n_rows FROM drift_rows WHERE k{i} IS NOT NULL
+GROUP BY k{i} ORDER BY COUNT(*) DESC, k{i} LIMIT {most}
+"""
 
 
 def fit(
@@ -93,7 +99,7 @@ def fit_segments(
     places = {name: f"k{i}" for i, name in enumerate(kinds)}
     width = max(map(len, cuts))
     branches = [
-        largest_branch(database.backend, i, [places[name] for name in columns], width=width, most=most, least=least)
+        largest_branch(i, [places[name] for name in columns], width=width, most=most, least=least)
         for i, columns in enumerate(cuts)
     ]
     wanted = warehouse.rows({places[name]: key for name, key in warehouse.cut_keys(kinds).items()})
@@ -121,16 +127,13 @@ def _with_extremes(values: NDArray[np.float64], seen: Summary | None) -> tuple[N
 
 def _sample(warehouse: Warehouse, names: Sequence[str], n_rows: int) -> dict[str, NDArray[np.float64]]:
     """Return the finite numbers of all rows, or of about `drift.profiles.fitting.SAMPLE` of them."""
-    import ibis
-
     warehouse = warehouse.sampled(fitting.SAMPLE, n_rows)
     database = warehouse.database
     found: dict[str, list[NDArray[np.float64]]] = {name: [np.empty(0)] for name in names}
     for some in groups(names, COLUMNS_AT_ONCE):
         wanted = warehouse.rows({f"x{i}": warehouse.number(name) for i, name in enumerate(some)})
-        branch = database.compile(ibis.table(wanted.schema(), name="drift_rows"))
         with database.session() as run:
-            for part in run(database.statement(wanted, [branch])):
+            for part in run(database.statement(wanted)):
                 for name, values in zip(some, zip(*part, strict=True), strict=True):
                     numbers = np.array(values, np.float64)
                     found[name].append(numbers[np.isfinite(numbers)])
@@ -152,19 +155,9 @@ def _label_counts(warehouse: Warehouse, levels: Mapping[str, int]) -> dict[str, 
 def _most_frequent(
     warehouse: Warehouse, run: Run, names: Sequence[str], levels: Mapping[str, int]
 ) -> Iterator[tuple[int, list[str], list[int]]]:
-    import ibis
-
-    database = warehouse.database
     wanted = warehouse.rows({f"k{i}": warehouse.key(name) for i, name in enumerate(names)})
-    branches = []
-    for i, name in enumerate(names):
-        rows = ibis.table({f"k{i}": "string"}, name="drift_rows").select(key=f"k{i}")
-        present = rows.filter(rows.key.notnull())
-        grouped: Any = present.group_by("key").aggregate(n_rows=present.count())
-        # In the order in which `fit_categorical` ranks them: text of UTF-8 in hexadecimal sorts by code points.
-        most = grouped.order_by([grouped.n_rows.desc(), grouped.key.asc()]).limit(levels[name] + MAX_KNOWN_LEVELS + 1)
-        branches.append(database.compile(most.select(ibis.literal(i, "int32").name("feature"), "key", "n_rows")))
-    for part in run(database.statement(wanted, branches)):
+    branches = [_MOST_FREQUENT.format(i=i, most=levels[name] + MAX_KNOWN_LEVELS + 1) for i, name in enumerate(names)]
+    for part in run(warehouse.database.statement(wanted, branches)):
         found: dict[int, tuple[list[str], list[int]]] = {}
         for i, key, n_rows in part:
             keys, counts = found.setdefault(int(i), ([], []))

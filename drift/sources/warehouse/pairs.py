@@ -7,13 +7,12 @@ come back and are looked up here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from drift.profiles.binning import CategoricalBinning
-from drift.sources.warehouse.cells import PUSHED_LABELS, cell_of_number
-from drift.sources.warehouse.query import compiled
+from drift.sources.warehouse.cells import PUSHED_LABELS, cell_of_number, double
 from drift.sources.warehouse.values import key_like, keyed_values
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from drift.profiles.coarse_cells import Coarse
 
 _LARGEST = 2**62
+
+_COUNTED = "SELECT {words}, COUNT(*) AS n_rows FROM (SELECT {selected} FROM drift_rows) AS placed GROUP BY {words}"
 
 
 def packed(columns: Mapping[str, Coarse]) -> list[list[str]]:
@@ -54,50 +55,40 @@ def _is_pushed(cells: Coarse) -> bool:
     )
 
 
-def pairs_branch(backend: str, columns: Mapping[str, Coarse], kinds: Mapping[str, pa.DataType]) -> str:
+def pairs_branch(columns: Mapping[str, Coarse], kinds: Mapping[str, pa.DataType]) -> str:
     """Return SQL that counts the rows of ``drift_rows`` by the numbers that `packed` makes of their cells.
 
     The i-th column there is ``c<i>``: a number, or the key of a label.
     """
-    import ibis
-
     places = {name: f"c{i}" for i, name in enumerate(columns)}
-    labelled = {name: isinstance(cells.binning, CategoricalBinning) for name, cells in columns.items()}
-    rows = ibis.table(
-        {place: "string" if labelled[name] else "float64" for name, place in places.items()}, name="drift_rows"
-    )
-    selected: dict[str, Any] = {}
-    for i, names in enumerate(packed(columns)):
+    words = []
+    for names in packed(columns):
         if not _is_pushed(columns[names[0]]):
-            selected[f"w{i}"] = rows[places[names[0]]]
+            words.append(places[names[0]])
             continue
-        word = ibis.literal(0, "int64")
-        for name in reversed(names):
-            cells, value = columns[name], rows[places[name]]
-            cell = (
-                _cell_of_key(value, cells, kinds[name])
-                if labelled[name]
-                else cell_of_number(value, cells.cuts, backend)
-            )
-            word = word * ibis.literal(cells.n_cells, "int64") + cell.cast("int64")
-        selected[f"w{i}"] = word
-    words = rows.select(**selected)
-    return compiled(backend, words.group_by(list(selected)).aggregate(n_rows=words.count()))
+        parts, factor = [], 1
+        for name in names:
+            parts.append(f"CAST({_cell(places[name], columns[name], kinds[name])} AS BIGINT) * {factor}")
+            factor *= columns[name].n_cells
+        words.append(" + ".join(parts))
+    named = [f"w{i}" for i in range(len(words))]
+    selected = ", ".join(f"{word} AS {name}" for word, name in zip(words, named, strict=True))
+    return _COUNTED.format(words=", ".join(named), selected=selected)
 
 
-def _cell_of_key(key: Any, cells: Coarse, kind: pa.DataType) -> Any:
-    import ibis
-
-    binning = cast("CategoricalBinning", cells.binning)
+def _cell(value: str, cells: Coarse, kind: pa.DataType) -> str:
+    binning = cells.binning
+    if not isinstance(binning, CategoricalBinning):
+        return cell_of_number(value, cells.cuts)
     known = (*binning.levels, *(binning.rare or ()), *(("0", "1") if binning.boolean else ()))
-    found: dict[int, list[Any]] = {}
+    found: dict[int, list[str]] = {}
     for label, cell in zip(known, cells.of_cell[binning.cell_of(binning.named(known))].tolist(), strict=True):
         like = key_like(label, kind)
         if like is not None and cell != cells.other:
-            found.setdefault(cell, []).append(like)
-    missing = (key.isnull(), ibis.literal(cells.n_cells - 1, "int32"))
-    named = [(key.isin(keys), ibis.literal(cell, "int32")) for cell, keys in found.items()]
-    return ibis.cases(missing, *named, else_=ibis.literal(cells.other, "int32"))
+            key = f"CAST({double(like)} AS TEXT)" if isinstance(like, float) else f"'{like}'"
+            found.setdefault(cell, []).append(key)
+    named = " ".join(f"WHEN {value} IN ({', '.join(keys)}) THEN {cell}" for cell, keys in found.items())
+    return f"CASE WHEN {value} IS NULL THEN {cells.n_cells - 1} {named} ELSE {cells.other} END"
 
 
 def codes_of(

@@ -1,7 +1,9 @@
 """A table or query inside a database that can count by itself: how to ask it, and what its columns are.
 
-Ibis writes the SQL of every dialect. PostgreSQL is reached by `drift.sources.sql`, and its types are those read there;
-the others are reached by Ibis, and their types are what `drift.sources.sql_types` would make of them.
+Ibis writes the rows that are looked at, as the types of their columns ask for in each database; what is made of them is
+SQL over columns of our own (float64, text, whole numbers), which sqlglot writes in each dialect. PostgreSQL is reached
+by `drift.sources.sql`, and its types are those read there; the others are reached by Ibis, and their types are what
+`drift.sources.sql_types` would make of them.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -93,10 +97,6 @@ class Database:
     schema: str | None
     query: str | None
 
-    def compile(self, expression: Any) -> str:
-        """Write an Ibis table expression as SQL."""
-        return compiled(self.backend, expression)
-
     def source(self) -> Any:
         """Return the table or query as an Ibis table."""
         import ibis
@@ -106,17 +106,20 @@ class Database:
             return ibis.table(stored, name="drift_query")
         return ibis.table(stored, name=self.table, database=self.schema)
 
-    def statement(self, rows: Any, branches: Sequence[str]) -> str:
-        """Return SQL that reads rows of the source once, as ``drift_rows``, and unites what branches make of them."""
-        quoted = {name: self.quoted(name) for name in ("drift_query", "drift_rows", "drift_result")}
+    def statement(self, rows: Any, branches: Sequence[str] = ("SELECT * FROM drift_rows",)) -> str:
+        """Return SQL that reads rows of the source once, as ``drift_rows``, and unites what branches make of them.
+
+        The rows are an Ibis table; the branches are SQL as `written` takes it.
+        """
+        quoted = {name: self.quoted(name) for name in ("drift_query", "drift_rows")}
         parts = []
         if self.query is not None:
             # On a line of its own the bracket survives a comment at the query's end.
             parts.append(f"{quoted['drift_query']} AS (\n{self.query}\n)")
         # PostgreSQL stores rows, and would read them once for each feature; DuckDB stores columns, and need not copy.
         how = {"postgres": "MATERIALIZED ", "duckdb": "NOT MATERIALIZED " if self.query is None else ""}
-        parts.append(f"{quoted['drift_rows']} AS {how.get(self.backend, '')}(\n{self.compile(rows)}\n)")
-        body = "\nUNION ALL\n".join(f"(\n{each}\n)" for each in branches)
+        parts.append(f"{quoted['drift_rows']} AS {how.get(self.backend, '')}(\n{compiled(self.backend, rows)}\n)")
+        body = "\nUNION ALL\n".join(f"(\n{written(each, self.backend)}\n)" for each in branches)
         return f"WITH {', '.join(parts)}\n{body}"
 
     def quoted(self, name: str) -> str:
@@ -156,6 +159,22 @@ def compiled(backend: str, expression: Any) -> str:
     if backend == "pyspark":
         return str(ibis.pyspark.compile(expression, pretty=False))
     return str(ibis.to_sql(expression, dialect=backend, pretty=False))
+
+
+@lru_cache(maxsize=1024)
+def written(sql: str, backend: str) -> str:
+    """Write a statement of DuckDB's dialect, over columns of our own, in a backend's.
+
+    Examples
+    --------
+    >>> written("SELECT CAST('0.1' AS DOUBLE) AS x FROM drift_rows", "bigquery")
+    "SELECT CAST('0.1' AS FLOAT64) AS `x` FROM `drift_rows`"
+    """
+    # Ibis changes dialects of sqlglot's when it is imported, which has no effect on one that was used before.
+    import_module("ibis.backends.sql.dialects")
+    import sqlglot
+
+    return sqlglot.transpile(sql, read="duckdb", write=queries.dialect_of(backend), identify=True)[0]
 
 
 def open_database(url: str, *, table: str | None, schema: str | None, query: str | None) -> Database:

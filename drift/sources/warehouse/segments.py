@@ -10,8 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from drift.profiles.segments import labels_of, largest, name_of
-from drift.sources.warehouse.query import compiled
-from drift.sources.warehouse.values import key_like, labels
+from drift.sources.warehouse.values import constant, key_like, labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +24,17 @@ if TYPE_CHECKING:
 
 MISSING = "("
 """Stands for the key of a value that is missing."""
+
+_ROWS = "SELECT {by} AS segment, COUNT(*) AS n_rows FROM drift_rows GROUP BY {by}"
+
+_LARGEST = """
+SELECT {i} AS cut, n_rows, {named}
+FROM (
+  SELECT *, RANK() OVER (ORDER BY n_rows DESC) AS above, ROW_NUMBER() OVER (ORDER BY n_rows DESC) AS place
+  FROM (SELECT {keys}, COUNT(*) AS n_rows FROM drift_rows GROUP BY {keys}) AS grouped
+) AS ranked
+WHERE above <= {most} AND n_rows >= {least} OR place <= 2
+"""
 
 
 def places(segmentations: Sequence[Segmentation], keys: Mapping[str, Any], kinds: Kinds) -> list[Any]:
@@ -56,7 +66,10 @@ def _like(label: str | None, kind: pa.DataType | None) -> Any:
 
     if label is None:
         return ibis.literal(MISSING)
-    return None if kind is None else key_like(label, kind)
+    key = None if kind is None else key_like(label, kind)
+    if key is None:
+        return None
+    return constant(key).cast("string") if isinstance(key, float) else ibis.literal(key)
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -66,35 +79,21 @@ def _joined(parts: Sequence[Any]) -> Any:
     return joined
 
 
-def rows_branch(backend: str, by: str) -> str:
+def rows_branch(by: str) -> str:
     """Return SQL that counts the rows of ``drift_rows`` in each segment, which column `by` numbers."""
-    import ibis
-
-    rows = ibis.table({by: "int32"}, name="drift_rows")
-    grouped = rows.select(segment=by).group_by("segment").aggregate(n_rows=ibis._.count())
-    return compiled(backend, grouped.select("segment", "n_rows"))
+    return _ROWS.format(by=by)
 
 
-def largest_branch(backend: str, i: int, keys: Sequence[str], *, width: int, most: int, least: float) -> str:
+def largest_branch(i: int, keys: Sequence[str], *, width: int, most: int, least: float) -> str:
     """Return SQL that finds the combinations in ``drift_rows`` that may be watched, with their rows.
 
     Way to cut `i` has its keys in these columns; a row of the result has `width` keys, `MISSING` beyond these. `most`
     and `least` are those of `drift.profiles.segments.fit`. Of combinations with equally many rows all come back, as
     their names decide; and two of the largest in any case: the only one there is, is the whole.
     """
-    import ibis
-
-    rows = ibis.table(dict.fromkeys(keys, "string"), name="drift_rows")
-    grouped: Any = rows.group_by(list(keys)).aggregate(n_rows=rows.count())
-    ranked = grouped.mutate(
-        above=ibis.rank().over(order_by=grouped.n_rows.desc()),
-        place=ibis.row_number().over(order_by=grouped.n_rows.desc()),
-    )
-    large = (ranked.above < most) & (ranked.n_rows >= math.ceil(least))
-    wanted = ranked.filter(large | (ranked.place < 2))
-    found = {f"key{j}": wanted[key] for j, key in enumerate(keys)}
-    found |= {f"key{j}": ibis.literal(MISSING) for j in range(len(keys), width)}
-    return compiled(backend, wanted.select(ibis.literal(i, "int32").name("cut"), "n_rows", **found))
+    padded = [*keys, *[f"'{MISSING}'"] * (width - len(keys))]
+    named = ", ".join(f"{key} AS key{j}" for j, key in enumerate(padded))
+    return _LARGEST.format(i=i, keys=", ".join(keys), named=named, most=most, least=math.ceil(least))
 
 
 def fitted(

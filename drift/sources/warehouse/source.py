@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, date, datetime
 from functools import reduce
 from operator import or_
@@ -23,7 +22,7 @@ from drift.sources.time_filter import (
 )
 from drift.sources.warehouse.engine import Warehouse, flat
 from drift.sources.warehouse.query import backend_of, is_installed, open_database, sqlalchemy_knows
-from drift.sources.warehouse.values import is_below
+from drift.sources.warehouse.values import is_finite
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -119,14 +118,11 @@ def _sample(database: Database, source: Any, name: str) -> Any:
         return date(1970, 1, 1)
     if t.is_timestamp(arrow):
         return datetime(1970, 1, 1, tzinfo=UTC if arrow.tz else None)
-    import ibis
-
     present = source.filter(source[name].notnull()).select(value=source[name])
-    branch = database.compile(ibis.table(present.schema(), name="drift_rows"))
 
     def among(values: Any) -> object:
         with database.session() as run:
-            return sample_of(row[0] for row in flat(run(database.statement(values.limit(SAMPLED), [branch]))))
+            return sample_of(row[0] for row in flat(run(database.statement(values.limit(SAMPLED)))))
 
     # Of the first ones, or where these are placeholders of all.
     sample = among(present)
@@ -140,12 +136,9 @@ def _parts_condition(database: Database, source: Any, chosen: PartsFilter) -> An
     ]
     inside, impossible = chosen.inside(parts, database.origin), chosen.impossible(parts)
     if impossible is not None:
-        import ibis
-
         some = source.filter(inside & impossible).select(list(chosen.columns)).limit(1)
-        branch = database.compile(ibis.table(some.schema(), name="drift_rows"))
         with database.session() as run:
-            for row in flat(run(database.statement(some, [branch]))):
+            for row in flat(run(database.statement(some))):
                 chosen.refuse(row, database.origin)
     return inside
 
@@ -166,7 +159,7 @@ def _condition(database: Database, source: Any, chosen: WindowFilter, sample: An
 
 def _is_number(database: Database, column: Any) -> Any:
     """Leave NaN out: it is in no window; see `is_nan` for why DuckDB has to be told."""
-    return is_below(column.cast("float64"), math.inf, database.backend)
+    return is_finite(column.cast("float64"), database.backend)
 
 
 def _literal(bound: Bound) -> Any:

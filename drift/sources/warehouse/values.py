@@ -82,19 +82,16 @@ def key_of(label: str, arrow: pa.DataType) -> str | None:
     return label if t.is_integer(arrow) and label.removeprefix("-").isdecimal() and label.isascii() else None
 
 
-def key_like(label: str, arrow: pa.DataType) -> Any:
-    """Return the key of a label as the database itself writes it, in Ibis; None where no value has that label.
+def key_like(label: str, arrow: pa.DataType) -> str | float | None:
+    """Return the key of a label, or the number whose key only the database can write; None where no value is called so.
 
     Examples
     --------
-    >>> key_like("3", pa.float64()).type().is_string(), key_like("JFK", pa.int64()), key_like("3", pa.date32())
-    (True, None, None)
+    >>> key_like("3", pa.float64()), key_like("JFK", pa.int64()), key_like("1970-01-03", pa.date32())
+    (3.0, None, '2')
     """
-    import ibis
-
     if t.is_string(arrow) or t.is_integer(arrow):
-        found = key_of(label, arrow)
-        return None if found is None else ibis.literal(found)
+        return key_of(label, arrow)
     try:
         read = _read(label, arrow)
         again = labels([read], [1], arrow)[0]
@@ -103,7 +100,7 @@ def key_like(label: str, arrow: pa.DataType) -> Any:
     if again != [label]:
         return None
     # How a number is written is the database's own affair.
-    return constant(float(read)).cast("string") if t.is_floating(arrow) else ibis.literal(read)
+    return float(read) if t.is_floating(arrow) else read
 
 
 def _read(label: str, arrow: pa.DataType) -> str:
@@ -179,14 +176,12 @@ def is_nan(value: Any, backend: str) -> Any:
     return value.isnan()
 
 
-def is_below(value: Any, limit: float, backend: str) -> Any:
-    """Say whether a float64 is finite, and below a limit in size."""
-    below = value.abs() < constant(limit)
+def is_finite(value: Any, backend: str) -> Any:
+    """Say whether a float64 is neither NaN nor infinite."""
     if backend == "duckdb":
-        finite = call("isfinite", "boolean", value)
-        return finite & below if math.isfinite(limit) else finite
+        return call("isfinite", "boolean", value)
     # NaN is above every number, or compares with none. (Ibis's isinf is always false on Spark.)
-    return below
+    return value.abs() < constant(math.inf)
 
 
 def call(name: str, result: str, *arguments: Any) -> Any:

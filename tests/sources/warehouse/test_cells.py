@@ -23,6 +23,7 @@ from drift.sources.warehouse.cells import (
     labels_branch,
     numeric_branch,
 )
+from drift.sources.warehouse.query import written
 
 
 @given(
@@ -44,11 +45,17 @@ def test_fine_edges_lead_to_the_cells_of_the_binning(edges: list[float], share: 
 
 def test_a_feature_is_one_tree_and_is_written_once() -> None:
     """Nested CASE, halving; a window later the same SQL comes from memory."""
-    sql = numeric_branch("postgres", 3, (1.0, 2.0, 2.0000000000000004))
+    sql = written(numeric_branch(3, (1.0, 2.0, 2.0000000000000004)), "postgres")
     assert sql.count("GROUP BY") == 1
     assert "< CAST('2.0000000000000004' AS DOUBLE PRECISION)" in sql
     assert sql.index("'2.0'") < sql.index("'1.0'")
-    assert numeric_branch("postgres", 3, (1.0, 2.0, 2.0000000000000004)) is sql
+    assert written(numeric_branch(3, (1.0, 2.0, 2.0000000000000004)), "postgres") is sql
+
+
+def test_any_number_of_bins_can_be_written() -> None:
+    """However deep the parser of SQL goes for each CASE."""
+    sql = written(numeric_branch(0, [float(edge) for edge in range(10_000)]), "postgres")
+    assert sql.count("CASE") == 10_002
 
 
 def test_cells_are_gathered_into_counts_and_a_summary() -> None:
@@ -91,7 +98,7 @@ def test_known_labels_are_pushed_down_where_they_are_few(
 ) -> None:
     """Hashed labels, numbers with a fraction, times and long lists come back instead."""
     assert known_keys(binning, arrow) == known
-    sql = labels_branch("duckdb", 0, known)
+    sql = labels_branch(0, known)
     assert ("'?'" in sql) == (known is not None)
 
 

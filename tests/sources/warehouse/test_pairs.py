@@ -16,7 +16,7 @@ from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
 from drift.profiles.coarse_cells import FINE, coarse
 from drift.sources.warehouse import engine
 from drift.sources.warehouse import pairs as inside
-from drift.sources.warehouse.query import BACKENDS
+from drift.sources.warehouse.query import BACKENDS, written
 from drift.sources.warehouse.source import open_warehouse
 from tests.support.warehouses import KINDS, MANY, POSTGRES_KINDS, Ducks, Kind, Postgres, binnings_for, frames
 
@@ -136,9 +136,7 @@ def test_cells_fit_into_numbers_of_64_bits() -> None:
 @pytest.mark.parametrize("backend", sorted(set(BACKENDS.values())))
 def test_every_dialect_can_be_written(backend: str) -> None:
     """Numbers and labels, in one statement."""
-    if backend == "pyspark":
-        pytest.importorskip("pyspark")
     columns = {"x": coarse(numeric(0, 1, 2)), "s": coarse(CategoricalBinning(("a",)))}
-    sql = inside.pairs_branch(backend, columns, {"x": pa.float64(), "s": pa.string()})
+    sql = written(inside.pairs_branch(columns, {"x": pa.float64(), "s": pa.string()}), backend)
     assert "61" in sql
     assert sql.count("GROUP BY") == 1

@@ -16,7 +16,7 @@ from drift.profiles import segments
 from drift.profiles.binning import Binning, CategoricalBinning, NumericBinning
 from drift.profiles.segments import Segmentation
 from drift.sources.warehouse import engine, fit
-from drift.sources.warehouse.query import BACKENDS, compiled
+from drift.sources.warehouse.query import BACKENDS, compiled, written
 from drift.sources.warehouse.segments import largest_branch, places
 from drift.sources.warehouse.source import open_warehouse
 from tests.support.warehouses import (
@@ -239,7 +239,7 @@ def test_every_dialect_can_be_written(backend: str) -> None:
     # No number is called y.
     assert placed.count("WHEN") == 1
     assert "'613d62'" in placed
-    ranked = largest_branch(backend, 3, ["k0", "k1"], width=3, most=20, least=99.5)
+    ranked = written(largest_branch(3, ["k0", "k1"], width=3, most=20, least=99.5), backend)
     assert "100" in ranked
     assert "RANK()" in ranked
     for sql in (placed, ranked):
