@@ -1,10 +1,12 @@
 """Relationships that break while every histogram stays: how many are notified, who is named, and what quiet days cost.
 
-    python -m benchmarks.relationships [--times N] [--seed N] [--only faults,null,restless]
+    python -m benchmarks.relationships [--times N] [--seed N] [--only faults,onset,null,restless]
 
 The flights of 2013 in the demo's bins. Each fault only reorders the values of a column among the rows of a day, so that
 no histogram changes, on three days in a row, on ordinary days drawn by the seed. It counts as notified where a finding
 names a pair of the column, and as named where the first finding names the column.
+
+`onset` lets faults stay and prints of those notified: true day in the set / exact / days of the set / gradual.
 
 `null` draws 200 features, each with one that it depends on, from one law for 30 days;
 `restless` simulates 50 correlated columns whose correlations differ from day to day.
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from drift.detection.onset import Onset
+
     Codes = NDArray[np.uint8]
     Values = Mapping[str, NDArray[np.float64]]
     Order = Callable[[Values, np.random.Generator], NDArray[np.intp]]
@@ -46,6 +50,12 @@ SEED = 6101
 LASTING, TRAILING, DETECTION = 3, 28, Detection()
 TIED = 0.1
 """Nats of mutual information that tie a column to another."""
+
+LATER = (0, 3, 7)
+"""Windows after the one that was notified, at which the onset is looked at."""
+
+DATED = ("carrier", "origin", "dest", "air_time", "distance")
+"""Columns that are permuted for good: those of the flights whose faults are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +141,11 @@ class Days:
             reference, pairs[day], past, DETECTION, start=self.starts[day], drifting=self.drifting[day]
         )
 
-    def plant(self, fault: Fault, first: int, rng: np.random.Generator) -> list[Relationships]:
-        """Return what is made of three days with a fault."""
+    def plant(self, fault: Fault, first: int, rng: np.random.Generator, lasting: int = LASTING) -> list[Relationships]:
+        """Return what is made of some days with a fault."""
         pairs, judged = list(self.pairs), list(self.judged)
         at = [list(self.columns).index(name) for name in fault.columns]
-        for day in range(first, first + LASTING):
+        for day in range(first, first + lasting):
             order = fault.order(self.values[day], rng)
             if not (np.sort(order) == np.arange(len(order))).all():
                 raise AssertionError
@@ -143,15 +153,62 @@ class Days:
             codes[at] = codes[at][:, order]
             pairs[day] = Pairs.of(self.columns, codes)
             judged[day] = self.judge(day, pairs, judged)
-        return judged[first : first + LASTING]
+        return judged[first : first + lasting]
+
+    def quiet(self, year: Year, lasting: int = LASTING) -> list[int]:
+        """Return the ordinary days with ordinary ones about them, and so many days after."""
+        ordinary = set(year.ordinary)
+        last = len(self.pairs) - lasting
+        return [i for i in year.ordinary if i <= last and all(i + k in ordinary for k in range(-2, LASTING))]
 
 
-def faults_table(year: Year, times: int, seed: int) -> None:
+def onset_table(year: Year, days: Days, times: int, seed: int) -> None:
+    """Print how well faults that stay are dated, when they are notified and some windows later."""
+    rows: list[list[object]] = []
+    every = list[list[list[float]]]()
+    last = LATER[-1] + LASTING
+    for at, (share, name) in enumerate((share, name) for share in (0.05, 0.1, 0.3) for name in DATED):
+        fault = Fault(f"{share:.0%} of `{name}` permuted", (name,), partial(permuted, share=share))
+        rng, found = np.random.default_rng([seed, 1, at]), list[list[list[float]]]()
+        for first in (int(rng.choice(stretch)) for stretch in np.array_split(days.quiet(year, last), times)):
+            onsets: list[Onset | None] = []
+            known: Onset | None = None
+            for each in days.plant(fault, first, rng, last):
+                lasting = [one.onset for one in each.broken if one.lasting and one.column == name]
+                known = next(iter(lasting), None) or known
+                if lasting or onsets:
+                    onsets.append(known)
+            if len(onsets) > LATER[-1]:
+                found.append([_dated(days.starts, first, onsets[later]) for later in LATER])
+        every += found
+        rows.append([fault.name, f"{len(found)} of {times}", *_dates(found)])
+    rows.append(["all", len(every), *_dates(every)])
+    markdown(["fault", "notified", *(f"{later} windows later" for later in LATER)], rows)
+
+
+def _dated(starts: Sequence[datetime], first: int, onset: Onset | None) -> list[float]:
+    """Return whether the true day is covered and exact, how many days the set has, and whether it is gradual."""
+    if onset is None:
+        return [np.nan] * 4
+    width = sum(onset.earliest <= each <= onset.latest for each in starts)
+    covered = onset.earliest <= starts[first] <= onset.latest
+    return [float(covered), float(onset.most_likely == starts[first]), float(width), float(onset.kind == "gradual")]
+
+
+def _dates(found: Sequence[Sequence[Sequence[float]]]) -> list[str]:
+    """Write for each time: covered, exact, median days of the set, gradual."""
+    if not found:
+        return ["–"] * len(LATER)
+    marks = np.array(found)
+    mean, middle = np.nanmean(marks, axis=0), np.nanmedian(marks[:, :, 2], axis=0)
+    return [f"{m[0]:.2f} / {m[1]:.2f} / {width:g} / {m[3]:.2f}" for m, width in zip(mean, middle, strict=True)]
+
+
+def faults_table(year: Year, days: Days, times: int, seed: int) -> None:
     """Print what is notified of faults, and of ordinary days."""
-    days = Days.of(year)
     windows = year.windows
     ordinary = set(year.ordinary)
-    quiet = [i for i in year.ordinary if all(i + k in ordinary for k in range(-2, LASTING))]
+    quiet = days.quiet(year)
     whole = Pairs.total(days.pairs)
     ties = {pair: float(mutual_information(whole.table(*pair))) for pair in combinations(days.columns, 2)}
     tied = {name: max(tie for pair, tie in ties.items() if name in pair) for name in days.columns}
@@ -312,12 +369,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--times", type=int, default=40, help="days that each fault is planted on")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--only", default="faults,restless,null")
+    parser.add_argument("--only", default="faults,onset,restless,null")
     options = parser.parse_args(argv)
     started = time.perf_counter()
     for name in options.only.split(","):
-        if name == "faults":
-            faults_table(load(), options.times, options.seed)
+        if name in {"faults", "onset"}:
+            year = load()
+            table = faults_table if name == "faults" else onset_table
+            table(year, Days.of(year), options.times, options.seed)
         elif name == "restless":
             restless_table(options.seed)
         else:

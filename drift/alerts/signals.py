@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from drift.detection.onset import together as all_of
 from drift.text.formatting import percent
@@ -32,8 +32,8 @@ TABLE_FEATURES = 5
 TABLE = "table"
 """The key of the signal of the table as a whole."""
 
-_KIND_OF: dict[FindingKind, AlertKind] = {"not_judged": "not_judged", "relationship": "relationship"}
-"""Of findings of a column that open an alert; all others are of its schema."""
+_KIND_OF: dict[FindingKind, AlertKind] = {"not_judged": "not_judged"}
+"""Of findings of a column that open an alert; all others but relationships are of its schema."""
 
 Cause = Literal["", "missing"]
 SignalState = Literal["firing", "pending", "lingering", "quiet", "no_data"]
@@ -131,10 +131,9 @@ def signals_of(
 
     One signal a feature (``drift:<feature>``), one for the gate, one for whether there are rows (``rows``), two for
     their number (``volume:fewer``, ``volume:more``), one for the schema, one for how columns go together, one more for
-    each column that changed, that no longer goes with others or that cannot be judged, and one for the ``table``: it
-    fires, and inhibits those of its features, where at least five
-    features and more than 20 % of the judged ones drift. The same again for each segment
-    (``drift:<feature>@<segment>``), which the whole window inhibits.
+    each column that changed, that cannot be judged, or whose relationships are not as they were, and one for the
+    ``table``: it fires, and inhibits those of its features, where at least five features and more than 20 % of the
+    judged ones drift. The same again for each segment (``drift:<feature>@<segment>``), which the whole window inhibits.
 
     `failures` are the messages of the expectations that failed. `adapted` says, by key, what stays though the window is
     quiet, where only the reference has moved. Without `closing` whatever does not drift is back to normal.
@@ -151,9 +150,9 @@ def signals_of(
     if report.n_reference and report.n_current:
         found.append(at_once("schema", "schema", None, "none", "compared"))
     if report.n_pairs:
-        found.append(at_once("relationship", "relationship", None, "none", "compared"))
+        found += _relationships(report, window)
     for finding in report.findings:
-        if finding.column is not None and finding.severity != "none":
+        if finding.column is not None and finding.severity != "none" and finding.kind != "relationship":
             kind = _KIND_OF.get(finding.kind, "schema")
             found.append(at_once(f"{kind}:{finding.column}", kind, finding.column, finding.severity, finding.message))
     whole = _drift(report, window, closing)
@@ -244,6 +243,29 @@ def _rows(report: Report, window: Window) -> list[Signal]:
         lingering = one.message if one and one.severity == "none" else ""
         found.append(replace(signal, standing=stays, lingering=lingering, onset=one.onset if one else None))
     return found
+
+
+def _relationships(report: Report, window: Window) -> list[Signal]:
+    """Say which columns no longer go with others, and which of these have an answer of another kind."""
+
+    def said(column: str, severity: Severity, reason: str, **more: Any) -> Signal:
+        one = _at_once(window, f"relationship:{column}", "relationship", column, severity, reason)
+        return replace(one, **more)
+
+    found = [_at_once(window, "relationship", "relationship", None, "none", "compared")]
+    broken = [(one, one.column) for one in report.findings if one.kind == "relationship" and one.column is not None]
+    # Who of two columns is named may change from window to window: the other is not quiet.
+    for finding, column in broken:
+        apart = f"it no longer goes with {column} as it did"
+        found += [said(other, "none", apart, lingering=apart) for other in finding.others]
+    # Of a column that drifts by itself nothing is known.
+    drifting = [verdict.feature for verdict in report.verdicts if verdict.strays]
+    found += [said(column, "none", "it drifts by itself", status="not_comparable") for column in drifting]
+    # What strays, though not for long enough, opens no alert and ends none.
+    return found + [
+        said(column, one.severity, one.message, onset=one.onset, lingering=one.message * (one.severity == "none"))
+        for one, column in broken
+    ]
 
 
 def _judged(report: Report, window: Window) -> list[Signal]:

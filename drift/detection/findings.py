@@ -69,7 +69,7 @@ class Finding:
     """News of a window beside its scores: a column that changed, an odd number of rows, too short a reference.
 
     Alerts are keyed by its kind. `severity` is that of the alert which it opens, ``none`` where it opens none. `onset`
-    is since when, of a number of rows.
+    is since when, of a number of rows or a relationship; `others` are the columns that one no longer goes with.
     """
 
     kind: FindingKind
@@ -77,18 +77,20 @@ class Finding:
     column: str | None = None
     severity: Severity = "none"
     onset: Onset | None = None
+    others: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.message
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return {**asdict(self), "onset": self.onset and self.onset.to_dict()}
+        return {**asdict(self), "onset": self.onset and self.onset.to_dict(), "others": list(self.others)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Finding:
         """Read back what `to_dict` wrote."""
-        return cls(**{**stored, "onset": stored["onset"] and Onset.from_dict(stored["onset"])})
+        onset, others = stored["onset"] and Onset.from_dict(stored["onset"]), tuple(stored["others"])
+        return cls(**{**stored, "onset": onset, "others": others})
 
 
 def schema_findings(reference: Mapping[str, str], current: Mapping[str, str], features: Iterable[str]) -> list[Finding]:

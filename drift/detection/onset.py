@@ -1,8 +1,8 @@
 r"""Since when: the window in which a change began, as the most likely one and a 95 % set.
 
-Every window is the vector of its :math:`\sqrt{\text{share}}`, each cell in units of what its own ordinary windows
-differ by. Projected on what changed, the windows are one line, and an onset is a split of it. The gain of a split is
-:math:`\frac{n_1 n_2}{n_1+n_2}(\bar x_2-\bar x_1)^2`; the split of the largest gain is the most likely onset.
+Every window is a vector, of a feature the :math:`\sqrt{\text{share}}` of its cells, each in units of what its own
+ordinary windows differ by. Projected on what changed, the windows are one line, and an onset is a split of it. The gain
+of a split is :math:`\frac{n_1 n_2}{n_1+n_2}(\bar x_2-\bar x_1)^2`; that of the largest gain is the most likely onset.
 
 Another split is refuted, and not part of the set, if it were hardly ever so much worse than the best one: permutations
 of the windows within each of its sides, all of them as likely if it is the true one, reach so large a gain in less than
@@ -168,11 +168,30 @@ def onset(windows: Mapping[datetime, Histogram], changed: int, *, rng: np.random
     'step since 2026-01-28, 2026-01-28 at the earliest'
     """
     known = {start: one for start, one in windows.items() if one.n}
-    ordinary = len(known) - changed - _APART
+    return onset_along(list(known), *_roots(list(known.values())), changed, rng=rng)
+
+
+def onset_along(
+    starts: Sequence[datetime], figures: Floats, least: Floats | float, changed: int, *, rng: np.random.Generator
+) -> Onset | None:
+    """Date the change that the last windows show in several figures at once, as `onset` does.
+
+    Parameters
+    ----------
+    starts
+        Of the windows, oldest first.
+    figures : float64, shape (n_windows, n_figures)
+    least : float64, shape (n_figures,), or one number
+        What each differs by from window to window at least.
+    changed
+        How many of the last windows show the change.
+    rng
+        Draws the permutations.
+    """
+    ordinary = len(starts) - changed - _APART
     if ordinary < FEWEST or changed < 1:
         return None
-    line = _line(list(known.values()), ordinary, slice(-changed, None))
-    return _found(line, list(known), rng)
+    return _found(_line(figures, least, ordinary, slice(-changed, None)), starts, rng)
 
 
 def onset_of(values: Mapping[datetime, float], *, rng: np.random.Generator) -> Onset | None:
@@ -208,7 +227,7 @@ def single(windows: Mapping[datetime, Histogram]) -> Onset | None:
     ordinary = len(known) - 2 - _APART
     if ordinary < FEWEST:
         return None
-    line = _line(list(known.values()), ordinary, slice(-2, -1))
+    line = _line(*_roots(list(known.values())), ordinary, slice(-2, -1))
     line = (line - np.median(line[:ordinary])) / _spread(line[:ordinary])
     before, strayed, after = line[-3:]
     # A Saturday may lie as far out as every Saturday does.
@@ -258,14 +277,17 @@ def localized(line: Floats, *, rng: np.random.Generator) -> tuple[int, list[int]
     return best, [split for split in range(1, n) if split == best or stands(split)]
 
 
-def _line(histograms: Sequence[Histogram], ordinary: int, changed: slice) -> Floats:
-    """Project windows on what some of them changed, in units of the ordinary ones, the first so many."""
-    counts = np.array([one.counts for one in histograms], np.float64)
+def _roots(histograms: Sequence[Histogram]) -> tuple[Floats, float]:
+    """Return the √share of each cell of each window, and the least that sampling makes of its spread."""
+    counts = np.array([one.counts for one in histograms], np.float64).reshape(len(histograms), -1)
     rows = counts.sum(axis=1)
-    roots = np.sqrt(counts / rows[:, None])
-    middle = np.median(roots[:ordinary], axis=0)
-    unit = np.maximum(_spread(roots[:ordinary]), 0.5 / np.sqrt(np.median(rows)))
-    strayed = (roots - middle) / unit
+    return np.sqrt(counts / rows[:, None]), 0.5 / np.sqrt(np.median(rows)) if len(rows) else 0.0
+
+
+def _line(figures: Floats, least: Floats | float, ordinary: int, changed: slice) -> Floats:
+    """Project windows on what some of them changed, in units of the ordinary ones, the first so many."""
+    middle = np.median(figures[:ordinary], axis=0)
+    strayed = (figures - middle) / np.maximum(_spread(figures[:ordinary]), least)
     direction = strayed[changed].mean(axis=0)
     # What moved by less than half as much is noise beside what moved most.
     direction[np.abs(direction) < np.abs(direction).max() / 2] = 0.0

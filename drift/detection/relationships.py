@@ -14,13 +14,14 @@ by itself has an alert of its own, and its pairs are left out.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from itertools import combinations
+from itertools import combinations, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from drift.detection.findings import Finding
 from drift.detection.history import MIN_HISTORY, uncertainty
+from drift.detection.onset import SEED, Onset, onset_along
 from drift.profiles.coarse_cells import COARSE, coarse
 from drift.statistics import divergence
 from drift.statistics.dependence import Dependence, dependence, mutual_information
@@ -153,13 +154,17 @@ class Relationship:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A column that no longer goes with others as it did, with the pairs that say so, the most unusual first."""
+    """A column that no longer goes with others as it did, with the pairs that say so, the most unusual first.
+
+    `onset` is since when, of one that lasts.
+    """
 
     column: str
     severity: Severity
     lasting: bool
     z: float
     pairs: tuple[Relationship, ...]
+    onset: Onset | None = None
 
     def __str__(self) -> str:
         r"""Say which columns it no longer goes with, and what moved in the clearest pair.
@@ -171,8 +176,12 @@ class Broken:
         origin no longer goes with carrier as it did
         (carrier × origin: 0.2 nats apart from both histograms, mutual information 0.3 → 0.2)
         """
-        others = [pair.columns[pair.columns[0] == self.column] for pair in self.pairs]
-        return f"{self.column} no longer goes with {', '.join(others)} as it did ({self.pairs[0]})"
+        return f"{self.column} no longer goes with {', '.join(self.others)} as it did ({self.pairs[0]})"
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns that it no longer goes with."""
+        return tuple(pair.columns[pair.columns[0] == self.column] for pair in self.pairs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, in words and pair by pair."""
@@ -187,7 +196,8 @@ class Broken:
 def relationship_finding(broken: Broken) -> Finding:
     """Return the finding of a column; it opens an alert where it lasts."""
     pending = "" if broken.lasting else "; not yet for long enough"
-    return Finding("relationship", f"{broken}{pending}", broken.column, broken.severity if broken.lasting else "none")
+    severity = broken.severity if broken.lasting else "none"
+    return Finding("relationship", f"{broken}{pending}", broken.column, severity, broken.onset, broken.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +254,9 @@ def judge_relationships(
         lasting = strayed + 1 >= detection.persistence.at_least or z >= FAR
         of_each = tuple(now.relationship(i, current) for i in pairs)
         level = detection.effect.in_nats.level(max(pair.kl_corrected for pair in of_each))
-        broken.append(Broken(columns[at], "critical" if level == "critical" else "warning", lasting, z, of_each))
+        severity: Severity = "critical" if level == "critical" else "warning"
+        since = _since([*before, measured], pairs, found) if lasting else None
+        broken.append(Broken(columns[at], severity, lasting, z, of_each, since))
     return Relationships(measured, tuple(broken))
 
 
@@ -448,6 +460,16 @@ def _aligned(one: Measured, columns: tuple[str, ...]) -> Measured:
     known = index >= 0
     mixed, statistic = (np.where(known, each[index], np.float32(np.nan)) for each in (one.mixed, one.statistic))
     return Measured(one.window_start, columns, mixed, statistic, known & one.strays[index])
+
+
+def _since(windows: Sequence[Measured], pairs: list[int], found: Dependence) -> Onset | None:
+    """Return since when some pairs stray, by what they were measured at in all windows up to this one."""
+    figures = np.array([[*one.mixed[pairs], *one.statistic[pairs]] for one in windows], np.float64)
+    figures = np.where(np.isnan(figures), _quantile(figures, 0.5), figures)
+    least = np.hstack([NARROW * found.mixed_sd[pairs], np.sqrt(2 / (9 * np.maximum(found.free[pairs], 1)))])
+    changed = len(list(takewhile(lambda one: one.strays[pairs].any(), reversed(windows))))
+    starts = [one.window_start for one in windows]
+    return onset_along(starts, figures, least, changed, rng=np.random.default_rng(SEED))
 
 
 def _usual(past: Floats, least: Floats) -> tuple[Floats, Floats]:

@@ -229,6 +229,11 @@ class Verdict:
         return self.status in {"warning", "critical"}
 
     @property
+    def strays(self) -> bool:
+        """Whether it drifts, or would if this lasted: then its relationships are not judged."""
+        return self.drifting or self.severity != "none"
+
+    @property
     def judged(self) -> bool:
         """Whether the status is an answer: ``ok``, ``warning`` or ``critical``."""
         return self.drifting or self.status == "ok"

@@ -325,7 +325,7 @@ def relationships(
         return Relationships(
             None, (), "pairs of columns were not counted, or too few windows of the reference have any"
         )
-    drifting = {verdict.feature for verdict in assessed.verdicts if verdict.severity != "none" or verdict.drifting}
+    drifting = {verdict.feature for verdict in assessed.verdicts if verdict.strays}
     return judge_relationships(
         Pairs.total(before),
         current.restricted([name for name in current.columns if name in set(stored.parts[0].features)]),

@@ -209,6 +209,24 @@ def test_at_one_there_is_no_hysteresis(kl: float, q: float, z: float | None) -> 
     assert bool(Closing(1.0, 0.01, 4.0).lingers(one)) == opens
 
 
+def test_a_relationship_ends_with_a_window_that_judged_it() -> None:
+    """Not with one in which the column drifts by itself, is named by another, or strays, though not for long enough."""
+    since = Onset(day(1).start, day(1).start, day(1).start)
+    named = Finding("relationship", "a no longer goes with b, c", "a", "warning", since, ("b", "c"))
+    alone = Finding("relationship", "c no longer goes with d; not yet for long enough", "c", others=("d",))
+    calm = [*map(verdict, "abcd")]
+    found = {one.key: one for one in signals_of(replace(report(*calm), n_pairs=6, findings=[named, alone]))}
+    assert (found["relationship:a"].state, found["relationship:a"].onset) == ("firing", since)
+    assert {found[f"relationship:{name}"].state for name in "bcd"} == {"lingering"}
+    drifts = replace(report(verdict("a", "warning", 0.1), *calm[1:]), n_pairs=6, findings=[])
+    assert keys(signals_of(drifts), "no_data") == {"relationship:a"}
+    record = Record()
+    for number, (verdicts, said) in enumerate([(calm, [named]), *[(drifts.verdicts, [])] * 3, *[(calm, [])] * 3]):
+        record.run(*signals_of(replace(report(*verdicts, number=number), n_pairs=6, findings=said)))
+    (ended,) = [one for one in record.state() if one.kind == "relationship"]
+    assert (ended.state, ended.resolved_window) == ("resolved", day(5).start)
+
+
 def test_a_run_speaks_for_itself() -> None:
     """A failed run opens an alert at once, and the next that succeeds ends it: one quiet window is enough."""
     record = Record()

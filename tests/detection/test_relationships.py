@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from drift.config.detection import Detection
-from drift.detection.relationships import Measured, Relationships, compare_relationships, judge_relationships
+from drift.detection.relationships import (
+    Measured,
+    Relationships,
+    compare_relationships,
+    judge_relationships,
+    relationship_finding,
+)
 from drift.profiles.binning import NumericBinning
 from drift.profiles.coarse_cells import FINE, coarse
 from drift.profiles.pairs import Pairs
@@ -154,6 +160,32 @@ def test_an_event_does_not_measure_itself() -> None:
     rng = np.random.default_rng(7)
     found = after(*(permuted(rows(rng), [0], 0.3, rng) for _ in range(7)))
     assert all(any(one.column == "a" for one in each.broken) for each in found)
+
+
+@pytest.mark.parametrize(("share", "days"), [(1.0, 1), (0.3, 4)])
+def test_what_stays_is_dated(share: float, days: int) -> None:
+    """By the day that it began on, from the first window that says so on."""
+    rng = np.random.default_rng(10)
+    broken = [
+        one for each in after(*(permuted(rows(rng), [0], share, rng) for _ in range(days))) for one in each.broken
+    ]
+    lasting = [one for one in broken if one.lasting]
+    true = START + timedelta(days=DAYS)
+    assert lasting
+    assert all(one.onset is None for one in broken if not one.lasting)
+    assert {one.onset and one.onset.most_likely for one in lasting} == {true}
+    assert all(relationship_finding(one).onset == one.onset for one in broken)
+
+
+def test_a_short_past_dates_nothing() -> None:
+    """What is far beyond everything is found after nine windows, and what is ordinary is not known yet."""
+    rng = np.random.default_rng(11)
+    days, past = [Pairs.of(COLUMNS, rows(rng)) for _ in range(4)], list[Measured]()
+    found = []
+    for at in range(10):
+        days.append(Pairs.of(COLUMNS, permuted(rows(rng), [0], float(at == 9), rng)))
+        found.append(judged(days, past))
+    assert [(one.lasting, one.onset) for one in found[-1].broken] == [(True, None)]
 
 
 def test_columns_come_and_go() -> None:
