@@ -22,12 +22,13 @@ import numpy as np
 from drift.detection.findings import Finding
 from drift.detection.history import MIN_HISTORY, uncertainty
 from drift.detection.onset import SEED, Onset, onset_along
+from drift.detection.pair import SHOWN, Moved, PairMeasured, joint_tables, moved, what_moved
 from drift.profiles.coarse_cells import COARSE, coarse
 from drift.statistics import divergence
 from drift.statistics.dependence import Dependence, dependence, mutual_information
 from drift.statistics.false_discovery import benjamini_hochberg
 from drift.statistics.two_sample_tests import combine
-from drift.text.formatting import figure, percent
+from drift.text.formatting import figure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
+    Singles = NDArray[np.float32]
 
 UNUSUAL = 6.0
 """Robust standard deviations beyond its own history at which a column strays, by all its pairs together."""
@@ -50,6 +52,9 @@ ALONE = 9.0
 
 FAR = 12.0
 """One window is enough, without waiting for the next, from here on."""
+
+FARTHEST = 1e6
+"""A pair whose past never differed is not further beyond it than this."""
 
 LEAST_MIXED = 0.02
 """Fewer rows paired at random than this share are not worth a notification."""
@@ -63,9 +68,6 @@ HINT = 3.0
 BLOCK = 1 << 11
 """Pairs of two tables that are compared at once."""
 
-SHOWN = 3
-"""Cells of a pair that are named."""
-
 _UPPER, _UPPER_NORMAL = 0.8, 0.8416212335729143
 
 
@@ -76,30 +78,45 @@ class Measured:
     Parameters
     ----------
     window_start
+    reference
+        The windows it was compared with, by their start.
     columns
         Their pairs are in the order of `itertools.combinations`.
     mixed : float32, shape (n_pairs,)
         Share of rows paired at random.
     statistic : float32, shape (n_pairs,)
         Cube root of G over its mean under sampling alone.
+    kl : float32, shape (n_pairs,)
+        Bias-corrected divergence of the pairing, in nats.
+    z : float32, shape (n_pairs,)
+        How far beyond its own history; NaN where that was too short to judge.
     strays : bool, shape (n_pairs,)
         Which pairs were unusual: no part of what is usual.
     """
 
     window_start: datetime
+    reference: tuple[datetime, ...]
     columns: tuple[str, ...]
-    mixed: NDArray[np.float32] = field(repr=False)
-    statistic: NDArray[np.float32] = field(repr=False)
+    mixed: Singles = field(repr=False)
+    statistic: Singles = field(repr=False)
+    kl: Singles = field(repr=False)
+    z: Singles = field(repr=False)
     strays: Bools = field(repr=False)
 
+    def index(self, a: str, b: str) -> int:
+        """Return the place of a pair of its columns, in either order."""
+        first, second = sorted((self.columns.index(a), self.columns.index(b)))
+        return first * (2 * len(self.columns) - first - 1) // 2 + second - first - 1
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """Two cells that go together in another share of the rows than the reference and today's margins give."""
+    def of(self, a: str, b: str) -> PairMeasured:
+        """Return what a pair of its columns was measured at."""
+        return self.at(self.index(a, b))
 
-    cells: tuple[str, str]
-    share: float
-    usual: float
+    def at(self, i: int) -> PairMeasured:
+        """Return what the pair at a place was measured at."""
+        z = float(self.z[i])
+        known = None if np.isnan(z) else z
+        return PairMeasured(self.window_start, float(self.kl[i]), float(self.mixed[i]), known, bool(self.strays[i]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +161,7 @@ class Relationship:
 
     def what_moved(self, most: int = SHOWN) -> list[str]:
         """Say which cells go together in more or fewer rows."""
-        a, b = self.columns
-        return [
-            f"{a} {one.cells[0]} goes with {b} {one.cells[1]} in {percent(one.share, 1)} of the rows, "
-            f"{percent(one.usual, 1)} would be usual"
-            for one in self.moved[:most]
-        ]
+        return what_moved(self.columns, self.moved, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +228,7 @@ def judge_relationships(
     detection: Detection,
     *,
     start: datetime,
+    windows: Sequence[datetime] = (),
     drifting: Collection[str] = (),
 ) -> Relationships:
     """Compare how a window's columns go together with its reference, and with their own history.
@@ -228,6 +241,8 @@ def judge_relationships(
         Earlier windows, oldest first.
     start
         Of this window.
+    windows
+        Of the reference, by their start.
     drifting
         Columns that drift by themselves.
     """
@@ -237,16 +252,22 @@ def judge_relationships(
     if min(reference.n_rows, current.n_rows) < detection.min_rows:
         return Relationships(None, (), f"fewer than {detection.min_rows} rows")
     before = [_aligned(one, columns) for one in past[max(len(past) - detection.remembered, 0) :]]
-    tables = _tables(reference, columns), _tables(current, columns)
+    tables = joint_tables(reference, columns), joint_tables(current, columns)
     found = dependence(*tables)
     statistic = np.cbrt(found.statistic / found.expected)
-    strays = np.zeros(len(statistic), np.bool_)
-    measured = Measured(start, columns, found.mixed.astype(np.float32), statistic.astype(np.float32), strays)
+    figures = found.mixed, statistic, found.kl_corrected
+
+    def measured(z: Floats, strays: Sequence[int]) -> Measured:
+        mixed, g, kl, far = (each.astype(np.float32) for each in (*figures, np.clip(z, -FARTHEST, FARTHEST)))
+        strayed = np.isin(np.arange(len(z)), strays)
+        return Measured(start, tuple(windows), columns, mixed, g, kl, far, strayed)
+
     if len(before) < MIN_HISTORY + detection.persistence.of - 1:
-        return Relationships(measured, (), f"only {len(before)} windows before this one were compared")
+        unknown = measured(np.full(len(statistic), np.nan), ())
+        return Relationships(unknown, (), f"only {len(before)} windows before this one were compared")
     now = _Window.of(columns, tables, found, statistic, before)
     at_fault = now.at_fault(detection, drifting)
-    strays[[i for _, _, pairs in at_fault for i in pairs]] = True
+    judged = measured(now.z.max(axis=0), [i for _, _, pairs in at_fault for i in pairs])
     recent = before[max(len(before) - detection.persistence.of + 1, 0) :]
     broken = []
     for at, z, pairs in at_fault:
@@ -255,9 +276,9 @@ def judge_relationships(
         of_each = tuple(now.relationship(i, current) for i in pairs)
         level = detection.effect.in_nats.level(max(pair.kl_corrected for pair in of_each))
         severity: Severity = "critical" if level == "critical" else "warning"
-        since = _since([*before, measured], pairs, found) if lasting else None
+        since = _since([*before, judged], pairs, found) if lasting else None
         broken.append(Broken(columns[at], severity, lasting, z, of_each, since))
-    return Relationships(measured, tuple(broken))
+    return Relationships(judged, tuple(broken))
 
 
 def compare_relationships(reference: Pairs, current: Pairs, detection: Detection) -> tuple[Broken, ...]:
@@ -281,7 +302,7 @@ def compare_relationships(reference: Pairs, current: Pairs, detection: Detection
     columns = tuple(name for name, cells in current.columns.items() if reference.columns.get(name) == cells)
     if len(columns) < 2 or min(reference.n_rows, current.n_rows) < max(detection.min_rows, 1):
         return ()
-    tables = _tables(reference, columns), _tables(current, columns)
+    tables = joint_tables(reference, columns), joint_tables(current, columns)
     shares = [(each / each.sum(axis=(1, 2), keepdims=True)).reshape(len(each), -1) for each in tables]
     # The divergence of a pairing is part of that of the pair, and never more.
     large = divergence.kl_divergence(shares[1], shares[0]) >= detection.effect.in_nats.warning
@@ -408,11 +429,7 @@ class _Window:
         """Return what is said of one pair."""
         a, b = self.pairs[i]
         before, after = self.tables[0][i], self.tables[1][i]
-        share, usual = after / after.sum(), self.found.raked[i]
-        off = divergence.contributions(share.ravel(), usual.ravel() / usual.sum()).reshape(share.shape)
-        names = [coarse(current.columns[name].binning, COARSE).names for name in (a, b)]
-        cells = [np.unravel_index(at, off.shape) for at in np.argsort(-off, axis=None)[:SHOWN]]
-        f = self.found
+        f, (of_a, of_b) = self.found, (coarse(current.columns[name].binning, COARSE).names for name in (a, b))
         return Relationship(
             columns=(a, b),
             kl=float(f.kl[i]),
@@ -425,30 +442,8 @@ class _Window:
             mixed=float(f.mixed[i]),
             before=float(mutual_information(before)),
             after=float(mutual_information(after)),
-            moved=tuple(Moved((names[0][r], names[1][c]), float(share[r, c]), float(usual[r, c])) for r, c in cells),
+            moved=moved((of_a, of_b), after, f.raked[i], before)[:SHOWN],
         )
-
-
-def _tables(pairs: Pairs, columns: Sequence[str]) -> NDArray[np.int64]:
-    """Return the tables of all pairs of some columns, in coarse cells, padded to one shape."""
-    pairs = pairs.restricted(columns)
-    firsts, total = [], 0
-    for cells in pairs.columns.values():
-        into = coarse(cells.binning, COARSE)
-        # Cells nest: each coarse cell is some neighbours of the fine ones.
-        of_cell = np.zeros(cells.n_cells, np.intp)
-        of_cell[cells.of_cell] = into.of_cell
-        firsts.append(total + np.unique(of_cell, return_index=True)[1])
-        total += cells.n_cells
-    starts = np.concatenate(firsts)
-    merged = np.add.reduceat(np.add.reduceat(pairs.counts.astype(np.int64), starts, axis=0), starts, axis=1)
-    padded = np.pad(merged, ((0, 1), (0, 1)))
-    place = np.full((len(columns), COARSE), len(starts))
-    ends = np.cumsum([len(each) for each in firsts])
-    for mine, first, end in zip(place, np.concatenate([[0], ends]), ends, strict=False):
-        mine[: end - first] = np.arange(first, end)
-    a, b = np.triu_indices(len(columns), 1)
-    return np.asarray(padded[place[a][:, :, None], place[b][:, None, :]])
 
 
 def _aligned(one: Measured, columns: tuple[str, ...]) -> Measured:
@@ -458,8 +453,10 @@ def _aligned(one: Measured, columns: tuple[str, ...]) -> Measured:
     at = {pair: i for i, pair in enumerate(combinations(one.columns, 2))}
     index = np.array([at.get(pair, at.get(pair[::-1], -1)) for pair in combinations(columns, 2)])
     known = index >= 0
-    mixed, statistic = (np.where(known, each[index], np.float32(np.nan)) for each in (one.mixed, one.statistic))
-    return Measured(one.window_start, columns, mixed, statistic, known & one.strays[index])
+    mixed, statistic, kl, z = (
+        np.where(known, each[index], np.float32(np.nan)) for each in (one.mixed, one.statistic, one.kl, one.z)
+    )
+    return Measured(one.window_start, one.reference, columns, mixed, statistic, kl, z, known & one.strays[index])
 
 
 def _since(windows: Sequence[Measured], pairs: list[int], found: Dependence) -> Onset | None:

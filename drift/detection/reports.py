@@ -78,6 +78,8 @@ class Report:
         Of a comparison: its current table, as a path, where it is one.
     n_pairs
         Of a whole window: pairs of columns that were compared.
+    unjudged_pairs
+        Of a whole window: why none of them was judged; empty where they were.
     measured
         At what they were measured, which later windows are compared with; not read back with a report.
     relationships
@@ -99,6 +101,7 @@ class Report:
     left_out: Mapping[str, str] = field(default_factory=dict)
     current: str = ""
     n_pairs: int = 0
+    unjudged_pairs: str = ""
     measured: Measured | None = field(default=None, repr=False)
     relationships: Sequence[Broken] = ()
 
@@ -196,6 +199,7 @@ class Report:
             "findings": [finding.to_dict() for finding in self.findings],
             "left_out": dict(self.left_out),
             "n_pairs": self.n_pairs,
+            "unjudged_pairs": self.unjudged_pairs,
             "relationships": [each.to_dict() for each in self.relationships],
             "features": _entries(self),
             "segments": {

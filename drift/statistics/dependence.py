@@ -106,6 +106,8 @@ class Dependence:
         Calibrated p-value of "the odds ratios are those of the reference"; 1 where nothing can be tested.
     raked : float64, shape (n, a, b)
         :math:`q^*`: today's shares, had both columns changed alone.
+    smoothed : float64, shape (n, a, b)
+        q: the reference's shares. What cannot be compared is as it is today, in q and in :math:`q^*` alike.
     mixed : float64, shape (n,)
         Estimated share of today's rows in which the two go together as if drawn at random.
     mixed_sd : float64, shape (n,)
@@ -123,6 +125,7 @@ class Dependence:
     free: Floats
     p: Floats
     raked: Floats
+    smoothed: Floats
     mixed: Floats
     mixed_sd: Floats
     p_mixed: Floats
@@ -288,6 +291,7 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
         free,
         p,
         near * compared + (whole - y) / rows,
+        before / np.maximum(before.sum(axis=(1, 2), keepdims=True), 1e-300) * compared + (whole - y) / rows,
         mixed,
         mixed_sd,
         _score_tail(np.where(t > 0, permuted, 0.0), t, y, fitted),

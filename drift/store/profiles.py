@@ -12,7 +12,7 @@ from drift.errors import StoreError
 from drift.profiles.histograms import Profile
 from drift.profiles.segments import labels_by_column
 from drift.store import rows as to_rows
-from drift.store.baselines import save_binnings
+from drift.store.baselines import load_binnings, save_binnings
 from drift.store.engine import Part, delete_others, insert, reads, rows_of, upsert, writes
 from drift.store.schema import WHOLE, gate, histogram, pair_counts, profile, validation
 from drift.windows import Window
@@ -209,6 +209,23 @@ class Profiles(Part):
             for row in _rows(connection, pair_counts, names, monitor, windows)
             if row.window_start in ends
         }
+
+    @reads
+    def pairs_as(
+        self, connection: sa.Connection, monitor: str, start: datetime, others: Sequence[datetime], names: Sequence[str]
+    ) -> dict[datetime, Pairs]:
+        """Return the stored pairs of some columns in a window and others, by their start.
+
+        Those that have all the columns in the same bins as the window; none, where it has no pairs of them.
+        """
+        asked = {"monitor": monitor, "starts": [start, *others], "segments": [WHOLE]}
+        rows = connection.execute(_among(pair_counts, ("window_start", "columns", "n_rows", "counts")), asked).all()
+        mine: Sequence[Any] = next((row.columns for row in rows if row.window_start == start), ())
+        bins = {name: fingerprint for name, fingerprint, *_ in mine if name in names}
+        stored = load_binnings(connection, bins.values())
+        known = {name: stored[fingerprint] for name, fingerprint in bins.items()}
+        found = {row.window_start: to_rows.pairs_from(row.columns, row.n_rows, row.counts, known) for row in rows}
+        return {at: pairs for at, pairs in found.items() if pairs.columns.keys() >= {*names}}
 
 
 @cache

@@ -22,6 +22,7 @@ from drift.store.schema import WHOLE, histogram, measured, report, score
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from drift.detection.pair import PairMeasured
     from drift.detection.relationships import Measured
     from drift.detection.reports import Report
     from drift.detection.scores import ReportStatus
@@ -183,10 +184,37 @@ class Reports(Part):
     @reads
     def measured(self, connection: sa.Connection, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
         """Return what the pairs were measured at in the newest windows before one, newest last."""
-        mine = (measured.c.monitor == monitor) & (measured.c.segment == WHOLE) & (measured.c.window_start < before)
-        query = sa.select(measured.c.window_start, measured.c.columns, measured.c.pairs).where(mine)
-        rows = connection.execute(query.order_by(measured.c.window_start.desc()).limit(limit)).all()
-        return [to_rows.measured_from(*row) for row in reversed(rows)]
+        return _measured(connection, monitor, measured.c.window_start < before, limit)
+
+    @reads
+    def measured_in(self, connection: sa.Connection, monitor: str, window_start: datetime) -> Measured | None:
+        """Return what the pairs of the window that starts then were measured at; None where they were not."""
+        return next(iter(_measured(connection, monitor, measured.c.window_start == window_start, 1)), None)
+
+    @reads
+    def pair_history(
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        a: str,
+        b: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 56,
+    ) -> list[PairMeasured]:
+        """Return what a pair was measured at in the newest windows that start in ``[since, until)``, newest last."""
+        within = measured.c.window_start
+        chosen = sa.and_(sa.true(), *([within >= since] if since else []), *([within < until] if until else []))
+        return [one.of(a, b) for one in _measured(connection, monitor, chosen, limit) if {a, b} <= {*one.columns}]
+
+
+def _measured(connection: sa.Connection, monitor: str, chosen: sa.ColumnElement[bool], limit: int) -> list[Measured]:
+    mine = (measured.c.monitor == monitor) & (measured.c.segment == WHOLE) & chosen
+    names = ("window_start", "reference", "columns", "pairs")
+    query = sa.select(*(measured.c[name] for name in names)).where(mine)
+    rows = connection.execute(query.order_by(measured.c.window_start.desc()).limit(limit)).all()
+    return [to_rows.measured_from(*row) for row in reversed(rows)]
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
@@ -164,20 +164,32 @@ def report_row(monitor: str, report: Report, window: Window) -> Row:
         "total_kl": overall.total_kl,
         "findings": [finding.to_dict() for finding in report.findings],
         "n_pairs": report.n_pairs,
+        "unjudged_pairs": report.unjudged_pairs,
     }
 
 
 def measured_row(monitor: str, found: Measured) -> Row:
     """Return the row of what a window's pairs were measured at."""
-    numbers = np.concatenate([found.mixed, found.statistic, found.strays.astype(np.float32)])
-    key = {"monitor": monitor, "segment": WHOLE, "window_start": found.window_start}
-    return {**key, "columns": list(found.columns), "pairs": numbers.astype(np.float32).view(np.uint32)}
+    numbers = np.stack([found.mixed, found.statistic, found.kl, found.z, found.strays]).astype(np.float32)
+    # Windows follow one another: what lies between them is nearly always the same.
+    starts = np.array([round(start.timestamp()) for start in found.reference], np.int64)
+    return {
+        "monitor": monitor,
+        "segment": WHOLE,
+        "window_start": found.window_start,
+        "reference": np.diff(starts, prepend=0).view(np.uint32),
+        "columns": list(found.columns),
+        "pairs": numbers.ravel().view(np.uint32),
+    }
 
 
-def measured_from(window_start: datetime, columns: Sequence[str], pairs: NDArray[np.int32]) -> Measured:
+def measured_from(
+    window_start: datetime, reference: NDArray[np.int32], columns: Sequence[str], pairs: NDArray[np.int32]
+) -> Measured:
     """Read back what `measured_row` wrote."""
-    mixed, statistic, strays = pairs.view(np.float32).reshape(3, -1)
-    return Measured(window_start, tuple(columns), mixed, statistic, strays > 0)
+    starts = (datetime.fromtimestamp(start, UTC) for start in np.cumsum(reference.view(np.int64)).tolist())
+    mixed, statistic, kl, z, strays = pairs.view(np.float32).reshape(5, -1)
+    return Measured(window_start, tuple(starts), tuple(columns), mixed, statistic, kl, z, strays > 0)
 
 
 def score_rows(monitor: str, report: Report, window: Window) -> list[Row]:
@@ -244,6 +256,7 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
         gate=row["gate"],
         findings=[Finding.from_dict(finding) for finding in row["findings"]],
         n_pairs=row["n_pairs"],
+        unjudged_pairs=row["unjudged_pairs"],
         evidence=evidence,
         label=row["label"],
         segment=row["segment"],

@@ -378,6 +378,7 @@ report = sa.Table(
     _must("total_kl", Finite),
     _must("findings", Facts),
     _must("n_pairs", sa.Integer),
+    _must("unjudged_pairs", Words),
 )
 
 measured = sa.Table(
@@ -386,6 +387,7 @@ measured = sa.Table(
     _key("monitor"),
     _key("segment"),
     _key("window_start", Instant),
+    _must("reference", Deflated),
     _must("columns", sa.JSON),
     _must("pairs", Deflated),
     sa.ForeignKeyConstraint(

@@ -192,6 +192,7 @@ def upgrade() -> None:
         sa.Column("total_kl", sa.Double(), nullable=False),
         sa.Column("findings", sa.JSON(), nullable=False),
         sa.Column("n_pairs", sa.Integer(), nullable=False),
+        sa.Column("unjudged_pairs", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("monitor", "segment", "window_start", name="pk_report"),
     )
     op.create_table(
@@ -199,6 +200,7 @@ def upgrade() -> None:
         sa.Column("monitor", sa.Text(), nullable=False),
         sa.Column("segment", sa.Text(), nullable=False),
         sa.Column("window_start", _INSTANT, nullable=False),
+        sa.Column("reference", sa.LargeBinary(), nullable=False),
         sa.Column("columns", sa.JSON(), nullable=False),
         sa.Column("pairs", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(
