@@ -75,12 +75,13 @@ class Planted:
     """What was said of one fault that was notified.
 
     `added` is what the fault adds to the divergence of the feature on that day, in nats; a slice named is a column and
-    a cell, which is empty for all rows but one cell's.
+    a cell, which is empty for all rows but one cell's; `alike` whether it was said of every cell of a column.
     """
 
     added: float
     named: tuple[tuple[str, str], ...]
     true: tuple[str, str]
+    alike: bool
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def plant(pairing: Pairing, kind: str, first: int, rng: np.random.Generator) -> 
     verdict, without = found
     where = verdict.explanation.where
     named = tuple((each.column, "" if each.outside else each.cell) for each in where.slices) if where else ()
-    return Planted(found[0].score.kl_corrected - max(without, 0.0), named, (column, label))
+    alike = bool(where and where.alike)
+    return Planted(found[0].score.kl_corrected - max(without, 0.0), () if alike else named, (column, label), alike)
 
 
 def _mask(column: pa.ChunkedArray, label: str) -> NDArray[np.bool_]:
@@ -168,9 +170,9 @@ def changed(
 def row(kind: str, least: float, planted: Sequence[Planted]) -> list[object]:
     """Say of faults of one kind, from a size on, how often a slice was named, the right one first, and ties."""
     some = [one for one in planted if one.added >= least]
-    shares = [[bool(one.named), one.true in one.named, len(one.named) > 1] for one in some]
-    said, right, ties = np.mean(shares, axis=0).tolist() if some else [np.nan] * 3
-    return [kind, f"≥ {least:g}", len(some), said, "–" if kind == ANYWHERE else right, ties]
+    shares = [[bool(one.named), one.true in one.named, len(one.named) > 1, one.alike] for one in some]
+    said, right, ties, alike = np.mean(shares, axis=0).tolist() if some else [np.nan] * 4
+    return [kind, f"≥ {least:g}", len(some), said, "–" if kind == ANYWHERE else right, ties, alike]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -186,7 +188,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         days = [day for _ in range(0, options.times, 60) for day in places(pairing.year, 60, rng)]
         found = [plant(pairing, kind, int(first), rng) for first in rng.permutation(days)[: options.times]]
         rows += [row(kind, least, [one for one in found if one]) for least in SIZES]
-    markdown(["rows spoiled", "added KL, nats", "notified", "a slice named", "the right one first", "with ties"], rows)
+    markdown(
+        [
+            "rows spoiled",
+            "added KL, nats",
+            "notified",
+            "a slice named",
+            "the right one first",
+            "with ties",
+            "alike in all",
+        ],
+        rows,
+    )
 
 
 if __name__ == "__main__":

@@ -235,8 +235,11 @@ def known(alerts: Iterable[Alert]) -> list[Incident]:
 
 
 def _explained(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
-    """Return alerts of features by what explains them: the slice of rows that most of them share, or missing values."""
-    slices = {a.id: {each.name for each in a.where.slices} if a.where else set() for a in alerts}
+    """Return alerts of features by what explains them: the slice of rows that most of them share, or missing values.
+
+    What no slice explains may be alike in all.
+    """
+    slices = {a.id: {each.name for each in a.where.slices if not each.alike} if a.where else set() for a in alerts}
     found: dict[str, list[Alert]] = {}
     rest = list(alerts)
     while names := Counter(name for alert in rest for name in slices[alert.id]):
@@ -244,7 +247,8 @@ def _explained(alerts: Sequence[Alert]) -> dict[str, list[Alert]]:
         found[f"in {name}"] = [alert for alert in rest if name in slices[alert.id]]
         rest = [alert for alert in rest if name not in slices[alert.id]]
     for alert in rest:
-        found.setdefault("because of missing values" if alert.cause else "", []).append(alert)
+        whys = "because of missing values" if alert.cause else "", alert.where.alike if alert.where else ""
+        found.setdefault(", ".join(filter(None, whys)), []).append(alert)
     return found
 
 

@@ -270,7 +270,9 @@ def alerts_table(alerts: Iterable[Alert], now: datetime) -> None:
 
 
 def slices_table(where: Where) -> None:
-    """Print the slices of the rows in which a feature drifts, a line each."""
+    """Print the slices of the rows in which a feature drifts, a line each; none where all are alike."""
+    if where.alike:
+        return
     rows = [(each.name, percent(each.before), percent(each.now), percent(each.left)) for each in where.slices]
     heading = ("slice", "rows before", "rows now", "divergence left without it")
     print_table(heading, rows, right=heading[1:])

@@ -6,13 +6,14 @@ that is on ordinary windows, each against the others. Of the slices that leave n
 where the drift is. Slices of other columns that explain it as well and hold nearly the same rows are shown beside it:
 counts of pairs cannot tell which of them is to blame.
 
-Nothing is said where no slice explains, as where all rows drift alike: then what is left does not fall. Nor by a slice
-so large that the few rows outside it could not show the drift.
+Where no slice explains, what is left does not fall: perhaps all rows drift alike. If the feature drifts in each cell
+of a column of few cells, as at every airport in a blizzard, that is said. Else nothing is, nor of a slice so large that
+the few rows outside it could not show the drift.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,12 @@ LITTLE, MUCH = 0.3, 0.5
 LARGEST = 2 / 3
 """A slice of more of the rows says hardly where."""
 
+MOST_ALIKE = 6
+"""A column of more cells is not named where all its rows drift alike."""
+
+NEARLY_ALL = 0.95
+"""The cells that drift alike hold so many of the rows at least."""
+
 SAME = 0.9
 """Slices with so many rows in common, of all that are in any of the two, hold the same rows."""
 
@@ -72,6 +79,8 @@ class Slice:
         The condition that holds for its rows; None where that cannot be said in SQL.
     outside
         Whether it is all rows but those of the cell.
+    alike
+        Whether the feature drifts in it as it does in every other cell of the column: it does not explain the drift.
     """
 
     column: str
@@ -83,11 +92,12 @@ class Slice:
     moved: bool
     sql: str | None
     outside: bool = False
+    alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a feature drifts: a slice of the rows, and those that hold nearly the same ones.
+    """Where a feature drifts: a slice of the rows, and those that hold nearly the same ones; or all cells of a column.
 
     Examples
     --------
@@ -98,9 +108,25 @@ class Where:
 
     slices: tuple[Slice, ...]
 
+    @property
+    def alike(self) -> str:
+        """Say that the feature drifts alike in every cell of a column; empty where a slice explains it.
+
+        Examples
+        --------
+        >>> half = [Slice("origin", name, f"origin = {name}", 0.5, 0.5, 0.98, False, None, alike=True) for name in "AB"]
+        >>> Where(tuple(half)).alike
+        'alike in every origin: A, B'
+        """
+        if not self.slices[0].alike:
+            return ""
+        return f"alike in every {self.slices[0].column}: {', '.join(each.cell for each in self.slices)}"
+
     def words(self) -> str:
         """Say where, in one sentence."""
         first = self.slices[0]
+        if first.alike:
+            return self.alike
         named = ", or ".join(each.name for each in self.slices)
         if first.moved:
             how = "fewer" if first.now < first.before else "more"
@@ -141,7 +167,7 @@ class _Candidates:
 
 
 def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows: int = 30) -> Where | None:
-    """Find the slice of the rows in which a feature drifts; None where no slice explains it.
+    """Find the slice of the rows in which a feature drifts; None where nothing can be said.
 
     Parameters
     ----------
@@ -201,7 +227,10 @@ def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows
     size = np.maximum(found.before, found.now)
     explains = np.flatnonzero((left <= limit) & (high < limit + MUCH * whole) & (size <= LARGEST))
     if not len(explains):
-        return None
+        at = {name: i for i, name in enumerate(found.names)}
+        chosen = [at[name] for name in _alike(tables, whole, min_rows) if name in at]
+        slices = (_slice(found, i, shared, max(float(left[i]), 0.0) / whole, moved=False) for i in chosen)
+        return Where(tuple(replace(each, alike=True) for each in slices)) if chosen else None
     ranked = explains[np.argsort(size[explains], kind="stable")].tolist()
     chosen = [ranked[0], *_ties(found, ranked, (Pairs.total(alike), current))]
     first = chosen[0]
@@ -244,6 +273,28 @@ def _candidates(tables: Mapping[str, tuple[Floats, Floats]], min_rows: int) -> _
     enough &= np.maximum(share_before, share_now) * n_now >= min_rows
     at = np.flatnonzero(enough)
     return _Candidates([names[i] for i in at], rest[at], rest_now[at], share_before[at], share_now[at])
+
+
+def _alike(tables: Mapping[str, tuple[Floats, Floats]], whole: float, min_rows: int) -> list[tuple[str, int, bool]]:
+    """Return the cells of a column in each of which the feature drifts; none where in some cell of any it does not."""
+    sides = {column: (past.sum(axis=0).T, now.T) for column, (past, now) in tables.items()}
+    enough = {
+        column: np.flatnonzero(np.minimum(before.sum(axis=1), now.sum(axis=1)) >= min_rows)
+        for column, (before, now) in sides.items()
+    }
+    found: list[tuple[str, int, bool]] = []
+    # Of very many cells one would seem not to drift, by chance.
+    level = 1 - 0.05 / max(sum(map(len, enough.values())), 1)
+    for column, cells in enough.items():
+        before, now = (side[cells] for side in sides[column])
+        own = kl_corrected(now, before)
+        _, high = confidence_interval(own, before, now, level=level)
+        if (high < MUCH * whole).any():
+            return []
+        most = min(some.sum() / side.sum() for some, side in zip((before, now), sides[column], strict=True))
+        if not found and 1 < len(cells) <= MOST_ALIKE and most >= NEARLY_ALL and (own >= MUCH * whole).all():
+            found = [(column, cell, False) for cell in cells.tolist()]
+    return found
 
 
 def _ordinary(windows: Floats) -> Floats:

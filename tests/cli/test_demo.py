@@ -42,7 +42,13 @@ def test_the_demo_finds_the_blizzard(first: tuple[Path, str]) -> None:
     for expected in ("flights 2013-02-08: critical", "dep_delay", "missing rose from", "What next"):
         assert expected in said
     (letter,) = (folder / "inbox").glob("*.json")
-    assert "dep_delay" in json.loads(letter.read_text())["message"]
+    message = json.loads(letter.read_text())["message"]
+    assert "dep_delay" in message
+    # One incident, with the flights that never left and the airports at which they did not.
+    assert (
+        "1 incident since 2013-02-08: 3 features, all because of missing values, alike in every origin: EWR, JFK, LGA"
+        in " ".join(message.split())
+    )
 
 
 @pytest.mark.slow

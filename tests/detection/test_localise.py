@@ -1,4 +1,4 @@
-"""Where: the slice that was spoiled is found, slices of the same rows are ties, and a drift of all rows is nowhere."""
+"""Where: the slice that was spoiled is found, slices of the same rows are ties, and a drift of all rows is in none."""
 
 from __future__ import annotations
 
@@ -103,13 +103,25 @@ def test_missing_values_are_localised_like_any_other() -> None:
     assert names(where(lambda now: put(now, now["origin"] == LGA, MISSING))) == ["origin = LGA"]
 
 
-def test_a_drift_of_all_rows_is_nowhere() -> None:
+def test_a_drift_of_all_rows_is_alike_everywhere() -> None:
     """Whatever slice is taken away, as much is left: also where only some rows, drawn anywhere, have changed."""
     for seed in range(20):
         for share in (1.0, 0.3, 0.1):
             now = rows(100 + seed)
             put(now, now["origin"] >= 0, LATE, share)
-            assert localise(BEFORE, pairs(now), "delay") is None
+            found = localise(BEFORE, pairs(now), "delay")
+            assert found is None or found.alike
+            if share == 1.0:
+                assert found
+                assert found.words() == "alike in every origin: EWR, JFK, LGA, TEB"
+                assert all(each.alike and each.left > 0.9 for each in found.slices)
+
+
+@pytest.mark.parametrize("spared", [EWR, JFK, LGA])
+def test_cells_that_differ_are_not_alike(spared: int) -> None:
+    """Where one cell does not drift, the cells of another column are not said to drift alike."""
+    found = where(lambda now: put(now, now["origin"] != spared, LATE))
+    assert found is None or not found.alike
 
 
 def test_all_but_one_cell() -> None:

@@ -20,7 +20,7 @@ DAYS, FAULTY = 34, 32
 
 
 def test_a_fault_in_one_slice_is_found_there(tmp_path: Path) -> None:
-    """Named with the columns that hold the same rows, its condition finds them; a fault in all rows is nowhere."""
+    """Named with the columns that hold the same rows, its condition finds them; a fault in all rows is alike in all."""
     rng = np.random.default_rng(17)
     columns = []
     for i in range(DAYS):
@@ -35,7 +35,10 @@ def test_a_fault_in_one_slice_is_found_there(tmp_path: Path) -> None:
     context, reports = live(tmp_path, columns)
     drifting = {verdict.feature: verdict.explanation.where for verdict in reports[-1].drifting}
     assert drifting.keys() == {"delay", "fuel"}
-    assert drifting["fuel"] is None
+    everywhere = drifting["fuel"]
+    assert everywhere is not None
+    assert everywhere.words().startswith("alike in every airport: ")
+    assert {each.cell for each in everywhere.slices} == {"JFK", "LGA", "O'Hare"}
     where = drifting["delay"]
     assert where is not None
     assert {each.name for each in where.slices} == {"airport = O'Hare", "carrier = UA"}
@@ -49,14 +52,13 @@ def test_a_fault_in_one_slice_is_found_there(tmp_path: Path) -> None:
     assert stored is not None
     assert stored["delay"].explanation.where == where
     alerts = {alert.key: alert.where for alert in context.store.alerts("daily")}
-    assert alerts == {"drift:delay": where, "drift:fuel": None}
+    assert alerts == {"drift:delay": where, "drift:fuel": everywhere}
     with context.store.engine.connect() as connection:
         ((payload, text),) = connection.execute(sa.select(notification.c.payload, notification.c.body))
-    first = reports[FAULTY]["delay"].explanation.where
-    assert first is not None
-    assert first.words() in text
+    first = {name: reports[FAULTY][name].explanation.where for name in ("delay", "fuel")}
+    assert all(each and each.words() in text for each in first.values())
     said = {alert["feature"]: alert["where"] for alert in payload["alerts"]}
-    assert said == {"delay": first.to_dict(), "fuel": None}
+    assert said == {name: each and each.to_dict() for name, each in first.items()}
 
     # Replayed from the counts alone, it is the same; and the condition finds the rows.
     windows = [report.window for report in reports if report.window]

@@ -134,10 +134,11 @@ class SliceOut(BaseModel):
     moved: bool = Field(description="Whether its share of the rows alone explains the drift.")
     sql: str | None = Field(description="The condition that holds for its rows, where SQL can say it.")
     outside: bool = Field(description="Whether it is all rows but those of the cell.")
+    alike: bool = Field(default=False, description="Whether the feature drifts alike in every cell of the column.")
 
 
 class WhereOut(BaseModel):
-    """In which rows a feature drifts: a slice, and those of other columns that hold nearly the same rows."""
+    """In which rows a feature drifts: a slice and those that hold nearly the same rows, or alike in all of a column."""
 
     slices: list[SliceOut]
 

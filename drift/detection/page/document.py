@@ -289,7 +289,7 @@ def where(found: Where) -> Html:
         for each in found.slices
     ]
     heads = ("Slice", "rows before", "now", "KL left without it", "as SQL")
-    return _small_table("Where it drifts: one slice of the rows", heads, rows)
+    return _small_table(f"Where it drifts: {found.alike or 'one slice of the rows'}", heads, rows)
 
 
 def _statistics(evidence: Evidence) -> Html:
