@@ -169,6 +169,9 @@ def still_findings(current: Profile, baselines: Mapping[str, Sequence[Profile]],
 
 
 def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequence[Profile]) -> Finding | None:
+    value = constant(now, summary)
+    if now.n_missing < now.n and value is None:
+        return None
     histograms = [p.histograms[feature] for p in before]
     total = Histogram.total(histograms)
     rows, missing = total.n, total.n_missing
@@ -176,8 +179,7 @@ def _still(feature: str, now: Histogram, summary: Summary | None, before: Sequen
         ordinary = any(h.n_missing == h.n for h in histograms) or _likely(missing / rows, now.n)
         words = f"column {feature}: no value in any row, where {percent(missing / rows, 1)} are missing in the baseline"
         return None if ordinary else Finding("all_null", words, feature)
-    value = constant(now, summary)
-    if value is None or any(constant(p.histograms[feature], p.summaries.get(feature)) for p in before):
+    if any(constant(p.histograms[feature], p.summaries.get(feature)) for p in before):
         return None
     present = now.n - now.n_missing
     share = float(total.counts[int(now.counts[:-1].argmax())]) / max(rows - missing, 1)
@@ -234,13 +236,12 @@ def outgrown_findings(
         values = now.n - now.n_missing
         if not before or values < min_rows:
             continue
-        total = Histogram.total(before)
-        known = total.n - total.n_missing
-        out, was = outside(now), max(outside(total) if known else 0.0, expected_outside(now.binning))
+        known = sum(each.n - each.n_missing for each in before)
+        out = outside(now)
         words = ""
         if not known:
             words = "had no value in the baseline, and has now"
-        elif out > OUTGROWN and out > 2 * was:
+        elif out > OUTGROWN and out > 2 * (was := max(outside(Histogram.total(before)), expected_outside(now.binning))):
             words = f"{percent(out)} of its values are outside of its bins, {percent(was)} in the baseline"
         elif len(before) > 1 and known < values:
             words = (

@@ -404,13 +404,14 @@ def unusual_label(
     looked_at = min(persistence[0], len(recent))
     if len(past) < OWN_HISTORY or not looked_at:
         return None
-    shares = [_outside(one) for one in (*past, *recent[-looked_at:])]
+    now = [_outside(one) for one in recent[-looked_at:]]
+    if max(now[-1].values(), default=0.0) < LEAST_SHARE:
+        return None
     known: set[str] = set()
     news = []
-    for labels in shares[: len(past)]:
+    for labels in map(_outside, past):
         news.append(max((share for label, share in labels.items() if label not in known), default=0.0))
         known |= labels.keys()
-    now = shares[len(past) :]
     label = max(now[-1].keys() - known, key=lambda label: (now[-1][label], label), default=None)
     if label is None or now[-1][label] < LEAST_SHARE:
         return None
@@ -430,12 +431,12 @@ def _outside(histogram: Histogram) -> dict[str, float]:
     binning, atoms = histogram.binning, histogram.atoms
     if atoms is None:
         return {}
-    shares = (atoms.rows / histogram.n).tolist()
     if not isinstance(binning, NumericBinning):
-        return dict(zip(atoms.values.tolist(), shares, strict=True))
-    cells = binning.cell_of(atoms.values.tolist()).tolist()
-    found = zip(atoms.values.tolist(), shares, cells, strict=True)
-    return {f"= {binning.format(value)}": share for value, share, cell in found if cell in {0, len(binning.edges)}}
+        return dict(zip(atoms.values.tolist(), (atoms.rows / histogram.n).tolist(), strict=True))
+    cells = binning.cell_of(atoms.values)
+    ends = (cells == 0) | (cells == len(binning.edges))
+    found = zip(atoms.values[ends].tolist(), (atoms.rows[ends] / histogram.n).tolist(), strict=True)
+    return {f"= {binning.format(value)}": share for value, share in found}
 
 
 def _binary_kl(share: float, usual: float, least: float) -> float:

@@ -13,8 +13,10 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +24,7 @@ import numpy as np
 from drift.detection.history import uncertainty
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
     from datetime import datetime, tzinfo
 
     from drift.windows import Window
@@ -92,13 +94,14 @@ def row_count(
     (1000.0, 'weekday', -43)
     """
     best: RowCount | None = None
-    for alike, form in _ALIKE.items():
-        slots: dict[str, list[Window]] = {}
-        for each in sorted(past):
-            slots.setdefault(f"{each.start.astimezone(zone):{form}}", []).append(each)
+    local = {each: each.start.astimezone(zone) for each in sorted(past)}
+    for alike, slot in _ALIKE.items():
+        slots: dict[Hashable, list[Window]] = {}
+        for each, start in local.items():
+            slots.setdefault(slot(start), []).append(each)
         if best and (len(slots) == 1 or window.end - window.start > timedelta(days=2)):
             continue
-        mine = slots.get(f"{window.start.astimezone(zone):{form}}", [])
+        mine = slots.get(slot(window.start.astimezone(zone)), [])
         # The most recent windows like this one, where the reference itself holds too few.
         compared = [each for each in mine if each in reference]
         compared = compared if len(compared) >= LEAST else mine[-LEAST:]
@@ -111,7 +114,7 @@ def row_count(
             # Too few to say how they differ: but what resembles them is not odd.
             found = _measured(rows, counts, counts, [list(past.values())])
             best = replace(found, alike=alike) if found.factor < RESEMBLES else best
-    return best and replace(best, slack=best.usual * RESEMBLES < float(np.median(list(past.values()))))
+    return best and replace(best, slack=best.usual * RESEMBLES < median(past.values()))
 
 
 def beside_usual(counted: Mapping[Window, int], alike: str, zone: tzinfo) -> dict[datetime, float]:
@@ -129,15 +132,21 @@ def beside_usual(counted: Mapping[Window, int], alike: str, zone: tzinfo) -> dic
     >>> set(beside_usual(counted, "weekday", UTC).values())
     {0.0}
     """
-    slots: dict[str, list[Window]] = {}
+    slots: dict[Hashable, list[Window]] = {}
     for each in sorted(counted):
-        slots.setdefault(f"{each.start.astimezone(zone):{_ALIKE[alike]}}", []).append(each)
-    usual = {each: float(np.median([counted[one] for one in some])) for some in slots.values() for each in some}
-    return {each.start: float(np.log((counted[each] + 0.5) / (usual[each] + 0.5))) for each in sorted(counted)}
+        slots.setdefault(_ALIKE[alike](each.start.astimezone(zone)), []).append(each)
+    middles = [(some, median([counted[one] for one in some])) for some in slots.values()]
+    usual = {each: middle for some, middle in middles for each in some}
+    return {each.start: math.log((counted[each] + 0.5) / (usual[each] + 0.5)) for each in sorted(counted)}
 
 
-_ALIKE = {"": "x", "weekday": "%w", "hour": "%H:%M", "weekday and hour": "%w %H:%M"}
-"""What windows may have in common, and how their local start is written to see whether they do."""
+_ALIKE: dict[str, Callable[[datetime], Hashable]] = {
+    "": lambda _: None,
+    "weekday": lambda local: local.weekday(),
+    "hour": lambda local: (local.hour, local.minute),
+    "weekday and hour": lambda local: (local.weekday(), local.hour, local.minute),
+}
+"""What windows may have in common: what is the same of the local start of each."""
 
 
 def _measured(rows: int, compared: Sequence[int], known: Sequence[int], slots: Sequence[Sequence[int]]) -> RowCount:
@@ -148,17 +157,17 @@ def _measured(rows: int, compared: Sequence[int], known: Sequence[int], slots: S
         if len(some) < LEAST:
             continue
         for count, other in zip(some, _medians_of_others(some), strict=True):
-            distances.append(abs(np.log((count + 0.5) / (other + 0.5))))
+            distances.append(abs(math.log((count + 0.5) / (other + 0.5))))
             chance += 1 / (other + 0.5)
         free += len(some) - 1
     # The median does not see a tail, nor what happens on less than half of the days.
-    spread = max(1.4826 * float(np.median(distances)), float(np.quantile(distances, 0.8)) / 1.2816)
+    spread = max(1.4826 * median(distances), float(np.quantile(distances, 0.8)) / 1.2816)
     excess = max(spread**2 - chance / len(distances), 0.0) * uncertainty(free + 1) ** 2
     # The median of the few windows compared is uncertain too.
-    sigma = float(np.sqrt(excess * (1 + np.pi / 2 / len(compared))))
-    usual = float(np.median(compared))
+    sigma = math.sqrt(excess * (1 + math.pi / 2 / len(compared)))
+    usual = float(median(compared))
     z = _stable(rows, sigma) - _stable(usual, sigma)
-    return RowCount(rows, usual, float(np.median(known)), float(np.sqrt(1 / max(usual, 1.0) + sigma**2)), z)
+    return RowCount(rows, usual, float(median(known)), math.sqrt(1 / max(usual, 1.0) + sigma**2), z)
 
 
 def _medians_of_others(counts: Sequence[int]) -> list[float]:
@@ -172,5 +181,5 @@ def _medians_of_others(counts: Sequence[int]) -> list[float]:
 
 
 def _stable(count: float, sigma: float) -> float:
-    root = float(np.sqrt(count + 0.375))
-    return 2 * root if sigma * root < 1e-6 else 2 / sigma * float(np.arcsinh(sigma * root))
+    root = math.sqrt(count + 0.375)
+    return 2 * root if sigma * root < 1e-6 else 2 / sigma * math.asinh(sigma * root)

@@ -107,16 +107,20 @@ class Atoms:
         if len(parts) == 1:
             return parts[0]
         typical, bound = sum(part.typical for part in parts), sum(part.bound for part in parts)
-        listed = [part.values for part in parts if len(part.values)]
+        listed = [part for part in parts if len(part.values)]
         if not listed:
             return replace(cls.none(), typical=typical, bound=bound)
-        values = _array(np.concatenate(listed).tolist())
+        values = np.concatenate([part.values for part in listed])
         order = np.argsort(values, kind="stable")
         values = values[order]
         first = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+        lengths = [len(part.values) for part in listed]
         rows, most = (
-            np.add.reduceat(np.concatenate(beyond)[order], first)
-            for beyond in ([p.rows - p.typical for p in parts], [p.most - p.bound for p in parts])
+            np.add.reduceat((np.concatenate(known) - np.repeat(unlisted, lengths))[order], first)
+            for known, unlisted in (
+                ([part.rows for part in listed], [part.typical for part in listed]),
+                ([part.most for part in listed], [part.bound for part in listed]),
+            )
         )
         return cls(values[first], typical + rows, bound + most, typical, bound)
 
