@@ -34,7 +34,7 @@ from drift.sources.time_filter import (
 from drift.text.secrets import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from drift.config.source import Source
     from drift.sources.time_filter import Bound, Chosen, WindowFilter
@@ -76,7 +76,7 @@ def open_sql(
         for name in chosen.columns if chosen else ():
             if name not in types:
                 raise missing_column(name, types, relation.origin)
-        where, untimed = _where(connection, relation, types, chosen) if chosen else (None, None)
+        where, untimed = _where(connection, relation, types, chosen) if chosen else (None, [])
         if engine.dialect.name == "sqlite":
             types = stored_types(connection, relation, types, where)
         elif None in types.values():
@@ -112,12 +112,14 @@ def open_sql(
     return arrow_schema, relation.origin, read, partial(_notes, engine, relation, chosen, untimed)
 
 
-def _notes(engine: sa.Engine, relation: Relation, chosen: Chosen | None, untimed: Any) -> dict[str, str]:
-    if chosen is None or untimed is None:
+def _notes(engine: sa.Engine, relation: Relation, chosen: Chosen | None, untimed: Sequence[Any]) -> dict[str, str]:
+    if chosen is None or not untimed:
         return {}
+    # SQLite looks one range up in an index, and reads all of it for several in one question.
+    asked = untimed if engine.dialect.name == "sqlite" else [sa.or_(*untimed)]
     with session(engine, relation.origin) as connection:
-        n_rows = connection.execute(relation.select(sa.func.count(), where=untimed)).scalar_one()
-    return untimed_note(chosen.columns[0], n_rows)
+        found = [connection.execute(relation.select(sa.func.count(), where=each)).scalar_one() for each in asked]
+    return untimed_note(chosen.columns[0], sum(found))
 
 
 def tables_of(url: str, schema: str | None) -> list[str]:
@@ -147,7 +149,7 @@ def extremes(url: str, source: Source) -> tuple[Any, Any]:
             sample = _sample(connection, relation, time)
             if sample is None or not is_time(sample):
                 return None, None
-            known = sa.not_(_untimed(time, sample))
+            known = sa.not_(sa.or_(*_untimed(time, sample)))
             if isinstance(sample, str) and "-" in sample:
                 known = sa.and_(known, time.like("____-__-__%"))
         first, last = connection.execute(relation.select(sa.func.min(time), sa.func.max(time), where=known)).one()
@@ -168,13 +170,13 @@ def relation_of(engine: sa.Engine, table: str | None, schema: str | None, query:
 
 def _where(
     connection: sa.Connection, relation: Relation, types: dict[str, pa.DataType | None], chosen: Chosen
-) -> tuple[Any, Any]:
-    """Return which rows are in the window, and which have no readable time; None where nobody can say.
+) -> tuple[Any, list[Any]]:
+    """Return which rows are in the window, and which have no readable time, in parts; none where nobody can say.
 
     That is ``time >= :start AND time < :end``, both bound, in the form in which the column holds its times.
     """
     if isinstance(chosen, PartsFilter):
-        return _where_parts(connection, relation, types, chosen), None
+        return _where_parts(connection, relation, types, chosen), []
     column: sa.ColumnClause[Any] = sa.column(chosen.column)
     kind, where = types[chosen.column], f"{relation.origin}: {chosen.column}"
     if chosen.time_format:
@@ -188,7 +190,7 @@ def _where(
     if sample is None:
         sample = _sample(connection, relation, column)
         if sample is None:
-            return sa.false(), column.is_(None)
+            return sa.false(), [column.is_(None)]
     start, end = chosen.bounds(sample, where)
     inside = sa.and_(column >= _bound("drift_start", start), column < _bound("drift_end", end))
     if isinstance(sample, str) and "-" in sample:
@@ -206,18 +208,18 @@ def _sample(connection: sa.Connection, relation: Relation, column: sa.ColumnClau
     return sample_of(connection.execute(present.distinct().limit(SAMPLED)).scalars())
 
 
-def _untimed(column: sa.ColumnClause[Any], sample: object) -> Any:
-    """Return which rows have no readable time: ranges, so that an index or a partition serves them."""
+def _untimed(column: sa.ColumnClause[Any], sample: object) -> list[Any]:
+    """Return which rows have no readable time: ranges apart from each other, so that an index or a partition serves."""
     if isinstance(sample, str) and "-" not in sample:
         words = sa.or_(column >= _bound("drift_words", ":"), column.like("%-%"))
-        return sa.or_(column.is_(None), column < _bound("drift_digits", "1"), words)
+        return [sa.or_(column.is_(None), column < _bound("drift_digits", "1"), words)]
     bounds = [_bound(f"drift_known_{i}", bound) for i, bound in enumerate(readable_bounds(sample))]
-    return sa.or_(column.is_(None), beyond(column, bounds))
+    return [column.is_(None), *beyond(column, bounds)]
 
 
 def _where_formatted(
     connection: sa.Connection, relation: Relation, chosen: WindowFilter, where: str
-) -> tuple[Any, Any]:
+) -> tuple[Any, list[Any]]:
     """Return the same where times are text in a format of their own: each time there is, is looked at here."""
     column: sa.ColumnClause[Any] = sa.column(chosen.column)
     found = connection.execute(relation.select(column).distinct().limit(_MOST_TIMES + 1)).scalars().all()
@@ -229,7 +231,7 @@ def _where_formatted(
     inside, times = chosen.inside(texts, where).to_pylist(), times_in(chosen.parsed(texts)).to_pylist()
     mine = [value for value, one in zip(found, inside, strict=True) if one]
     wrong = [value for value, one in zip(found, times, strict=True) if not one and value is not None]
-    return column.in_(mine), sa.or_(column.is_(None), column.in_(wrong))
+    return column.in_(mine), [column.is_(None), column.in_(wrong)]
 
 
 def _where_parts(

@@ -9,6 +9,7 @@ import difflib
 import sqlite3
 import time
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -45,8 +46,17 @@ _SQLITE_PRAGMAS = {"table_info", "table_xinfo", "table_list", "read_uncommitted"
 
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a URL, without a pool, whose connections only read; where its database offers that."""
-    parsed, options = _parsed(url)
+    return _made(_parsed(url))
+
+
+@lru_cache(maxsize=8)  # an engine compiles a statement once, and asks a server once what it is
+def _made(parsed: sa.URL) -> sa.Engine:
     dialect = parsed.get_backend_name()
+    options: dict[str, Any] = {}
+    if dialect == "postgresql":
+        options["execution_options"] = {"postgresql_readonly": True}
+    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
+        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
     try:
         if parsed.get_dialect().is_async:
             what, fix = "is a driver for asynchronous programs", f"write {_SYNCHRONOUS.get(dialect, dialect)}://"
@@ -83,8 +93,8 @@ _PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "mysql": "
 """What is installed under another name than what is imported."""
 
 
-def _parsed(url: str) -> tuple[sa.URL, dict[str, Any]]:
-    """Return a URL with its driver, and the options of its engine; refuse what would not be read."""
+def _parsed(url: str) -> sa.URL:
+    """Return a URL with its driver; refuse what would not be read."""
     learn_url(url)
     if url.partition("://")[2].partition("/")[0].count("@") > 1:
         raise SourceError("the connection's URL has more than one @ before its host: write %40 for one in the password")
@@ -96,18 +106,13 @@ def _parsed(url: str) -> tuple[sa.URL, dict[str, Any]]:
     if parsed.drivername in {"postgres", "postgresql"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     dialect = parsed.get_backend_name()
-    options: dict[str, Any] = {}
     if dialect == "duckdb":
         raise SourceError("duckdb:// is read by engine: warehouse (or auto): pip install 'driftmeter[warehouse]'")
-    if dialect == "postgresql":
-        options["execution_options"] = {"postgresql_readonly": True}
-    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
-        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
     path = parsed.database or ""
     if dialect == "sqlite" and path and path != ":memory:" and not path.startswith("file:") and not Path(path).exists():
         # SQLite would make a new, empty database of it.
         raise SourceMissing(f"{path}: no such SQLite database")
-    return parsed, options
+    return parsed
 
 
 def _guard_postgresql(connection: Any, _record: object) -> None:

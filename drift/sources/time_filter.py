@@ -429,14 +429,15 @@ def readable_bounds(sample: object) -> list[Bound]:
             return [10**8] if float(str(sample)) >= 10**8 else [int(f"{day:%Y%m%d}") for day in days[:2]]
 
 
-def beyond(column: Any, bounds: Sequence[Any]) -> Any:
-    """Return which values of a column, of SQLAlchemy or Ibis, are no readable times by their `readable_bounds`."""
+def beyond(column: Any, bounds: Sequence[Any]) -> list[Any]:
+    """Return which values of a column, of SQLAlchemy or Ibis, are no readable times by their `readable_bounds`.
+
+    As ranges, none of which overlaps another.
+    """
     first, *rest = bounds
-    wrong = column < first
-    if rest:
-        wrong |= column >= rest[0]
+    wrong = [column < first, *(column >= each for each in rest[:1])]
     if rest[1:]:
-        wrong |= (column >= rest[1]) & (column < rest[2]) if rest[2:] else column == rest[1]
+        wrong.append((column >= rest[1]) & (column < rest[2]) if rest[2:] else column == rest[1])
     return wrong
 
 

@@ -174,5 +174,5 @@ def _untimed(database: Database, column: Any, sample: object) -> Any:
         return column.isnull()
     if isinstance(sample, str) and "-" not in sample:
         return column.isnull() | (column < "1") | (column >= ":") | column.like("%-%")
-    wrong = column.isnull() | beyond(column, list(map(_literal, readable_bounds(sample))))
+    wrong = reduce(or_, beyond(column, list(map(_literal, readable_bounds(sample)))), column.isnull())
     return wrong | ~_is_number(database, column) if column.type().is_floating() else wrong
