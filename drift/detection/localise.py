@@ -22,7 +22,7 @@ import numpy as np
 from drift.detection.predicates import predicate
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.coarse_cells import FINE
-from drift.profiles.pairs import Pairs
+from drift.profiles.pairs import Pairs, in_common
 from drift.statistics.divergence import kl_corrected
 from drift.statistics.significance import confidence_interval
 from drift.text.formatting import percent
@@ -195,7 +195,7 @@ def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows
     >>> found and (found.words(), found.slices[0].sql)
     ('mostly in origin = JFK (33 % of the rows): without it nothing of the divergence is left', "origin = 'JFK'")
     """
-    shared = Pairs.total([*windows, current]).columns if windows else {}
+    shared = in_common([*windows, current]) if windows else {}
     explaining = [name for name, cells in shared.items() if cells.most >= FINE and name != feature]
     if feature not in shared or not explaining:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Pairs:
     def of(cls, columns: Mapping[str, Coarse], codes: NDArray[np.uint8]) -> Pairs:
         """Count rows, given the cell of each column (shape (columns, rows))."""
         places = _places(columns)
-        counts = np.empty((sum(map(len, places.values())),) * 2, np.int32)
+        counts = np.empty((sum(map(len, places.values())),) * 2, narrowest(codes.shape[1]))
         runs = _runs(list(places.values()), codes)
         for i, one in enumerate(runs):
             counts[one.cells, one.cells] = one.parts.T @ (
@@ -75,16 +75,11 @@ class Pairs:
 
     @classmethod
     def total(cls, parts: Sequence[Pairs]) -> Pairs:
-        """Return the pairs of all rows together: of the columns that all parts have under one binning.
+        """Return the pairs of all rows together, of the columns `in_common`.
 
-        Where some have a column in fewer cells than others, so has the total. Each row of a sample counts once,
-        whatever part of its window the sample was.
+        Each row of a sample counts once, whatever part of its window the sample was.
         """
-        shared = {
-            name: min((part.columns[name] for part in parts), key=lambda cells: cells.most)
-            for name, cells in parts[0].columns.items()
-            if all(name in part.columns and part.columns[name].binning == cells.binning for part in parts)
-        }
+        shared = in_common(parts)
         alike = [part.under(shared) for part in parts]
         counts = np.zeros(alike[0].counts.shape, np.int64)
         for part in alike:
@@ -149,6 +144,21 @@ class Pairs:
     @cached_property
     def _places(self) -> dict[str, range]:
         return _places(self.columns)
+
+
+def in_common(parts: Sequence[Pairs]) -> dict[str, Coarse]:
+    """Return the columns that all parts have under one binning, each in the fewest cells that one of them has."""
+    first, *others = [part.columns for part in parts]
+    alike = {
+        name: [cells, *(other[name] for other in others if name in other and other[name].binning == cells.binning)]
+        for name, cells in first.items()
+    }
+    return {name: min(all_, key=lambda cells: cells.most) for name, all_ in alike.items() if len(all_) == len(parts)}
+
+
+def narrowest(n_rows: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """Return the smallest type that holds any count of so many rows."""
+    return cast("np.dtype[np.unsignedinteger[Any]]", np.min_scalar_type(n_rows))
 
 
 def _places(columns: Mapping[str, Coarse]) -> dict[str, range]:

@@ -2,13 +2,15 @@
 
 Each stage asks the store for what it needs, so that it may run alone, on another machine, tomorrow. Where they run one
 after the other in one process most of these answers are the same: the cache remembers them for the length of a run.
-From run to run, as in a backfill, it keeps counts only, at most twice those of one run, and asks the store whether
-they are still the same before it uses them again: the store remains the truth.
+From run to run, as in a backfill, it keeps counts only, at most twice those of one run, and of pairs, which are large,
+those of one run as far as they fit; and asks the store whether they are still the same before it uses them again: the
+store remains the truth.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from drift.store import rows
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from drift.store.base import State
     from drift.store.rows import Row
     from drift.windows import Window
+
+PAIRS_BYTES = 1 << 26
+"""Pairs of columns that are kept from run to run, at most."""
 
 
 @dataclass
@@ -89,7 +94,7 @@ class ReadThrough(StateReader):
         binnings: Mapping[str, Binning],
         segmentations: Sequence[Segmentation] = (),
     ) -> dict[Window, Pairs]:
-        """As the store's: pairs are large, and each run inflates those of its reference anew."""
+        """As the store's."""
         return self.store.load_pairs(monitor, windows, binnings, segmentations)
 
     def measured(self, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
@@ -124,6 +129,7 @@ class Cache(ReadThrough):
     hashes: set[str] = field(default_factory=set)
     known_heads: dict[Window, Head | None] = field(default_factory=dict)
     profiles: dict[Window, tuple[str, Profile]] = field(default_factory=dict)
+    pairs: dict[Window, tuple[str, Pairs | None]] = field(default_factory=dict)
     written: dict[datetime, Report] = field(default_factory=dict)
 
     def begin(self, windows: Iterable[Window] = ()) -> None:
@@ -144,7 +150,7 @@ class Cache(ReadThrough):
         """As the store's; counts under other binnings are forgotten."""
         before = self.binnings
         if super().active_baseline(monitor) is not before:
-            self.profiles = {}
+            self.profiles, self.pairs = {}, {}
         return self.binnings
 
     def save_baseline(
@@ -157,7 +163,7 @@ class Cache(ReadThrough):
         """As the store's; what is in force is asked for again."""
         self.fitted, self.cuts = None, None
         if segmentations:
-            self.profiles = {}
+            self.profiles, self.pairs = {}, {}
         return self.store.save_baseline(monitor, binnings, segmentations, **named)
 
     # -- the gate and the counts
@@ -194,8 +200,8 @@ class Cache(ReadThrough):
             if kept and all(self.binnings.get(name) == each.binning for name, each in counted.histograms.items()):
                 digest = rows.digest(counted)
                 self.known_heads[window] = Head(window.start, window.end, gate, binning_key, digest)
-                # Pairs are large: `load_pairs` reads them from the store.
                 self.profiles[window] = digest, replace(counted, pairs=None)
+                self.pairs[window] = digest, counted.pairs
         return kept
 
     def heads(self, monitor: str, windows: Sequence[Window]) -> dict[datetime, Head]:
@@ -223,6 +229,29 @@ class Cache(ReadThrough):
         others = [item for item in self.profiles.items() if item[0] not in known]
         self.profiles = dict(others[-len(known) :]) | known
         return [(known[window][1], heads[window].gate) for window in sorted(known)]
+
+    def load_pairs(
+        self,
+        monitor: str,
+        windows: Sequence[Window],
+        binnings: Mapping[str, Binning],
+        segmentations: Sequence[Segmentation] = (),
+    ) -> dict[Window, Pairs]:
+        """As the store's; the segments are always those in force."""
+        if binnings is not self.binnings:
+            return self.store.load_pairs(monitor, windows, binnings, segmentations)
+        heads = self._heads(monitor, windows)
+        known = {window: self.pairs[window] for window in heads if window in self.pairs}
+        known = {window: counted for window, counted in known.items() if counted[0] == heads[window].digest}
+        if new := [window for window in heads if window not in known]:
+            loaded = self.store.load_pairs(monitor, new, binnings, segmentations)
+            known |= {window: (heads[window].digest, loaded.get(window)) for window in new}
+        ordered = sorted(known.items())
+        # Those of the newest windows are needed longest.
+        sizes = [pairs.counts.nbytes if pairs else 0 for _, (_, pairs) in reversed(ordered)]
+        fit = sum(total <= PAIRS_BYTES for total in accumulate(sizes))
+        self.pairs = dict(ordered[len(ordered) - fit :])
+        return {window: pairs for window, (_, pairs) in ordered if pairs is not None}
 
     def _heads(self, monitor: str, windows: Sequence[Window]) -> dict[Window, Head]:
         if any(window not in self.known_heads for window in windows):

@@ -20,7 +20,7 @@ from drift.errors import StoreError
 from drift.profiles.coarse_cells import coarse
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
-from drift.profiles.pairs import Pairs
+from drift.profiles.pairs import Pairs, narrowest
 from drift.store.schema import WHOLE
 from drift.windows import Window
 
@@ -116,7 +116,7 @@ def pairs_from(
     ours = {
         name: known[name] for name, fingerprint, *_ in columns if name in known and known[name].key[0] == fingerprint
     }
-    whole = np.zeros((sum(sizes), sum(sizes)), np.int32)
+    whole = np.zeros((sum(sizes), sum(sizes)), narrowest(n_rows))
     whole[_triangle(len(whole))] = counts
     whole = np.maximum(whole, whole.T)
     mine = np.repeat([name in ours for name, *_ in columns], sizes)

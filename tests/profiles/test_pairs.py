@@ -84,6 +84,15 @@ def test_fine_cells_merge_to_coarse_ones() -> None:
     assert (fine + merged).table("y", "x").tolist() == (2 * merged.table("y", "x")).tolist()
 
 
+def test_counts_are_held_in_as_few_bytes_as_their_rows_need_and_add_up_in_more() -> None:
+    """Of 200 rows in one, and the sum of two such windows does not overflow."""
+    columns = {"x": coarse(BOOLEAN, FINE)}
+    ours = Pairs.of(columns, np.zeros((1, 200), np.uint8))
+    assert (ours.counts.itemsize, (ours + ours).margin("x").max()) == (1, 400)
+    assert ours.under({"x": coarse(BOOLEAN)}).margin("x").max() == 200
+    assert Pairs.of(columns, np.zeros((1, 65_536), np.uint8)).margin("x").max() == 65_536
+
+
 def test_counts_that_do_not_fit_the_columns_are_refused() -> None:
     """The matrix has a row and a column for every cell."""
     with pytest.raises(BinningError, match="pairs of 4 cells"):

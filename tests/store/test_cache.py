@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drift.store import cache
 from drift.store.cache import Cache
 from drift.store.store import Store
-from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric
+from tests.support.store_samples import BINNINGS, DAY, KEY, LATER, NOW, counted, fit, judged, nth, numeric, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from drift.windows import Window
 
 
 @dataclass
@@ -144,6 +147,40 @@ def test_the_memory_is_bounded(session: Cache, counting: Counting) -> None:
         binnings = session.active_baseline("flights")
         session.load_profiles("flights", [nth(i) for i in range(last - 2, last + 1)], binnings)
         assert len(session.profiles) <= 6
+
+
+def test_pairs_are_read_once_from_run_to_run(
+    session: Cache, counting: Counting, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process replaced is read again, a window without any is none, and their memory is bounded."""
+    written = {i: paired(counted(BINNINGS, nth(i), seed=i), seed=i) for i in range(8)}
+    for profile in written.values():
+        store.save_profile("flights", profile, gate="accepted", binning_key=KEY, now=NOW)
+    store.save_profile("flights", counted(BINNINGS, nth(2)), gate="accepted", binning_key=KEY, now=NOW)
+
+    def read(*days: int) -> list[Window]:
+        session.begin()
+        windows, binnings = [nth(i) for i in days], session.active_baseline("flights")
+        found = session.load_pairs("flights", windows, binnings)
+        assert found == store.load_pairs("flights", windows, BINNINGS)
+        return list(found)
+
+    assert read(0, 1, 2) == [nth(0), nth(1)]
+    assert read(1, 2, 3) == [nth(1), nth(3)]
+    assert read(2, 3) == [nth(3)]
+    assert counting.asked["load_pairs"] == 2
+    session.save_profile("flights", written[4], gate="accepted", binning_key=KEY, now=NOW)
+    assert read(3, 4) == [nth(3), nth(4)]
+    assert counting.asked["load_pairs"] == 2
+    store.save_profile("flights", paired(written[4], seed=99), gate="accepted", binning_key=KEY, now=NOW)
+    assert read(3, 4) == [nth(3), nth(4)]
+    assert counting.asked["load_pairs"] == 3
+    pairs = written[7].pairs
+    assert pairs is not None
+    monkeypatch.setattr(cache, "PAIRS_BYTES", 2 * pairs.counts.nbytes)
+    assert read(4, 5, 6, 7) == [nth(i) for i in range(4, 8)]
+    assert list(session.pairs) == [nth(6), nth(7)]
+    assert session.load_pairs("flights", [nth(7)], {}) == store.load_pairs("flights", [nth(7)], {})
 
 
 def test_other_bins_are_not_remembered(session: Cache, store: Store) -> None:
