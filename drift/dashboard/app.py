@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 import drift
 from drift.dashboard import access, assets, rendering
 from drift.dashboard.api import metrics, routes
-from drift.dashboard.pages import actions, alerts, docs, feature, monitor, overview, runs
+from drift.dashboard.pages import actions, alerts, docs, feature, monitor, overview, pair, runs
 from drift.dashboard.proxy import Proxy
 from drift.errors import DriftError, WindowError
 from drift.store.reads import windows
@@ -26,7 +26,7 @@ from drift.text.secrets import masked
 
 log = logs.logger(__name__)
 
-_PAGES = (overview, monitor, feature, alerts, actions, runs, docs)
+_PAGES = (overview, monitor, feature, pair, alerts, actions, runs, docs)
 
 
 def create_app(

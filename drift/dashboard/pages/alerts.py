@@ -7,18 +7,20 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
+from drift.alerts.alerts import Alert
 from drift.alerts.circumstances import around
-from drift.dashboard import incident_chart
+from drift.dashboard import incident_chart, pair_view
 from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
 from drift.dashboard.time_marks import legend
 from drift.detection.page.document import where
 from drift.pipeline import actions
 from drift.store.reads import alerts as alert_reads
+from drift.store.store import Store
 
 router = APIRouter(include_in_schema=False)
 
-A_PAGE = 50
+A_PAGE, PAIRS = 50, 4
 SPANS = (
     *(("4h", "4 hours"), ("1d", "1 day"), ("3d", "3 days"), ("7d", "1 week"), ("14d", "2 weeks"), ("28d", "4 weeks")),
 )
@@ -67,6 +69,7 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         incident=store.incident(found.id),
         local=local,
         slices=where(found.where) if found.where else None,
+        pairs=_strayed(store, found) if found.kind == "relationship" else [],
         snoozed=found.snoozed(now),
         silences=[{"silence": silence, "local": local} for silence in silences],
         events=store.alert_events(found.id),
@@ -77,6 +80,13 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         ],
         spans=SPANS,
     )
+
+
+def _strayed(store: Store, found: Alert) -> list[pair_view.Line]:
+    """Return the pairs of a column that strayed in the window that opened its alert, the most unusual first."""
+    measured = store.measured_in(found.monitor, found.opened_window)
+    lines = pair_view.unusual(measured, [found], found.feature or "") if measured else []
+    return [line for line in lines if line.measured.strays][:PAIRS]
 
 
 @router.get("/incident")

@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from markupsafe import Markup
 
 from drift.alerts.circumstances import Event
-from drift.dashboard import formatting, time_marks
+from drift.dashboard import formatting, pair_view, time_marks
 from drift.dashboard.formatting import LocalTime, link, local_time_of
 from drift.dashboard.pages.overview import configured
 from drift.dashboard.parameters import (
@@ -31,7 +31,8 @@ from drift.dashboard.parameters import (
 from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts
 from drift.store.reads import windows as window_reads
-from drift.text.formatting import iso, nats, thousands, thresholds
+from drift.store.store import Store
+from drift.text.formatting import iso, nats, percent, thousands, thresholds
 from drift.text.statuses import STATUSES, status_of
 
 router = APIRouter(include_in_schema=False)
@@ -39,6 +40,7 @@ router = APIRouter(include_in_schema=False)
 CELLS_A_PAGE = 2000
 EVENTS = 40
 ALERTS = 5
+PAIRS = 10
 
 
 @router.get("/monitor")
@@ -67,6 +69,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
     total = 0
     seen: set[str] = set()
     grid: list[dict[str, Any]] = []
+    pairs: list[dict[str, Any]] = []
+    n_pairs = 0
     if states:
         wanted = window_reads.Wanted(order, q, having, segment)
         names, total = window_reads.features(store, name, wanted, states, limit=size, offset=(page - 1) * size)
@@ -74,6 +78,9 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         columns = _columns(base(request), name, states, local)
         seen = {_status(column, found.get((feature, column.state.start))) for feature in names for column in columns}
         grid = [_row(base(request), name, feature, columns, found, segment) for feature in names]
+        if page == 1 and not segment and not q:
+            pairs, n_pairs = _pair_rows(base(request), store, name, columns)
+            seen |= {status for row in pairs for status in row["statuses"]}
     now = datetime.now(UTC)
     found_alerts, n_alerts = alerts.page(store, monitor=name, states=LIVE, limit=ALERTS)
     # What was marked since the last window stands beside the newest ones.
@@ -93,6 +100,8 @@ def monitor(  # noqa: PLR0913, PLR0917 - as many as its address has parameters
         width=_width(states),
         events=happened[::-1][:EVENTS],
         grid=grid,
+        pairs=pairs,
+        n_pairs=n_pairs,
         total=total,
         pages=max(1, -(-total // size)),
         page=page,
@@ -183,13 +192,50 @@ def _row(
     }
 
 
+def _pair_rows(root: str, store: Store, monitor: str, columns: Sequence[_Column]) -> tuple[list[dict[str, Any]], int]:
+    """Return the pairs of columns that strayed in any of the windows, as rows of the heatmap, and how many did."""
+    states = [column.state for column in columns]
+    measured = store.measured(monitor, before=states[-1].end, limit=len(states))
+    strayed = pair_view.strayed(one for one in measured if one.window_start >= states[0].start)
+    named = sorted({name for pair in strayed[:PAIRS] for name in pair})
+    alerts = pair_view.alerts_of(store, monitor, named)
+    found = []
+    for a, b in strayed[:PAIRS]:
+        about = [alert for alert in alerts if alert.feature in {a, b}]
+        rows = pair_view.rows(states, [one.of(a, b) for one in measured if {a, b} <= {*one.columns}], about)
+        to = escape(root + link("pair", monitor=monitor, a=a, b=b))
+        shown = escape(f"{formatting.shown(a)} × {formatting.shown(b)}")
+        cells = "".join(_pair_cell(shown, to, column, row) for column, row in zip(columns, rows, strict=True))
+        values = [row["kl_corrected"] for row in rows if row["kl_corrected"] is not None]
+        found.append(
+            {
+                "columns": (a, b),
+                "cells": Markup(cells),  # noqa: S704 - every part of it is escaped
+                "statuses": {row["status"] for row in rows},
+                "last": values[-1] if values else None,
+                "worst": max(values, default=None),
+            }
+        )
+    return found, len(strayed)
+
+
+def _pair_cell(shown: str, to: str, column: _Column, row: Mapping[str, Any]) -> str:
+    if row["kl_corrected"] is None:
+        return _drawn(shown, column.run, column, row["status"])
+    said = f"; D(p‖q*) {nats(row['kl_corrected'])} nats, paired at random {percent(max(row['mixed'], 0.0))}"
+    return _drawn(shown, to + column.at, column, row["status"], said, "l0" if row["status"] == "ok" else "")
+
+
 def _cell(shown: str, to: str, column: _Column, score: Any) -> str:
     """Return one cell of the heatmap as HTML; what is not escaped already is so here."""
-    status, level, said = _status(column, score), "", ""
+    status = _status(column, score)
     if score is None:
-        to = column.run
-    else:
-        to, level, said = to + column.at, _level(score, status), f"; {escape(said_of(score))}"
+        return _drawn(shown, column.run, column, status)
+    return _drawn(shown, to + column.at, column, status, f"; {escape(said_of(score))}", _level(score, status))
+
+
+def _drawn(shown: str, to: str, column: _Column, status: str, said: str = "", level: str = "") -> str:
+    """Return a cell of a row; all that it is given is escaped already."""
     glyph, words = STATUSES[status]
     label = f"{shown}, {column.label}: {words}{said}"
     # What is quiet has its shade alone: hundreds of marks would hide those that matter.

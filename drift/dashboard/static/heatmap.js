@@ -5,7 +5,8 @@
 (() => {
   const table = document.getElementById("heatmap");
   if (!table) return;
-  const rows = [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("td > a")]);
+  const rows = [...table.tBodies].flatMap((body) => [...body.rows])
+    .map((row) => [...row.querySelectorAll("td > a")]).filter((cells) => cells.length);
   if (!rows.length || !rows[0].length) return;
   rows.flat().forEach((cell) => cell.setAttribute("tabindex", "-1"));
   const last = rows[0].length - 1;

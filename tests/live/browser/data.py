@@ -63,6 +63,7 @@ def year(folder: Path) -> None:
 
 def hostile(folder: Path) -> None:
     """Fill a database whose every name wants to be markup, and one with nothing in it."""
+    from tests.support.dashboard_pairs import fill_pairs
     from tests.support.dashboard_samples import fill
 
     for name in ("hostile", "empty"):
@@ -71,6 +72,7 @@ def hostile(folder: Path) -> None:
         with Store.open(f"sqlite:///{path}", create=True) as store:
             if name == "hostile":
                 fill(store)
+                fill_pairs(store)
 
 
 def main(folder: Path) -> None:

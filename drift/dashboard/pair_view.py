@@ -1,0 +1,105 @@
+"""What pages show of pairs of columns: the course of one, all of a window, and which strayed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drift.dashboard.parameters import ALL
+from drift.dashboard.time_marks import gap_of
+from drift.store.reads import alerts as alert_reads
+from drift.store.reads import windows as window_reads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from drift.alerts.alerts import Alert
+    from drift.dashboard.formatting import LocalTime
+    from drift.detection.pair import PairMeasured
+    from drift.detection.relationships import Measured
+    from drift.store.reads.windows import WindowState
+    from drift.store.store import Store
+
+MOST_ALERTS = 100
+"""Alerts of a column that are looked at, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A pair in one window."""
+
+    columns: tuple[str, str]
+    status: str
+    measured: PairMeasured
+
+
+def alerts_of(store: Store, monitor: str, columns: Iterable[str]) -> list[Alert]:
+    """Return the alerts of relationships of some columns, the worst first."""
+    found = [
+        alert_reads.page(store, monitor=monitor, feature=name, states=ALL, limit=MOST_ALERTS)[0] for name in columns
+    ]
+    return [alert for alerts in found for alert in alerts if alert.kind == "relationship"]
+
+
+def status_of(measured: PairMeasured, alerts: Iterable[Alert]) -> str:
+    """Return the one word for a pair in a window: one that strays is as bad as the alert that counts the window."""
+    if measured.z is None:
+        return "not_judged"
+    if not measured.strays:
+        return "ok"
+    there = [each for each in alerts if each.opened_window <= measured.window_start <= each.last_window]
+    return "critical" if any(each.worst == "critical" for each in there) else "warning" if there else "pending"
+
+
+def course(store: Store, monitor: str, windows: int, at: datetime | None, local: LocalTime) -> Sequence[WindowState]:
+    """Return the newest windows of a monitor, or those around an older one."""
+    now = datetime.now(UTC)
+    states = window_reads.window_states(store, monitor, windows=windows, until=now)
+    if at is not None and states and at < states[0].start:
+        # The window that is asked for stands two thirds along.
+        until = at + (windows // 3 + 1) * local.calendar.span.nominal
+        states = window_reads.window_states(store, monitor, windows=windows, until=until) or states
+    return states
+
+
+def rows(
+    states: Iterable[WindowState], measured: Iterable[PairMeasured], alerts: Sequence[Alert]
+) -> list[dict[str, Any]]:
+    """Return what a pair was measured at in each window, None where it was not."""
+    found = {each.window_start: each for each in measured}
+    nothing = {"kl_corrected": None, "mixed": None, "z": None}
+    return [
+        {"window_start": state.start, "window_end": state.end}
+        | (
+            {"kl_corrected": one.kl_corrected, "mixed": one.mixed, "z": one.z, "status": status_of(one, alerts)}
+            if (one := found.get(state.start))
+            else {**nothing, "status": gap_of(state)}
+        )
+        for state in states
+    ]
+
+
+def unusual(measured: Measured, alerts: Sequence[Alert], column: str = "") -> list[Line]:
+    """Return the pairs of a window, or those of one column: first those that stray, then by how unusual they are."""
+    pairs = list(combinations(measured.columns, 2))
+    mine = [i for i, pair in enumerate(pairs) if not column or column in pair]
+    rank = np.lexsort((-measured.kl[mine], -np.nan_to_num(measured.z[mine], nan=-np.inf), ~measured.strays[mine]))
+    found = []
+    for i in (mine[place] for place in rank):
+        about = [alert for alert in alerts if alert.feature in pairs[i]]
+        found.append(Line(pairs[i], status_of(measured.at(i), about), measured.at(i)))
+    return found
+
+
+def strayed(measured: Iterable[Measured]) -> list[tuple[str, str]]:
+    """Return the pairs that strayed in any of some windows, the one first that did in most."""
+    found: Counter[tuple[str, str]] = Counter()
+    for one in measured:
+        pairs = list(combinations(one.columns, 2))
+        found.update(pairs[i] for i in np.flatnonzero(one.strays))
+    return [pair for pair, _ in found.most_common()]
