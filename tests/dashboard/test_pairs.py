@@ -41,7 +41,7 @@ def shown(client: TestClient, page: str, **parameters: object) -> str:
     assert answer.status_code == 200
     assert "<script>alert" not in answer.text
     assert not set(re.sub(r'value="[^"]*"', "", answer.text)) & {"\x1b", "\u202e"}
-    return answer.text
+    return str(answer.text)
 
 
 def words(markup: str) -> str:

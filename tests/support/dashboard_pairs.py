@@ -61,7 +61,7 @@ def fill_pairs(store: Store) -> None:
             made = replace(made, findings=[], unjudged_pairs="too few windows of the reference have any")
         save(store, made)
         bins = {name: cells.binning for name, cells in COLUMNS.items()}
-        histograms = {name: Histogram(each, [ROWS, *[0] * (each.n_cells - 1)]) for name, each in bins.items()}
+        histograms = {name: Histogram(each, ROWS * (np.arange(each.n_cells) == 0)) for name, each in bins.items()}
         profile = Profile(window, ROWS, histograms, pairs=pairs)
         store.save_profile(PAIRED, profile, gate="accepted", binning_key="k", now=NOW)
         if number not in BROKEN:

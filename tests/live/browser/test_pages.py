@@ -27,6 +27,8 @@ PAGES = {
     "feature": STORM,
     "compared": f"{STORM}&against=weekday:4",
     "categorical": "feature?monitor=flights&feature=carrier",
+    "pair": "pair?monitor=flights&a=carrier&b=dest&window=2013-02-08",
+    "pairs": "pairs?monitor=flights&window=2013-02-08",
     "alerts": "alerts?state=all",
     "alert": "alerts?state=all",
     "incident": "alerts?state=all",
@@ -91,6 +93,25 @@ def test_forms_and_empty_pages_have_no_serious_fault_of_access(
         whole(page)
         settled(page, empty)
         whole(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_pair_that_strayed_is_read_beside_what_is_usual(chromium: Any, hostile: str, scheme: str) -> None:
+    """From the monitor's heatmap to both tables, which stand side by side, and one above the other on a phone."""
+    with opened(chromium, bypass_csp=True, color_scheme=scheme) as page:
+        settled(page, hostile + "monitor?name=paired")
+        whole(page)
+        page.set_viewport_size({"width": 1400, "height": 800})
+        page.locator('#heatmap td.s-critical a[href*="b=late"]').first.click()
+        page.wait_for_url(re.compile("pair\\?"))
+        tables = page.locator(".joint table")
+        assert tables.nth(0).bounding_box()["y"] == tables.nth(1).bounding_box()["y"]
+        assert (
+            tables.nth(1).locator("td.moved").count()
+            == page.get_by_role("region", name="Cells").locator("tbody tr").count()
+        )
+        whole(page)
+        assert tables.nth(0).bounding_box()["y"] < tables.nth(1).bounding_box()["y"]
 
 
 def test_from_the_overview_to_the_evidence(page: Any, year: str) -> None:
