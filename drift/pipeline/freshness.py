@@ -134,11 +134,13 @@ def _exists(path: str) -> bool:
     import pyarrow.fs as pafs
 
     from drift.config.roots import monitors_root
+    from drift.sources import time_limit
     from drift.sources.file_listing import locate
 
     place, within = locate(path, monitors_root())
     with place.reading(path, "be looked for"):
-        return bool(place.filesystem.get_file_info(place.inside(within)).type != pafs.FileType.NotFound)
+        found = time_limit.in_time(place.filesystem.get_file_info, place.inside(within))
+        return bool(found.type != pafs.FileType.NotFound)
 
 
 def no_data(context: Context[State], lacking: dict[Window, str], deadline: datetime) -> str:

@@ -6,8 +6,8 @@ The batches are those that SQLAlchemy's way gives, type for type and value for v
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.types as t
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from drift.sources import queries
+from drift.sources import queries, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,14 +60,16 @@ def adbc_batches(
         # SQLAlchemy gets through, or says why not.
         yield None
         return
-    with connection, connection.cursor(adbc_stmt_kwargs=settings) as cursor, ThreadPoolExecutor(1) as thread:
+    with ExitStack() as opened:
+        cursor = opened.enter_context(opened.enter_context(connection).cursor(adbc_stmt_kwargs=settings))
+        wait = partial(time_limit.in_time, cancel=cursor.adbc_cancel, using=opened)
         statement = None
         with suppress(dbapi.Error):
-            statement = _exact(cursor, plain, select, columns, schema)
+            statement = wait(_exact, cursor, plain, select, columns, schema)
         if statement is None:
             yield None
         else:
-            yield _in_batches((_fitted(piece, schema) for piece in _pieces(thread, cursor, statement)), rows)
+            yield _in_batches((_fitted(piece, schema) for piece in _pieces(wait, cursor, statement)), rows)
 
 
 def _exact(
@@ -126,15 +128,15 @@ def _columns_as_text(offered: pa.Schema, wanted: pa.Schema) -> list[bool] | None
     return as_text
 
 
-def _pieces(thread: ThreadPoolExecutor, cursor: Any, statement: str) -> Iterator[pa.RecordBatch]:
+def _pieces(wait: Callable[..., Any], cursor: Any, statement: str) -> Iterator[pa.RecordBatch]:
     from adbc_driver_postgresql import dbapi
     from psycopg import errors
 
     try:
-        _wait(thread, cursor, cursor.execute, statement)
+        wait(cursor.execute, statement)
         # Of the readers only this one, which is not public, tells an error's SQLSTATE.
         pieces = iter(cursor._results.reader)  # noqa: SLF001
-        while (piece := _wait(thread, cursor, next, pieces, None)) is not None:
+        while (piece := wait(next, pieces, None)) is not None:
             yield piece
     except dbapi.Error as error:
         reason = str(error).split("\nQuery was:")[0].rsplit(" SQLSTATE: ", 1)[0].split("]: ", 1)[-1]
@@ -143,17 +145,6 @@ def _pieces(thread: ThreadPoolExecutor, cursor: Any, statement: str) -> Iterator
         except KeyError:
             kind = errors.DatabaseError
         raise kind(reason.removeprefix("ERROR:").strip(" .\n")) from error
-
-
-def _wait(thread: ThreadPoolExecutor, cursor: Any, call: Callable[..., Any], *arguments: Any) -> Any:
-    """Call in a thread, for signals (Ctrl-C, a task's time-out) reach only one that waits in Python."""
-    done = thread.submit(call, *arguments)
-    try:
-        return done.result()
-    except BaseException:
-        if not done.done():
-            cursor.adbc_cancel()
-        raise
 
 
 def _fitted(piece: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -93,6 +93,17 @@ def _reason(error: Exception) -> str:
     return line.strip(" .:") or type(error).__name__
 
 
+def is_remote(files: str) -> bool:
+    """Say whether a path is a URI that leads to a store.
+
+    Examples
+    --------
+    >>> is_remote("s3://lake/flights/*.parquet"), is_remote("file:///lake"), is_remote("lake/*.csv")
+    (True, False, False)
+    """
+    return bool(_URI.match(files)) and not files.startswith("file:")
+
+
 def locate(files: str, root: Path | None = None) -> tuple[Place, str]:
     """Return the filesystem, and the path or glob within it; local files have to lie in the root."""
     if not _URI.match(files):

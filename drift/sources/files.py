@@ -6,15 +6,18 @@ column is one of them. Elsewhere the window is a filter that skips row groups by
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from drift.config.source import Csv
-from drift.sources import file_opening, file_rows, file_schemas, file_streams
-from drift.sources.file_listing import list_files, locate, partition_type, placing
+from drift.errors import SourceUnreachable
+from drift.sources import file_opening, file_rows, file_schemas, file_streams, time_limit
+from drift.sources.file_listing import is_remote, list_files, locate, partition_type, placing
 from drift.sources.time_filter import PartsFilter, WindowFilter
+from drift.text.secrets import learn_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -68,8 +71,46 @@ def open_files(
     notes
         What a person should know of how the rows have been read so far, by column, and of all under the empty name.
     """
+    opening = partial(_open, files, file_format, chosen, {} if known is None else known, root, csv or Csv(), like)
+    if not is_remote(files):
+        return opening()
+    learn_url(files)
+    with _answering(files):
+        schema, origin, read, columns, placed, notes = time_limit.in_time(opening)
+    limited = columns and partial(_columns_in_time, origin, columns)
+    return schema, origin, partial(_read_in_time, origin, read), limited, placed, notes
+
+
+def _read_in_time(origin: str, read: Read, columns: list[str]) -> Generator[pa.RecordBatch]:
+    with _answering(origin):
+        yield from time_limit.each_in_time(read(columns))
+
+
+@contextmanager
+def _columns_in_time(origin: str, columns: Columns) -> Iterator[Callable[[str], Iterator[pa.Array[Any]]]]:
+    with _answering(origin), ExitStack() as opened:
+        stream = time_limit.in_time(opened.enter_context, columns(), using=opened)
+        yield lambda name: time_limit.each_in_time(stream(name), using=opened)
+
+
+@contextmanager
+def _answering(files: str) -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise SourceUnreachable(f"{masked(files.partition('?')[0])} cannot be read: {error}") from None
+
+
+def _open(
+    files: str,
+    file_format: Format | None,
+    chosen: Chosen | None,
+    known: Opened,
+    root: Path | None,
+    written: Csv,
+    like: Sequence[str],
+) -> tuple[pa.Schema, str, Read, Columns | None, frozenset[str], Callable[[], dict[str, str]]]:
     place, path = locate(files, root)
-    known = {} if known is None else known
     listing = known.get("listing")
     rows = (
         file_rows.places(listing, chosen, place.files)
@@ -85,7 +126,6 @@ def open_files(
     places = rows or [len(infos) - 1]
     now = place.filesystem.get_file_info([place.inside(infos[i].path) for i in places])
     wanted = [(info, {name: keys[name][i] for name in keys}) for i, info in zip(places, now, strict=True)]
-    written = csv or Csv()
     elsewhere = cache(partial(file_opening.decimal_elsewhere, place, listing, written, like, known))
     opener = partial(file_opening.open_csv, written, elsewhere) if shape == "csv" else file_opening.open_parquet
     opened = file_opening.open_each(place, opener, shape, wanted, known.setdefault("files", {}))

@@ -7,17 +7,13 @@ The parser is the first wall; the second is the session, which each database gua
 from __future__ import annotations
 
 import logging
-import os
 import re
 from typing import Any
 
 from drift.config import roots
-from drift.errors import ConfigError, SourceError
+from drift.errors import SourceError
+from drift.sources import time_limit
 
-SECONDS_VARIABLE = "DRIFT_QUERY_SECONDS"
-"""The environment's word for how long one statement may take in a source's database."""
-
-_SECONDS = 600.0
 _DIALECTS = {"postgresql": "postgres", "mariadb": "mysql", "mssql": "tsql", "pyspark": "spark"}
 # In the text and not in the tree: whatever the parser takes for a string or a comment, the database may not.
 _UNSAFE = re.compile(
@@ -37,22 +33,9 @@ _UNSAFE = re.compile(
 _HIDING = re.compile(r"U&\"|/\*(?:(?!\*/).)*/\*|/\*M?!", re.IGNORECASE | re.DOTALL)
 
 
-def seconds() -> float:
-    """Return how long one statement may take: 600 s, or what ``DRIFT_QUERY_SECONDS`` says."""
-    said = os.environ.get(SECONDS_VARIABLE) or str(_SECONDS)
-    if not re.fullmatch(r"\d{1,6}(?:\.\d+)?", said) or not float(said) >= 0.001:
-        raise ConfigError([f"{SECONDS_VARIABLE}={said}: write seconds, such as 600"])
-    return float(said)
-
-
-def too_long(reason: str) -> str:
-    """Say that a statement was ended by its time limit."""
-    return f"a statement took too long ({reason}): read less, or let {SECONDS_VARIABLE} be more than {seconds():g}"
-
-
 def postgres_limit() -> str:
     """Return PostgreSQL's statement that limits those after it, unless the connection's own limit is shorter."""
-    limit = round(1000 * seconds())
+    limit = round(1000 * time_limit.seconds())
     own = "SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'"
     return f"SELECT set_config('statement_timeout', '{limit}', false) WHERE ({own}) NOT BETWEEN 1 AND {limit}"
 

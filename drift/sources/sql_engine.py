@@ -6,11 +6,16 @@ PostgreSQL refuses to write; SQLite opens its file to read, and authorises nothi
 from __future__ import annotations
 
 import difflib
+import math
+import os
+import re
+import socket
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -19,13 +24,14 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sources import queries
+from drift.sources import queries, time_limit
 from drift.text.secrets import learn_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _CONNECT_SECONDS = 10
+_FAILURES = exc.SQLAlchemyError, pa.ArrowException, UnicodeError, TimeoutError
 _LOCKED = ("locked", "busy")
 _FORBIDDEN = ("not authorized", "authorization denied", "prohibited")
 _STEPS = 100_000
@@ -52,16 +58,14 @@ def engine_of(url: str) -> sa.Engine:
 @lru_cache(maxsize=8)  # an engine compiles a statement once, and asks a server once what it is
 def _made(parsed: sa.URL) -> sa.Engine:
     dialect = parsed.get_backend_name()
-    options: dict[str, Any] = {}
-    if dialect == "postgresql":
-        options["execution_options"] = {"postgresql_readonly": True}
-    if dialect in {"postgresql", "mysql", "mariadb"} and "connect_timeout" not in parsed.query:
-        options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+    options = {"postgresql_readonly": True} if dialect == "postgresql" else {}
     try:
         if parsed.get_dialect().is_async:
             what, fix = "is a driver for asynchronous programs", f"write {_SYNCHRONOUS.get(dialect, dialect)}://"
             raise SourceError(f"{parsed.drivername}:// {what}, which Drift is not: {fix}")
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool, **options)
+        engine = sa.create_engine(
+            parsed, poolclass=sa.NullPool, execution_options=options, connect_args=_limits(parsed, dialect)
+        )
     except ModuleNotFoundError as error:
         module = error.name or parsed.drivername
         if module == "psycopg":
@@ -75,11 +79,21 @@ def _made(parsed: sa.URL) -> sa.Engine:
     except (exc.ArgumentError, ImportError) as error:
         raise SourceError(f"{parsed.drivername}://: {_safe(error)}") from None
     if dialect == "postgresql":
+        if engine.driver == "psycopg":
+            sa.event.listen(engine, "do_connect", _connect_limited)
         sa.event.listen(engine, "connect", _guard_postgresql)
     elif dialect == "sqlite":
         sa.event.listen(engine, "do_connect", _read_only_sqlite)
         sa.event.listen(engine, "connect", _guard_sqlite)
     return engine
+
+
+def _limits(parsed: sa.URL, dialect: str) -> dict[str, int]:
+    """Return the time-outs that a driver takes, where the URL does not say them."""
+    limits = {"connect_timeout": _CONNECT_SECONDS} if dialect in {"postgresql", "mysql", "mariadb"} else {}
+    if re.fullmatch(r"(mysql|mariadb)(\+(pymysql|mysqldb))?", parsed.drivername):
+        limits |= dict.fromkeys(("read_timeout", "write_timeout"), math.ceil(time_limit.patience()))
+    return {name: limit for name, limit in limits.items() if name not in parsed.query}
 
 
 _SYNCHRONOUS = {
@@ -115,6 +129,34 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
+def _connect_limited(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> Any:
+    """Connect so that each wait for PostgreSQL has an end: who does not answer in time, or drips, is hung up on."""
+    from psycopg import Connection, OperationalError
+
+    class Limited(Connection[Any]):
+        def wait(self, *args: Any, **kwargs: Any) -> Any:
+            late: list[bool] = []
+
+            def hang_up() -> None:
+                late.append(True)
+                line.shutdown(socket.SHUT_RDWR)
+
+            with socket.socket(fileno=os.dup(self.fileno())) as line:
+                timer = Timer(time_limit.patience(), hang_up)
+                timer.daemon = True
+                timer.start()
+                try:
+                    return super().wait(*args, **kwargs)
+                except OperationalError as error:
+                    if late:
+                        raise OperationalError(time_limit.no_answer()) from error
+                    raise
+                finally:
+                    timer.cancel()
+
+    return Limited.connect(*arguments, **options)
+
+
 def _guard_postgresql(connection: Any, _record: object) -> None:
     # Said in SQL, as poolers refuse what is said while connecting; committed, as a rollback would take it back.
     cursor = connection.cursor()
@@ -135,7 +177,7 @@ def _read_only_sqlite(_dialect: object, _record: object, arguments: list[Any], o
 
 
 def _guard_sqlite(connection: Any, _record: object) -> None:
-    until = time.monotonic() + queries.seconds()
+    until = time.monotonic() + time_limit.seconds()
     # A window's statements are few; the clock runs for them together.
     connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _SQLITE_BYTES)
@@ -167,7 +209,9 @@ def session(engine: sa.Engine, origin: str) -> Iterator[sa.Connection]:
             except exc.NoSuchTableError as error:
                 raise SourceMissing(f"{origin}: no such table{_nearest(connection, origin)}") from error
     finally:
-        connection.close()
+        # What has been read stays read.
+        with suppress(exc.DBAPIError):
+            connection.close()
 
 
 @contextmanager
@@ -175,7 +219,7 @@ def explaining(engine: sa.Engine, origin: str) -> Iterator[None]:
     """Turn what the database, or the reading of its rows, raises into our own errors."""
     try:
         yield
-    except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error, pa.ArrowException, UnicodeError) as error:
+    except (*_FAILURES, engine.dialect.loaded_dbapi.Error) as error:
         raise _explained(error, engine, origin) from error
 
 
@@ -189,9 +233,9 @@ def _explained(error: Exception, engine: sa.Engine, origin: str) -> SourceError:
         return SourceError(f"{origin}: permission denied: grant SELECT to this user ({reason})")
     sqlite = engine.dialect.name == "sqlite"
     if (state == "57014" and "timeout" in reason) or (sqlite and reason == "interrupted"):
-        return SourceUnreachable(f"{origin}: {queries.too_long(reason)}")
+        return SourceUnreachable(f"{origin}: {time_limit.too_long(reason)}")
     driver = engine.dialect.loaded_dbapi
-    lost = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | exc.TimeoutError)
+    lost = isinstance(error, exc.OperationalError | exc.InterfaceError | exc.InternalError | TimeoutError)
     lost = lost or isinstance(error, (driver.OperationalError, driver.InterfaceError, driver.InternalError))
     if sqlite and any(word in reason for word in _FORBIDDEN):
         return SourceError(f"{origin}: the session is read-only, and reads nothing but its own tables: {reason}")

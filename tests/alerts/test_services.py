@@ -7,6 +7,7 @@ https://developer.pagerduty.com/docs/send-alert-event, https://docs.opsgenie.com
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -22,12 +23,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.alerts import services
+from drift.alerts.channels import send_to
 from drift.alerts.lifecycle import advance
 from drift.alerts.messages import Links, trial
 from drift.alerts.signals import run_signal, signals_of
 from drift.config.alerts import Policy
+from drift.errors import ReceiverLate
 from tests.alerts.test_messages import CALM, NOW, THREE, made, sent, told
 from tests.support.https_receiver import Answer, Request, answering
+from tests.support.relay import relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -399,3 +403,17 @@ def test_the_events_of_a_message_share_a_minute(tmp_path: Path, monkeypatch: pyt
     assert done.returncode == -signal.SIGALRM
     assert json.loads(done.stdout.splitlines()[-1])["late"].endswith("no answer within 1 s")
     assert len(arrived) in {1, 2}
+
+
+@pytest.mark.parametrize("url", [BOT, PAGERDUTY, OPSGENIE], ids=["slack", "pagerduty", "opsgenie"])
+def test_a_service_that_drips_its_answer(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte by byte it takes the time of a message, and no more."""
+    with (
+        answering(tmp_path, monkeypatch, HOSTS, lambda _: (200, "{}")),
+        relay(("127.0.0.1", int(os.environ["https_proxy"].rpartition(":")[2]))) as slow,
+    ):
+        slow.mood = "drip"
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{slow.port}")
+        with pytest.raises(ReceiverLate, match=r"^[a-z]+: no answer within 0\.3 s$"):
+            send_to(url, PLAIN, 0.3)

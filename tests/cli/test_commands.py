@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +19,7 @@ import pytest
 
 from tests.support.command import runner
 from tests.support.flights import FIRST, monitor_text, rows, write_sql
+from tests.support.relay import relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -526,6 +530,27 @@ finally:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (1, "[]"), done.stderr
     assert "critical" in done.stdout
+
+
+def test_a_store_that_drips_holds_nobody(tmp_path: Path) -> None:
+    """An object store that answers byte by byte has its time: then the command says so, and ends."""
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "b.parquet")
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as http,
+        relay(("127.0.0.1", http.server_port)) as store,
+    ):
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        store.mood = "drip"
+        url = f"s3://lake/a.parquet?endpoint_override=127.0.0.1:{store.port}&scheme=http&region=x"
+        keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hunter2", "AWS_EC2_METADATA_DISABLED": "true"}
+        done = subprocess.run(
+            [sys.executable, "-m", "drift", "compare", url, "b.parquet"],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,
+            env={**os.environ, **keys, "DRIFT_SOURCE_SECONDS": "0.1"},
+        )  # fmt: skip
+        http.shutdown()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "s3://lake/a.parquet cannot be read: no answer within 0.1 s: see whether it is up, or let" in done.stderr
 
 
 def test_light_start_loads_no_heavy_library() -> None:

@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from drift.config import roots
 from drift.errors import MissingExtra, SourceError, SourceMissing, SourceUnreachable
-from drift.sources import queries, sql_engine
+from drift.sources import queries, sql_engine, time_limit
 from drift.sources import sql as sql_source
 from drift.text.secrets import learn_url, masked
 
@@ -210,7 +210,7 @@ def _open_postgres(url: str, table: str | None, schema: str | None, query: str |
             def run(sql: str) -> Iterator[Sequence[Sequence[Any]]]:
                 streamed = connection.execution_options(yield_per=_BATCH_ROWS)
                 with streamed.exec_driver_sql(sql.replace("%", "%%")) as result:
-                    yield from result.partitions()
+                    yield from result.partitions(_BATCH_ROWS)
 
             yield run
 
@@ -260,7 +260,8 @@ def _open_backend(url: str, table: str | None, schema: str | None, query: str | 
 
             def run(sql: str) -> Iterator[Sequence[Sequence[Any]]]:
                 with _explaining(url, origin), _guarded(backend, sql):
-                    yield from _batches(backend.raw_sql(sql))
+                    rows = _batches(backend, sql)
+                    yield from rows if backend.name == "duckdb" else time_limit.each_in_time(rows)
 
             yield run
 
@@ -295,12 +296,12 @@ def _connected(url: str, origin: str) -> Iterator[Any]:
             case "pyspark":
                 backend = _spark(url)
             case _:
-                backend = ibis.connect(url)
+                backend = time_limit.in_time(ibis.connect, url)
     try:
         yield backend
     finally:
-        # A Spark session may be the caller's own.
-        if backend.name != "pyspark":
+        # A Spark session may be the caller's own, and who does not answer does not take leave either.
+        if backend.name == "duckdb" or (backend.name != "pyspark" and not time_limit.is_left()):
             backend.disconnect()
 
 
@@ -376,7 +377,7 @@ def _guarded(backend: Any, sql: str) -> Iterator[None]:
         return
     if [statement.type.name for statement in backend.con.extract_statements(sql)] != ["SELECT"]:
         raise SourceError("not one SELECT: the session only reads")
-    timer = Timer(queries.seconds(), backend.con.interrupt)
+    timer = Timer(time_limit.seconds(), backend.con.interrupt)
     timer.daemon = True
     timer.start()
     try:
@@ -400,16 +401,17 @@ def _explained(error: Exception, origin: str) -> SourceError:
     reason = masked(" ".join(str(error).split()))[:500]
     kind = type(error).__name__
     if kind == "InterruptException":
-        return SourceUnreachable(f"{origin}: {queries.too_long('interrupted')}")
+        return SourceUnreachable(f"{origin}: {time_limit.too_long('interrupted')}")
     if kind in {"TableNotFound", "CatalogException"}:
         return SourceMissing(f"{origin}: no such table: {reason}")
-    if kind in {"IOException", "ConnectionException", "OperationalError", "InterfaceError"}:
+    if kind in {"IOException", "ConnectionException", "OperationalError", "InterfaceError", "TimeoutError"}:
         return SourceUnreachable(f"{origin}: the database does not answer: {reason}")
     return SourceError(f"{origin}: the database refused: {reason}")
 
 
-def _batches(result: Any) -> Iterator[Sequence[Sequence[Any]]]:
-    """Yield the rows of what a driver made of SQL: a cursor, a Spark frame, a job's rows."""
+def _batches(backend: Any, sql: str) -> Iterator[Sequence[Sequence[Any]]]:
+    """Yield the rows of what a driver makes of SQL: a cursor, a Spark frame, a job's rows."""
+    result = backend.raw_sql(sql)
     if hasattr(result, "fetchmany"):
         while rows := result.fetchmany(_BATCH_ROWS):
             yield rows

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.faults
 
 CANARY = "canary-of-the-outside"
 SECRETS = {
-    "DRIFT_QUERY_SECONDS": "5",
+    "DRIFT_SOURCE_SECONDS": "5",
     "DRIFT_TOKEN": "token-7f3a9c51",
     "DRIFT_ROUTE_OPS": "json://user:route-pass-41d8@127.0.0.1:9/hook",
     "DRIFT_CONNECTION_PG": "postgresql+psycopg://drift:pg-pass-88e1@127.0.0.1:9/none?connect_timeout=1",
