@@ -16,7 +16,7 @@ from drift.store.reads import alerts as alert_reads
 from drift.store.reads import windows as window_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from drift.alerts.alerts import Alert
     from drift.dashboard.formatting import LocalTime
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from drift.store.store import Store
 
 MOST_ALERTS = 100
-"""Alerts of a column that are looked at, the newest."""
+"""Alerts of a monitor's relationships that are looked at: those that go on, then the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,10 @@ class Line:
     measured: PairMeasured
 
 
-def alerts_of(store: Store, monitor: str, columns: Iterable[str]) -> list[Alert]:
+def alerts_of(store: Store, monitor: str, columns: Collection[str]) -> list[Alert]:
     """Return the alerts of relationships of some columns, the worst first."""
-    found = [
-        alert_reads.page(store, monitor=monitor, feature=name, states=ALL, limit=MOST_ALERTS)[0] for name in columns
-    ]
-    return [alert for alerts in found for alert in alerts if alert.kind == "relationship"]
+    found = alert_reads.page(store, monitor=monitor, kind="relationship", states=ALL, limit=MOST_ALERTS)[0]
+    return [alert for alert in found if alert.feature in columns]
 
 
 def status_of(measured: PairMeasured, alerts: Iterable[Alert]) -> str:

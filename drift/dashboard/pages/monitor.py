@@ -197,8 +197,7 @@ def _pair_rows(root: str, store: Store, monitor: str, columns: Sequence[_Column]
     states = [column.state for column in columns]
     measured = store.measured(monitor, before=states[-1].end, limit=len(states))
     strayed = pair_view.strayed(one for one in measured if one.window_start >= states[0].start)
-    named = sorted({name for pair in strayed[:PAIRS] for name in pair})
-    alerts = pair_view.alerts_of(store, monitor, named)
+    alerts = pair_view.alerts_of(store, monitor, {name for pair in strayed[:PAIRS] for name in pair})
     found = []
     for a, b in strayed[:PAIRS]:
         about = [alert for alert in alerts if alert.feature in {a, b}]

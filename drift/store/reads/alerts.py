@@ -63,6 +63,7 @@ def page(
     monitor: str | None,
     states: Collection[str],
     feature: str | None = None,
+    kind: str | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[list[Alert], int]:
@@ -73,6 +74,8 @@ def page(
         chosen &= alert.c.monitor == monitor
     if feature is not None:
         chosen &= alert.c.feature == feature
+    if kind is not None:
+        chosen &= alert.c.kind == kind
     query = sa.select(alert).where(chosen).order_by(*_WORST_FIRST)
     with engine.reading(store.engine) as connection:
         total = connection.execute(sa.select(sa.func.count()).select_from(alert).where(chosen)).scalar_one()
