@@ -26,6 +26,7 @@ References
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -194,6 +195,7 @@ def _independent(windows: int, of: int) -> float:
     return 2 * windows / (of + 1)
 
 
+@lru_cache(maxsize=1 << 10)
 def uncertainty(windows: float) -> float:
     """Return the factor by which a threshold learned from this few windows is raised, compared with one of 56.
 
@@ -357,13 +359,14 @@ def unusual_cell(
     strayed, residual = _residuals(np.sqrt(before), np.sqrt(now), least)
     unsure = uncertainty(len(past))
     unsure_of_many = uncertainty(_independent(len(past), looked_at))
+    away = _deviations(strayed, residual[-1], least) / unsure
+    strays = np.sort(np.lib.stride_tricks.sliding_window_view(strayed, looked_at, axis=0), axis=-1)
+    stays = np.sort(residual, axis=0)
+    narrow = least * _ORDER_STATISTIC.get((looked_at, needed), 1.0)
     best: CellShift | None = None
-    for sign in (1.0, -1.0):
-        z = _deviations(sign * strayed, sign * residual[-1], least) / unsure
-        strays = np.sort(np.lib.stride_tricks.sliding_window_view(sign * strayed, looked_at, axis=0), axis=-1)
-        stays = np.sort(sign * residual, axis=0)[looked_at - needed]
-        narrow = least * _ORDER_STATISTIC.get((looked_at, needed), 1.0)
-        lasting = _deviations(strays[..., looked_at - needed], stays, narrow) / unsure_of_many
+    for sign, at in ((1.0, looked_at - needed), (-1.0, needed - 1)):
+        z = sign * away
+        lasting = _deviations(sign * strays[..., at], sign * stays[at], narrow) / unsure_of_many
         # What is over is not news: this window itself has to stray.
         small = sign * (now[-1] - usual) < LEAST_SHARE
         z[small] = 0.0

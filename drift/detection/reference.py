@@ -30,7 +30,18 @@ def merge(profiles: Sequence[Profile], *, left_out: Collection[tuple[str, dateti
     Where fewer windows than `least` would be left of a feature, none of it is left out: what has lasted that long is
     the new normal, and a reference without rows would only hide it.
     """
-    total = Profile.total(profiles)
+    return _without(_total(profiles), profiles, left_out, least)
+
+
+def _total(profiles: Sequence[Profile]) -> Profile:
+    # A segment has a reference of its own.
+    return Profile.total([replace(each, segments={}) if each.segments else each for each in profiles])
+
+
+def _without(
+    total: Profile, profiles: Sequence[Profile], left_out: Collection[tuple[str, datetime]], least: int
+) -> Profile:
+    """Return the sum of some windows without the counts of features left out; see `merge`."""
     histograms, summaries = dict(total.histograms), dict(total.summaries)
     for feature in {feature for feature, _ in left_out} & histograms.keys():
         having = [p for p in profiles if feature in p.histograms]
@@ -99,7 +110,8 @@ def compose(
     main, *companions = windows
     if len(windows[main]) < least:
         return EMPTY, {}
-    references = {main: merge(windows[main], left_out=left_out, least=least)}
+    total = _total(windows[main])
+    references = {main: _without(total, windows[main], left_out, least)}
     for name in companions:
         if len(windows[name]) >= MIN_SEASON:
             companion = merge(windows[name], left_out=left_out, least=MIN_SEASON)
@@ -107,7 +119,7 @@ def compose(
                 references[name] = companion
     without = {feature for feature, _ in drifted} & references[main].histograms.keys()
     if without:
-        quiet = merge(windows[main], left_out={*left_out, *drifted}, least=least)
+        quiet = _without(total, windows[main], {*left_out, *drifted}, least)
         histograms = {feature: quiet.histograms[feature] for feature in without}
         references[f"{main} without what drifted"] = replace(quiet, histograms=histograms)
     return least_drifted(references, current, floor=lambda feature: detection.effect_for(feature).in_nats.warning)

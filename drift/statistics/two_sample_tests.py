@@ -275,19 +275,19 @@ def ranks(x: Floats, y: Floats) -> Floats:
     n, m, pooled = x.sum(axis=1), y.sum(axis=1), x + y
     scores, population = _rank_scores(pooled)
     found = np.full(scores.shape[:2], np.nan)
-    for p, score, spread in zip(found, scores, population, strict=True):
-        varies = np.flatnonzero((spread > 0) & (n > 0) & (m > 0))
-        variance = (spread * n * m)[varies] / (n + m - 1)[varies]
-        s = (y * score).sum(axis=1)[varies]
-        z2 = s * s / variance
-        p[varies] = _chi2_one(z2)
-        # The scale score is skewed; far out the normal law then errs.
-        far = (p[varies] < FAR) & (p[varies] > BEYOND)
-        rows, sign = varies[far], np.sign(s[far])
-        unit = np.sqrt(variance[far])
-        z = np.sqrt(z2[far])
-        tail = linear_tail(score[rows] * (sign / unit)[:, None], pooled[rows], m[rows], z, z)
-        p[rows] = np.where(np.isnan(tail), p[rows], np.minimum(2 * tail, 1.0))
+    # Both scores of a row are looked at by themselves, in one pass.
+    look, row = np.nonzero((population > 0) & (n > 0) & (m > 0))
+    score, drawn, of_all = scores[look, row], m[row], n[row] + m[row]
+    variance = population[look, row] * n[row] * drawn / (of_all - 1)
+    s = (y[row] * score).sum(axis=1)
+    z2 = s * s / variance
+    p = _chi2_one(z2)
+    # The scale score is skewed; far out the normal law then errs.
+    far = np.flatnonzero((p < FAR) & (p > BEYOND))
+    unit, z = np.sqrt(variance[far]), np.sqrt(z2[far])
+    tail = linear_tail(score[far] * (np.sign(s[far]) / unit)[:, None], pooled[row[far]], drawn[far], z, z)
+    p[far] = np.where(np.isnan(tail), p[far], np.minimum(2 * tail, 1.0))
+    found[look, row] = p
     return found
 
 

@@ -14,7 +14,7 @@ from drift.detection.onset import Onset
 from drift.errors import StoreConflict, StoreError
 from drift.store.engine import Part, insert, insert_missing, reads, writes
 from drift.store.outbox import add_notifications
-from drift.store.schema import alert, alert_event, silence
+from drift.store.schema import NEVER, alert, alert_event, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,13 +42,8 @@ class Alerts(Part):
         A key is in play if it is named, or has an alert that is open, that people do not know to be over, or whose last
         window starts at `since` or later. Its older alerts come with it: whether something flaps depends on them.
         """
-        open_to_people = alert.c.notified != "none"
-        later = [alert.c.last_window >= since] if since is not None else []
-        playing = sa.select(alert.c.key).where(
-            alert.c.monitor == monitor, sa.or_(alert.c.state != "resolved", open_to_people, *later)
-        )
-        mine = alert.c.key.in_(playing) | alert.c.key.in_(sorted(keys))
-        return _found(connection, _ALERTS.where(alert.c.monitor == monitor, mine).order_by(*_NEWEST))
+        asked = {"monitor": monitor, "since": since or NEVER, "keys": sorted(keys)}
+        return [alert_from(row) for row in connection.execute(_IN_PLAY, asked).mappings()]
 
     @reads
     def alerts_beginning(self, connection: sa.Connection, prefix: str) -> list[Alert]:
@@ -168,6 +163,16 @@ _DATED = ("onset", "began")
 _PLAIN = [field.name for field in fields(Alert) if field.name not in {*_DATED, "where"}]
 _ALERTS = sa.select(*(alert.c[name] for name in (*_PLAIN, *_DATED, "slices")))
 _NEWEST = (alert.c.opened_window.desc(), alert.c.key, alert.c.id)
+_MINE = alert.c.monitor == sa.bindparam("monitor")
+_PLAYING = sa.select(alert.c.key).where(
+    _MINE,
+    (alert.c.state != "resolved")
+    | (alert.c.notified != "none")  # open to people
+    | (alert.c.last_window >= sa.bindparam("since")),
+)
+_IN_PLAY = _ALERTS.where(
+    _MINE, alert.c.key.in_(_PLAYING) | alert.c.key.in_(sa.bindparam("keys", expanding=True))
+).order_by(*_NEWEST)
 
 
 def found_alerts(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Alert]:

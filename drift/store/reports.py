@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from drift.profiles.refinement import under
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings, save_binnings, segment_names
 from drift.store.engine import Part, delete_others, reads, rows_of, upsert, writes
-from drift.store.schema import WHOLE, histogram, measured, report, score
+from drift.store.schema import NEVER, WHOLE, histogram, measured, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from drift.detection.pair import PairMeasured
     from drift.detection.relationships import Measured
@@ -107,7 +107,7 @@ class Reports(Part):
         self, connection: sa.Connection, monitor: str, *, since: datetime, until: datetime | None = None
     ) -> dict[datetime, ReportStatus]:
         """Return the status of each report that `load_reports` would return, by the start of its window."""
-        asked = {"monitor": monitor, "segment": WHOLE, "since": since, "until": until or _NEVER}
+        asked = {"monitor": monitor, "segment": WHOLE, "since": since, "until": until or NEVER}
         return {row.window_start: row.status for row in connection.execute(_STATUSES, asked)}
 
     @reads
@@ -240,7 +240,6 @@ def _of(table: sa.Table) -> sa.ColumnElement[bool]:
     return (table.c.monitor == sa.bindparam("monitor")) & (table.c.segment == sa.bindparam("segment"))
 
 
-_NEVER = datetime.max.replace(tzinfo=UTC)
 _STATUSES = (
     sa.select(report.c.window_start, report.c.status)
     .where(_of(report), report.c.window_start.between(sa.bindparam("since"), sa.bindparam("until")))

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WHOLE = ""
 """In place of a segment: the whole window."""
 
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""Later than any window."""
+
 CUTS = "*"
 """Where baselines hold no bins of a feature, but a way to cut windows into segments."""
 
