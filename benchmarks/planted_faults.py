@@ -18,7 +18,6 @@ import argparse
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,8 +56,8 @@ SEED = 2013
 LASTING = 3
 """Days a fault lasts."""
 
-FROM = date(2013, 3, 5)
-"""From here on every day has the eight weeks behind it that the history, and the longest reference, look back on."""
+EARLY = 63
+"""Every later day has the eight weeks behind it that the history, and the longest reference, look back on."""
 
 ACCEPTED: Gate = "accepted"
 
@@ -85,8 +84,7 @@ class Year:
     @property
     def judged(self) -> range:
         """The days that have a history, by their place in the year."""
-        first = self.context.monitor.window.calendar.starting(FROM)
-        return range(self.windows.index(first), len(self.windows))
+        return range(EARLY, len(self.windows))
 
     @property
     def ordinary(self) -> list[int]:
@@ -403,7 +401,8 @@ def pages_table(year: Year, peers: Peers) -> None:
     others = Counter(call.key for call in year.replayed.calls if not call.about_data and call.window in starts)
     print(f"Of anything but drift on ordinary days: {dict(others) or 'none'}.")
     early = sum(report.status in {"warning", "critical"} for report in year.replayed.reports[: year.judged[0]])
-    print(f"\nBefore {FROM:%m-%d}, while there is little to look back on: {early} of {year.judged[0]} days notified.")
+    few = f"Before {year.windows[EARLY].start:%m-%d}, while there is little to look back on"
+    print(f"\n{few}: {early} of {EARLY} days notified.")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -418,7 +417,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     year = load()
     peers = Peers(year)
     odd = ", ".join(f"{year.context.label(year.windows[i])[5:]}" for i in year.judged if i not in set(year.ordinary))
-    print(f"{len(year.ordinary)} ordinary days from {FROM:%m-%d}; left out as odd: {odd}.")
+    print(f"{len(year.ordinary)} ordinary days from {year.windows[EARLY].start:%m-%d}; left out as odd: {odd}.")
     print(f"[loaded and scored: {time.perf_counter() - started:.0f} s]", flush=True)
     faults = NINE if options.quick else (*NINE, *ELSEWHERE)
     planted = {

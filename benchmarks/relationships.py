@@ -1,10 +1,13 @@
 """Relationships that break while every histogram stays: how many are notified, who is named, and what quiet days cost.
 
-    python -m benchmarks.relationships [--times N] [--seed N] [--only faults,onset,null,restless]
+    python -m benchmarks.relationships [--times N] [--seed N] [--only faults,onset,null,restless] [--table NAME]
 
-The flights of 2013 in the demo's bins. Each fault only reorders the values of a column among the rows of a day, so that
-no histogram changes, on three days in a row, on ordinary days drawn by the seed. It counts as notified where a finding
-names a pair of the column, and as named where the first finding names the column.
+The flights of 2013 in the demo's bins, or another table: `weather` at their airports, hourly, 72 rows a day, or `us`,
+the flights within the United States from January to June 2001, some 16,500 a day, with the places of their airports
+(Bureau of Transportation Statistics, public; in the npm package `vega-datasets`). Each fault only reorders the values
+of a column among the rows of a day, so that no histogram changes, on three days in a row, on ordinary days drawn by the
+seed. It counts as notified where a finding names a pair of the column, and as named where the first finding names the
+column.
 
 `onset` lets faults stay and prints of those notified: true day in the set / exact / days of the set / gradual.
 
@@ -15,18 +18,26 @@ names a pair of the column, and as named where the first finding names the colum
 from __future__ import annotations
 
 import argparse
+import subprocess
+import tarfile
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
 
-from benchmarks.planted_faults import Year, load, markdown
+from benchmarks.onset import weather
+from benchmarks.planted_faults import ROOT, Year, by_day, lived, load, markdown
 from drift.config.detection import Detection
+from drift.config.monitor import parse_monitor
 from drift.detection.relationships import Measured, Relationships, judge_relationships
 from drift.profiles.binning import NumericBinning
 from drift.profiles.coarse_cells import Coarse, coarse
@@ -53,6 +64,19 @@ TIED = 0.1
 
 LATER = (0, 3, 7)
 """Windows after the one that was notified, at which the onset is looked at."""
+
+TOGETHER = (
+    ("carrier", "dest"), ("dest", "distance"), ("dep_delay", "arr_delay"),
+    ("temp", "dewp"), ("origin", "destination"), ("distance", "destination"),
+)  # fmt: skip
+"""Columns that are misjoined together, of any of the tables."""
+
+OF_A_CARRIER = {
+    "`distance` of one carrier in km, its histogram kept": "distance",
+    "`air_time` of one carrier × 1.6, its histogram kept": "air_time",
+}
+
+LAGGED = ("carrier", "distance", "dep_delay", "temp")
 
 DATED = ("carrier", "origin", "dest", "air_time", "distance")
 """Columns that are permuted for good: those of the flights whose faults are found."""
@@ -225,20 +249,16 @@ def faults_table(year: Year, days: Days, times: int, seed: int) -> None:
                 names,
                 partial(permuted, share=0.1),
             )
-            for names in (("carrier", "dest"), ("dest", "distance"), ("dep_delay", "arr_delay"))
+            for names in TOGETHER
         ),
-        *(Fault(f"`{name}` of the row before", (name,), lagged) for name in ("carrier", "distance", "dep_delay")),
-        Fault(
-            "`distance` of one carrier in km, its histogram kept",
-            ("distance",),
-            partial(rescaled, column="distance", by="carrier", group=0.0),
-        ),
-        Fault(
-            "`air_time` of one carrier × 1.6, its histogram kept",
-            ("air_time",),
-            partial(rescaled, column="air_time", by="carrier", group=0.0),
+        *(Fault(f"`{name}` of the row before", (name,), lagged) for name in LAGGED),
+        *(
+            Fault(name, (column,), partial(rescaled, column=column, by="carrier", group=0.0))
+            for name, column in OF_A_CARRIER.items()
+            if "carrier" in days.columns
         ),
     ]
+    faults = [fault for fault in faults if set(fault.columns) <= days.columns.keys()]
     rows: list[list[object]] = []
     for at, fault in enumerate(faults):
         rng = np.random.default_rng([seed, at])
@@ -364,17 +384,46 @@ def null_table(seed: int) -> None:
     markdown(["rows", "pages in 30 days", "days with a finding", "CPU s a day"], rows)
 
 
+def us_flights() -> Year:
+    """Read the flights within the United States, a day at a time."""
+    folder = ROOT / "build" / "vega-datasets"
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        subprocess.run(["npm", "pack", "--silent", "vega-datasets@3.2.1"], cwd=folder, check=True)
+    with tarfile.open(next(folder.glob("*.tgz"))) as package:
+        packed = {name: package.extractfile(f"package/data/{name}") for name in ("flights-3m.parquet", "airports.csv")}
+        files = [pa.BufferReader(each.read()) for each in packed.values() if each]
+    table, airports = pq.read_table(files[0]), csv.read_csv(files[1])
+    at = table["date"]
+    table = table.set_column(0, "day", at.cast(pa.date32(), safe=False)).append_column(
+        "hour", pc.hour(at).cast(pa.int16())
+    )
+    for end in ("origin", "destination"):
+        place = pc.index_in(table[end].cast(pa.string()), value_set=airports["iata"].combine_chunks())
+        for name in ("latitude", "longitude"):
+            table = table.append_column(f"{end}_{name}", airports[name].take(place))
+    table = table.filter(pc.less(table["day"], date(2001, 7, 1)))
+    monitor = parse_monitor(
+        "name: us\nsource: {files: us.parquet, time_column: day}\nwindow: {every: 1d}\nreference: {trailing: 28d}"
+    )
+    return lived(monitor, by_day(table, "day", monitor), frozenset())
+
+
+TABLES: dict[str, Callable[[], Year]] = {"flights": load, "weather": weather, "us": us_flights}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--times", type=int, default=40, help="days that each fault is planted on")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only", default="faults,onset,restless,null")
+    parser.add_argument("--table", choices=TABLES, default="flights")
     options = parser.parse_args(argv)
     started = time.perf_counter()
     for name in options.only.split(","):
         if name in {"faults", "onset"}:
-            year = load()
+            year = TABLES[options.table]()
             table = faults_table if name == "faults" else onset_table
             table(year, Days.of(year), options.times, options.seed)
         elif name == "restless":
