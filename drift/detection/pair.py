@@ -89,7 +89,7 @@ class PairMeasured:
     mixed
         Share of rows paired at random.
     z
-        How far beyond its own history, in robust standard deviations; None where that was too short to judge.
+        How far beyond its own history, in robust standard deviations; None where too little was known to judge.
     strays
         Whether it was among the pairs that a finding names.
     """

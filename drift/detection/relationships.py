@@ -83,13 +83,13 @@ class Measured:
     columns
         Their pairs are in the order of `itertools.combinations`.
     mixed : float32, shape (n_pairs,)
-        Share of rows paired at random.
+        Share of rows paired at random; NaN where the window has too few rows to say.
     statistic : float32, shape (n_pairs,)
-        Cube root of G over its mean under sampling alone.
+        Cube root of G over its mean under sampling alone; NaN as before.
     kl : float32, shape (n_pairs,)
         Bias-corrected divergence of the pairing, in nats.
     z : float32, shape (n_pairs,)
-        How far beyond its own history; NaN where that was too short to judge.
+        How far beyond its own history; NaN where too little of that, or of the window, was known.
     strays : bool, shape (n_pairs,)
         Which pairs were unusual: no part of what is usual.
     """
@@ -116,7 +116,8 @@ class Measured:
         """Return what the pair at a place was measured at."""
         z = float(self.z[i])
         known = None if np.isnan(z) else z
-        return PairMeasured(self.window_start, float(self.kl[i]), float(self.mixed[i]), known, bool(self.strays[i]))
+        mixed = float(np.nan_to_num(self.mixed[i]))
+        return PairMeasured(self.window_start, float(self.kl[i]), mixed, known, bool(self.strays[i]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +255,10 @@ def judge_relationships(
     before = [_aligned(one, columns) for one in past[max(len(past) - detection.remembered, 0) :]]
     tables = joint_tables(reference, columns), joint_tables(current, columns)
     found = dependence(*tables)
-    statistic = np.cbrt(found.statistic / found.expected)
-    figures = found.mixed, statistic, found.kl_corrected
+    # What nothing can be said of is not as usual: a window says nothing of a pair where its cells hold too few rows.
+    mixed = np.where(np.isfinite(found.mixed_sd), found.mixed, np.nan)
+    statistic = np.where(found.free > 0, np.cbrt(found.statistic / found.expected), np.nan)
+    figures = mixed, statistic, found.kl_corrected
 
     def measured(z: Floats, strays: Sequence[int]) -> Measured:
         mixed, g, kl, far = (each.astype(np.float32) for each in (*figures, np.clip(z, -FARTHEST, FARTHEST)))
@@ -265,9 +268,9 @@ def judge_relationships(
     if len(before) < MIN_HISTORY + detection.persistence.of - 1:
         unknown = measured(np.full(len(statistic), np.nan), ())
         return Relationships(unknown, (), f"only {len(before)} windows before this one were compared")
-    now = _Window.of(columns, tables, found, statistic, before)
+    now = _Window.of(columns, tables, found, (mixed, statistic), before)
     at_fault = now.at_fault(detection, drifting)
-    judged = measured(now.z.max(axis=0), [i for _, _, pairs in at_fault for i in pairs])
+    judged = measured(np.where(now.known, now.z.max(axis=0), np.nan), [i for _, _, pairs in at_fault for i in pairs])
     recent = before[max(len(before) - detection.persistence.of + 1, 0) :]
     broken = []
     for at, z, pairs in at_fault:
@@ -333,6 +336,7 @@ class _Window:
     more: Floats
     scale: Floats
     z: Floats
+    known: Bools
     q: Floats
 
     @classmethod
@@ -341,7 +345,7 @@ class _Window:
         columns: tuple[str, ...],
         tables: tuple[NDArray[np.int64], NDArray[np.int64]],
         found: Dependence,
-        statistic: Floats,
+        figures: tuple[Floats, Floats],
         before: Sequence[Measured],
     ) -> _Window:
         """Compare each pair with its own past."""
@@ -354,11 +358,13 @@ class _Window:
         )
         median, scale = _usual(mixed, NARROW * found.mixed_sd)
         of_whole = _usual(whole, np.sqrt(2 / (9 * np.maximum(found.free, 1))))
-        z = np.nan_to_num([(found.mixed - median) / scale, (statistic - of_whole[0]) / of_whole[1]])
+        z = np.stack([(figures[0] - median) / scale, (figures[1] - of_whole[0]) / of_whole[1]])
+        known = np.isfinite(z).any(axis=0)
         pairs = list(combinations(columns, 2))
         of_column = np.array([[name in pair for name in columns] for pair in pairs])
         q = benjamini_hochberg(combine(np.stack([found.p, found.p_mixed])))
-        return cls(pairs, of_column, tables, found, mixed, np.nan_to_num(found.mixed - median), scale, z, q)
+        more = np.nan_to_num(found.mixed - median)
+        return cls(pairs, of_column, tables, found, mixed, more, scale, np.nan_to_num(z), known, q)
 
     @classmethod
     def without_past(
@@ -373,7 +379,8 @@ class _Window:
         sampling = np.sqrt(2 / (9 * np.maximum(found.free, 1)))
         z = np.stack([found.mixed / found.mixed_sd, (np.cbrt(found.statistic / found.expected) - 1) / sampling])
         past, q = np.empty((0, len(pairs))), benjamini_hochberg(p)[: len(pairs)]
-        return cls(pairs, of_column, tables, found, past, found.mixed, found.mixed_sd, z, q)
+        known = np.ones(len(pairs), np.bool_)
+        return cls(pairs, of_column, tables, found, past, found.mixed, found.mixed_sd, z, known, q)
 
     def changed(self, detection: Detection) -> list[tuple[int, list[int]]]:
         """Return the columns that explain which pairs differ by more than sampling and enough, by their divergence."""
@@ -462,7 +469,7 @@ def _aligned(one: Measured, columns: tuple[str, ...]) -> Measured:
 def _since(windows: Sequence[Measured], pairs: list[int], found: Dependence) -> Onset | None:
     """Return since when some pairs stray, by what they were measured at in all windows up to this one."""
     figures = np.array([[*one.mixed[pairs], *one.statistic[pairs]] for one in windows], np.float64)
-    figures = np.where(np.isnan(figures), _quantile(figures, 0.5), figures)
+    figures = np.nan_to_num(np.where(np.isnan(figures), _quantile(figures, 0.5), figures))
     least = np.hstack([NARROW * found.mixed_sd[pairs], np.sqrt(2 / (9 * np.maximum(found.free[pairs], 1)))])
     changed = len(list(takewhile(lambda one: one.strays[pairs].any(), reversed(windows))))
     starts = [one.window_start for one in windows]
@@ -470,10 +477,14 @@ def _since(windows: Sequence[Measured], pairs: list[int], found: Dependence) -> 
 
 
 def _usual(past: Floats, least: Floats) -> tuple[Floats, Floats]:
-    """Return the median of each pair's past, and its robust standard deviation, raised where it is short."""
+    """Return the median of each pair's past, and its robust standard deviation, raised where little of it is known.
+
+    It is NaN where that is too little.
+    """
     median, upper = _quantile(past, 0.5), _quantile(past, _UPPER)
     spread = np.maximum(1.4826 * _quantile(np.abs(past - median), 0.5), (upper - median) / _UPPER_NORMAL)
-    return median, np.maximum(spread, least) * uncertainty(len(past))
+    raised = np.array([uncertainty(n) if n >= MIN_HISTORY else np.nan for n in range(len(past) + 1)])
+    return median, np.maximum(spread, least) * raised[np.isfinite(past).sum(axis=0)]
 
 
 def _quantile(values: Floats, share: float) -> Floats:

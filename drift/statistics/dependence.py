@@ -76,6 +76,9 @@ TRACE = 0.02
 LEAST_MEAN = 0.5
 """A table whose G has a smaller mean is taken to have this one: hardly anything can happen in it."""
 
+NOTHING = 0.01
+"""In a table whose G has a smaller mean, as in one of a single row, nothing can: it is the rounding of the fit."""
+
 MIXED = 0.1
 """Share of rows paired at random that the estimate of this share is made to tell from none."""
 
@@ -252,7 +255,7 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
     mean, variance = _deviance_moments(t, fitted)
     usual = np.maximum(mean - leverage, 0.0)
     expected = usual.sum(axis=(1, 2))
-    testable = expected > 0
+    testable = expected > NOTHING
     at_least = np.maximum(expected, LEAST_MEAN)
     spread = np.maximum((variance - leverage * np.minimum(variance, 2)).sum(axis=(1, 2)), at_least)
     p = np.where(testable, np.clip(gammaincc(at_least**2 / spread, g * at_least / spread), SMALLEST_P, 1), 1.0)

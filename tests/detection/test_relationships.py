@@ -188,6 +188,23 @@ def test_a_short_past_dates_nothing() -> None:
     assert [(one.lasting, one.onset) for one in found[-1].broken] == [(True, None)]
 
 
+def test_a_window_that_says_nothing_of_a_pair_is_not_a_usual_one() -> None:
+    """A column of one value in nine days of ten: the tenth is not judged by those, until enough like it are known."""
+    rng = np.random.default_rng(12)
+    days, past, found = list[Pairs](), list[Measured](), list[Relationships]()
+    for at in range(60):
+        codes = rows(rng)
+        mixed = permuted(codes, [0], rng.uniform(0, 0.6), rng)
+        codes[1:] = np.where(at % 10 == 9, mixed[1:], 1)
+        days.append(Pairs.of(COLUMNS, codes))
+        if at > 15:
+            found.append(judged(days, past))
+    assert not any(one.broken for one in found)
+    known = [one.of("a", "b").z is not None for one in past]
+    assert not any(known)
+    assert [bool(np.isfinite(one.statistic).any()) for one in past] == [at % 10 == 9 for at in range(16, 60)]
+
+
 def test_columns_come_and_go() -> None:
     """A column without a past is compared, not judged by it; other cells, too few rows or one column are said so."""
     rng = np.random.default_rng(8)
