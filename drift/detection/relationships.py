@@ -359,7 +359,7 @@ class _Window:
         median, scale = _usual(mixed, NARROW * found.mixed_sd)
         of_whole = _usual(whole, np.sqrt(2 / (9 * np.maximum(found.free, 1))))
         z = np.stack([(figures[0] - median) / scale, (figures[1] - of_whole[0]) / of_whole[1]])
-        known = np.isfinite(z).any(axis=0)
+        known = np.asarray(np.isfinite(z).any(axis=0))
         pairs = list(combinations(columns, 2))
         of_column = np.array([[name in pair for name in columns] for pair in pairs])
         q = benjamini_hochberg(combine(np.stack([found.p, found.p_mixed])))
