@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
 from drift.errors import DriftError, SourceError, SourceUnreachable
 from drift.pipeline import compare
 from drift.pipeline.isolation import isolated
-from drift.profiles import segments
+from drift.profiles import pair_choice, segments
+from drift.profiles.coarse_cells import FINE
 from drift.profiles.fitting import fit
 from drift.profiles.kinds import family
 from drift.text import logs
@@ -130,6 +132,7 @@ def fit_bins(
     total = sum(rows for _, _, rows in filled)
     options = compare.fit_options(features, context.monitor.features, salt=context.name)
     inside = context.source.warehouse([w for w, _, _ in filled], features, lambda: total)
+    sample: list[pa.RecordBatch] = []
     if inside is not None:
         from drift.sources.warehouse import fit as warehouse_fit
 
@@ -140,13 +143,36 @@ def fit_bins(
 
         binnings, problems = isolated(attempt, features)
     else:
-        binnings, problems = fit(_alike(context, filled, features, now), options, expected_rows=total // len(filled))
+        rows = _alike(context, filled, features, now)
+        if len(features) > pair_choice.MOST_COLUMNS:
+            rows = pair_choice.sampled(rows, total, sample)
+        binnings, problems = fit(rows, options, expected_rows=total // len(filled))
     for feature, problem in problems.items():
         log.warning("%s: feature %s is not watched: %s", context.name, feature, problem)
     cuts = _fit_segments(context, filled) if only is None else {}
+    known = context.store.active_baseline(context.name) if only is not None else {}
+    binnings = _with_pairs(context, binnings, known, sample)
     return context.store.save_baseline(
         context.name, binnings, cuts, **_span(filled), types=columns, now=now, by=by, reason=reason, new=new
     )
+
+
+def _with_pairs(
+    context: Context[State],
+    binnings: Mapping[str, Binning],
+    known: Mapping[str, Binning],
+    sample: Sequence[pa.RecordBatch],
+) -> dict[str, Binning]:
+    """Choose, of very many features, whose pairs are counted, beside those of features that have bins already.
+
+    Without a sample of the rows, as inside a warehouse, the first by name are chosen.
+    """
+    paired = pair_choice.choose(dict(sorted({**known, **binnings}.items())), explain_by=context.monitor.explain_by)
+    cut_by = {column for columns in context.monitor.segment_columns for column in columns}
+    free = [name for name, cells in paired.items() if cells.most < FINE and name in binnings and name not in cut_by]
+    room = pair_choice.MOST_COLUMNS - (len(paired.keys() | cut_by) - len(free))
+    gone = set(pair_choice.loosest_first(paired, free, sample)[: max(len(free) - room, 0)]) if len(free) > room else ()
+    return {name: replace(one, paired=False) if name in gone else one for name, one in binnings.items()}
 
 
 def _alike(

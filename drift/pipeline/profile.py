@@ -80,7 +80,8 @@ def count_window(
     # A file that cannot be read is damaged, whatever else of it can: it is to be written again.
     passes = (SourceUnreachable,) if source.monitor.source.connection else (SourceError,)
     found, notes = isolated(attempt, [*features, *cuts], passes=passes), snapshot.notes()
-    if found.pairs is not None and len(chosen) < len(paired):
-        left = f"pairs of columns are counted of {len(chosen)} of {len(paired)}: explain_by says of which in any case"
+    if found.pairs is not None and (without := len(pair_choice.left_out(binnings)) + len(paired) - len(chosen)):
+        all_ = len(chosen) + without
+        left = f"pairs of columns are counted of {len(chosen)} of {all_}: explain_by says of which in any case"
         notes[""] = f"{notes['']}; {left}" if "" in notes else left
     return replace(found, notes=notes)

@@ -48,6 +48,9 @@ class NumericBinning:
         Lowest and highest value of the fit, where the outermost bins reach beyond them.
     notation
         How the numbers are written, where the column is text.
+    paired
+        Whether pairs with other columns are counted: of very many columns some have none (see
+        `drift.profiles.pair_choice`).
 
     Examples
     --------
@@ -65,6 +68,7 @@ class NumericBinning:
     apart: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     seen: tuple[float, float] | None = None
     notation: Notation | None = None
+    paired: bool = True
     ordered: ClassVar[bool] = True
     """Numbers have an order: location and scale mean something."""
 
@@ -264,7 +268,8 @@ class NumericBinning:
         apart = {"apart": self.apart.tolist()} if len(self.apart) else {}
         seen = {"seen": list(self.seen)} if self.seen else {}
         written = {"notation": [self.notation.decimal, self.notation.thousands]} if self.notation else {}
-        return {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist(), **apart, **seen, **written}
+        spec = {"kind": "numeric", "scale": self.scale, "edges": self.edges.tolist()}
+        return {**spec, **apart, **seen, **written, **_unpaired(self)}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -328,6 +333,8 @@ class CategoricalBinning:
         and where nothing was fitted.
     apart
         Labels with a cell of their own that would otherwise count as *other* or *unseen*.
+    paired
+        As of `NumericBinning`.
 
     Examples
     --------
@@ -346,6 +353,7 @@ class CategoricalBinning:
     boolean: bool = field(default=False, repr=False)
     vocabulary: Vocabulary | None = field(default=None, repr=False)
     apart: tuple[str, ...] = ()
+    paired: bool = True
     ordered: ClassVar[bool] = False
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 
@@ -471,7 +479,7 @@ class CategoricalBinning:
         apart = {"apart": list(self.apart)} if self.apart else {}
         levels = list(self.levels)
         spec = {"kind": "categorical", "levels": levels, "rare": rare, "salt": self.salt}
-        return {**spec, **boolean, **vocabulary, **apart}
+        return {**spec, **boolean, **vocabulary, **apart, **_unpaired(self)}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -512,6 +520,10 @@ def _set_apart(
     return np.insert(rest, np.broadcast_to(places, cells.shape), own)
 
 
+def _unpaired(binning: Binning) -> dict[str, Any]:
+    return {} if binning.paired else {"paired": False}
+
+
 def _fingerprint(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True, ensure_ascii=True).encode()).hexdigest()[:16]
 
@@ -524,13 +536,15 @@ def hash_label(label: str, salt: str) -> str:
 
 def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
     """Read back what `to_dict` wrote; a `BinningError` if it is not one of ours."""
+    paired = bool(spec.get("paired", True))
     match spec:
         case {"kind": "numeric", "scale": scale, "edges": edges}:
             try:
                 low_high = spec.get("seen")
                 seen = (float(low_high[0]), float(low_high[1])) if low_high else None
                 signs = spec.get("notation")
-                return NumericBinning(edges, scale, spec.get("apart", ()), seen, Notation(*signs) if signs else None)
+                notation = Notation(*signs) if signs else None
+                return NumericBinning(edges, scale, spec.get("apart", ()), seen, notation, paired)
             except (TypeError, ValueError, IndexError) as error:
                 raise BinningError(f"edges are not numbers: {error}") from error
         case {"kind": "categorical", "levels": levels, "rare": rare, "salt": salt}:
@@ -546,6 +560,7 @@ def binning_from_dict(spec: Mapping[str, Any]) -> Binning:
                 bool(spec.get("boolean")),
                 vocabulary,
                 tuple(spec.get("apart", ())),
+                paired,
             )
         case _:
             raise BinningError(f"unknown binning {spec.get('kind')!r}: written by a newer version of Drift?")
