@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from drift.dashboard.formatting import at_random
 from drift.dashboard.time_axis import (
     MANY,
     Panel,
@@ -20,7 +22,7 @@ from drift.dashboard.time_axis import (
 )
 from drift.detection.page.axes import ticks
 from drift.detection.page.markup import Html, tag
-from drift.text.formatting import nats, percent
+from drift.text.formatting import nats
 from drift.text.statuses import STATUSES
 
 if TYPE_CHECKING:
@@ -58,8 +60,8 @@ def history(
     """
     span = Span(rows[0]["window_start"], rows[-1]["window_end"], local.calendar.zone)
     kl, mixed = (
-        Panel(*place, 0.0, max([least, *(row[of] for row in rows if row[of] is not None)]) * 1.05)
-        for place, least, of in ((KL, 1e-4, "kl_corrected"), (MIXED, 0.01, "mixed"))
+        Panel(*place, 0.0, min(max([low, *(row[of] for row in rows if row[of] is not None)]), high) * 1.05)
+        for place, low, high, of in ((KL, 1e-4, math.inf, "kl_corrected"), (MIXED, 0.01, 1.0, "mixed"))
     )
     drawn = tag(
         "svg",
@@ -92,6 +94,6 @@ def _words(row: Row, local: LocalTime) -> Iterator[str]:
     yield f"{local.label(row['window_start'], row['window_end'])}: {STATUSES[row['status']][1]}"
     if row["kl_corrected"] is not None:
         yield f"D(p‖q*) {nats(row['kl_corrected'])} nats, corrected"
-        yield f"paired at random {percent(row['mixed'])}"
+        yield f"paired at random {at_random(row['mixed'])}"
     if row["z"] is not None:
         yield f"{row['z']:.1f} robust standard deviations beyond its own history"

@@ -49,7 +49,12 @@ def environment(asset: Callable[[str], str]) -> Environment:
         lstrip_blocks=True,
     )
     env.filters |= {name: getattr(text, name) for name in _NUMBERS}
-    env.filters |= {"shown": formatting.shown, "clipped": formatting.clipped, "kept": _kept}
+    env.filters |= {
+        "shown": formatting.shown,
+        "clipped": formatting.clipped,
+        "at_random": formatting.at_random,
+        "kept": _kept,
+    }
     env.globals |= {"statuses": STATUSES, "link": formatting.link, "version": drift.__version__}
     env.globals["thresholds"] = text.thresholds
     env.globals |= {"asset": asset, "named": named, "glyphs": GLYPHS, "kinds": KINDS}
