@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --uni
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test test-random lint format types docs site compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-compose test-helm wheel lock up down clean
+.PHONY: help demo airflow test test-random lint format types docs site compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-spark test-compose test-helm wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ site: .venv/.dev build/site-env/.installed ## Build the documents' site into bui
 
 test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a gate in a scheduler on PostgreSQL (half an hour)
 	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/live/airflow $(AIRFLOW_ARGS)
+
+test-spark: .venv/.dev build/spark/.installed ## Count 100M rows inside a Spark cluster on loopback: a master and two workers (Java 17; DRIFT_SPARK_ROWS for fewer)
+	@DRIFT_SPARK=1 build/spark/bin/python -m pytest -v -s tests/live/spark $(SPARK_ARGS)
 
 # Uses the engine that answers, and BASE_IMAGE and POSTGRES_IMAGE where they are set; else makes its own (Debian, root).
 test-compose: .venv/.dev ## Build the image, start the containers, run a monitor in them, restart each, take them down
@@ -123,13 +126,21 @@ build/helm/.installed: tests/live/helm/requirements.txt
 	@build/helm/bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/helm/requirements.txt
 	@touch $@
 
-# What builds the site has an environment of its own, too, and sees Drift's behind it.
+# What builds the site, and Spark, have an environment of their own, too, and see Drift's behind it.
 build/site-env/.installed: requirements/site.txt
-	@$(BIN)/python -m venv --without-pip --clear build/site-env
-	@$(BIN)/uv pip install --quiet --python build/site-env/bin/python --require-hashes -r requirements/site.txt
-	@$(BIN)/python -c 'import site, sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
-		>"$$(build/site-env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/drift.pth"
+	@$(call beside,build/site-env,--require-hashes -r $<)
 	@touch $@
+
+build/spark/.installed: tests/live/spark/requirements.txt
+	@$(call beside,build/spark,-r $<)
+	@touch $@
+
+define beside
+$(BIN)/python -m venv --without-pip --clear $(1) && \
+$(BIN)/uv pip install --quiet --python $(1)/bin/python $(2) && \
+$(BIN)/python -c 'import site, sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+	>"$$($(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/drift.pth"
+endef
 
 # The dev lock holds the runtime lock, version for version.
 .venv/.runtime: requirements/install requirements/bootstrap.txt requirements/runtime.txt pyproject.toml

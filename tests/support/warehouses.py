@@ -24,7 +24,7 @@ from drift.sources.sql import open_sql
 from tests.support.laws import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from drift.profiles.histograms import Profile
@@ -242,3 +242,30 @@ class Postgres:
         schema, _, read, _ = open_sql(self.url, table="t")
         batches = list(read(schema.names))
         return pa.Table.from_batches(batches) if batches else schema.empty_table()
+
+
+def dump(results: sa.Engine, clocks: Collection[str] = ()) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the results, but for clocks, what names the engine, and atoms, which are not looked for inside."""
+    left_out = {"started_at", "finished_at", "config_hash", "config", "atoms", "digest", *clocks}
+    metadata = sa.MetaData()
+    metadata.reflect(results)
+    with results.connect() as connection:
+        return {
+            table.name: sorted(
+                (tuple(row) for row in connection.execute(sa.select(*[c for c in table.c if c.name not in left_out]))),
+                key=repr,
+            )
+            for table in metadata.sorted_tables
+        }
+
+
+def alike(one: Any, other: Any) -> bool:
+    """The same to nine digits, as means and sums of squares are."""
+    match one, other:
+        case float(), float():
+            return math.isclose(one, other, rel_tol=1e-9)
+        case dict(), dict():
+            return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+        case ((list() | tuple()), (list() | tuple())):
+            return len(one) == len(other) and all(map(alike, one, other))
+    return bool(one == other)

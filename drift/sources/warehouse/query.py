@@ -389,7 +389,7 @@ def _guarded(backend: Any, sql: str) -> Iterator[None]:
 def _spark(url: str) -> Any:
     """Return the Spark session there is, or start one with what the URL says: ``pyspark://?spark.master=local[4]``."""
     import ibis
-    from pyspark.sql import SparkSession  # type: ignore[import-not-found,unused-ignore]
+    from pyspark.sql import SparkSession
 
     builder = SparkSession.builder
     for name, value in sa.make_url(url).query.items():

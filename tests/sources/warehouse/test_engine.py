@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import math
-import os
-import shutil
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from importlib.util import find_spec
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +18,9 @@ from hypothesis import strategies as st
 
 from drift.errors import SourceError
 from drift.pipeline import run
-from drift.profiles import segments
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning
 from drift.sources.time_filter import WindowFilter
 from drift.sources.warehouse import engine as warehouse
-from drift.sources.warehouse import fit
 from drift.sources.warehouse.source import open_warehouse
 from drift.windows import Calendar, Window
 from tests.support.flights import FIRST, clock, monitor_text, open_context, rows, write_sql
@@ -35,9 +30,10 @@ from tests.support.warehouses import (
     POSTGRES_KINDS,
     Ducks,
     Postgres,
+    alike,
     assert_equal,
-    assert_segments_equal,
     binnings_for,
+    dump,
     frames,
     locally,
 )
@@ -152,33 +148,6 @@ def test_rows_that_change_meanwhile_are_an_error(ducks: Ducks, monkeypatch: pyte
         opened.profile({"f": NumericBinning([0])})
 
 
-def dump(context: Context) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of the results, but for times, what names the engine, and atoms, which are not looked for inside."""
-    left_out = {"started_at", "finished_at", "config_hash", "config", "atoms", "digest"}
-    metadata = sa.MetaData()
-    metadata.reflect(context.store.engine)
-    with context.store.engine.connect() as connection:
-        return {
-            table.name: sorted(
-                (tuple(row) for row in connection.execute(sa.select(*[c for c in table.c if c.name not in left_out]))),
-                key=repr,
-            )
-            for table in metadata.sorted_tables
-        }
-
-
-def alike(one: Any, other: Any) -> bool:
-    """The same to nine digits, as means and sums of squares are."""
-    match one, other:
-        case float(), float():
-            return math.isclose(one, other, rel_tol=1e-9)
-        case dict(), dict():
-            return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-        case ((list() | tuple()), (list() | tuple())):
-            return len(one) == len(other) and all(map(alike, one, other))
-    return bool(one == other)
-
-
 def backfilled(folder: Path, url: str, engine: str, **keys: str) -> Context:
     """A monitor that has run two weeks."""
     text = monitor_text(f"{{connection: warehouse, table: flights, time_column: day, engine: {engine}}}", **keys)
@@ -199,7 +168,9 @@ def test_a_monitor_stores_the_same_rows_with_either_engine(tmp_path: Path, postg
     frame.loc[::7, "carrier"] = None
     write_sql(frame, postgres_url)
     keys = {"segments": segments, "max_segments": "3"}
-    local, inside = (dump(backfilled(tmp_path, postgres_url, engine, **keys)) for engine in ("local", "warehouse"))
+    local, inside = (
+        dump(backfilled(tmp_path, postgres_url, engine, **keys).store.engine) for engine in ("local", "warehouse")
+    )
     assert local["score"]
     assert local["alert"]
     assert ("carrier=DL" in str(local["score"])) == (segments != "[]")
@@ -246,54 +217,3 @@ def test_what_cannot_be_counted_inside_is_counted_here(tmp_path: Path, postgres_
         cut = replace(context.source, monitor=context.monitor.model_copy(update={"segments": ["extra"]}))
         assert isinstance(cut.warehouse([window], ["late"], lambda: 10**9), expected)
         assert context.source.warehouse([window], ["late"], lambda: 10**9) is not None
-
-
-# --- Spark ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    bool(os.environ.get("CI")) or find_spec("pyspark") is None or shutil.which("java") is None,
-    reason="Spark needs Java 17 and pip install 'ibis-framework[pyspark]', and is left out of CI",
-)
-def test_spark_counts_what_the_local_engine_counts(tmp_path: Path) -> None:
-    """Every cell, of a Parquet file with nulls, NaN, infinities and odd labels."""
-    rng = np.random.default_rng(3)
-    n = 500
-    floats = rng.choice([0.1, 0.1 + 0.2, -0.0, math.nan, math.inf, -math.inf, 3.0, 5e-324, 1e300], n)
-    moments = [
-        datetime(1965, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(x)) for x in rng.integers(0, 4 * 10**15, n)
-    ]
-    table = pa.table(
-        {
-            "f": pa.array(floats, mask=rng.random(n) < 0.1),
-            "i": pa.array(rng.integers(-(2**63), 2**63 - 1, n), mask=rng.random(n) < 0.1),
-            "s": rng.choice(["", " ", "a", "A", "a ", "é", "日本", "'", "\\", "x\ny"], n).tolist(),
-            "b": rng.choice([True, False, None], n).tolist(),
-            "day": pa.array([moment.date() for moment in moments]),
-            "tz": pa.array(moments, pa.timestamp("us", "UTC")),
-        }
-    )
-    pq.write_table(table, tmp_path / "t.parquet")
-    query = f"SELECT * FROM parquet.`{tmp_path / 't.parquet'}`"
-    opened = open_warehouse(
-        "pyspark://?spark.master=local[2]&spark.ui.enabled=false&spark.ui.showConsoleProgress=false", query=query
-    )
-    binnings: dict[str, Binning] = {
-        "f": NumericBinning([0, 0.1, 0.1 + 0.2, 3]),
-        "i": NumericBinning([-(2.0**62), 0, 2.0**62]),
-        "s": CategoricalBinning(("a", "é"), ("A", "\\")),
-        "b": BOOLEAN,
-        "day": NumericBinning([-100, 0, 100], "date"),
-        "tz": NumericBinning([-1e6, 0, 1e8], "timestamp"),
-    }
-    assert_equal(opened.profile(binnings), locally(table, binnings))
-    labels = dict.fromkeys(["f", "i", "day", "tz", "s"], CategoricalBinning(("0.1", "a", "inf"), None, "salt"))
-    assert_equal(opened.profile(labels), locally(table, labels))
-    cuts = [("s",), ("f", "b"), ("day", "s"), ("tz", "gone"), ("i",)]
-    fitted = [segments.fit(table.to_batches(), columns, most=7, least=1) for columns in cuts]
-    found = fit.fit_segments(opened, cuts, most=7, least=1)
-    assert [by for by, _ in found] == [by for by, _ in fitted]
-    by = [by for by, _ in fitted]
-    schema = {field.name: str(field.type) for field in table.schema}
-    assert_segments_equal(opened.profile(binnings, by), segments.count(table.to_batches(), binnings, by, schema=schema))

@@ -1,0 +1,1 @@
+"""Drift beside a Spark cluster: `make test-spark`."""
