@@ -13,7 +13,7 @@ from drift.config.reference import describe_span
 from drift.text.formatting import many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from drift.alerts.alerts import Alert
@@ -139,6 +139,20 @@ def circumstances(
         before = _known(before, now)
     order = list(KINDS)
     return sorted(found, key=lambda event: (event.at, order.index(event.kind), event.text))
+
+
+def unsaid(events: Iterable[Event], reasons: Collection[str]) -> list[Event]:
+    """Return the events that alerts do not say themselves, in one of the reasons they have or had.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> at = datetime(2013, 2, 8, tzinfo=UTC)
+    >>> events = [Event(at, "finding", "x no longer goes with y"), Event(at, "mark", "x")]
+    >>> [event.kind for event in unsaid(events, ["x no longer goes with y; 2 of the last 3 windows"])]
+    ['mark']
+    """
+    return [each for each in events if each.kind == "mark" or not any(each.text in reason for reason in reasons)]
 
 
 def around(alert: Alert, calendar: Calendar) -> tuple[datetime, datetime]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from drift.alerts import incidents
+from drift.alerts.circumstances import unsaid
 from drift.config.reference import calendar_of
 from drift.store.alerts import found_alerts
 from drift.store.circumstances import circumstances_of
@@ -67,6 +68,9 @@ class Incidents(Part):
         # What was released in the evening shows the next day.
         before = calendar.previous(calendar.containing(since)).start
         events = circumstances_of(connection, incident.monitor, before, until)
+        mine = alert_event.c.alert_id.in_([each.id for each in incident.alerts])
+        reasons = {each.reason for each in incident.alerts}
+        reasons |= {*connection.execute(sa.select(alert_event.c.reason).where(mine)).scalars()}
         sources = {name: _assets(connection, name, before, until) | _place(config) for name, config in configs.items()}
         beside = {
             name: calendar_of(config)
@@ -75,7 +79,7 @@ class Incidents(Part):
         }
         return replace(
             incident,
-            events=tuple(event for event in events if event.kind not in said),
+            events=tuple(event for event in unsaid(events, reasons) if event.kind not in said),
             elsewhere=tuple(_elsewhere(connection, beside, since, until)),
             ends={} if incident.live else _ends(connection, incident),
         )

@@ -118,6 +118,7 @@ def test_every_page_leads_to_the_pairs_that_strayed(client: TestClient, store: S
     detail, incident = shown(client, "alert", id=alert.id), shown(client, "incident", id=alert.incident)
     assert len(re.findall(r'class="button" href="\./pair\?', detail)) == 2
     assert f"./pairs?monitor={PAIRED}&amp;column=carrier&amp;" in incident
+    assert not [page for page in (detail, incident) if "What else happened" in page]
     for page in (monitor, detail, incident):
         for to in sorted(set(re.findall(r'href="\.(/pairs?\?[^"#]*)', page)))[::8]:
             assert client.get(html.unescape(to)).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from drift.alerts.alerts import Alert
-from drift.alerts.circumstances import around
+from drift.alerts.circumstances import around, unsaid
 from drift.dashboard import incident_chart, pair_view
 from drift.dashboard.parameters import Maybe, Name, Opened, PageNumber, State, local_times, states_of
 from drift.dashboard.rendering import render
@@ -62,6 +62,7 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         raise HTTPException(404, "there is no such alert; it may have been pruned")
     local, now = local_times(store)[found.monitor], datetime.now(UTC)
     silences = [s for s in actions.silences(store, found.monitor, now=now) if s.covers(found)]
+    events = store.alert_events(found.id)
     return render(
         request,
         "alert.html",
@@ -72,12 +73,11 @@ def alert(request: Request, store: Opened, id: Name) -> Response:  # noqa: A002 
         pairs=_strayed(store, found) if found.kind == "relationship" else [],
         snoozed=found.snoozed(now),
         silences=[{"silence": silence, "local": local} for silence in silences],
-        events=store.alert_events(found.id),
-        happened=[
-            each
-            for each in store.circumstances(found.monitor, *around(found, local.calendar))
-            if each.text not in found.reason
-        ],
+        events=events,
+        happened=unsaid(
+            store.circumstances(found.monitor, *around(found, local.calendar)),
+            [found.reason, *(event.reason for event in events)],
+        ),
         spans=SPANS,
     )
 
