@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-collect_ignore_glob = [] if os.environ.get("DRIFT_SPARK") else ["test_*.py"]
+collect_ignore_glob = [] if os.environ.get("DRIFT_SPARK") else ["*.py"]
 
 # Whoever ends, however it ends, closes the input of this shell, which then ends all that it has started.
 KEEPER = '"$@" </dev/null & cat >/dev/null; kill -TERM 0'
