@@ -30,7 +30,7 @@ from drift.errors import BinningError, DriftError, column_problem
 from drift.text import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -298,6 +298,23 @@ def integers(values: NDArray[np.int64]) -> pa.Array[Any]:
     import pyarrow as pa
 
     array: pa.Array[Any] = pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.data)])
+    return array
+
+
+def words(texts: Sequence[str]) -> pa.Array[Any]:
+    """Return texts as Arrow's; `pyarrow.array` would import all of pandas.
+
+    Examples
+    --------
+    >>> words(["a", "", "ß"]).to_pylist()
+    ['a', '', 'ß']
+    """
+    import pyarrow as pa
+
+    data = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, data)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(b"".join(data))]
+    array: pa.Array[Any] = pa.Array.from_buffers(pa.string(), len(data), buffers)
     return array
 
 

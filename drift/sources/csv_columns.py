@@ -7,16 +7,18 @@ type together is text.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as t
 
+from drift.profiles.kinds import words
 from drift.profiles.numerals import Notation, Numerals, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from drift.config.source import Csv
 
@@ -33,6 +35,9 @@ _TYPES: tuple[pa.DataType, ...] = (
 _WIDER: dict[pa.DataType, pa.DataType] = {
     pa.int64(): pa.float64(), pa.date32(): pa.timestamp("s"), pa.timestamp("s"): pa.timestamp("ns"),
 }  # fmt: skip
+
+# `pyarrow.scalar` would import all of pandas.
+_NO_TEXT, _NO_TRUTH = (pa.nulls(1, kind)[0] for kind in (pa.string(), pa.bool_()))
 
 Kind = pa.DataType | Numerals
 """What a column is by the rows seen: of an Arrow type, or text that can be read as numbers."""
@@ -79,8 +84,17 @@ def _chain(kind: pa.DataType) -> Iterator[pa.DataType]:
 
 def typed(texts: pa.Array[Any], options: Csv) -> Any:
     """Return texts without those that stand for null where they are not words."""
-    known: Any = pc.is_in(texts, value_set=pa.array([*_NULLS, *options.null_values]))
-    return pc.if_else(known, pa.scalar(None, pa.string()), texts)
+    return _without(texts, (*_NULLS, *options.null_values))
+
+
+@cache
+def _set(*texts: str) -> pa.Array[Any]:
+    return words(texts)
+
+
+def _without(texts: pa.Array[Any], nulls: Sequence[str]) -> Any:
+    known: Any = pc.is_in(texts, value_set=_set(*nulls))
+    return pc.if_else(known, _NO_TEXT, texts)
 
 
 def _fits(present: Any, kind: pa.DataType) -> bool:
@@ -92,8 +106,8 @@ def _fits(present: Any, kind: pa.DataType) -> bool:
 
 def _cast(present: Any, kind: pa.DataType) -> Any:
     if t.is_boolean(kind):
-        true, false = (pc.is_in(present, value_set=pa.array(words)) for words in (_TRUE, _FALSE))
-        return pc.if_else(pc.or_(true, false), true, None)
+        true, false = (pc.is_in(present, value_set=_set(*texts)) for texts in (_TRUE, _FALSE))
+        return pc.if_else(pc.or_(true, false), true, _NO_TRUTH)
     if t.is_time(kind):
         # Arrow casts no text to times of day.
         if not pc.all(pc.match_substring_regex(present, r"^\d\d:\d\d(:\d\d)?$"), min_count=0).as_py():
@@ -109,8 +123,7 @@ def _cast(present: Any, kind: pa.DataType) -> Any:
 def convert(texts: pa.Array[Any], kind: Kind, decimal: str | None, options: Csv) -> Any:
     """Return texts as what their column is."""
     if kind == pa.string():
-        blank = pc.is_in(texts, value_set=pa.array(["", *options.null_values]))
-        return pc.if_else(blank, pa.scalar(None, pa.string()), texts)
+        return _without(texts, ("", *options.null_values))
     present = typed(texts, options)
     if isinstance(kind, Numerals):
         return parse(present, kind.notation(decimal) or Notation())

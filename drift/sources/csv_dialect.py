@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from drift.errors import SourceError
+from drift.profiles.kinds import words
 from drift.sources.csv_columns import all_numerals, typed
 
 if TYPE_CHECKING:
@@ -203,7 +202,7 @@ def _decimal(rows: Sequence[Sequence[str]], n_columns: int, options: Csv) -> str
     for i in range(n_columns):
         texts = [row[i] for row in rows if i < len(row)]
         if any("," in text or "." in text for text in texts):
-            found = all_numerals(options).after(typed(pa.array(texts, pa.string()), options))
+            found = all_numerals(options).after(typed(words(texts), options))
             if found.decimal is not None:
                 return found.decimal
     return None

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from drift.config.source import Csv
 
-BLOCK = 1 << 22
-"""Bytes that are parsed at once; no row may be longer."""
+BLOCK, COLUMN_BLOCK = 1 << 22, 1 << 12
+"""Bytes that are parsed at once, in all and, of many columns, for each; no row may be longer than a block."""
 
 MOST_INFLATED, MOST_TIMES = 1 << 30, 200
 """A compressed file may be this long, uncompressed; a longer one at most so many times its own size."""
@@ -134,7 +134,7 @@ def _texts(
             arrow_csv.ReadOptions(
                 # One thread counts the rows, so that an error names its own.
                 use_threads=False,
-                block_size=BLOCK,
+                block_size=max(BLOCK, COLUMN_BLOCK * len(dialect.names)),
                 encoding="utf8" if dialect.encoding == "utf-8" else dialect.encoding,
                 column_names=list(dialect.names),
                 skip_rows=int(dialect.preamble),
@@ -199,7 +199,7 @@ def _explained(error: Exception, path: str) -> Exception:
 
 def _unclosed(path: str) -> SourceError:
     return SourceError(
-        f"{path} has a quote that is never closed, or a row longer than {BLOCK >> 20} MiB: write it again, or set "
+        f"{path} has a quote that is never closed, or a row of many MiB: write it again, or set "
         "quote to the sign that fields are quoted by"
     )
 

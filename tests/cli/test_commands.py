@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import write_csv
 
 from tests.support.command import runner
 from tests.support.flights import FIRST, monitor_text, rows, write_sql
@@ -502,8 +503,9 @@ def test_version(drift: Drift) -> None:
     assert drift("--version").stdout.strip() == f"drift {package.__version__}"
 
 
-def test_a_comparison_loads_only_what_it_needs(tmp_path: Path) -> None:
-    """`drift compare` of Parquet files pays for no library that it does not use, nor for parts of those it does."""
+@pytest.mark.parametrize("shape", ["parquet", "csv"])
+def test_a_comparison_loads_only_what_it_needs(shape: str, tmp_path: Path) -> None:
+    """`drift compare` of small files pays for no library that it does not use, nor for parts of those it does."""
     rng = np.random.default_rng(0)
     for name in ("a", "b"):
         columns: dict[str, Any] = {
@@ -512,16 +514,17 @@ def test_a_comparison_loads_only_what_it_needs(tmp_path: Path) -> None:
             "text": rng.choice(["u", "v", "w"], 1000),
             "day": pa.array(rng.integers(0, 99, 1000, np.int32), pa.date32()),
         }
-        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+        write = pq.write_table if shape == "parquet" else write_csv
+        write(pa.table(columns), tmp_path / f"{name}.{shape}")
     heavy = [
         *("pandas", "sqlalchemy", "alembic", "great_expectations", "airflow", "apprise", "fastapi", "ibis", "duckdb"),
-        *("scipy.stats", "scipy.optimize", "scipy.linalg", "pyarrow.dataset", "pyarrow.csv", "pyarrow.acero"),
-        "asyncio",
+        *("scipy.stats", "scipy.optimize", "scipy.linalg", "pyarrow.dataset", "pyarrow.acero", "asyncio"),
+        *(["pyarrow.csv"] if shape == "parquet" else []),
     ]
     code = f"""
 import sys
 from drift.cli.app import main
-sys.argv = ["drift", "compare", "a.parquet", "b.parquet", "--fail-on", "critical"]
+sys.argv = ["drift", "compare", "a.{shape}", "b.{shape}", "--fail-on", "critical"]
 try:
     main()
 finally:
