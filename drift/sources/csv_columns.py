@@ -39,6 +39,8 @@ _WIDER: dict[pa.DataType, pa.DataType] = {
 # `pyarrow.scalar` would import all of pandas.
 _NO_TEXT, _NO_TRUTH = (pa.nulls(1, kind)[0] for kind in (pa.string(), pa.bool_()))
 
+_FIRST = 16
+
 Kind = pa.DataType | Numerals
 """What a column is by the rows seen: of an Arrow type, or text that can be read as numbers."""
 
@@ -99,7 +101,8 @@ def _without(texts: pa.Array[Any], nulls: Sequence[str]) -> Any:
 
 def _fits(present: Any, kind: pa.DataType) -> bool:
     try:
-        return bool(_cast(present, kind).null_count == present.null_count)
+        # Arrow writes an error for each value that does not fit, and most that do not are found among the first.
+        return all(_cast(part, kind).null_count == part.null_count for part in (present[:_FIRST], present))
     except pa.ArrowInvalid:
         return False
 
