@@ -250,3 +250,16 @@ def test_what_is_compressed_too_well_is_refused(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(SourceError, match=r"bomb\.csv\.gz is longer than .* once decompressed"):
         open_table(bomb)
     assert open_table(fair).count_rows() == 200_000
+
+
+def test_a_wide_file_comes_in_no_more_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block grows with the columns, for each column of each block costs some calls."""
+    monkeypatch.setattr(csv_files, "BLOCK", 64)
+    monkeypatch.setattr(csv_files, "COLUMN_BLOCK", 64)
+    blocks = []
+    for columns in (10, 80):
+        lines = [",".join(f"c{i:03}" for i in range(columns)), *[",".join(["1234"] * columns)] * 200]
+        (tmp_path / "a.csv").write_text("\n".join(lines))
+        file = csv_files.open_csv(pafs.LocalFileSystem(), str(tmp_path / "a.csv"), Csv())
+        blocks.append(len(list(csv_files.batches(pafs.LocalFileSystem(), file, file.schema, file.schema.names))))
+    assert blocks[1] <= blocks[0] + 1
