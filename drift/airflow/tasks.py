@@ -166,8 +166,8 @@ def evaluate(spec: Monitor, planned: Mapping[str, Sequence[str]]) -> dict[str, s
 def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[Callable[[Any], Any]]) -> None:
     """Advance the alerts, end the run, emit the asset, and send what is pending."""
     from drift.alerts import delivery
-    from drift.pipeline import evaluate as evaluation
     from drift.pipeline import notify as notifications
+    from drift.pipeline.recall import recall
 
     context = get_current_context()
     run_context, windows = open_context(spec), from_keys(keys)
@@ -175,7 +175,7 @@ def notify(spec: Monitor, keys: Sequence[str], asset: Asset, on_alert: Sequence[
     found = []
     with recording(run_context, windows):
         for window in windows:
-            report = evaluation.recall(run_context, window)
+            report = recall(run_context, window)
             status = report.status
             changes = notifications.notify_window(run_context, report, now=clock(), page=page, run_url=url)
             run_context.store.save_run_finished(run_context.name, window, status, clock(), reference=report.reference)

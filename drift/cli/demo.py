@@ -69,9 +69,9 @@ def run_demo(folder: Path) -> None:
 
     from drift.alerts import delivery
     from drift.cli.tables import progress
-    from drift.pipeline import evaluate
     from drift.pipeline import run as runs
     from drift.pipeline.context import Context
+    from drift.pipeline.recall import recall
     from drift.store import migrations
 
     out = Console(width=None if sys.stdout.isatty() else 160)
@@ -99,7 +99,7 @@ def run_demo(folder: Path) -> None:
             with _step(out, f"run {BLIZZARD} as `drift run` does: Airflow is not installed"):
                 runs.run_window(context, blizzard, clock=now)
                 delivery.deliver(context.store, now(), route)
-        _show(out, evaluate.recall(context, blizzard), folder)
+        _show(out, recall(context, blizzard), folder)
 
 
 def database(folder: Path) -> str:

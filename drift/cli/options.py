@@ -47,7 +47,6 @@ Database = Annotated[
 ]
 Folder = Annotated[Path, typer.Option("--monitors", envvar="DRIFT_MONITORS", help="Folder of the monitor files.")]
 MonitorName = Annotated[str, typer.Argument(metavar="MONITOR", help="Name of a monitor, or path of its file.")]
-Feature = Annotated[str, typer.Argument(help="Name of a feature.")]
 Segment = Annotated[
     str, typer.Option("--segment", help="Look at one segment, such as origin=JFK, instead of the whole window.")
 ]

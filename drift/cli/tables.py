@@ -11,7 +11,7 @@ from rich.text import Text
 
 from drift.alerts.circumstances import KINDS
 from drift.detection.scores import STATUS_ORDER
-from drift.text.formatting import day, percent, thousands, when
+from drift.text.formatting import day, nats, percent, thousands, when
 from drift.text.visible import visible
 from drift.windows import Window
 
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from drift.alerts.circumstances import Event
     from drift.alerts.silences import Silence
     from drift.detection.localise import Where
+    from drift.detection.pair import PairMeasured
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.pipeline.fault_injection import Recall
+    from drift.pipeline.recall import RecalledPair
     from drift.pipeline.replay import Replay
     from drift.pipeline.tuning import Proposal
     from drift.windows import Calendar
@@ -222,6 +224,44 @@ def explanation(report: Report, feature: str, calendar: Calendar) -> None:
     ]
     heading = ("cell", "reference", "current", "share before", "share now", "nats", "")
     print_table(heading, rows, right=heading[1:-1])
+
+
+def pair_explanation(context: Context, found: RecalledPair, past: Sequence[PairMeasured]) -> None:
+    """Print how two columns go together in a window: in words, the cells that moved, and the windows before."""
+    one, calendar = found.compared, context.monitor.window.calendar
+    a, b = one.columns
+    print_line(f"{context.name} {found.label}: {a} × {b}; D(current‖reference) in nats", style="bold")
+    print_line(found.state(calendar))
+    for line in found.words():
+        print_line(f"  {line}")
+    moved = one.moved()
+    widest = max([each.contribution for each in moved], default=0.0)
+    rows = [
+        (
+            *each.cells,
+            percent(each.share, 2),
+            percent(each.usual, 2),
+            percent(each.before, 2),
+            nats(each.contribution),
+            "█" * round(24 * each.contribution / widest),
+        )
+        for each in moved
+    ]
+    heading = (a, b, "share now", "usual", "share before", "nats", "")
+    print_table(heading, rows, right=heading[2:-1], no_wrap={b})
+    print_line("usual (q*): the share before, had both columns changed alone")
+    lines = [
+        (
+            calendar.label(calendar.containing(each.window_start)),
+            nats(each.kl_corrected),
+            percent(max(each.mixed, 0.0), 1),
+            "–" if each.z is None else f"{each.z:z.1f}",
+            status("strays") if each.strays else "",
+        )
+        for each in past
+    ]
+    heading = ("window", "nats", "rows at random", "sd beyond usual", "")
+    print_table(heading, lines, right=heading[1:-1])
 
 
 def baseline_table(context: Context, rows: Sequence[Mapping[str, Any]]) -> None:

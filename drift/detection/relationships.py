@@ -265,9 +265,9 @@ def judge_relationships(
         strayed = np.isin(np.arange(len(z)), strays)
         return Measured(start, tuple(windows), columns, mixed, g, kl, far, strayed)
 
-    if len(before) < MIN_HISTORY + detection.persistence.of - 1:
-        unknown = measured(np.full(len(statistic), np.nan), ())
-        return Relationships(unknown, (), f"only {len(before)} windows before this one were compared")
+    if len(before) < (enough := MIN_HISTORY + detection.persistence.of - 1):
+        few = f"only {len(before)} windows before this one were compared, and their own history takes {enough}"
+        return Relationships(measured(np.full(len(statistic), np.nan), ()), (), few)
     now = _Window.of(columns, tables, found, (mixed, statistic), before)
     at_fault = now.at_fault(detection, drifting)
     judged = measured(np.where(now.known, now.z.max(axis=0), np.nan), [i for _, _, pairs in at_fault for i in pairs])

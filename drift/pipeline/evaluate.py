@@ -21,20 +21,17 @@ from drift.detection.findings import (
 from drift.detection.late_labels import arrived
 from drift.detection.localise import localise
 from drift.detection.onset import SEED, onset_of
-from drift.detection.pair import compare_pair
 from drift.detection.reference import compose, from_baseline
 from drift.detection.relationships import Relationships, judge_relationships, relationship_finding
 from drift.detection.reports import Report
 from drift.detection.rollups import roll_up
 from drift.detection.row_counts import beside_usual, row_count
-from drift.errors import StoreError
 from drift.pipeline.isolation import isolated
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
 from drift.profiles.pairs import Pairs
 from drift.store.schema import WHOLE
 from drift.text import logs
-from drift.text.formatting import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,14 +39,12 @@ if TYPE_CHECKING:
 
     from drift.detection.assess import Assessment
     from drift.detection.localise import Where
-    from drift.detection.pair import PairComparison, PairMeasured
     from drift.detection.reports import Gate
     from drift.detection.row_counts import RowCount
     from drift.detection.scores import Past
     from drift.pipeline.context import Baseline, Context
     from drift.profiles.binning import Binning
     from drift.store.base import State
-    from drift.store.store import Store
     from drift.windows import Window
 
 
@@ -80,70 +75,6 @@ def _judged(context: Context[State], stored: Gathered) -> Report:
         unjudged_pairs=related.why_not,
         measured=related.measured,
     )
-
-
-def recall(context: Context[State], window: Window) -> Report:
-    """Return the stored report of a window, with its evidence."""
-    report = context.store.load_report(context.name, window.start)
-    if report is None:
-        name, label = context.name, context.label(window)
-        raise StoreError(f"{name} has no report of {label}: drift run {name} --date {label}")
-    return replace(report, label=context.label(window))
-
-
-def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str, str]) -> RecalledPair:
-    """Compare two columns of a window once more with what they were compared with, from stored counts.
-
-    Raises
-    ------
-    StoreError
-        If the window, or these columns, were not compared, or their counts are gone.
-    """
-    found = store.measured_in(monitor, start)
-    report = None if found and {*columns} <= {*found.columns} else store.load_report(monitor, start)
-    at = report.label if report else iso(start)
-    if found is None:
-        why = report.unjudged_pairs if report else f"it has no report: drift run {monitor} --date DATE"
-        raise StoreError(f"{monitor} did not compare pairs of columns in {at}: {why}")
-    for name in columns:
-        if name not in found.columns:
-            raise StoreError(_not_paired(monitor, at, name, found.columns, report))
-    if columns[0] == columns[1]:
-        raise StoreError(f"a pair is two columns, and {columns[0]} is one: name another one that it goes with")
-    pairs = store.pairs_as(monitor, start, found.reference, columns)
-    current = pairs.pop(start, None)
-    if current is None or not pairs:
-        which = "the window" if current is None else "its reference"
-        again = f"drift run {monitor} --date DATE compares them again where the rows are still there"
-        raise StoreError(f"the pairs of {which} are no longer stored as they were compared in {at}: {again}")
-    compared = compare_pair(Pairs.total([*pairs.values()]), current, columns)
-    return RecalledPair(compared, found.of(*columns), len(pairs), len(found.reference))
-
-
-def _not_paired(monitor: str, at: str, name: str, known: Sequence[str], report: Report | None) -> str:
-    if report and name in {verdict.feature for verdict in report.verdicts}:
-        why = report.unjudged_pairs or "labels that hardly recur, and what could not be counted, have none"
-        return f"{monitor} has no pairs of {name} in {at}: {why}"
-    return f"{monitor} has no column {name!r} in {at}; pairs are of: {', '.join(known)}"
-
-
-@dataclass(frozen=True, slots=True)
-class RecalledPair:
-    """Two columns of a window compared, with what was made of them when the window was judged.
-
-    Parameters
-    ----------
-    compared
-    measured
-        When it was judged.
-    windows, windows_then
-        Of the reference: those whose counts are still stored in the same bins, and all that there were.
-    """
-
-    compared: PairComparison
-    measured: PairMeasured
-    windows: int
-    windows_then: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,10 +312,15 @@ def relationships(
     current = pairs.get(stored.window)
     before = [each for window, each in pairs.items() if window != stored.window]
     detection = context.monitor.detection
-    if current is None or len(before) < context.monitor.reference_min_windows or not detection.history:
-        return Relationships(
-            None, (), "pairs of columns were not counted, or too few windows of the reference have any"
-        )
+    least = context.monitor.reference_min_windows
+    why_not = {
+        "detection.history is false": not detection.history,
+        "explain_by is empty, so that pairs are not counted": context.monitor.explain_by == [],
+        f"fewer than {least} windows of the reference have pairs": len(before) < least,
+        "its pairs are not stored": current is None,
+    }
+    if current is None or any(why_not.values()):
+        return Relationships(None, (), next(why for why, holds in why_not.items() if holds))
     drifting = {verdict.feature for verdict in assessed.verdicts if verdict.strays}
     return judge_relationships(
         Pairs.total(before),

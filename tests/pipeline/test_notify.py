@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from drift.errors import SourceError
-from drift.pipeline import evaluate, notify
+from drift.pipeline import notify
 from drift.pipeline import run as runs
+from drift.pipeline.recall import recall
 from tests.pipeline.test_run import shifted
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
@@ -172,4 +173,4 @@ def test_a_reminder_without_a_report(context: Context) -> None:
     later: datetime = clock() + 7 * DAY
     assert [p.event.transition for p in notify.remind(context, now=later).notices] == ["repeated"]
     assert notify.remind(context, now=later).notices == ()
-    assert evaluate.recall(context, nth(context, LAST)).label in outbox(context)[-1]["window"]["label"]
+    assert recall(context, nth(context, LAST)).label in outbox(context)[-1]["window"]["label"]

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.errors import BinningError, ConfigError
-from drift.pipeline import evaluate
 from drift.pipeline import run as runs
+from drift.pipeline.recall import recall
 from drift.pipeline.replay import replay
 from drift.profiles import counting, pair_choice, segments
 from drift.profiles.binning import BOOLEAN, CategoricalBinning, NumericBinning
@@ -284,7 +284,7 @@ def test_stored_and_read_back(opened: Callable[..., Context]) -> None:
     context = opened(late_in(rows(12, 1200), "DL", range(10, 12)))
     reports = run(context, 11)
     window = windows(context, 11, 11)[0]
-    stored = evaluate.recall(context, window)
+    stored = recall(context, window)
     assert stored.to_dict() == replace(reports[-1], label=stored.label).to_dict()
     binnings = context.store.active_baseline("flights")
     loaded = context.store.load_profiles("flights", windows(context, 0, 11), binnings, context.segmentations())
