@@ -14,6 +14,7 @@ Every error says what was wrong, where (file, key, feature, window) and what to 
     ├── ValidationError       an expectation cannot be built or run
     ├── StoreError            the results database cannot be used
     │   ├── SchemaOutdated      its migrations are behind or ahead
+    │   ├── NotCompared         a window was not compared by what is asked for
     │   └── StoreConflict       somebody else wrote in between; read again and repeat
     ├── UnknownFeature        a report has no feature of this name
     ├── NotifyError           a notification cannot be delivered
@@ -100,6 +101,10 @@ class SchemaOutdated(StoreError):
 
 class StoreConflict(StoreError):
     """Somebody else wrote what was to be changed, in between; reading again and repeating is safe."""
+
+
+class NotCompared(StoreError):
+    """A window, or two columns of it, were not compared, or the counts are gone; the message says which, and why."""
 
 
 class UnknownFeature(DriftError, KeyError):

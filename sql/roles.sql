@@ -35,7 +35,7 @@ END
 $$;
 
 GRANT INSERT, UPDATE, DELETE ON
-    monitor_version, binning, baseline, gate, validation, profile, histogram, pair_counts, run, report, measured,
+    monitor_version, binning, baseline, gate, validation, profile, histogram, pair_counts, run, report, measured, relationship,
     score, alert, alert_event, silence, mark, notification
 TO drift_writer;
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from drift.alerts.silences import Silence
     from drift.detection.localise import Where
     from drift.detection.pair import PairMeasured
+    from drift.detection.relationships import Broken
     from drift.detection.reports import Report
     from drift.pipeline.context import Context
     from drift.pipeline.fault_injection import Recall
@@ -107,8 +109,17 @@ def report_table(report: Report) -> None:
             print_line(f"  {verdict.feature}: {line}")
     for note in report.notes():
         print_line(f"note: {note}")
+    for broken in report.relationships if report.window else ():
+        print_line(f"  {pair_command(report, broken)}")
+    if report.unjudged_pairs:
+        print_line(f"how columns go together was not judged: {report.unjudged_pairs}")
     if report.segments:
         segment_table(report)
+
+
+def pair_command(report: Report, broken: Broken) -> str:
+    """Return the command that shows the clearest pair of a column that no longer goes with others."""
+    return shlex.join(["drift", "explain", report.monitor, "--pair", *broken.pairs[0].columns, "--date", report.label])
 
 
 def segment_table(report: Report) -> None:
@@ -322,15 +333,27 @@ def slices_table(where: Where) -> None:
 
 
 def alert_timeline(
-    alert: Alert, events: Iterable[AlertEvent], since: str, incident: str, happened: Iterable[Event]
+    alert: Alert,
+    events: Iterable[AlertEvent],
+    since: str,
+    incident: str,
+    happened: Iterable[Event],
+    last: Report | None,
 ) -> None:
-    """Print one alert, since when and where, its incident, what else happened then, and what happened to it."""
+    """Print one alert, since when and where, its incident, what else happened then, and what happened to it.
+
+    `last` is the report of the last window in which it was seen.
+    """
     begun = f", {since}" if since else ""
     print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity), begun)
     print_line(f"  incident {alert.known_as}, {incident}")
     if alert.where:
         print_line(f"  {alert.where.words()}")
         slices_table(alert.where)
+    if last and alert.kind == "relationship":
+        for broken in last.relationships:
+            if broken.column == alert.feature:
+                print_line(f"  {pair_command(last, broken)}")
     for other in happened:
         print_line(f"  also {when(other.at)}  {KINDS[other.kind]}: {other.text}")
     for event in events:

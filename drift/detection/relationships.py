@@ -108,6 +108,15 @@ class Measured:
         first, second = sorted((self.columns.index(a), self.columns.index(b)))
         return first * (2 * len(self.columns) - first - 1) // 2 + second - first - 1
 
+    @property
+    def pairs(self) -> Sequence[tuple[str, str]]:
+        """Its pairs, in order."""
+        return list(combinations(self.columns, 2))
+
+    def worst_first(self) -> list[int]:
+        """Return the places of its pairs: those that stray first, then by how unusual they are."""
+        return np.lexsort((-self.kl, -np.nan_to_num(self.z), ~self.strays)).tolist()
+
     def of(self, a: str, b: str) -> PairMeasured:
         """Return what a pair of its columns was measured at."""
         return self.at(self.index(a, b))

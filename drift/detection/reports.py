@@ -83,7 +83,7 @@ class Report:
     measured
         At what they were measured, which later windows are compared with; not read back with a report.
     relationships
-        Of a comparison: the columns that no longer go with others as they did; each has a finding, too.
+        The columns that no longer go with others as they did; each has a finding, too.
     """
 
     monitor: str
@@ -110,8 +110,8 @@ class Report:
         found = roll_up(self.verdicts)
         if self.gate == "rejected":
             return replace(found, status="rejected", rule="rejected: by its expectations, so no feature was judged")
-        if self.relationships and found.status in {"ok", "not_comparable"}:
-            n = many(len(self.relationships), "column")
+        if self._compared and found.status in {"ok", "not_comparable"}:
+            n = many(len(self._compared), "column")
             rule = f"warning: relationships of {n} changed; {found.reason}"
             return replace(found, status="warning", rule=rule)
         return found
@@ -125,10 +125,15 @@ class Report:
         return self.rollup().status
 
     @property
+    def _compared(self) -> Sequence[Broken]:
+        # Of a window the alerts say whether what changed lasts.
+        return () if self.window else self.relationships
+
+    @property
     def severity(self) -> Severity:
         """The worst severity among the statuses, and of the relationships of a comparison."""
         found: list[Severity] = [v.status for v in self.verdicts if v.status in {"warning", "critical"}]
-        found += [each.severity for each in self.relationships]
+        found += [each.severity for each in self._compared]
         return max(found, key=lambda s: SEVERITY_RANK[s], default="none")
 
     @property
@@ -380,11 +385,16 @@ class Report:
             "Segment": self.segment,
             "Validation": STATUSES[self.gate][1] if self.window else None,
             "Sum of KL": f"{nats(self.total_kl)} nats",
-            "Pairs of columns": thousands(self.n_pairs) if self.n_pairs else None,
+            "Pairs of columns": self._pairs(),
         }
         title = f"{self.monitor} {self.label}".strip()
         told = [(name, value) for name, value in facts.items() if value]
         return Head(title, self.status, self._sentence(overall), overall.line(), told, self.notes(), self.relationships)
+
+    def _pairs(self) -> str:
+        """Say how many pairs of columns were compared, and why they were not judged."""
+        why = f"not judged: {self.unjudged_pairs}" if self.unjudged_pairs else ""
+        return " · ".join(filter(None, [thousands(self.n_pairs) if self.n_pairs else "", why]))
 
     def _sentence(self, overall: Rollup) -> str:
         """Return the report in a sentence, by the names of what drifts."""

@@ -74,6 +74,7 @@ def _judged(context: Context[State], stored: Gathered) -> Report:
         n_pairs=len(related.measured.mixed) if related.measured else 0,
         unjudged_pairs=related.why_not,
         measured=related.measured,
+        relationships=related.broken,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from drift.detection.pair import compare_pair, what_moved
 from drift.detection.relationships import HINT
-from drift.errors import StoreError
+from drift.errors import NotCompared, StoreError
 from drift.profiles.pairs import Pairs
 from drift.text.formatting import figure, iso, many, nats, number, percent, probability, thousands
 
@@ -107,27 +107,27 @@ def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str,
 
     Raises
     ------
-    StoreError
+    NotCompared
         If the window, or these columns, were not compared, or their counts are gone.
     """
     if columns[0] == columns[1]:
-        raise StoreError(f"a pair is two columns, and {columns[0]!r} is one: name another that it goes with")
+        raise NotCompared(f"a pair is two columns, and {columns[0]!r} is one: name another that it goes with")
     report, found = store.load_report(monitor, start), store.measured_in(monitor, start)
     if report is None:
         at = iso(start)
-        raise StoreError(f"{monitor} has no report of the window that starts at {at}: drift run {monitor} --date {at}")
+        raise NotCompared(f"{monitor} has no report of the window that starts at {at}: drift run {monitor} --date {at}")
     label = report.label
     if found is None:
-        raise StoreError(f"{monitor} compared no pairs of columns in {label}: {report.unjudged_pairs}")
+        raise NotCompared(f"{monitor} compared no pairs of columns in {label}: {report.unjudged_pairs}")
     for name in columns:
         if name not in found.columns:
-            raise StoreError(_not_paired(name, found.columns, report))
+            raise NotCompared(_not_paired(name, found.columns, report))
     pairs = store.pairs_as(monitor, start, found.reference, columns)
     current = pairs.pop(start, None)
     if current is None or not pairs:
         whose = "its reference" if current else "the window"
         again = f"drift run {monitor} --date {label} compares them again, if the rows are still there"
-        raise StoreError(f"{monitor}: the pairs of {whose} that {label} was compared by are no longer stored: {again}")
+        raise NotCompared(f"{monitor}: the pairs of {whose} that {label} was compared by are no longer stored: {again}")
     named = (one for one in report.findings if one.kind == "relationship" and {*columns} <= {one.column, *one.others})
     measured = found.of(*columns)
     drifting = [verdict.feature for verdict in report.verdicts if verdict.feature in columns and verdict.strays]

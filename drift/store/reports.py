@@ -15,8 +15,8 @@ from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import under
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings, save_binnings, segment_names
-from drift.store.engine import Part, delete_others, reads, rows_of, upsert, writes
-from drift.store.schema import NEVER, WHOLE, histogram, measured, report, score
+from drift.store.engine import Part, delete_others, matches, reads, rows_of, upsert, writes
+from drift.store.schema import NEVER, WHOLE, histogram, measured, relationship, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -55,8 +55,12 @@ class Reports(Part):
             features = {verdict.feature for verdict in part.verdicts}
             delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
         upsert(connection, score, rows)
+        delete_others(connection, relationship, {**key, "segment": WHOLE}, "first_column", ())
+        upsert(connection, relationship, to_rows.relationship_rows(monitor, found, window))
         if found.measured:
             upsert(connection, measured, [to_rows.measured_row(monitor, found.measured)])
+        else:
+            connection.execute(sa.delete(measured).where(matches(measured, key)))
         pairs = [each.current for part in parts for each in part.evidence.values()]
         finer = [current.binning for current in pairs if current.binning != current.whole().binning]
         if finer:
@@ -76,7 +80,8 @@ class Reports(Part):
         """
         names = segment_names(connection, monitor)
         asked = {"monitor": monitor, "since": since, "until": until, "segments": names}
-        heads, bodies = (connection.execute(query, asked).mappings().all() for query in _reports(until is not None))
+        queries = _reports(until is not None)
+        heads, bodies, strays = (connection.execute(query, asked).mappings().all() for query in queries)
         scores: dict[tuple[datetime, str], list[sa.RowMapping]] = {}
         fingerprints: set[str] = set()
         for row in bodies:
@@ -89,7 +94,8 @@ class Reports(Part):
         for head in heads:
             start, segment = head["window_start"], head["segment"]
             body = scores.get((start, segment), [])
-            one = to_rows.report_from(head, body, _evidence(body, binnings))
+            broken = [row for row in strays if (row["window_start"], row["segment"]) == (start, segment)]
+            one = to_rows.report_from(head, body, _evidence(body, binnings), broken)
             if segment == WHOLE:
                 wholes.append(one)
             else:
@@ -218,8 +224,8 @@ def _measured(connection: sa.Connection, monitor: str, chosen: sa.ColumnElement[
 
 
 @cache
-def _reports(until: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:  # noqa: FBT001 - an argument of the cache
-    """Return what asks for the heads of reports, and for their scores with the counts behind these."""
+def _reports(until: bool) -> tuple[sa.Select[Any], ...]:  # noqa: FBT001 - an argument of the cache
+    """Return what asks for the heads of reports, their scores with the counts behind these, and their relationships."""
 
     def chosen(table: sa.Table) -> sa.ColumnElement[bool]:
         among = table.c.segment.in_(sa.bindparam("segments", expanding=True))
@@ -233,6 +239,7 @@ def _reports(until: bool) -> tuple[sa.Select[Any], sa.Select[Any]]:  # noqa: FBT
     return (
         sa.select(report).where(chosen(report)).order_by(report.c.window_start),
         sa.select(score, *counted).select_from(both).where(chosen(score)),
+        sa.select(relationship).where(chosen(relationship)).order_by(relationship.c.position),
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import math
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from drift.detection.findings import Finding
 from drift.detection.localise import Where
 from drift.detection.onset import Onset
-from drift.detection.relationships import Measured
+from drift.detection.pair import Moved
+from drift.detection.relationships import Broken, Measured, Relationship
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift, Explanation, Score, Verdict
 from drift.errors import StoreError
@@ -25,7 +27,7 @@ from drift.store.schema import WHOLE
 from drift.windows import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
@@ -192,6 +194,50 @@ def measured_from(
     return Measured(window_start, tuple(starts), tuple(columns), mixed, statistic, kl, z, strays > 0)
 
 
+_OF_PAIR = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "mixed", "before", "after")
+
+
+def relationship_rows(monitor: str, report: Report, window: Window) -> list[Row]:
+    """Return one row a pair that strays, of each column that no longer goes with others as it did."""
+    pairs = ((broken, pair) for broken in report.relationships for pair in broken.pairs)
+    return [
+        {
+            "monitor": monitor,
+            "segment": report.segment,
+            "window_start": window.start,
+            "first_column": pair.columns[0],
+            "second_column": pair.columns[1],
+            "position": position,
+            "named": broken.column,
+            "severity": broken.severity,
+            "lasting": broken.lasting,
+            "named_z": broken.z,
+            **{name: getattr(pair, name) for name in _OF_PAIR},
+            "moved": [asdict(each) for each in pair.moved],
+            "onset": broken.onset and broken.onset.to_dict(),
+        }
+        for position, (broken, pair) in enumerate(pairs)
+    ]
+
+
+def relationships_from(rows: Iterable[RowMapping]) -> list[Broken]:
+    """Read back what `relationship_rows` wrote, in the order of `position`."""
+    found = []
+    for _, mine in groupby(rows, key=lambda row: row["named"]):
+        first, *others = mine
+        pairs = tuple(
+            Relationship(
+                columns=(row["first_column"], row["second_column"]),
+                moved=tuple(Moved(**{**each, "cells": tuple(each["cells"])}) for each in row["moved"]),
+                **{name: row[name] for name in _OF_PAIR},
+            )
+            for row in (first, *others)
+        )
+        onset = first["onset"] and Onset.from_dict(first["onset"])
+        found.append(Broken(first["named"], first["severity"], first["lasting"], first["named_z"], pairs, onset))
+    return found
+
+
 def score_rows(monitor: str, report: Report, window: Window) -> list[Row]:
     """Return one row a verdict; a number that is infinite or NaN is an error that names its feature."""
     return [
@@ -244,8 +290,13 @@ def _null_rate(histogram: Histogram) -> float | None:
     return histogram.n_missing / histogram.n if histogram.n else None
 
 
-def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping[str, Evidence]) -> Report:
-    """Read back a report from its row and the rows of its scores."""
+def report_from(
+    row: RowMapping,
+    scores: Sequence[RowMapping],
+    evidence: Mapping[str, Evidence],
+    relationships: Iterable[RowMapping] = (),
+) -> Report:
+    """Read back a report from its row and the rows of its scores and relationships."""
     return Report(
         monitor=row["monitor"],
         window=Window(row["window_start"], row["window_end"]),
@@ -257,6 +308,7 @@ def report_from(row: RowMapping, scores: Sequence[RowMapping], evidence: Mapping
         findings=[Finding.from_dict(finding) for finding in row["findings"]],
         n_pairs=row["n_pairs"],
         unjudged_pairs=row["unjudged_pairs"],
+        relationships=relationships_from(relationships),
         evidence=evidence,
         label=row["label"],
         segment=row["segment"],

@@ -400,6 +400,38 @@ measured = sa.Table(
     ),
 )
 
+relationship = sa.Table(
+    "relationship",
+    metadata,
+    _key("monitor"),
+    _key("segment"),
+    _key("window_start", Instant),
+    _key("first_column"),
+    _key("second_column"),
+    _must("position", sa.Integer),
+    _must("named"),
+    _must("severity"),
+    _must("lasting", sa.Boolean),
+    _must("named_z", Finite),
+    _must("kl", Finite),
+    _must("kl_corrected", Finite),
+    _must("ci_low", Finite),
+    _must("ci_high", Finite),
+    _must("p", Finite),
+    _must("q", Finite),
+    _must("z", Finite),
+    _must("mixed", Finite),
+    _must("before", Finite),
+    _must("after", Finite),
+    _must("moved", sa.JSON),
+    _may("onset", sa.JSON(none_as_null=True)),
+    sa.ForeignKeyConstraint(
+        ["monitor", "segment", "window_start"],
+        ["report.monitor", "report.segment", "report.window_start"],
+        ondelete="CASCADE",
+    ),
+)
+
 score = sa.Table(
     "score",
     metadata,

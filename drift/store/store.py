@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from drift.alerts.alerts import Alert, Transitions
     from drift.windows import Window
 
-_BY_WINDOW = ("histogram", "pair_counts", "profile", "validation", "gate", "score", "measured", "report", "run")
+_BY_WINDOW = (
+    *("histogram", "pair_counts", "profile", "validation", "gate"),
+    *("score", "measured", "relationship", "report", "run"),
+)
 
 
 @dataclass(frozen=True, slots=True)

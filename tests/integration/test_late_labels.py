@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drift.pipeline import evaluate
 from drift.pipeline import run as runs
+from drift.pipeline.recall import recall
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 from tests.support.store_samples import dump
 
@@ -73,7 +73,7 @@ def test_labels_that_are_waited_for_wake_nobody(tmp_path: Path, url: str, frame:
         assert report.status == "ok"
         assert report.rollup().by_role["label"].status == "not_judged"
     assert context.store.alerts("flights") == []
-    stored = evaluate.recall(context, days(context, LAST)[0])["late"]
+    stored = recall(context, days(context, LAST)[0])["late"]
     assert (stored.role, stored.weight, stored.status) == ("label", 0.5, "insufficient_data")
 
 

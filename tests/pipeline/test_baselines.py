@@ -12,6 +12,7 @@ from drift.config.monitor import parse_monitor
 from drift.errors import DriftError
 from drift.pipeline import baselines, evaluate
 from drift.pipeline.context import Context
+from drift.pipeline.recall import recall
 from tests.pipeline.test_compare import kl
 from tests.pipeline.test_run import LAST, backfill, dump, shifted
 from tests.support.command import runner
@@ -71,7 +72,7 @@ def promote(context: Context, first: int, last: int) -> baselines.Promotion:
 
 def away(context: Context, number: int, feature: str = "delay") -> float:
     """How far a day is from its baseline, as stored."""
-    verdict = evaluate.recall(context, days(context, number, number)[0])[feature]
+    verdict = recall(context, days(context, number, number)[0])[feature]
     assert verdict.explanation.kl_fixed is not None
     return verdict.explanation.kl_fixed
 
@@ -112,7 +113,7 @@ def test_the_baseline_is_what_windows_are_measured_from(context: Context) -> Non
     baselines.rescore(context, days(context, LAST - 1, LAST), now=clock())
     assert away(context, LAST - 1) > 0.5
     # A window is never its own baseline.
-    report = evaluate.recall(context, days(context, LAST, LAST)[0])
+    report = recall(context, days(context, LAST, LAST)[0])
     assert report["delay"].score is not None
     assert report["delay"].explanation.kl_fixed is None
 
@@ -189,7 +190,7 @@ def test_stored_windows_are_scored_against_a_new_baseline(
         {days(context, LAST, LAST)[0]: done.kept[days(context, LAST, LAST)[0]]},
     )
     assert kl(done.reports[-1], "delay") > 0.5
-    assert kl(evaluate.recall(context, days(context, LAST, LAST)[0]), "delay") == old
+    assert kl(recall(context, days(context, LAST, LAST)[0]), "delay") == old
     assert context.store.outbox_counts()["pending"] == 0
     once = dump(context)
     baselines.rescore(gone, days(context, 0, LAST), now=clock())
@@ -297,7 +298,7 @@ def ending(context: Context, key: str) -> tuple[str, str]:
 
 def test_a_step_is_found_adapted_to_and_still_told(stepped: Context) -> None:
     """The trailing reference takes it for normal in the end; the score beside it and the end of the alert do not."""
-    report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
+    report = recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     assert report["delay"].status == "ok"
     assert kl(report, "delay") < 0.1
     assert away(stepped, STEP + STAYS - 1) == pytest.approx(away(stepped, STEP + 1), rel=0.3)
@@ -311,7 +312,7 @@ def test_a_step_is_found_adapted_to_and_still_told(stepped: Context) -> None:
 def test_frozen_and_empty_columns_stay_in_sight(stepped: Context) -> None:
     """On the fortieth day as on the first."""
     for number in (STEP, STEP + STAYS - 1):
-        report = evaluate.recall(stepped, days(stepped, number, number)[0])
+        report = recall(stepped, days(stepped, number, number)[0])
         found = {(finding.column, finding.kind): finding.message for finding in report.findings if finding.column}
         frozen = found["carrier", "frozen"]
         assert frozen == "column carrier: one value ('AA') in every row, where the baseline had 3"
@@ -322,7 +323,7 @@ def test_frozen_and_empty_columns_stay_in_sight(stepped: Context) -> None:
 
 def test_lost_rows_stay_in_sight(stepped: Context) -> None:
     """As a finding of every window, and in the end of the alert."""
-    report = evaluate.recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
+    report = recall(stepped, days(stepped, STEP + STAYS - 1, STEP + STAYS - 1)[0])
     (adapted,) = [str(finding) for finding in report.findings if finding.kind == "adapted"]
     assert adapted == (
         "100 rows, 75 % fewer than usual in the baseline of 2024-01-01 … 01-07 (400, give or take 5.0 %): "

@@ -10,6 +10,7 @@ import pytest
 
 from drift.errors import StoreError
 from drift.pipeline import evaluate, run
+from drift.pipeline.recall import recall
 from drift.store import schema
 from tests.support.flights import FIRST, SQL, clock, monitor_text, open_context, rows, write_sql
 
@@ -92,7 +93,7 @@ def test_what_is_stored_is_what_was_said(opened: Open) -> None:
     frame.loc[day_of(frame, 19), "delay"] += 8
     context = opened(frame)
     said = backfill(context, 19)[-1]
-    again = evaluate.recall(context, windows(context, 19, 19)[0])
+    again = recall(context, windows(context, 19, 19)[0])
     assert said["delay"].score is not None
     assert said["delay"].explanation.cell is not None
     assert again.to_dict() == said.to_dict()
@@ -161,7 +162,7 @@ def test_a_window_never_run_cannot_be_recalled(opened: Open) -> None:
     """The error says how to run it."""
     context = opened(rows(3))
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-02"):
-        evaluate.recall(context, windows(context, 1, 1)[0])
+        recall(context, windows(context, 1, 1)[0])
 
 
 def labelled(number_to_label: Callable[[int], str | None], days: int) -> pd.DataFrame:
@@ -215,7 +216,7 @@ def test_a_label_set_apart_is_read_back(opened: Open, *, hashed: bool) -> None:
     words = " ".join(said.explain("carrier"))
     assert "0 % → 10 % (not in the reference)" in words
     assert ("klarna" in words) != hashed
-    again = evaluate.recall(context, windows(context, 19, 19)[0])
+    again = recall(context, windows(context, 19, 19)[0])
     assert again.to_dict() == said.to_dict()
     assert again.explain("carrier") == said.explain("carrier")
     assert ("klarna" in str(again.to_dict())) != hashed

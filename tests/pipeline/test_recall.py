@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.errors import StoreError
+from drift.errors import NotCompared
 from drift.pipeline import run as runs
 from drift.pipeline.recall import recall_pair
 from drift.store.store import Store
@@ -97,7 +97,7 @@ def test_what_was_not_judged_is_not_as_usual(context: Context, day: int, columns
 def test_what_cannot_be_compared_says_why(context: Context, day: int, columns: tuple[str, str], said: str) -> None:
     """One column, unknown ones, those without pairs, windows that were not compared or never run."""
     (window,) = days(context, day, day)
-    with pytest.raises(StoreError, match=r".") as raised:
+    with pytest.raises(NotCompared, match=r".") as raised:
         recall_pair(context.store, "flights", window.start, columns)
     assert said in str(raised.value)
 
@@ -114,5 +114,5 @@ def test_counts_that_are_gone_are_said(context: Context, tmp_path: Path) -> None
         assert any("6 of 7 windows are left" in line for line in found.words())
         assert recall_pair(context.store, "flights", window.start, ("carrier", "late")).windows == 7
         store.prune(window.start)
-        with pytest.raises(StoreError, match="pairs of its reference that 2024-01-17 was compared by are no"):
+        with pytest.raises(NotCompared, match="pairs of its reference that 2024-01-17 was compared by are no"):
             recall_pair(store, "flights", window.start, ("carrier", "late"))

@@ -16,6 +16,7 @@ from drift.cli.demo import resource
 from drift.errors import InternalError, SourceError, StoreError
 from drift.pipeline import evaluate, fit, notify, profile
 from drift.pipeline import run as runs
+from drift.pipeline.recall import recall
 from drift.profiles import counting
 from tests.pipeline.test_compare import kl
 from tests.support.flights import FIRST, SQL, clock, days, monitor_text, open_context, rows, write_parquet, write_sql
@@ -399,13 +400,13 @@ def test_an_unreachable_warehouse_is_a_clear_error(tmp_path: Path) -> None:
 def test_recalling_a_window_that_never_ran_says_what_to_do(context: Context) -> None:
     """The message is a command."""
     with pytest.raises(StoreError, match="drift run flights --date 2024-01-14"):
-        evaluate.recall(context, days(context, LAST, LAST)[0])
+        recall(context, days(context, LAST, LAST)[0])
 
 
 def test_a_recalled_report_is_the_stored_one(context: Context) -> None:
     """With the evidence, so that it still explains itself."""
     written = backfill(context)[-1]
-    recalled = evaluate.recall(context, days(context, LAST, LAST)[0])
+    recalled = recall(context, days(context, LAST, LAST)[0])
     assert recalled.explain("delay") == written.explain("delay")
     assert kl(recalled, "delay") == kl(written, "delay")
 
@@ -478,7 +479,7 @@ def test_without_its_nulls_the_blizzard_would_be_lost(winter: Context) -> None:
     """Dropping the missing cell, as peers do, takes 90 % of the day's KL: the blizzard *is* the nulls."""
     from drift.statistics.divergence import kl_divergence, smooth
 
-    report = evaluate.recall(winter, winter.monitor.window.calendar.starting(date(2013, 2, 8)))
+    report = recall(winter, winter.monitor.window.calendar.starting(date(2013, 2, 8)))
     evidence = report.evidence["dep_delay"]
     dropped = kl_divergence(*smooth(evidence.current.counts[:-1], evidence.reference.counts[:-1]))
     assert kl(report, "dep_delay") > 1.2

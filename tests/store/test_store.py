@@ -166,6 +166,7 @@ def test_pruning_takes_old_windows_and_nothing_else(store: Store) -> None:
         "gate": 2,
         "score": 12,
         "measured": 0,
+        "relationship": 0,
         "report": 2,
         "run": 2,
         "alert_event": 0,

@@ -42,8 +42,9 @@ def export(
     since: WindowStart = None,
     until: WindowStart = None,
 ) -> StreamingResponse:
-    """A table as CSV or Parquet: `scores`, `runs`, `alerts`, `validations` or `marks`, oldest window first.
+    """A table as CSV or Parquet, oldest window first.
 
+    Tables are `scores`, `runs`, `alerts`, `validations`, `relationships` (pairs that stray) and `marks`.
     `since` and `until` bound the start of the window (of an alert: the one that opened it; of a mark: its time);
     `until` itself is left out.
     In CSV a text that a spreadsheet could take for a formula begins with an apostrophe; times are in UTC.

@@ -1,7 +1,7 @@
 """What Prometheus scrapes: ``/metrics``, in its text format 0.0.4, for whoever may read the dashboard.
 
 How many series there are is bounded: of a monitor's features only those that drift and the `WORST` others with the
-largest KL have series of their own; the rest are counted by status.
+largest KL have series of their own; the rest are counted by status. Of its pairs of columns only those that stray have.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ class _Stored(Collector):
         yield _gauge("drift_build_info", "Version of Drift that answers.", ("version",), [((drift.__version__,), 1)])
         yield from _of_windows(found)
         yield from _of_features(found)
+        yield from _of_pairs(found)
         alerts = ("monitor", "state", "severity")
         yield _gauge("drift_alerts", "Alerts by state and severity.", alerts, found.alerts.items())
         waiting = {(state,): found.notifications.get(state, 0) for state in _OUTBOX_STATES}
@@ -119,6 +120,20 @@ def _of_features(found: Health) -> Iterator[GaugeMetricFamily]:
     severities = {(row["monitor"], row["feature"]): SEVERITY_RANK.get(row["status"], 0) for row in found.features}
     text = "The severity of the same features in the newest window: 0 none, 1 warning, 2 critical."
     yield _gauge("drift_feature_severity", text, of, severities.items())
+
+
+def _of_pairs(found: Health) -> Iterator[GaugeMetricFamily]:
+    judged = {m: report["n_pairs"] * (not report["unjudged_pairs"]) for m, report in found.reports.items()}
+    states = {(m, "judged"): n for m, n in judged.items()} | {(m, "strays"): found.strays.get(m, 0) for m in judged}
+    text = "Pairs of columns of the newest window: judged, and those that no longer go together as they did."
+    yield _gauge("drift_window_pairs", text, ("monitor", "state"), states.items())
+    text = "Bias-corrected D(p||q*) of the pairing alone in the newest window, of the pairs that stray."
+    of = ("monitor", "column", "first", "second")
+    kl = [(tuple(pair[name] for name in _OF_PAIR), pair["kl_corrected"]) for pair in found.pairs]
+    yield _gauge("drift_pair_kl_nats", text, of, kl)
+
+
+_OF_PAIR = ("monitor", "named", "first_column", "second_column")
 
 
 def _gauge(

@@ -297,6 +297,80 @@ class ComparisonOut(BaseModel):
     cells: list[CellOut]
 
 
+class PairMeasuredOut(BaseModel):
+    """What a pair of columns was measured at when a window was judged."""
+
+    window_start: datetime
+    kl_corrected: float = Field(
+        description="Bias-corrected divergence of the pairing apart from both histograms, nats."
+    )
+    mixed: float = Field(description="Share of rows paired as if at random.")
+    z: float | None = Field(description="Robust standard deviations beyond its own history; null where that is short.")
+    strays: bool = Field(description="Whether it no longer goes together as it did.")
+
+
+class PairOfMany(PairMeasuredOut):
+    """One of the pairs of a window."""
+
+    columns: tuple[str, str]
+
+
+class Pairs(BaseModel):
+    """One page of the pairs of a window: those that stray first, then the most unusual."""
+
+    monitor: str
+    window_start: datetime
+    total: int
+    unjudged: str = Field(description="Why none was judged; empty where they were.")
+    pairs: list[PairOfMany]
+
+
+class MovedOut(BaseModel):
+    """Two cells that go together in another share of the rows than is usual."""
+
+    cells: tuple[str, str]
+    share: float
+    usual: float = Field(description="Had both columns changed alone.")
+    before: float = Field(description="In the reference.")
+    contribution: float = Field(description="Nats; those of all cells add up to `kl`.")
+
+
+class PairOut(BaseModel):
+    """Two columns of a window compared with its reference, from stored counts. Divergences in nats.
+
+    `kl_total` is `kl`, of the pairing alone, and `kl_margins`, of both histograms. Tables have a row for each cell of the
+    first column, and a column for each of the second.
+    """
+
+    monitor: str
+    window_start: datetime
+    columns: tuple[str, str]
+    state: str = Field(description="As usual or not, or why it was not judged, in words.")
+    words: list[str]
+    not_judged: str
+    z: float | None
+    strays: bool
+    windows: int = Field(description="Of the reference, still stored.")
+    windows_then: int = Field(description="Of the reference, when the window was judged.")
+    kl: float
+    kl_corrected: float
+    ci_low: float
+    ci_high: float
+    p: float
+    mixed: float
+    kl_total: float
+    kl_margins: float
+    before: float = Field(description="Mutual information in the reference.")
+    after: float = Field(description="Mutual information in the window.")
+    cells: tuple[list[str], list[str]]
+    reference: list[list[int]]
+    current: list[list[int]]
+    usual: list[list[float]] = Field(description="Today's shares, had both columns changed alone.")
+    contributions: list[list[float]]
+    moved: list[MovedOut]
+    history: list[PairMeasuredOut] = Field(description="Up to this window, oldest first.")
+
+
 class Problem(BaseModel):
     """Why there is no answer."""
 

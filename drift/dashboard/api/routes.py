@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import isnan
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -29,6 +30,10 @@ from drift.dashboard.api.models import (
     Incidents,
     MarkOut,
     MonitorOut,
+    PairMeasuredOut,
+    PairOfMany,
+    PairOut,
+    Pairs,
     Problem,
     RunOut,
     Runs,
@@ -53,8 +58,9 @@ from drift.dashboard.parameters import (
     shown_until,
     states_of,
 )
-from drift.errors import DriftError, StoreError
+from drift.errors import DriftError, NotCompared, StoreError
 from drift.pipeline import actions
+from drift.pipeline.recall import recall_pair
 from drift.store.reads import alerts as alert_reads
 from drift.store.reads import features as feature_reads
 from drift.store.reads import windows as window_reads
@@ -131,11 +137,7 @@ def scores(
 @v1.get("/report")
 def report(store: Opened, monitor: Name, window: WindowStart = None) -> dict[str, Any]:
     """The whole report of one window (the newest by default): verdicts, intervals, and what every cell contributes."""
-    at = instant(_local_time(store, monitor), window)
-    if at is None:
-        newest = store.reports(monitor, limit=1, over_at=datetime.now(UTC))
-        at = newest[0]["window_start"] if newest else None
-    found = store.load_report(monitor, at) if at is not None else None
+    found = store.load_report(monitor, _judged_window(store, monitor, window))
     if found is None:
         raise HTTPException(404, "nothing is stored for this window")
     return found.to_dict()
@@ -336,6 +338,53 @@ def compare(
         cells=[CellOut(**row) for row in cell_rows(compared.evidence, compared.score)],
         **{name: getattr(compared.score, name, None) for name in numbers},
     )
+
+
+@v1.get("/pairs")
+def pairs(store: Opened, monitor: Name, window: WindowStart = None, limit: Limit = 100, offset: Offset = 0) -> Pairs:
+    """The pairs of columns of one window (the newest by default): those that stray first, then the most unusual."""
+    at = _judged_window(store, monitor, window)
+    found = store.measured_in(monitor, at)
+    if found is None:
+        raise HTTPException(404, "no pairs of columns were compared in this window")
+    z = found.z[:1].tolist()
+    head = store.load_report(monitor, at) if z and isnan(z[0]) else None
+    order, names = found.worst_first(), found.pairs
+    return Pairs(
+        monitor=monitor,
+        window_start=at,
+        total=len(order),
+        unjudged=head.unjudged_pairs if head else "",
+        pairs=[PairOfMany(columns=names[i], **asdict(found.at(i))) for i in order[offset : offset + limit]],
+    )
+
+
+@v1.get("/pair")
+def pair(store: Opened, monitor: Name, a: Name, b: Name, window: WindowStart = None, windows: Windows = 30) -> PairOut:
+    """How two columns go together in one window (the newest by default), cell by cell, and in those before it."""
+    local, at = _local_time(store, monitor), _judged_window(store, monitor, window)
+    try:
+        found = recall_pair(store, monitor, at, (a, b))
+    except NotCompared as error:
+        raise HTTPException(404, str(error)) from error
+    past = store.pair_history(monitor, a, b, until=at + timedelta(microseconds=1), limit=windows)
+    return PairOut(
+        monitor=monitor,
+        window_start=at,
+        state=found.state(local.calendar),
+        history=[PairMeasuredOut(**asdict(each)) for each in past],
+        **found.to_dict(),
+    )
+
+
+def _judged_window(store: Store, monitor: str, window: str | None) -> datetime:
+    """Return the start of the window that is asked for, or of the newest that has a report."""
+    at: datetime | None = instant(_local_time(store, monitor), window)
+    newest = store.reports(monitor, limit=1, over_at=datetime.now(UTC)) if at is None else []
+    at = at or next((row["window_start"] for row in newest), None)
+    if at is None:
+        raise HTTPException(404, "nothing is stored for this monitor")
+    return at
 
 
 v1.include_router(exports.router)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from drift.store.store import Store
 
-Table = Literal["scores", "runs", "alerts", "validations", "marks"]
+Table = Literal["scores", "runs", "alerts", "validations", "marks", "relationships"]
 Query = sa.Select[Any]
 
 _AT_ONCE = 5000
@@ -30,6 +30,7 @@ _TABLES: dict[Table, tuple[sa.Table, str]] = {
     "alerts": (schema.alert, "opened_window"),
     "validations": (schema.validation, "window_start"),
     "marks": (schema.mark, "at"),
+    "relationships": (schema.relationship, "window_start"),
 }
 
 

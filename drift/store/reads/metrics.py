@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Health:
     """What is stored, at one moment: rows of the newest window by monitor, and numbers by what they are keyed by.
 
-    `statuses` counts the features of the newest windows; `features` are those that drift and the worst others;
+    `statuses` counts the features of the newest windows; `features` are those that drift and the worst others; `strays`
+    counts the pairs of columns that no longer go together as they did, and `pairs` are the clearest of them;
     `successes` say when a run last ended without an error, `oldest` when the oldest notification due was written.
     """
 
@@ -29,6 +30,8 @@ class Health:
     runs: Mapping[str, sa.RowMapping]
     statuses: Mapping[tuple[str, str], int]
     features: Sequence[sa.RowMapping]
+    strays: Mapping[str, int]
+    pairs: Sequence[sa.RowMapping]
     successes: Mapping[str, datetime]
     alerts: Mapping[tuple[str, str, str], int]
     notifications: Mapping[str, int]
@@ -40,8 +43,11 @@ def health(store: Store, *, most: int, worst: int, now: datetime) -> Health:
 
     Of a monitor's features at most `most` are named, those that drift first, and `worst` of the others.
     """
-    score, run, alert, notification = _of_newest(now), schema.run, schema.alert, schema.notification
+    score, run = _of_newest(now, schema.score, "feature", "status", "kl_corrected"), schema.run
+    alert, notification = schema.alert, schema.notification
     statuses = sa.select(score.c.monitor, score.c.status, sa.func.count()).group_by(score.c.monitor, score.c.status)
+    pair = _of_newest(now, schema.relationship, "named", "first_column", "second_column", "kl_corrected", "position")
+    strays = sa.select(pair.c.monitor, sa.func.count()).group_by(pair.c.monitor)
     ended = run.c.error.is_(None) & run.c.finished_at.is_not(None)
     successes = sa.select(run.c.monitor, sa.func.max(run.c.finished_at)).where(ended).group_by(run.c.monitor)
     columns = (alert.c.monitor, alert.c.state, alert.c.severity)
@@ -54,6 +60,8 @@ def health(store: Store, *, most: int, worst: int, now: datetime) -> Health:
             _newest(connection, run, now),
             {(monitor, status): n for monitor, status, n in connection.execute(statuses)},
             connection.execute(_worst(score, most, worst)).mappings().all(),
+            {monitor: n for monitor, n in connection.execute(strays)},
+            connection.execute(sa.select(pair).where(pair.c.position < most)).mappings().all(),
             dict(iter(connection.execute(successes.order_by(run.c.monitor)))),
             {(monitor, state, severity): n for monitor, state, severity, n in connection.execute(alerts)},
             dict(iter(connection.execute(states))),
@@ -71,15 +79,14 @@ def _newest(connection: sa.Connection, table: sa.Table, now: datetime) -> dict[s
     return {row["monitor"]: row for row in connection.execute(query).mappings()}
 
 
-def _of_newest(now: datetime) -> sa.Subquery:
-    """Return the scores of the newest window of each monitor, as a query to select from."""
-    score, report = schema.score, schema.report
+def _of_newest(now: datetime, table: sa.Table, *columns: str) -> sa.Subquery:
+    """Return some columns of the newest window of each monitor, as a query to select from."""
+    report = schema.report
     newest = sa.select(report.c.monitor, sa.func.max(report.c.window_start).label("at"))
     over = (report.c.segment == WHOLE) & (report.c.window_end <= now)
     one = newest.where(over).group_by(report.c.monitor).subquery()
-    both = (score.c.monitor == one.c.monitor) & (score.c.window_start == one.c["at"]) & (score.c.segment == WHOLE)
-    columns = (score.c.monitor, score.c.feature, score.c.status, score.c.kl_corrected)
-    return sa.select(*columns).join(one, both).subquery()
+    both = (table.c.monitor == one.c.monitor) & (table.c.window_start == one.c["at"]) & (table.c.segment == WHOLE)
+    return sa.select(table.c.monitor, *(table.c[name] for name in columns)).join(one, both).subquery()
 
 
 def _worst(score: sa.Subquery, most: int, worst: int) -> sa.Select[tuple[object, ...]]:

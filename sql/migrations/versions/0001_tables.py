@@ -29,6 +29,7 @@ _TABLES = (
     "run",
     "report",
     "measured",
+    "relationship",
     "score",
     "alert",
     "alert_event",
@@ -210,6 +211,40 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("monitor", "segment", "window_start", name="pk_measured"),
+    )
+    op.create_table(
+        "relationship",
+        sa.Column("monitor", sa.Text(), nullable=False),
+        sa.Column("segment", sa.Text(), nullable=False),
+        sa.Column("window_start", _INSTANT, nullable=False),
+        sa.Column("first_column", sa.Text(), nullable=False),
+        sa.Column("second_column", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("named", sa.Text(), nullable=False),
+        sa.Column("severity", sa.Text(), nullable=False),
+        sa.Column("lasting", sa.Boolean(), nullable=False),
+        sa.Column("named_z", sa.Double(), nullable=False),
+        sa.Column("kl", sa.Double(), nullable=False),
+        sa.Column("kl_corrected", sa.Double(), nullable=False),
+        sa.Column("ci_low", sa.Double(), nullable=False),
+        sa.Column("ci_high", sa.Double(), nullable=False),
+        sa.Column("p", sa.Double(), nullable=False),
+        sa.Column("q", sa.Double(), nullable=False),
+        sa.Column("z", sa.Double(), nullable=False),
+        sa.Column("mixed", sa.Double(), nullable=False),
+        sa.Column("before", sa.Double(), nullable=False),
+        sa.Column("after", sa.Double(), nullable=False),
+        sa.Column("moved", sa.JSON(), nullable=False),
+        sa.Column("onset", sa.JSON()),
+        sa.ForeignKeyConstraint(
+            ["monitor", "segment", "window_start"],
+            ["report.monitor", "report.segment", "report.window_start"],
+            name="fk_relationship_report",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "monitor", "segment", "window_start", "first_column", "second_column", name="pk_relationship"
+        ),
     )
     op.create_table(
         "score",
