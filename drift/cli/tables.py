@@ -259,8 +259,9 @@ def pair_explanation(context: Context, found: RecalledPair, past: Sequence[PairM
         for each in moved
     ]
     heading = (a, b, "share now", "usual", "share before", "nats", "")
-    print_table(heading, rows, right=heading[2:-1], no_wrap={b})
-    print_line("usual (q*): the share before, had both columns changed alone")
+    if rows:
+        print_table(heading, rows, right=heading[2:-1], no_wrap={b})
+        print_line("usual (q*): the share before, had both columns changed alone")
     lines = [
         (
             calendar.label(calendar.containing(each.window_start)),
@@ -271,8 +272,8 @@ def pair_explanation(context: Context, found: RecalledPair, past: Sequence[PairM
         )
         for each in past
     ]
-    heading = ("window", "nats", "rows at random", "sd beyond usual", "")
-    print_table(heading, lines, right=heading[1:-1])
+    figures = ("nats", "rows at random", "sd beyond usual")
+    print_table(("window", *figures, ""), lines, right=figures)
 
 
 def baseline_table(context: Context, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,11 +83,10 @@ def rows(
 
 def unusual(measured: Measured, alerts: Sequence[Alert], column: str = "") -> list[Line]:
     """Return the pairs of a window, or those of one column: first those that stray, then by how unusual they are."""
-    pairs = list(combinations(measured.columns, 2))
-    mine = [i for i, pair in enumerate(pairs) if not column or column in pair]
-    rank = np.lexsort((-measured.kl[mine], -np.nan_to_num(measured.z[mine], nan=-np.inf), ~measured.strays[mine]))
-    found = []
-    for i in (mine[place] for place in rank):
+    pairs, found = measured.pairs, []
+    for i in measured.worst_first():
+        if column and column not in pairs[i]:
+            continue
         about = [alert for alert in alerts if alert.feature in pairs[i]]
         found.append(Line(pairs[i], status_of(measured.at(i), about), measured.at(i)))
     return found
@@ -98,6 +96,5 @@ def strayed(measured: Iterable[Measured]) -> list[tuple[str, str]]:
     """Return the pairs that strayed in any of some windows, the one first that did in most."""
     found: Counter[tuple[str, str]] = Counter()
     for one in measured:
-        pairs = list(combinations(one.columns, 2))
-        found.update(pairs[i] for i in np.flatnonzero(one.strays))
+        found.update(one.pairs[i] for i in np.flatnonzero(one.strays).tolist())
     return [pair for pair, _ in found.most_common()]

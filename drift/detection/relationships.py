@@ -115,7 +115,7 @@ class Measured:
 
     def worst_first(self) -> list[int]:
         """Return the places of its pairs: those that stray first, then by how unusual they are."""
-        return np.lexsort((-self.kl, -np.nan_to_num(self.z), ~self.strays)).tolist()
+        return [int(i) for i in np.lexsort((-self.kl, -np.nan_to_num(self.z, nan=-np.inf), ~self.strays))]
 
     def of(self, a: str, b: str) -> PairMeasured:
         """Return what a pair of its columns was measured at."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from drift.detection.pair import compare_pair, what_moved
 from drift.detection.relationships import HINT
 from drift.errors import NotCompared, StoreError
+from drift.profiles.pair_choice import MOST_COLUMNS
 from drift.profiles.pairs import Pairs
 from drift.text.formatting import figure, iso, many, nats, number, percent, probability, thousands
 
@@ -144,6 +145,6 @@ def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str,
 
 def _not_paired(name: str, known: Sequence[str], report: Report) -> str:
     if any(verdict.feature == name for verdict in report.verdicts):
-        why = "labels that hardly recur, and what could not be counted, have none"
+        why = f"labels that hardly recur, what could not be counted, and columns beyond {MOST_COLUMNS} have none"
         return f"{report.monitor} has no pairs of {name!r} in {report.label}: {report.unjudged_pairs or why}"
     return f"{report.monitor} has no column {name!r} in {report.label}; it has pairs of: {', '.join(known)}"

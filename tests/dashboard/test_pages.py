@@ -498,6 +498,8 @@ ELSEWHERE = {
     ("GET", "/alert"): "test_an_alert_comes_with_its_timeline",
     ("GET", "/pair"): "test_a_pair_says_what_moved_and_by_how_much",
     ("GET", "/pairs"): "test_the_pairs_of_a_window_stand_the_most_unusual_first",
+    ("GET", "/api/v1/pair"): "test_the_api_has_every_pair_of_a_window_and_any_pair_cell_by_cell",
+    ("GET", "/api/v1/pairs"): "test_the_api_has_every_pair_of_a_window_and_any_pair_cell_by_cell",
     ("GET", "/incident"): "test_an_incident_shows_its_alerts_and_what_else_happened",
     ("POST", "/incident"): "test_an_incident_is_answered_for_all_its_alerts",
     ("GET", "/api/v1/incident"): "test_an_incident_shows_its_alerts_and_what_else_happened",

@@ -10,13 +10,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from drift import dashboard
-from drift.pipeline.evaluate import recall_pair
+from drift.pipeline.recall import recall_pair
 from drift.store.store import Store
 from tests.support.dashboard_pairs import DAYS, PAIRED, fill_pairs
 from tests.support.dashboard_samples import HOSTILE, day, url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SPOILED = {"monitor": PAIRED, "a": "carrier", "b": "late", "window": "2013-02-18"}
 
@@ -144,11 +145,53 @@ def test_the_pairs_of_a_window_stand_the_most_unusual_first(client: TestClient) 
         ({"b": "carrier"}, 404, "a pair is two columns"),
         ({"monitor": "nope"}, 404, "no monitor with this name"),
         ({"window": "yesterday"}, 422, "not a time"),
-        ({"window": "2013-02-01"}, 200, "did not compare pairs of columns in 2013-02-01: too few windows"),
-        ({"window": "2031-02-01"}, 200, "did not compare pairs of columns in 2031-02-01T05:00:00Z: it has no report"),
+        ({"window": "2013-02-01"}, 200, "compared no pairs of columns in 2013-02-01: too few windows"),
+        ({"window": "2031-02-01"}, 200, "has no report of the window that starts at 2031-02-01T05:00:00Z"),
     ],
 )
 def test_what_is_not_there_is_said(client: TestClient, given: dict[str, str], status: int, said: str) -> None:
     """Which column, which window, and why."""
     answer = client.get(url("pair", **SPOILED | given))
     assert (answer.status_code, said in words(answer.text)) == (status, True)
+
+
+def test_the_api_has_every_pair_of_a_window_and_any_pair_cell_by_cell(client: TestClient, store: Store) -> None:
+    """The most unusual first, page by page; one with its tables and its history; in words why there is none."""
+    listed = client.get(url("api/v1/pairs", monitor=PAIRED, window="2013-02-18", limit=2)).json()
+    assert (listed["total"], listed["unjudged"], len(listed["pairs"])) == (3, "", 2)
+    assert all(one["strays"] and one["z"] > 6 and "carrier" in one["columns"] for one in listed["pairs"])
+    rest = client.get(url("api/v1/pairs", monitor=PAIRED, window="2013-02-18", offset=2)).json()["pairs"]
+    assert [(one["columns"], one["strays"]) for one in rest] == [([HOSTILE, "late"], False)]
+    early = client.get(url("api/v1/pairs", monitor=PAIRED, window="2013-02-03")).json()
+    assert early["unjudged"].startswith("only 1 windows before this one")
+    assert {one["z"] for one in early["pairs"]} == {None}
+    one = client.get(url("api/v1/pair", **SPOILED, windows=5)).json()
+    found = recall_pair(store, PAIRED, day(17).start, ("carrier", "late"))
+    assert one["current"] == found.compared.current.tolist()
+    assert one["kl_total"] == pytest.approx(one["kl"] + one["kl_margins"])
+    assert one["state"].startswith("no longer as it was since 2013-02-18")
+    assert [each["strays"] for each in one["history"]] == [False] * 4 + [True]
+    for wrong, said in (({"b": "nope"}, "no column 'nope'"), ({"window": "2013-02-01"}, "compared no pairs")):
+        answer = client.get(url("api/v1/pair", **SPOILED | wrong))
+        assert answer.status_code == 404
+        assert said in answer.json()["detail"]
+
+
+def test_the_pairs_that_stray_are_exported(client: TestClient) -> None:
+    """A row for each pair and window, with the column that is named."""
+    rows = client.get(url("api/v1/export/relationships", monitor=PAIRED)).text.splitlines()
+    assert len(rows) == 5
+    assert rows[0].startswith("monitor,window_start,first_column,second_column,position,named,severity")
+    assert all(",carrier," in row for row in rows[1:])
+
+
+def test_only_pairs_that_stray_have_series_of_their_own(tmp_path: Path) -> None:
+    """A scrape counts those that were judged, and names those that stray."""
+    with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as opened:
+        fill_pairs(opened, days=19)
+        scraped = TestClient(dashboard.create_app(opened)).get("/metrics").text
+    assert f'drift_window_pairs{{monitor="{PAIRED}",state="judged"}} 3.0' in scraped
+    assert f'drift_window_pairs{{monitor="{PAIRED}",state="strays"}} 2.0' in scraped
+    series = [line for line in scraped.splitlines() if line.startswith("drift_pair_kl_nats{")]
+    assert len(series) == 2
+    assert all('column="carrier"' in line and float(line.rsplit(" ", 1)[1]) > 0.1 for line in series)

@@ -31,9 +31,12 @@ expectations: [{expect_column_values_to_not_be_null: {column: delay}, severity: 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
-    """A table in whose last days a single value comes out of nowhere, after what somebody marked."""
+    """Days in the last of which a single value comes out of nowhere, and a column goes with no other; one is marked."""
     rng, folder = np.random.default_rng(5), tmp_path_factory.mktemp("exports")
     days: list[dict[str, Any]] = [{"delay": rng.normal(0, 10, 400), "=x": rng.integers(0, 5, 400)} for _ in range(40)]
+    for day in days:
+        day["y"] = np.where(rng.random(400) < 0.9, day["=x"], rng.integers(0, 5, 400))
+    days[-1]["y"] = rng.permutation(days[-1]["y"])
     for day in days[-2:]:
         day["delay"][:60] = 3.25
     context, _ = live(folder, days, KEYS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from drift.cli.tables import alert_timeline, report_table
 from drift.pipeline import run as runs
 from tests.support.flights import FIRST, clock, days, monitor_text, open_context, rows, write_parquet
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def test_labels_attached_to_other_rows_open_an_alert_that_names_their_column(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Values dealt out anew within a day: no feature drifts, the column is named, and its alert ends by itself."""
     monkeypatch.chdir(tmp_path)
@@ -50,3 +51,18 @@ def test_labels_attached_to_other_rows_open_an_alert_that_names_their_column(
     assert [one.window_start for one in measured] == [window.start for window in days(context, 17, 19)]
     assert all(sorted(one.columns) == ["carrier", "delay", "gate", "late"] for one in measured)
     assert context.store.measured("flights", before=days(context, 21, 21)[0].start, limit=1)[0].strays.any()
+    (named,) = reports[broken].relationships
+    assert (named.column, named.lasting, reports[broken].status) == ("late", True, "ok")
+    assert {finding.message for finding in found[broken]} == {str(named)}
+    next_step = "drift explain flights --pair carrier late --date 2024-01-21"
+    report_table(reports[broken])
+    assert next_step in capsys.readouterr().out
+    last = context.store.load_report("flights", alert.last_window)
+    alert_timeline(alert, context.store.alert_events(alert.id), "", "", [], last)
+    assert next_step in capsys.readouterr().out
+    early = reports[days(context, 4, 4)[0]]
+    assert early.unjudged_pairs.startswith("only ")
+    assert not any("before this one were compared" in note for note in early.notes())
+    report_table(early)
+    assert f"how columns go together was not judged: {early.unjudged_pairs}" in capsys.readouterr().out
+    assert f"6 · not judged: {early.unjudged_pairs}" in early.to_html()

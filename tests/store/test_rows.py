@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from drift.detection.onset import Onset
+from drift.detection.pair import Moved
+from drift.detection.relationships import Broken, Relationship
 from drift.detection.reports import Report
 from drift.detection.scores import CellShift
 from drift.errors import StoreError
@@ -86,3 +89,31 @@ def test_a_cell_of_another_version_is_left_out(store: Store) -> None:
         assert found is not None
         assert found.verdicts[0].score is not None
         assert found.verdicts[0].explanation.cell == read
+
+
+def test_relationships_are_read_back_as_they_were_written(store: Store) -> None:
+    """Columns, their pairs, the cells that moved and since when, in their order; another run takes their place."""
+    moved = (Moved(("AA", "true"), 0.2, 0.1, 0.15, 0.04),)
+
+    def pair(*columns: str, kl: float) -> Relationship:
+        return Relationship((columns[0], columns[1]), kl, kl, 0.1, 0.3, 1e-9, 1e-8, 12.0, 0.4, 0.5, 0.1, moved)
+
+    since = Onset(DAY.start, DAY.start, DAY.start)
+    broken = [
+        Broken(
+            "late",
+            "critical",
+            lasting=True,
+            z=14.0,
+            pairs=(pair("carrier", "late", kl=0.2), pair("a", "late", kl=0.1)),
+            onset=since,
+        ),
+        Broken("x", "warning", lasting=False, z=7.0, pairs=(pair("x", "y", kl=0.05),)),
+    ]
+    report = Report("m", DAY, "trailing", [], 10, 10, relationships=broken, n_pairs=6, unjudged_pairs="few windows")
+    for expected in (broken, broken[1:], []):
+        store.save_report("m", replace(report, relationships=expected))
+        found = store.load_report("m", DAY.start)
+        assert found is not None
+        assert list(found.relationships) == expected
+        assert (found.n_pairs, found.unjudged_pairs) == (6, "few windows")

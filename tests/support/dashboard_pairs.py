@@ -39,11 +39,11 @@ def counted(number: int) -> Pairs:
     return Pairs.of(COLUMNS, np.stack([carrier, *others]).astype(np.uint8))
 
 
-def fill_pairs(store: Store) -> None:
+def fill_pairs(store: Store, days: int = DAYS) -> None:
     """Store and judge the days, each compared with those before it that were not broken."""
     store.save_monitor(PAIRED, "c0ffee", {"window": {"every": "1d", "timezone": "America/New_York"}}, NOW)
     before: dict[int, Pairs] = {}
-    for number in range(DAYS):
+    for number in range(days):
         window, pairs = day(number), counted(number)
         made = report(PAIRED, window, dict.fromkeys(COLUMNS, "ok"))
         if before:
@@ -57,6 +57,7 @@ def fill_pairs(store: Store) -> None:
             )
             told = [relationship_finding(each) for each in judged.broken]
             made = replace(made, findings=told, measured=judged.measured, unjudged_pairs=judged.why_not, n_pairs=3)
+            made = replace(made, relationships=judged.broken)
         else:
             made = replace(made, findings=[], unjudged_pairs="too few windows of the reference have any")
         save(store, made)

@@ -301,9 +301,7 @@ class PairMeasuredOut(BaseModel):
     """What a pair of columns was measured at when a window was judged."""
 
     window_start: datetime
-    kl_corrected: float = Field(
-        description="Bias-corrected divergence of the pairing apart from both histograms, nats."
-    )
+    kl_corrected: float = Field(description="Bias-corrected divergence apart from both histograms, nats.")
     mixed: float = Field(description="Share of rows paired as if at random.")
     z: float | None = Field(description="Robust standard deviations beyond its own history; null where that is short.")
     strays: bool = Field(description="Whether it no longer goes together as it did.")
@@ -338,8 +336,8 @@ class MovedOut(BaseModel):
 class PairOut(BaseModel):
     """Two columns of a window compared with its reference, from stored counts. Divergences in nats.
 
-    `kl_total` is `kl`, of the pairing alone, and `kl_margins`, of both histograms. Tables have a row for each cell of the
-    first column, and a column for each of the second.
+    `kl_total` is `kl`, of the pairing alone, and `kl_margins`, of both histograms. Tables have a row for each cell of
+    the first column, and a column for each of the second.
     """
 
     monitor: str

@@ -11,8 +11,8 @@ from drift.dashboard.formatting import link, local_time_of
 from drift.dashboard.parameters import Name, Opened, Windows, WindowStart, instant, known_monitor
 from drift.dashboard.rendering import base, render
 from drift.detection.pair import what_moved
-from drift.errors import StoreError
-from drift.pipeline.evaluate import recall_pair
+from drift.errors import NotCompared
+from drift.pipeline.recall import recall_pair
 from drift.store.reads import windows as window_reads
 from drift.text.formatting import iso
 from drift.text.statuses import STATUSES
@@ -47,7 +47,7 @@ def pair(
     found, why_not = None, ""
     try:
         found = recall_pair(store, monitor, at, (a, b))
-    except StoreError as error:
+    except NotCompared as error:
         why_not = str(error)
         if not measured or a == b:
             raise HTTPException(404, why_not) from error

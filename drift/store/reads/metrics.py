@@ -60,7 +60,7 @@ def health(store: Store, *, most: int, worst: int, now: datetime) -> Health:
             _newest(connection, run, now),
             {(monitor, status): n for monitor, status, n in connection.execute(statuses)},
             connection.execute(_worst(score, most, worst)).mappings().all(),
-            {monitor: n for monitor, n in connection.execute(strays)},
+            dict(iter(connection.execute(strays))),
             connection.execute(sa.select(pair).where(pair.c.position < most)).mappings().all(),
             dict(iter(connection.execute(successes.order_by(run.c.monitor)))),
             {(monitor, state, severity): n for monitor, state, severity, n in connection.execute(alerts)},
