@@ -78,8 +78,8 @@ class Measured:
     Parameters
     ----------
     window_start
-    reference
-        The windows it was compared with, by their start.
+    reference : int64, shape (n_windows,)
+        The windows it was compared with, by their start in seconds since 1970.
     columns
         Their pairs are in the order of `itertools.combinations`.
     mixed : float32, shape (n_pairs,)
@@ -95,7 +95,7 @@ class Measured:
     """
 
     window_start: datetime
-    reference: tuple[datetime, ...]
+    reference: NDArray[np.int64] = field(repr=False)
     columns: tuple[str, ...]
     mixed: Singles = field(repr=False)
     statistic: Singles = field(repr=False)
@@ -272,7 +272,8 @@ def judge_relationships(
     def measured(z: Floats, strays: Sequence[int]) -> Measured:
         mixed, g, kl, far = (each.astype(np.float32) for each in (*figures, np.clip(z, -FARTHEST, FARTHEST)))
         strayed = np.isin(np.arange(len(z)), strays)
-        return Measured(start, tuple(windows), columns, mixed, g, kl, far, strayed)
+        starts = np.array([round(each.timestamp()) for each in windows], np.int64)
+        return Measured(start, starts, columns, mixed, g, kl, far, strayed)
 
     if len(before) < (enough := MIN_HISTORY + detection.persistence.of - 1):
         few = f"only {len(before)} windows before this one were compared, and their own history takes {enough}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from drift.detection.pair import compare_pair, what_moved
@@ -14,7 +15,6 @@ from drift.text.formatting import figure, iso, many, nats, number, percent, prob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from drift.detection.findings import Finding
     from drift.detection.pair import PairComparison, PairMeasured
@@ -123,7 +123,8 @@ def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str,
     for name in columns:
         if name not in found.columns:
             raise NotCompared(_not_paired(name, found.columns, report))
-    pairs = store.pairs_as(monitor, start, found.reference, columns)
+    others = [datetime.fromtimestamp(each, UTC) for each in found.reference.tolist()]
+    pairs = store.pairs_as(monitor, start, others, columns)
     current = pairs.pop(start, None)
     if current is None or not pairs:
         whose = "its reference" if current else "the window"
@@ -137,7 +138,7 @@ def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str,
         compare_pair(Pairs.total([*pairs.values()]), current, columns),
         measured,
         len(pairs),
-        len(found.reference),
+        len(others),
         next(named, None),
         f"{' and '.join(drifting)} drifts by itself" if drifting else report.unjudged_pairs * (measured.z is None),
     )

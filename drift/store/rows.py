@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from drift.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
     from sqlalchemy import RowMapping
@@ -174,12 +174,11 @@ def measured_row(monitor: str, found: Measured) -> Row:
     """Return the row of what a window's pairs were measured at."""
     numbers = np.stack([found.mixed, found.statistic, found.kl, found.z, found.strays]).astype(np.float32)
     # Windows follow one another: what lies between them is nearly always the same.
-    starts = np.array([round(start.timestamp()) for start in found.reference], np.int64)
     return {
         "monitor": monitor,
         "segment": WHOLE,
         "window_start": found.window_start,
-        "reference": np.diff(starts, prepend=0).view(np.uint32),
+        "reference": np.diff(found.reference, prepend=0).view(np.uint32),
         "columns": list(found.columns),
         "pairs": numbers.ravel().view(np.uint32),
     }
@@ -189,9 +188,9 @@ def measured_from(
     window_start: datetime, reference: NDArray[np.int32], columns: Sequence[str], pairs: NDArray[np.int32]
 ) -> Measured:
     """Read back what `measured_row` wrote."""
-    starts = (datetime.fromtimestamp(start, UTC) for start in np.cumsum(reference.view(np.int64)).tolist())
+    starts = np.cumsum(reference.view(np.int64))
     mixed, statistic, kl, z, strays = pairs.view(np.float32).reshape(5, -1)
-    return Measured(window_start, tuple(starts), tuple(columns), mixed, statistic, kl, z, strays > 0)
+    return Measured(window_start, starts, tuple(columns), mixed, statistic, kl, z, strays > 0)
 
 
 _OF_PAIR = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "mixed", "before", "after")
