@@ -112,7 +112,7 @@ def report_table(report: Report) -> None:
     for broken in report.relationships if report.window else ():
         print_line(f"  {pair_command(report, broken)}")
     if report.unjudged_pairs:
-        print_line(f"how columns go together was not judged: {report.unjudged_pairs}")
+        print_line(f"pairs of columns not judged: {report.unjudged_pairs}")
     if report.segments:
         segment_table(report)
 

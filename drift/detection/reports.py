@@ -79,7 +79,7 @@ class Report:
     n_pairs
         Of a whole window: pairs of columns that were compared.
     unjudged_pairs
-        Of a whole window: why none of them was judged; empty where they were.
+        Of a whole window: which of them were not judged, and why; empty where all were.
     measured
         At what they were measured, which later windows are compared with; not read back with a report.
     relationships

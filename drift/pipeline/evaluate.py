@@ -29,6 +29,7 @@ from drift.detection.row_counts import beside_usual, row_count
 from drift.pipeline.isolation import isolated
 from drift.profiles.histograms import Profile
 from drift.profiles.kinds import is_comparable
+from drift.profiles.pair_choice import left_out
 from drift.profiles.pairs import Pairs
 from drift.store.schema import WHOLE
 from drift.text import logs
@@ -72,7 +73,7 @@ def _judged(context: Context[State], stored: Gathered) -> Report:
     return replace(
         annotate(context, stored, [whole, *parts], found),
         n_pairs=len(related.measured.mixed) if related.measured else 0,
-        unjudged_pairs=related.why_not,
+        unjudged_pairs="; ".join(filter(None, [related.why_not, _without_pairs(stored)])),
         measured=related.measured,
         relationships=related.broken,
     )
@@ -332,6 +333,19 @@ def relationships(
         windows=[window.start for window in pairs if window != stored.window],
         drifting=drifting,
     )
+
+
+def _without_pairs(stored: Gathered) -> str:
+    """Name the features whose pairs are not counted, because there are very many."""
+    names = left_out(stored.binnings)
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"those of {', '.join(names[:NAMED])}{more}, which of {len(stored.binnings)} features go least with others"
+
+
+NAMED = 10
+"""Features without pairs that are named, at most."""
 
 
 def located(

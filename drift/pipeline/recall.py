@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from drift.detection.pair import compare_pair, what_moved
 from drift.detection.relationships import HINT
 from drift.errors import NotCompared, StoreError
@@ -133,6 +135,8 @@ def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str,
     named = (one for one in report.findings if one.kind == "relationship" and {*columns} <= {one.column, *one.others})
     measured = found.of(*columns)
     drifting = [verdict.feature for verdict in report.verdicts if verdict.feature in columns and verdict.strays]
+    why = "" if measured.z is not None else "too little is known of it, or of its past"
+    why = report.unjudged_pairs if why and np.isnan(found.z).all() else why
     return RecalledPair(
         label,
         compare_pair(Pairs.total([*pairs.values()]), current, columns),
@@ -140,12 +144,12 @@ def recall_pair(store: Store, monitor: str, start: datetime, columns: tuple[str,
         len(pairs),
         len(others),
         next(named, None),
-        f"{' and '.join(drifting)} drifts by itself" if drifting else report.unjudged_pairs * (measured.z is None),
+        f"{' and '.join(drifting)} drifts by itself" if drifting else why,
     )
 
 
 def _not_paired(name: str, known: Sequence[str], report: Report) -> str:
     if any(verdict.feature == name for verdict in report.verdicts):
         why = f"labels that hardly recur, what could not be counted, and columns beyond {MOST_COLUMNS} have none"
-        return f"{report.monitor} has no pairs of {name!r} in {report.label}: {report.unjudged_pairs or why}"
+        return f"{report.monitor} has no pairs of {name!r} in {report.label}: {why}"
     return f"{report.monitor} has no column {name!r} in {report.label}; it has pairs of: {', '.join(known)}"

@@ -64,5 +64,5 @@ def test_labels_attached_to_other_rows_open_an_alert_that_names_their_column(
     assert early.unjudged_pairs.startswith("only ")
     assert not any("before this one were compared" in note for note in early.notes())
     report_table(early)
-    assert f"how columns go together was not judged: {early.unjudged_pairs}" in capsys.readouterr().out
+    assert f"pairs of columns not judged: {early.unjudged_pairs}" in capsys.readouterr().out
     assert f"6 · not judged: {early.unjudged_pairs}" in early.to_html()

@@ -319,7 +319,7 @@ class Pairs(BaseModel):
     monitor: str
     window_start: datetime
     total: int
-    unjudged: str = Field(description="Why none was judged; empty where they were.")
+    unjudged: str = Field(description="Which were not judged, and why; empty where all were.")
     pairs: list[PairOfMany]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from math import isnan
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
@@ -347,14 +346,13 @@ def pairs(store: Opened, monitor: Name, window: WindowStart = None, limit: Limit
     found = store.measured_in(monitor, at)
     if found is None:
         raise HTTPException(404, "no pairs of columns were compared in this window")
-    z = found.z[:1].tolist()
-    head = store.load_report(monitor, at) if z and isnan(z[0]) else None
+    report = store.load_report(monitor, at)
     order, names = found.worst_first(), found.pairs
     return Pairs(
         monitor=monitor,
         window_start=at,
         total=len(order),
-        unjudged=head.unjudged_pairs if head else "",
+        unjudged=report.unjudged_pairs if report else "",
         pairs=[PairOfMany(columns=names[i], **asdict(found.at(i))) for i in order[offset : offset + limit]],
     )
 
