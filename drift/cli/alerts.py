@@ -101,8 +101,8 @@ def alerts_show(alert: AlertId, as_json: Json = False, database: Database = DATA
     else:
         incident = store.incident(found.id)
         since = found.onset.words(calendar) if found.onset else ""
-        last = store.load_report(found.monitor, found.last_window)
-        alert_timeline(found, events, since, incident.words(calendar) if incident else "", happened, last)
+        opening = store.load_report(found.monitor, found.opened_window)
+        alert_timeline(found, events, since, incident.words(calendar) if incident else "", happened, opening)
 
 
 @alerts_app.command("diary", hidden=True)

@@ -339,11 +339,11 @@ def alert_timeline(
     since: str,
     incident: str,
     happened: Iterable[Event],
-    last: Report | None,
+    opening: Report | None,
 ) -> None:
     """Print one alert, since when and where, its incident, what else happened then, and what happened to it.
 
-    `last` is the report of the last window in which it was seen.
+    `opening` is the report of the window that opened it.
     """
     begun = f", {since}" if since else ""
     print_line(f"{alert.monitor} {alert.key}: ", status(alert.state), ", ", status(alert.severity), begun)
@@ -351,10 +351,10 @@ def alert_timeline(
     if alert.where:
         print_line(f"  {alert.where.words()}")
         slices_table(alert.where)
-    if last and alert.kind == "relationship":
-        for broken in last.relationships:
+    if opening and alert.kind == "relationship":
+        for broken in opening.relationships:
             if broken.column == alert.feature:
-                print_line(f"  {pair_command(last, broken)}")
+                print_line(f"  {pair_command(opening, broken)}")
     for other in happened:
         print_line(f"  also {when(other.at)}  {KINDS[other.kind]}: {other.text}")
     for event in events:

@@ -57,8 +57,8 @@ def test_labels_attached_to_other_rows_open_an_alert_that_names_their_column(
     next_step = "drift explain flights --pair carrier late --date 2024-01-21"
     report_table(reports[broken])
     assert next_step in capsys.readouterr().out
-    last = context.store.load_report("flights", alert.last_window)
-    alert_timeline(alert, context.store.alert_events(alert.id), "", "", [], last)
+    opening = context.store.load_report("flights", alert.opened_window)
+    alert_timeline(alert, context.store.alert_events(alert.id), "", "", [], opening)
     assert next_step in capsys.readouterr().out
     early = reports[days(context, 4, 4)[0]]
     assert early.unjudged_pairs.startswith("only ")
