@@ -263,7 +263,7 @@ def judge_relationships(
         return Relationships(None, (), f"fewer than {detection.min_rows} rows")
     before = [_aligned(one, columns) for one in past[max(len(past) - detection.remembered, 0) :]]
     tables = joint_tables(reference, columns), joint_tables(current, columns)
-    found = dependence(*tables)
+    found = _in_blocks(*tables)
     # What nothing can be said of is not as usual: a window says nothing of a pair where its cells hold too few rows.
     mixed = np.where(np.isfinite(found.mixed_sd), found.mixed, np.nan)
     statistic = np.where(found.free > 0, np.cbrt(found.statistic / found.expected), np.nan)
@@ -330,7 +330,8 @@ def compare_relationships(reference: Pairs, current: Pairs, detection: Detection
 
 def _in_blocks(reference: NDArray[np.int64], current: NDArray[np.int64]) -> Dependence:
     """Compare very many pairs in bounded memory."""
-    blocks = [dependence(reference[i : i + BLOCK], current[i : i + BLOCK]) for i in range(0, len(current), BLOCK)]
+    starts = range(0, max(len(current), 1), BLOCK)
+    blocks = [dependence(reference[i : i + BLOCK], current[i : i + BLOCK]) for i in starts]
     return Dependence(*(np.concatenate([getattr(each, one.name) for each in blocks]) for one in fields(Dependence)))
 
 
