@@ -76,12 +76,11 @@ TRACE = 0.02
 LEAST_MEAN = 0.5
 """A table whose G has a smaller mean is taken to have this one: hardly anything can happen in it."""
 
-NOTHING = 0.01
-"""In a table whose G has a smaller mean, as in one of a single row, nothing can: it is the rounding of the fit."""
-
 MIXED = 0.03
-"""Share of rows paired at random that the estimate of this share is made to tell from none; the less, the more it looks at
-cells that hold none. Real days differ least there."""
+"""Share of rows paired at random that the estimate of this share is made to tell from none.
+
+The less, the more it looks at cells that hold none, where real days differ least.
+"""
 
 FARTHEST = 60.0
 """How far a saddlepoint is followed: a cell is then e⁶⁰ times as likely as it was."""
@@ -256,7 +255,8 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
     mean, variance = _deviance_moments(t, fitted)
     usual = np.maximum(mean - leverage, 0.0)
     expected = usual.sum(axis=(1, 2))
-    testable = expected > NOTHING
+    # Cells less fitted effects: at least one is free, and more is not left by rounding, as of a table of one row.
+    testable = ((t > 0).sum(axis=(1, 2)) - leverage.sum(axis=(1, 2)) > 0.5) & (expected > 0)
     at_least = np.maximum(expected, LEAST_MEAN)
     spread = np.maximum((variance - leverage * np.minimum(variance, 2)).sum(axis=(1, 2)), at_least)
     p = np.where(testable, np.clip(gammaincc(at_least**2 / spread, g * at_least / spread), SMALLEST_P, 1), 1.0)
@@ -276,7 +276,7 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
     corrected = kl - np.where(testable, expected / (2 * h), 0.0)
     low, high = interval(corrected, at_least, h, delta)
     weight, gain, sd = _mixture(near, near * (1 / m + 1 / n))
-    tells = gain > 1e-12
+    tells = (gain > 1e-12) & (sd > 1e-12)
     mixed = np.divide((weight * (now - near)).sum(axis=(1, 2)), gain, out=np.zeros_like(gain), where=tells)
     mixed_sd = np.divide(sd, gain, out=np.full_like(gain, np.inf), where=tells)
     # For the p-value the weights come from what permutations leave as it is: the rows of both samples, and margins.

@@ -251,3 +251,14 @@ def test_what_cannot_be_tested_is_not_called() -> None:
     found = dependence(x, y)
     assert found.p.tolist() == pytest.approx([1, 1, 1, 1], abs=1e-3)
     assert found.kl.tolist() == pytest.approx([0, 0, 0, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 4), (4, 1), (1, 1)])
+def test_a_table_of_one_row_or_column_says_nothing(shape: tuple[int, int]) -> None:
+    """Of how two columns go together: no degree of freedom, no share of mixed rows, whatever is left by rounding."""
+    rng = np.random.default_rng(7)
+    found = dependence(rng.integers(20, 900, (50, *shape)), rng.integers(20, 900, (50, *shape)))
+    assert not found.free.any()
+    assert np.isinf(found.mixed_sd).all()
+    assert not found.mixed.any()
+    assert (found.p == 1).all()
