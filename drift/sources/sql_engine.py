@@ -52,20 +52,19 @@ _SQLITE_PRAGMAS = {"table_info", "table_xinfo", "table_list", "read_uncommitted"
 
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a URL, without a pool, whose connections only read; where its database offers that."""
-    return _made(_parsed(url))
+    return _made(_parsed(url), time_limit.patience())
 
 
 @lru_cache(maxsize=8)  # an engine compiles a statement once, and asks a server once what it is
-def _made(parsed: sa.URL) -> sa.Engine:
+def _made(parsed: sa.URL, patience: float) -> sa.Engine:
     dialect = parsed.get_backend_name()
     options = {"postgresql_readonly": True} if dialect == "postgresql" else {}
     try:
         if parsed.get_dialect().is_async:
             what, fix = "is a driver for asynchronous programs", f"write {_SYNCHRONOUS.get(dialect, dialect)}://"
             raise SourceError(f"{parsed.drivername}:// {what}, which Drift is not: {fix}")
-        engine = sa.create_engine(
-            parsed, poolclass=sa.NullPool, execution_options=options, connect_args=_limits(parsed, dialect)
-        )
+        limits = _limits(parsed, dialect, patience)
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool, execution_options=options, connect_args=limits)
     except ModuleNotFoundError as error:
         module = error.name or parsed.drivername
         if module == "psycopg":
@@ -88,11 +87,11 @@ def _made(parsed: sa.URL) -> sa.Engine:
     return engine
 
 
-def _limits(parsed: sa.URL, dialect: str) -> dict[str, int]:
+def _limits(parsed: sa.URL, dialect: str, patience: float) -> dict[str, int]:
     """Return the time-outs that a driver takes, where the URL does not say them."""
     limits = {"connect_timeout": _CONNECT_SECONDS} if dialect in {"postgresql", "mysql", "mariadb"} else {}
     if re.fullmatch(r"(mysql|mariadb)(\+(pymysql|mysqldb))?", parsed.drivername):
-        limits |= dict.fromkeys(("read_timeout", "write_timeout"), math.ceil(time_limit.patience()))
+        limits |= dict.fromkeys(("read_timeout", "write_timeout"), math.ceil(patience))
     return {name: limit for name, limit in limits.items() if name not in parsed.query}
 
 

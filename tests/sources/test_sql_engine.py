@@ -11,6 +11,8 @@ from drift.sources import sql_engine
 from tests.sources.test_sql import fill, open_database
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from drift.errors import DriftError
 
 
@@ -20,6 +22,20 @@ def test_the_session_is_read_only(database_url: str) -> None:
     engine = sql_engine.engine_of(database_url)
     with pytest.raises(SourceError, match=r"(?i)read-?only"), sql_engine.session(engine, "here") as connection:
         connection.exec_driver_sql("DROP TABLE t")
+
+
+def test_each_session_has_a_clock_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine of a URL is kept, and the time limit is that of the session: what one used up the next one has."""
+    url = fill(f"sqlite:///{tmp_path / 't.db'}", "CREATE TABLE t (x int)")
+    million = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 1e6) SELECT max(n) FROM r"
+    monkeypatch.setenv("DRIFT_SOURCE_SECONDS", "0.001")
+    engine = sql_engine.engine_of(url)
+    with pytest.raises(SourceError, match="took too long"), sql_engine.session(engine, "here") as connection:
+        connection.exec_driver_sql(million)
+    monkeypatch.delenv("DRIFT_SOURCE_SECONDS")
+    with sql_engine.session(engine, "here") as connection:
+        assert connection.exec_driver_sql(million).scalar_one() == 1_000_000
+    assert sql_engine.engine_of(url) is sql_engine.engine_of(url)
 
 
 @pytest.mark.parametrize(
