@@ -19,6 +19,7 @@ from drift.dashboard.api import metrics
 from drift.store import migrations
 from drift.store.engine import make_engine
 from drift.store.store import Store
+from tests.support.dashboard_pairs import fill_pairs
 from tests.support.dashboard_samples import MONITOR, NOW, fill
 
 FILES = sorted((Path(__file__).parents[2] / "deploy" / "grafana").glob("*.json"))
@@ -53,6 +54,7 @@ def test_every_metric_is_there_with_its_labels(tmp_path: Path) -> None:
     """What a panel asks for, chooses by, groups by or shows is in a scrape of a dashboard with data."""
     with Store.open(f"sqlite:///{tmp_path / 'drift.db'}", create=True) as store:
         fill(store)
+        fill_pairs(store, days=19)
         store.save_alerts([], [], [trial(MONITOR, "ops", by="ada", now=NOW)])
         scrape = metrics.exposition(store)
     labels: dict[str, set[str]] = {}
