@@ -12,7 +12,7 @@ from rich.text import Text
 
 from drift.alerts.circumstances import KINDS
 from drift.detection.scores import STATUS_ORDER
-from drift.text.formatting import day, nats, percent, thousands, when
+from drift.text.formatting import at_random, day, nats, percent, thousands, when
 from drift.text.visible import visible
 from drift.windows import Window
 
@@ -266,7 +266,7 @@ def pair_explanation(context: Context, found: RecalledPair, past: Sequence[PairM
         (
             calendar.label(calendar.containing(each.window_start)),
             nats(each.kl_corrected),
-            percent(max(each.mixed, 0.0), 1),
+            at_random(each.mixed),
             "–" if each.z is None else f"{each.z:z.1f}",
             status("strays") if each.strays else "",
         )

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from drift.config.reference import calendar_of
 from drift.errors import WindowError
-from drift.text.formatting import many, percent, when
+from drift.text.formatting import many, when
 from drift.text.visible import visible
 from drift.windows import Calendar, Window, parse_date
 
@@ -38,17 +38,6 @@ def clipped(text: str, length: int = 40) -> str:
     'abc…'
     """
     return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-def at_random(share: float | None) -> str:
-    """Write a share of rows paired at random, whose estimate may lie beyond none and all.
-
-    Examples
-    --------
-    >>> at_random(-0.01), at_random(0.27), at_random(1.1), at_random(None)
-    ('0 %', '27 %', '100 %', '–')
-    """
-    return percent(None if share is None else min(max(share, 0.0), 1.0))
 
 
 def web_address(url: object) -> str:

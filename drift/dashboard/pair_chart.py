@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from drift.dashboard.formatting import at_random
 from drift.dashboard.time_axis import (
     MANY,
     Panel,
@@ -22,7 +21,7 @@ from drift.dashboard.time_axis import (
 )
 from drift.detection.page.axes import ticks
 from drift.detection.page.markup import Html, tag
-from drift.text.formatting import nats
+from drift.text.formatting import at_random, nats
 from drift.text.statuses import STATUSES
 
 if TYPE_CHECKING:

@@ -52,7 +52,7 @@ def environment(asset: Callable[[str], str]) -> Environment:
     env.filters |= {
         "shown": formatting.shown,
         "clipped": formatting.clipped,
-        "at_random": formatting.at_random,
+        "at_random": text.at_random,
         "kept": _kept,
     }
     env.globals |= {"statuses": STATUSES, "link": formatting.link, "version": drift.__version__}

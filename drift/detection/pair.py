@@ -87,7 +87,7 @@ class PairMeasured:
     kl_corrected
         Bias-corrected divergence of the pairing from its reference, in nats.
     mixed
-        Share of rows paired at random.
+        Share of rows paired at random; None where the window has too few rows to say.
     z
         How far beyond its own history, in robust standard deviations; None where too little was known to judge.
     strays
@@ -96,7 +96,7 @@ class PairMeasured:
 
     window_start: datetime
     kl_corrected: float
-    mixed: float
+    mixed: float | None
     z: float | None
     strays: bool
 
@@ -120,7 +120,7 @@ class PairComparison:
     contributions : float64, the same shape
         What each cell adds to `kl`.
     kl, kl_corrected, ci_low, ci_high, p, mixed
-        Of the pairing alone, as in `drift.statistics.dependence.Dependence`.
+        Of the pairing alone, as in `drift.statistics.dependence.Dependence`; `mixed` is None where too few rows say so.
     kl_total, kl_margins
         Of the whole table, and of both columns by themselves.
     before, after
@@ -138,7 +138,7 @@ class PairComparison:
     ci_low: float
     ci_high: float
     p: float
-    mixed: float
+    mixed: float | None
     kl_total: float
     kl_margins: float
     before: float
@@ -201,7 +201,7 @@ def compare_pair(reference: Pairs, current: Pairs, columns: tuple[str, str]) -> 
         ci_low=float(found.ci_low[0]),
         ci_high=float(found.ci_high[0]),
         p=float(found.p[0]),
-        mixed=float(found.mixed[0]),
+        mixed=float(found.mixed[0]) if np.isfinite(found.mixed_sd[0]) else None,
         kl_total=float(total.sum()),
         kl_margins=max(float(total.sum() - found.kl[0]), 0.0),
         before=float(mutual_information(before)),

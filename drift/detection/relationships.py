@@ -123,10 +123,8 @@ class Measured:
 
     def at(self, i: int) -> PairMeasured:
         """Return what the pair at a place was measured at."""
-        z = float(self.z[i])
-        known = None if np.isnan(z) else z
-        mixed = float(np.nan_to_num(self.mixed[i]))
-        return PairMeasured(self.window_start, float(self.kl[i]), mixed, known, bool(self.strays[i]))
+        z, mixed = (None if np.isnan(each) else float(each) for each in (self.z[i], self.mixed[i]))
+        return PairMeasured(self.window_start, float(self.kl[i]), mixed, z, bool(self.strays[i]))
 
 
 @dataclass(frozen=True, slots=True)

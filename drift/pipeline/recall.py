@@ -13,7 +13,7 @@ from drift.detection.relationships import HINT
 from drift.errors import NotCompared, StoreError
 from drift.profiles.pair_choice import MOST_COLUMNS
 from drift.profiles.pairs import Pairs
-from drift.text.formatting import figure, iso, many, nats, number, percent, probability, thousands
+from drift.text.formatting import at_random, figure, iso, many, nats, number, probability, thousands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ class RecalledPair:
         return [
             one.sum_in_words(),
             f"pairing, corrected: {nats(one.kl_corrected)} nats (95 % {low} … {high}), p {probability(one.p)}",
-            f"{percent(max(one.mixed, 0.0), 1)} of the rows as if paired at random",
+            f"{at_random(one.mixed)} of the rows as if paired at random",
             f"mutual information: {figure(one.before)} → {figure(one.after)} nats",
             f"{rows} compared with {thousands(int(one.reference.sum()))}{gone}",
             *(what_moved(one.columns, one.moved()) if self.measured.strays else ()),

@@ -42,6 +42,17 @@ def percent(share: float | None, decimals: int | None = None) -> str:
     return f"{100 * share:.{decimals}f} %"
 
 
+def at_random(share: float | None) -> str:
+    """Write a share of rows paired at random, whose estimate may lie beyond none and all.
+
+    Examples
+    --------
+    >>> at_random(-0.01), at_random(0.27), at_random(1.1), at_random(None)
+    ('0 %', '27 %', '100 %', '–')
+    """
+    return percent(None if share is None else min(max(share, 0.0), 1.0))
+
+
 def nats(value: float | None) -> str:
     """Return a divergence with four decimals, without its unit.
 

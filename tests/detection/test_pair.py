@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drift.detection.pair import compare_pair, what_moved
+from drift.detection.relationships import Measured
 from drift.profiles.binning import CategoricalBinning, NumericBinning
 from drift.profiles.coarse_cells import COARSE, FINE, coarse
 from drift.profiles.pairs import Pairs
@@ -77,3 +79,25 @@ def test_a_pair_that_goes_together_as_it_did_moved_nowhere() -> None:
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["current"] == told["reference"] == found.current.tolist()
     assert told["cells"] == [list(names) for names in found.cells]
+
+
+def test_rows_that_cannot_tell_give_no_share_paired_at_random() -> None:
+    """Where all rows have one cell of a column, nothing shows how the two go together: no share, not none."""
+    reference, rows = pairs(4, 1000, 0.5), np.zeros((2, 50), np.uint8)
+    rows[1] = np.arange(50) % 20 + 1
+    assert compare_pair(reference, pairs(5, 1000, 0.5), ("carrier", "delay")).mixed is not None
+    assert compare_pair(reference, Pairs.of(COLUMNS, rows), ("carrier", "delay")).mixed is None
+
+    nan = np.full(1, np.nan, np.float32)
+    start = datetime(2013, 2, 8, tzinfo=UTC)
+    measured = Measured(
+        start,
+        np.zeros(0, np.int64),
+        ("carrier", "delay"),
+        nan,
+        nan,
+        np.zeros(1, np.float32),
+        nan,
+        np.zeros(1, np.bool_),
+    )
+    assert (measured.at(0).mixed, measured.at(0).z) == (None, None)

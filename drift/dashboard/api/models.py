@@ -302,7 +302,7 @@ class PairMeasuredOut(BaseModel):
 
     window_start: datetime
     kl_corrected: float = Field(description="Bias-corrected divergence apart from both histograms, nats.")
-    mixed: float = Field(description="Share of rows paired as if at random.")
+    mixed: float | None = Field(description="Share of rows paired as if at random; null where too few rows say so.")
     z: float | None = Field(description="Robust standard deviations beyond its own history; null where that is short.")
     strays: bool = Field(description="Whether it no longer goes together as it did.")
 
@@ -355,7 +355,7 @@ class PairOut(BaseModel):
     ci_low: float
     ci_high: float
     p: float
-    mixed: float
+    mixed: float | None
     kl_total: float
     kl_margins: float
     before: float = Field(description="Mutual information in the reference.")

@@ -32,7 +32,7 @@ from drift.dashboard.rendering import base, render
 from drift.store.reads import alerts
 from drift.store.reads import windows as window_reads
 from drift.store.store import Store
-from drift.text.formatting import iso, nats, thousands, thresholds
+from drift.text.formatting import at_random, iso, nats, thousands, thresholds
 from drift.text.statuses import STATUSES, status_of
 
 router = APIRouter(include_in_schema=False)
@@ -221,7 +221,7 @@ def _pair_rows(root: str, store: Store, monitor: str, columns: Sequence[_Column]
 def _pair_cell(shown: str, to: str, column: _Column, row: Mapping[str, Any]) -> str:
     if row["kl_corrected"] is None:
         return _drawn(shown, column.run, column, row["status"])
-    said = f"; D(p‖q*) {nats(row['kl_corrected'])} nats, paired at random {formatting.at_random(row['mixed'])}"
+    said = f"; D(p‖q*) {nats(row['kl_corrected'])} nats, paired at random {at_random(row['mixed'])}"
     return _drawn(shown, to + column.at, column, row["status"], said, "l0" if row["status"] == "ok" else "")
 
 
