@@ -68,7 +68,7 @@ class NumericBinning:
     apart: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     seen: tuple[float, float] | None = None
     notation: Notation | None = None
-    paired: bool = True
+    paired: bool = field(default=True, repr=False)
     ordered: ClassVar[bool] = True
     """Numbers have an order: location and scale mean something."""
 
@@ -353,7 +353,7 @@ class CategoricalBinning:
     boolean: bool = field(default=False, repr=False)
     vocabulary: Vocabulary | None = field(default=None, repr=False)
     apart: tuple[str, ...] = ()
-    paired: bool = True
+    paired: bool = field(default=True, repr=False)
     ordered: ClassVar[bool] = False
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
 

@@ -65,7 +65,7 @@ def commands(drift: Drift, spell: Callable[[str], str]) -> list[tuple[str, ...]]
     """Every command that prints a name, with names in its arguments where it takes some."""
     name, day, by = spell(HOSTILE[2]), ("--date", "2024-01-09"), ("--by", spell(HOSTILE[1]))
     alerts = json.loads(drift("alerts", "list", "--all", "--json").stdout)
-    alert = min(alert["id"] for alert in alerts if alert["feature"] == name)
+    (alert,) = (alert["id"] for alert in alerts if alert["feature"] == name and not alert["segment"])
     reading: list[tuple[str, ...]] = [
         ("compare", "data/02.parquet", "data/08.parquet"),
         ("run", "hostile", *day),
