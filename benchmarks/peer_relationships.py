@@ -149,7 +149,7 @@ def threshold(ordinary: Sequence[float], most: int) -> float:
 def found(runs: Sequence[Sequence[Told]]) -> list[float]:
     """Return the share of runs of days that are called by each day."""
     called = [[one.called for one in days] for days in runs]
-    return np.logical_or.accumulate(called, axis=1).mean(axis=0).tolist()
+    return [float(share) for share in np.logical_or.accumulate(called, axis=1).mean(axis=0)]
 
 
 def named(stretches: Sequence[Stretch]) -> float | str:
@@ -181,7 +181,7 @@ def year_of(spans: Sequence[int], seconds: Sequence[float]) -> float:
 def reordered(table: pa.Table, columns: Sequence[str], order: NDArray[np.intp]) -> pa.Table:
     """Return a table in which the values of some columns stand in other rows."""
     for name in columns:
-        table = table.set_column(table.column_names.index(name), name, table[name].take(pa.array(order)))
+        table = table.set_column(table.column_names.index(name), name, table[name].take(pa.array(order, pa.int64())))
     return table
 
 
@@ -245,7 +245,7 @@ def faults_table(times: int, seed: int, folder: Path) -> None:
     tables = [table.select(FEATURES) for table in year.rows.values()]
     place = folder / f"relationships-{seed}-{times}"
     place.mkdir(parents=True, exist_ok=True)
-    told: dict[str, list[Stretch]] = {OURS: []} | {tool.name: [] for tool in TOOLS}
+    told: dict[str, list[Stretch]] = {name: [] for name in (OURS, *(tool.name for tool in TOOLS))}
     for i, first in enumerate(places(year, times, np.random.default_rng(seed))):
         ordinary = sorted({*year.ordinary} & {*range(first, first + WEEK)})
         reference = dated(tables[first - TRAILING : first], place / f"{first}-reference.parquet")

@@ -25,6 +25,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from io import BytesIO
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -291,8 +292,8 @@ def faults_table(year: Year, days: Days, times: int, seed: int) -> None:
             single += bool(days.judged[day].broken)
         before = now
     n = len(ordinary)
-    told = f"{sum(pages.values()) * 30 / n:.2f} pages in 30 days ({dict(pages)}), {single} with a finding"
-    print(f"\n{n} ordinary days from {windows[year.judged[0]].start:%m-%d}: {told}.")
+    counts = f"{sum(pages.values()) * 30 / n:.2f} pages in 30 days ({dict(pages)}), {single} with a finding"
+    print(f"\n{n} ordinary days from {windows[year.judged[0]].start:%m-%d}: {counts}.")
 
 
 def _stream(count: Callable[[int], Pairs], n_days: int, watched: int) -> tuple[int, int, float]:
@@ -341,7 +342,7 @@ def restless_table(seed: int, months: int = 2) -> None:
     rows: list[list[object]] = []
     for n_rows in (1000, 5000):
         for unrest in (0.0, 0.05, 0.1):
-            pages = single = 0
+            pages, single, cost = 0.0, 0.0, 0.0
             for month in range(months):
                 rng = np.random.default_rng([seed, n_rows, int(100 * unrest), month])
                 loadings, restless = rng.normal(0, 0.8, (50, 3)), rng.uniform(0, unrest, (50, 1))
@@ -357,9 +358,9 @@ def restless_table(seed: int, months: int = 2) -> None:
                     x = today @ rng.normal(size=(3, n_rows)) + rng.normal(size=(50, n_rows))
                     return Pairs.of(columns, _codes(x / np.sqrt((loadings**2).sum(axis=1, keepdims=True) + 1), cells))
 
-                one = _stream(count, 84 + 30, 30)
-                pages, single = pages + one[0], single + one[1]
-            rows.append([f"{n_rows:,}", unrest, pages / months, single / months, one[2]])
+                more, findings, cost = _stream(count, 84 + 30, 30)
+                pages, single = pages + more, single + findings
+            rows.append([f"{n_rows:,}", unrest, pages / months, single / months, cost])
     markdown(
         ["rows", "a day's own change of each loading, up to", "pages in 30 days", "days with a finding", "CPU s a day"],
         rows,
@@ -387,12 +388,12 @@ def null_table(seed: int) -> None:
 def us_flights() -> Year:
     """Read the flights within the United States, a day at a time."""
     folder = ROOT / "build" / "vega-datasets"
-    if not folder.exists():
-        folder.mkdir(parents=True)
+    if not [*folder.glob("*.tgz")]:
+        folder.mkdir(parents=True, exist_ok=True)
         subprocess.run(["npm", "pack", "--silent", "vega-datasets@3.2.1"], cwd=folder, check=True)
     with tarfile.open(next(folder.glob("*.tgz"))) as package:
         packed = {name: package.extractfile(f"package/data/{name}") for name in ("flights-3m.parquet", "airports.csv")}
-        files = [pa.BufferReader(each.read()) for each in packed.values() if each]
+        files = [BytesIO(each.read()) for each in packed.values() if each]
     table, airports = pq.read_table(files[0]), csv.read_csv(files[1])
     at = table["date"]
     table = table.set_column(0, "day", at.cast(pa.date32(), safe=False)).append_column(
@@ -402,7 +403,7 @@ def us_flights() -> Year:
         place = pc.index_in(table[end].cast(pa.string()), value_set=airports["iata"].combine_chunks())
         for name in ("latitude", "longitude"):
             table = table.append_column(f"{end}_{name}", airports[name].take(place))
-    table = table.filter(pc.less(table["day"], date(2001, 7, 1)))
+    table = table.filter(pc.less(table["day"], pa.scalar(date(2001, 7, 1))))
     monitor = parse_monitor(
         "name: us\nsource: {files: us.parquet, time_column: day}\nwindow: {every: 1d}\nreference: {trailing: 28d}"
     )
