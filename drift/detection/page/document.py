@@ -275,8 +275,10 @@ def opened(verdict: Verdict, evidence: Evidence | None, *, most: int = MOST_CELL
     )
 
 
-def where(found: Where) -> Html:
-    """Return the slices of the rows in which a feature drifts, each with the condition to copy."""
+def where(found: Where) -> Html | None:
+    """Return the slices of the rows in which a feature drifts, each with its condition; None if all are alike."""
+    if found.alike:
+        return None
     rows = [
         tag(
             "tr",
@@ -289,7 +291,7 @@ def where(found: Where) -> Html:
         for each in found.slices
     ]
     heads = ("Slice", "rows before", "now", "KL left without it", "as SQL")
-    return _small_table(f"Where it drifts: {found.alike or 'one slice of the rows'}", heads, rows)
+    return _small_table("Where it drifts: one slice of the rows", heads, rows)
 
 
 def _statistics(evidence: Evidence) -> Html:
