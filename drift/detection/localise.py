@@ -13,7 +13,7 @@ the few rows outside it could not show the drift.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -229,8 +229,8 @@ def localise(windows: Sequence[Pairs], current: Pairs, feature: str, *, min_rows
     if not len(explains):
         at = {name: i for i, name in enumerate(found.names)}
         chosen = [at[name] for name in _alike(tables, whole, min_rows) if name in at]
-        slices = (_slice(found, i, shared, max(float(left[i]), 0.0) / whole, moved=False) for i in chosen)
-        return Where(tuple(replace(each, alike=True) for each in slices)) if chosen else None
+        slices = (_slice(found, i, shared, max(float(left[i]), 0.0) / whole, alike=True) for i in chosen)
+        return Where(tuple(slices)) if chosen else None
     ranked = explains[np.argsort(size[explains], kind="stable")].tolist()
     chosen = [ranked[0], *_ties(found, ranked, (Pairs.total(alike), current))]
     first = chosen[0]
@@ -336,7 +336,9 @@ def _moved(found: _Candidates, i: int, past: Floats, now: Floats, limit: float) 
     return bool(kl_corrected(now, mixed) <= limit)
 
 
-def _slice(found: _Candidates, i: int, columns: Mapping[str, Coarse], left: float, *, moved: bool) -> Slice:
+def _slice(
+    found: _Candidates, i: int, columns: Mapping[str, Coarse], left: float, *, moved: bool = False, alike: bool = False
+) -> Slice:
     column, cell, outside = found.names[i]
     cells = columns[column]
     return Slice(
@@ -349,6 +351,7 @@ def _slice(found: _Candidates, i: int, columns: Mapping[str, Coarse], left: floa
         moved,
         predicate(column, cells, cell, outside=outside),
         outside,
+        alike,
     )
 
 
