@@ -27,7 +27,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.processes import COSTS, against, in_turns, load, python, run, table
-from benchmarks.workload import FOLDER, Workload, parse, short
+from benchmarks.workload import FOLDER, Workload, Writer, parse, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -76,21 +76,32 @@ def said(command: Sequence[str | Path], env: Mapping[str, str] | None = None) ->
     return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
 
 
+FILES: dict[Writer, str] = {"pandas": "snappy as pandas writes it", "zstd": "zstd"}
+
+
 def whole(options: argparse.Namespace) -> None:
-    """Print Drift beside the floor on a million rows each side, 50 columns."""
-    paths = ready(Workload(1_000_000), options.folder)
-    costs = in_turns(
-        {
-            "floor: PyArrow decodes every column, one thread": python(FLOOR, *paths),
+    """Print Drift beside the floor on a million rows each side, 50 columns, both workloads in turns."""
+    commands = {
+        f"{files}: {name}": command
+        for writer, files in FILES.items()
+        for paths in [ready(Workload(1_000_000, writer=writer), options.folder)]
+        for name, command in {
+            "floor": python(FLOOR, *paths),
             "`drift compare A B`": compare(*paths),
             "`drift.compare(a, b)`": python(LIBRARY, *paths),
-        },
-        options.repeats,
-    )
+        }.items()
+    }
+    costs = in_turns(commands, options.repeats)
     table(
         f"1M + 1M rows × 50 columns, whole processes, medians of {options.repeats} ({load()})",
         ["", *COSTS],
-        against(costs, next(iter(costs))),
+        [
+            row
+            for files in FILES.values()
+            for row in against(
+                {name: cost for name, cost in costs.items() if name.startswith(files)}, f"{files}: floor"
+            )
+        ],
     )
 
 

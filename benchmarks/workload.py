@@ -1,16 +1,22 @@
-"""The tables that the performance benchmarks read: made by seed, written a row group at a time, kept for the next run.
+"""The tables that the performance benchmarks read: made by seed, kept for the next run.
 
     python -m benchmarks.workload [--rows 1M] [--numbers 40] [--texts 10] [--levels N] [--group 122880]
-                                  [--folder build/benchmarks]
+                                  [--writer zstd] [--folder build/benchmarks]
 
-A workload is a reference and a current table of the same rows and columns. Numbers are float64: normal, lognormal,
-Student's t with two degrees of freedom and whole, in turns, with 2 % missing, as null in even columns and as NaN in odd
-ones. Texts have 3 to 5,000 categories with Zipf's frequencies. In the current table every fifth column has moved by a
-tenth of a standard deviation, or has its two most frequent categories changed over. Parquet, zstd, in
-row groups of 122,880 rows (DuckDB's; PyArrow's own million is a choice).
+A workload is a reference and a current table of the same rows and columns, as one of two writers leaves them:
+
+- `zstd`: row groups of 122,880 rows (DuckDB's; PyArrow's own million is a choice). Numbers are float64: normal,
+  lognormal, Student's t with two degrees of freedom and whole, in turns; 2 % are missing, as null in even columns and
+  as NaN in odd ones.
+- `pandas`: what `DataFrame.to_parquet` writes unasked (snappy, a row group of up to 1,048,576 rows, pandas' metadata).
+  Numbers are normal; amounts in cents, half of them zero; with a tail as heavy as Pareto's, of index 1.1; and counts,
+  of which every second column is int64 with none missing. 2 % of the others are NaN, which pandas writes as null.
+
+Texts have 3 to 5,000 categories with Zipf's frequencies. In the current table every fifth column has moved by a tenth
+(of a standard deviation, a logarithm, a count), or has its two most frequent categories changed over.
 
 Above `LINKED` rows a table is a folder of hard links to one file of that many rows, which a reader cannot tell from
-other files: thirty million rows cost the disk ten.
+other files: thirty million rows cost the disk ten, or one as pandas writes them, who holds all that it writes.
 """
 
 from __future__ import annotations
@@ -19,12 +25,13 @@ import argparse
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    import pyarrow as pa
 
 FOLDER = Path(__file__).parent.parent / "build" / "benchmarks"
 LEVELS = (3, 5, 10, 20, 50, 100, 300, 1000, 2000, 5000)
@@ -32,7 +39,9 @@ LEVELS = (3, 5, 10, 20, 50, 100, 300, 1000, 2000, 5000)
 
 MISSING = 0.02
 GROUP = 122_880
-LINKED = 10_000_000
+
+Writer = Literal["zstd", "pandas"]
+LINKED: dict[Writer, int] = {"zstd": 10_000_000, "pandas": 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,8 @@ class Workload:
     levels
         Categories of every text column; as in `LEVELS` by default.
     group
-        Rows of a row group.
+        Rows of a row group, of `zstd`.
+    writer
     """
 
     rows: int
@@ -56,6 +66,7 @@ class Workload:
     texts: int = 10
     levels: int | None = None
     group: int = GROUP
+    writer: Writer = "zstd"
 
     @property
     def name(self) -> str:
@@ -65,10 +76,13 @@ class Workload:
         --------
         >>> Workload(1_000_000).name
         '1M-40-10'
+        >>> Workload(1_000_000, writer="pandas").name
+        '1M-40-10-pandas'
         """
         levels = f"-{self.levels}-levels" if self.levels else ""
         group = f"-{self.group}-rows" if self.group != GROUP else ""
-        return f"{short(self.rows)}-{self.numbers}-{self.texts}{levels}{group}"
+        writer = f"-{self.writer}" if self.writer != "zstd" else ""
+        return f"{short(self.rows)}-{self.numbers}-{self.texts}{levels}{group}{writer}"
 
     def paths(self, folder: Path = FOLDER) -> tuple[Path, Path]:
         """Return where the reference and the current table are, or will be."""
@@ -82,31 +96,40 @@ class Workload:
                 self._write(path, side, folder)
 
     def _write(self, path: Path, side: int, folder: Path) -> None:
-        if self.rows > LINKED:
-            one = replace(self, rows=LINKED)
-            one.write(folder)
-            whole = one.paths(folder)[side]
-            part = path.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir()
-            for i in range(self.rows // LINKED):
-                (part / f"{i}.parquet").hardlink_to(whole)
-            part.rename(path)
-            return
-        import pyarrow as pa
+        # Renamed when whole, so that an interrupted run leaves no half of a table behind.
+        part = path.with_suffix(".part")
+        if self.rows > LINKED[self.writer]:
+            self._link(part, side, folder)
+        elif self.writer == "pandas":
+            self._table(side, 0, self.rows).to_pandas().to_parquet(part)
+        else:
+            self._write_groups(part, side)
+        part.rename(path)
+
+    def _link(self, part: Path, side: int, folder: Path) -> None:
+        size = LINKED[self.writer]
+        one = replace(self, rows=size)
+        one.write(folder)
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        for i in range(self.rows // size):
+            (part / f"{i}.parquet").hardlink_to(one.paths(folder)[side])
+
+    def _write_groups(self, part: Path, side: int) -> None:
         from pyarrow import parquet
 
-        part = path.with_suffix(".part")
-        names = [f"n{i:03}" for i in range(self.numbers)] + [f"s{i:03}" for i in range(self.texts)]
-        kinds = [pa.float64()] * self.numbers + [pa.string()] * self.texts
-        with parquet.ParquetWriter(part, pa.schema(list(zip(names, kinds, strict=True))), compression="zstd") as file:
+        with parquet.ParquetWriter(part, self._table(side, 0, 0).schema, compression="zstd") as file:
             for start in range(0, self.rows, self.group):
-                size = min(self.group, self.rows - start)
-                numbers = [_numbers(i, side, start, size) for i in range(self.numbers)]
-                texts = [_texts(i, side, start, size, self.levels) for i in range(self.texts)]
-                file.write_table(pa.table([*numbers, *texts], names), row_group_size=self.group)
-        # Renamed when whole, so that an interrupted run leaves no half of a table behind.
-        part.rename(path)
+                table = self._table(side, start, min(self.group, self.rows - start))
+                file.write_table(table, row_group_size=self.group)
+
+    def _table(self, side: int, start: int, size: int) -> pa.Table:
+        import pyarrow as pa
+
+        make = _tied if self.writer == "pandas" else _numbers
+        columns = {f"n{i:03}": make(i, side, start, size) for i in range(self.numbers)}
+        columns |= {f"s{i:03}": _texts(i, side, start, size, self.levels) for i in range(self.texts)}
+        return pa.table(columns)
 
 
 def _numbers(column: int, side: int, start: int, size: int) -> Any:
@@ -129,6 +152,28 @@ def _numbers(column: int, side: int, start: int, size: int) -> Any:
         values[missing] = np.nan
         return pa.array(values)
     return pa.array(values, mask=missing)
+
+
+def _tied(column: int, side: int, start: int, size: int) -> Any:
+    import numpy as np
+    import pyarrow as pa
+
+    rng = np.random.default_rng([3, column, side, start])
+    moved = 0.1 * side * (column % 5 == 0)
+    match column % 4:
+        case 0:
+            values = rng.normal(moved, 1, size)
+        case 1:
+            values = np.round(rng.lognormal(3 + moved, 1.5, size), 2) * (rng.random(size) < 0.5)
+        case 2:
+            values = rng.pareto(1.1, size) * (1 + moved)
+        case _:
+            counts = rng.poisson(4 + moved, size)
+            if column % 8 == 3:
+                return pa.array(counts)
+            values = counts.astype(float)
+    values[rng.random(size) < MISSING] = np.nan
+    return pa.array(values)
 
 
 def _texts(column: int, side: int, start: int, size: int, levels: int | None) -> Any:
@@ -179,9 +224,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--texts", type=int, default=10)
     parser.add_argument("--levels", type=int)
     parser.add_argument("--group", type=int, default=GROUP)
+    parser.add_argument("--writer", choices=get_args(Writer), default="zstd")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args(argv)
-    workload = Workload(options.rows, options.numbers, options.texts, options.levels, options.group)
+    workload = Workload(options.rows, options.numbers, options.texts, options.levels, options.group, options.writer)
     workload.write(options.folder)
     print(*workload.paths(options.folder), sep="\n")
 
