@@ -20,11 +20,13 @@ from drift.profiles.kinds import (
     contained,
     infer_kind,
     infer_scale,
+    integers,
     is_text,
     to_labels,
     to_numbers,
     type_text,
     value_type,
+    words,
 )
 from drift.profiles.numerals import Notation, Numerals, parse
 from drift.profiles.sampling import Sample
@@ -241,15 +243,13 @@ class Labels:
 
     def fitted(self, options: FitOptions, expected_rows: int | None) -> Binning:
         """Return the binning: of numbers where the labels are numbers written as text."""
-        import pyarrow as pa
-
         notation = self._notation(options)
         if notation is None:
             return fit_categorical(self.counts, levels=options.levels, salt=options.salt, kind=self.kind)
         rows = np.fromiter(self.counts.values(), np.int64, len(self.counts))
         numbers = Numbers("number")
-        values: Any = parse(pa.array(list(self.counts), pa.string()), notation)
-        numbers.add(values.take(pa.array(np.repeat(np.arange(len(rows)), rows))).sort())
+        values: Any = parse(words(list(self.counts)), notation)
+        numbers.add(values.take(integers(np.repeat(np.arange(len(rows)), rows))).sort())
         return replace(numbers.fitted(options, expected_rows), notation=notation)
 
     def _notation(self, options: FitOptions) -> Notation | None:
@@ -261,12 +261,10 @@ class Labels:
             return None
         first = list(islice(self.counts, _LOOK_FIRST))
         if options.kind is None and not any(letter.isdecimal() for label in first for letter in label):
-            return None  # without Arrow's arrays of Python's texts, which import all of pandas
-        import pyarrow as pa
-
-        found = Numerals().after(pa.array(first, pa.string()))
+            return None
+        found = Numerals().after(words(first))
         if found.notations:
-            found = found.after(pa.array(list(self.counts), pa.string()))
+            found = found.after(words(list(self.counts)))
         if options.kind == "numeric" and not found.notations:
             raise BinningError("type string cannot be read as numeric: not all of it is numbers written alike")
         many = len(self.counts) > options.levels and found.decimal is not None

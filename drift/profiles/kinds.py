@@ -301,6 +301,23 @@ def integers(values: NDArray[np.int64]) -> pa.Array[Any]:
     return array
 
 
+def floats(values: Sequence[float | None]) -> pa.Array[Any]:
+    """Return numbers, or null for None, as Arrow's; `pyarrow.array` would import all of pandas.
+
+    Examples
+    --------
+    >>> floats([0.5, None, -1]).to_pylist()
+    [0.5, None, -1.0]
+    """
+    import pyarrow as pa
+
+    numbers = np.array([0.0 if value is None else value for value in values], np.float64)
+    known = np.packbits(np.array([value is not None for value in values], np.bool_), bitorder="little")
+    buffers = [pa.py_buffer(known.data), pa.py_buffer(numbers.data)]
+    array: pa.Array[Any] = pa.Array.from_buffers(pa.float64(), len(numbers), buffers)
+    return array
+
+
 def words(texts: Sequence[str]) -> pa.Array[Any]:
     """Return texts as Arrow's; `pyarrow.array` would import all of pandas.
 

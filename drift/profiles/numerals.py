@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from drift.errors import BinningError
+from drift.profiles.kinds import floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,7 +119,6 @@ def parse(texts: pa.Array[Any], notation: Notation) -> pa.Array[Any]:
     >>> parse(pa.array(["(1.200)", "-0,5", "12 %", None]), Notation(",", ".")).to_pylist()
     [-1200.0, -0.5, 12.0, None]
     """
-    import pyarrow as pa
     import pyarrow.types as t
 
     encoded: Any = texts if t.is_dictionary(texts.type) else texts.dictionary_encode()
@@ -127,7 +127,7 @@ def parse(texts: pa.Array[Any], notation: Notation) -> pa.Array[Any]:
     for label, number in zip(labels, numbers, strict=True):
         if number is None and label and not label.isspace():
             raise BinningError(f"text is not a number written like {notation}, such as {label[:40]!r}")
-    values: Any = pa.array([number and number[0] for number in numbers], pa.float64())
+    values: Any = floats([number and number[0] for number in numbers])
     parsed: pa.Array[Any] = values.take(encoded.indices)
     return parsed
 

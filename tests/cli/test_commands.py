@@ -512,6 +512,8 @@ def test_a_comparison_loads_only_what_it_needs(shape: str, tmp_path: Path) -> No
             "shifted": rng.normal(name == "b", 1, 1000),
             "whole": rng.poisson(4, 1000),
             "text": rng.choice(["u", "v", "w"], 1000),
+            "code": [f"c {number}" for number in rng.integers(0, 99, 1000)],
+            "price": [f"${number:,.2f}" for number in rng.uniform(1, 9999, 1000)],
             "day": pa.array(rng.integers(0, 99, 1000, np.int32), pa.date32()),
         }
         write = pq.write_table if shape == "parquet" else write_csv
