@@ -313,7 +313,7 @@ def floats(values: Sequence[float | None]) -> pa.Array[Any]:
 
     numbers = np.array([0.0 if value is None else value for value in values], np.float64)
     known = np.packbits(np.array([value is not None for value in values], np.bool_), bitorder="little")
-    buffers = [pa.py_buffer(known.data), pa.py_buffer(numbers.data)]
+    buffers: Any = [pa.py_buffer(known.data), pa.py_buffer(numbers.data)]
     array: pa.Array[Any] = pa.Array.from_buffers(pa.float64(), len(numbers), buffers)
     return array
 
