@@ -207,7 +207,7 @@ def _expectations(
             if len(values) >= FEW and 1 <= len(labels) <= SETS and all(label.isprintable() for label in labels):
                 yield "expect_column_values_to_be_in_set", {"column": name, "value_set": labels, "mostly": 0.99}
         elif kind == "numeric":
-            numbers = to_numbers(values)[0]
+            numbers = to_numbers(values)
             finite = numbers[np.isfinite(numbers)]
             if len(finite) >= FEW and finite.min() >= 0 and finite.max() > 0:
                 most = _rounded(10 * float(finite.max()), up=True)

@@ -258,10 +258,7 @@ class NumericBinning:
 
     def count_arrow(self, array: pa.Array[Any]) -> NDArray[np.int64]:
         """Count an Arrow array into cells; nulls and NaN are missing."""
-        values, n_null = to_numbers(self.parsed(array))
-        counts = self.count(values)
-        counts[-1] += n_null
-        return counts
+        return self.count(to_numbers(self.parsed(array)))
 
     def to_dict(self) -> dict[str, Any]:
         """The binning as plain JSON; edges are written so that they read back bit for bit."""

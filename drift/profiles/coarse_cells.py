@@ -14,7 +14,7 @@ import numpy as np
 
 from drift.errors import BinningError
 from drift.profiles.binning import CategoricalBinning, NumericBinning
-from drift.profiles.kinds import present, to_codes, to_numbers
+from drift.profiles.kinds import to_codes, to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,20 +139,12 @@ class Coarse:
 
 
 def _codes_of_numbers(cells: Coarse, column: pa.Array[Any]) -> NDArray[np.uint8]:
-    import pyarrow.types as t
-
-    if t.is_dictionary(column.type):
-        column = cast("pa.DictionaryArray[Any, Any]", column).dictionary_decode()
-    values, n_null = to_numbers(column)
+    values = to_numbers(column)
     codes = np.zeros(len(values), np.uint8)
     for cut in cells.cuts:
         codes += values >= cut
     codes[np.isnan(values)] = cells.n_cells - 1
-    if not n_null:
-        return codes
-    rows = np.full(len(column), cells.n_cells - 1, np.uint8)
-    rows[present(column)] = codes
-    return rows
+    return codes
 
 
 @lru_cache(1 << 10)

@@ -166,7 +166,7 @@ def count_numbers(binning: NumericBinning, values: ArrayLike) -> Histogram:
     numbers = Numbers(binning)
     flat = np.asarray(values, np.float64).ravel()
     for start in range(0, len(flat), CHUNK):
-        numbers.add(flat[start : start + CHUNK], 0)
+        numbers.add(flat[start : start + CHUNK])
     return numbers.histogram()
 
 
@@ -209,11 +209,10 @@ class Numbers:
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
         """Take a chunk of a column."""
-        self.add(*to_numbers(self.binning.parsed(column)))
+        self.add(to_numbers(self.binning.parsed(column)))
 
-    def add(self, values: NDArray[np.float64], n_null: int) -> None:
-        """Take numbers, NaN among them, and so many nulls."""
-        self.counts[-1] += n_null
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Take numbers; NaN is missing."""
         start, chunk = 0, min(self.held, CHUNK)
         while start < len(values):
             part = values[start : start + chunk - self._rows]
@@ -235,14 +234,14 @@ class Numbers:
     def _count(self, values: NDArray[np.float64]) -> None:
         finite = np.isfinite(values)
         if not finite.all():
-            infinite = values[np.isinf(values)]
+            others, values = values[~finite], values[finite]
+            infinite = others[~np.isnan(others)]
             if len(infinite):
                 self.counts += self.binning.count_present(infinite)
                 self.summary += Summary(infinite=len(infinite))
-            self.counts[-1] += len(values) - np.count_nonzero(finite) - len(infinite)
-            values = values[finite]
+            self.counts[-1] += len(others) - len(infinite)
         self.counts += self.binning.count_present(values)
-        self.summary += Summary.of(values)
+        self.summary += Summary.of_finite(values)
         if self._sampling:
             self._sampling.add(values)
 

@@ -216,7 +216,7 @@ class Numbers:
 
     def add(self, array: pa.Array[Any]) -> None:
         """Take a chunk of a column into account."""
-        self.take(to_numbers(array)[0])
+        self.take(to_numbers(array))
 
     def take(self, values: NDArray[np.float64]) -> None:
         """Take numbers into account; NaN and infinities have no part in the fit."""

@@ -196,19 +196,24 @@ class Summary:
         if not finite.all():
             infinite = int(np.count_nonzero(np.isinf(flat)))
             flat = flat[finite]
-        n = len(flat)
+        return replace(cls.of_finite(flat), infinite=infinite)
+
+    @classmethod
+    def of_finite(cls, values: NDArray[np.float64]) -> Summary:
+        """Summarise numbers none of which is NaN or infinite."""
+        n = len(values)
         if not n:
-            return cls(infinite=infinite)
+            return cls()
         # Float64 overflows on values near its limit; infinity is then the honest sum, and it is not stored as one.
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(flat.mean())
+            mean = float(values.mean())
             if not math.isfinite(mean):
                 # Three shares of the largest float, rounded up, still overflow: no mean lies outside its values.
-                mean = float(np.clip((flat / n).sum(), flat.min(), flat.max()))
-            squares = flat - mean
+                mean = float(np.clip((values / n).sum(), values.min(), values.max()))
+            squares = values - mean
             m2 = float(np.square(squares, out=squares).sum())
-        zeros = int(np.count_nonzero(flat == 0))
-        return cls(n, mean, m2, float(flat.min()), float(flat.max()), zeros, infinite)
+        zeros = int(np.count_nonzero(values == 0))
+        return cls(n, mean, m2, float(values.min()), float(values.max()), zeros)
 
     @property
     def std(self) -> float | None:

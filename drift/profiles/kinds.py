@@ -192,49 +192,78 @@ def compatible(kind: FeatureKind, arrow_type: pa.DataType) -> bool:
     return found == kind or (kind == "numeric" and found == "boolean")
 
 
-def to_numbers(array: pa.Array[Any]) -> tuple[NDArray[np.float64], int]:
-    """Return the values that are present as float64, and how many are missing (nulls; NaN are left in).
+def to_numbers(array: pa.Array[Any]) -> NDArray[np.float64]:
+    """Return the values as float64, shape (n_rows,); a null is NaN.
 
-    The values are read-only where the buffer is Arrow's own; what cannot be read as numbers is a `BinningError`.
+    They are read-only where the buffer is Arrow's own; what cannot be read as numbers is a `BinningError`.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> to_numbers(pa.array([1, None, 3])).tolist()
+    [1.0, nan, 3.0]
     """
     import pyarrow as pa
     import pyarrow.types as t
 
-    if t.is_null(array.type):
-        return np.empty(0), len(array)
+    if array.null_count == len(array):
+        return np.full(len(array), np.nan)
     if t.is_dictionary(array.type):
         array = cast("pa.DictionaryArray[Any, Any]", array).dictionary_decode()
-    n_null = array.null_count
-    kind = array.type
+    kind: Any = array.type
+    if t.is_decimal(kind):
+        numbers = np.full(len(array), np.nan)
+        numbers[present(array)] = _decimals(array.drop_null())
+        return numbers
     try:
-        if t.is_date32(kind):
-            array = array.cast(pa.int32())
-        elif t.is_date64(kind):
-            array = array.cast(pa.date32()).cast(pa.int32())
-        elif t.is_timestamp(kind) or t.is_duration(kind) or t.is_time(kind):
-            ticks = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
-            return _view(array.cast(pa.int32() if t.is_time32(kind) else pa.int64())) / ticks, n_null
-        elif t.is_boolean(kind):
-            array = array.cast(pa.uint8())
-        elif t.is_decimal(kind):
-            return _decimals(array.drop_null()), n_null
-        elif not (t.is_integer(kind) or t.is_floating(kind)):
-            array = array.cast(pa.float64())
+        plain = _plain(array)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BinningError(f"values of type {kind} are not numbers ({error}): set its kind to categorical") from error
-    return _view(array).astype(np.float64, copy=False), n_null
+    numbers = _slots(plain).astype(np.float64, copy=False)
+    if _has_ticks(kind):
+        numbers = numbers / _TICKS[kind.unit]
+    # What lies in the place of a null is anything.
+    return np.where(present(array), numbers, np.nan) if array.null_count else numbers
+
+
+_TICKS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+def _has_ticks(kind: pa.DataType) -> bool:
+    import pyarrow.types as t
+
+    return t.is_timestamp(kind) or t.is_duration(kind) or t.is_time(kind)
+
+
+def _plain(array: pa.Array[Any]) -> pa.Array[Any]:
+    """Return integers or floats: of dates the days since 1970, of other times their ticks."""
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    kind = array.type
+    if t.is_integer(kind) or t.is_floating(kind):
+        return array
+    if t.is_date(kind):
+        return array.cast(pa.date32()).cast(pa.int32())
+    if _has_ticks(kind):
+        return array.cast(pa.int32() if t.is_time32(kind) else pa.int64())
+    return array.cast(pa.uint8() if t.is_boolean(kind) else pa.float64())
 
 
 def _view(array: pa.Array[Any]) -> NDArray[Any]:
-    """Return the numbers that are not null; where none is, as they lie. `Array.to_numpy` would import all of pandas."""
+    """Return the numbers that are not null; where none is, as they lie."""
     if array.null_count == len(array):
         return np.empty(0)
+    return _slots(array)[present(array)] if array.null_count else _slots(array)
+
+
+def _slots(array: pa.Array[Any]) -> NDArray[Any]:
+    """Return the numbers as they lie, nulls' places too. `Array.to_numpy` would import all of pandas."""
     if not array.null_count:
         return np.from_dlpack(array)
-    buffers: Any = array.buffers()
     kind: Any = array.type
-    numbers: NDArray[Any] = np.frombuffer(buffers[1], kind.to_pandas_dtype())
-    return numbers[array.offset : array.offset + len(array)][present(array)]
+    numbers: NDArray[Any] = np.frombuffer(cast("Any", array.buffers()[1]), kind.to_pandas_dtype())
+    return numbers[array.offset : array.offset + len(array)]
 
 
 def present(array: pa.Array[Any]) -> NDArray[np.bool_]:

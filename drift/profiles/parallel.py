@@ -170,10 +170,10 @@ def _column(
     import pyarrow.types as t
 
     sketched = first = None
-    held: list[tuple[NDArray[np.float64], int]] = []
+    held: list[NDArray[np.float64]] = []
     for chunk in _joined(old(name)):
         if t.is_null(chunk.type):
-            held.append((np.empty(0), len(chunk)))
+            held.append(np.full(len(chunk), np.nan))
             continue
         if sketched is None or first is None:
             sketched, first = sketch(chunk.type, options), chunk.type
@@ -182,10 +182,10 @@ def _column(
         if isinstance(sketched, Labels):
             sketched.add(chunk)
             continue
-        values, n_null = to_numbers(chunk)
+        values = to_numbers(chunk)
         sketched.take(values)
         if n_before <= HELD_ROWS:
-            held.append((values, n_null))
+            held.append(values)
     if sketched is None and not n_before:
         raise BinningError("the reference has no such column")
     # Nothing but nulls is known of a column without a type; whatever comes next is a value where there was none.
@@ -197,7 +197,7 @@ def _column(
 def _reference(
     binning: Binning,
     sketched: Numbers | Labels | None,
-    held: Sequence[tuple[NDArray[np.float64], int]],
+    held: Sequence[NDArray[np.float64]],
     chunks: Iterator[pa.Array[Any]],
     n_rows: int,
 ) -> _Side:
@@ -209,8 +209,8 @@ def _reference(
     if isinstance(sketched, Labels):
         return _tallied(binning, chunks)
     numbers = counting.Numbers(binning, sample=sketched.sample if sketched else None)
-    for values, n_null in held or map(to_numbers, chunks):
-        numbers.add(values, n_null)
+    for values in held or map(to_numbers, chunks):
+        numbers.add(values)
     return numbers.histogram(), numbers.summary
 
 

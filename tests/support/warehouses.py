@@ -109,7 +109,7 @@ def binnings_for(table: pa.Table, data: st.DataObject) -> dict[str, Binning]:
             if kind == "boolean" and data.draw(st.booleans()):
                 found[name] = BOOLEAN
         else:
-            values, _ = to_numbers(column)
+            values = to_numbers(column)
             values = np.unique(values[np.isfinite(values)] + 0.0)
             with np.errstate(over="ignore"):
                 around = [*values.tolist(), *np.nextafter(values, np.inf).tolist(), 0.0]
