@@ -17,11 +17,11 @@ from drift.profiles.binning import CHUNK, CategoricalBinning, NumericBinning
 from drift.profiles.fitting import SAMPLE
 from drift.profiles.heavy_hitters import Atoms, LabelTally
 from drift.profiles.histograms import Histogram, Profile, Summary
-from drift.profiles.kinds import compatible, contained, infer_scale, is_text, to_labels, to_numbers, type_text
+from drift.profiles.kinds import Parted, compatible, contained, infer_scale, is_text, to_labels, to_numbers, type_text
 from drift.profiles.sampling import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
@@ -187,11 +187,47 @@ def count_labels(
 
 
 @dataclass(slots=True)
-class Numbers:
-    """A stream of numbers on its way into cells, in chunks of so many rows wherever its batches are cut.
+class Chunks:
+    """A stream of numbers, cut anew into chunks of so many rows: what is counted does not depend on its batches.
 
-    So what is counted does not depend on the cuts.
+    Examples
+    --------
+    >>> chunks = Chunks(3)
+    >>> [chunk.tolist() for values in ([1.0, 2.0], [3.0, 4.0]) for chunk in chunks.add(np.array(values))]
+    [[1.0, 2.0, 3.0]]
+    >>> [chunk.tolist() for chunk in chunks.rest()]
+    [[4.0]]
     """
+
+    size: int = CHUNK
+    _pending: list[NDArray[np.float64]] = field(default_factory=list)
+    _rows: int = 0
+
+    def add(self, values: NDArray[np.float64]) -> Iterator[NDArray[np.float64]]:
+        """Take numbers, and yield the chunks that are full."""
+        start = 0
+        while start < len(values):
+            part = values[start : start + self.size - self._rows]
+            start += len(part)
+            if len(part) == self.size:
+                yield part
+                continue
+            # A copy: a view would pin the batch it was cut from.
+            self._pending.append(part.copy())
+            self._rows += len(part)
+            if self._rows == self.size:
+                yield from self.rest()
+
+    def rest(self) -> Iterator[NDArray[np.float64]]:
+        """Yield what has not filled a chunk."""
+        pending, self._pending, self._rows = self._pending, [], 0
+        if pending:
+            yield pending[0] if len(pending) == 1 else np.concatenate(pending)
+
+
+@dataclass(slots=True)
+class Numbers:
+    """A stream of numbers on its way into cells, chunk by chunk."""
 
     binning: NumericBinning
     held: int = SAMPLE
@@ -200,12 +236,12 @@ class Numbers:
     summary: Summary = field(default_factory=Summary)
     counts: NDArray[np.int64] = field(init=False)
     _sampling: Sample | None = field(init=False)
-    _pending: list[NDArray[np.float64]] = field(default_factory=list)
-    _rows: int = 0
+    _chunks: Chunks = field(init=False)
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(self.binning.n_cells, np.int64)
         self._sampling = None if self.sample else Sample(self.held)
+        self._chunks = Chunks(min(self.held, CHUNK))
 
     def add_arrow(self, column: pa.Array[Any]) -> None:
         """Take a chunk of a column."""
@@ -213,41 +249,24 @@ class Numbers:
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Take numbers; NaN is missing."""
-        start, chunk = 0, min(self.held, CHUNK)
-        while start < len(values):
-            part = values[start : start + chunk - self._rows]
-            start += len(part)
-            if len(part) == chunk:
-                self._count(part)
-                continue
-            # A copy: a view would pin the batch it was cut from.
-            self._pending.append(part.copy())
-            self._rows += len(part)
-            if self._rows == chunk:
-                self._settle()
+        for chunk in self._chunks.add(values):
+            self.count(Parted.of(chunk))
 
-    def _settle(self) -> None:
-        pending, self._pending, self._rows = self._pending, [], 0
-        if pending:
-            self._count(pending[0] if len(pending) == 1 else np.concatenate(pending))
-
-    def _count(self, values: NDArray[np.float64]) -> None:
-        finite = np.isfinite(values)
-        if not finite.all():
-            others, values = values[~finite], values[finite]
-            infinite = others[~np.isnan(others)]
-            if len(infinite):
-                self.counts += self.binning.count_present(infinite)
-                self.summary += Summary(infinite=len(infinite))
-            self.counts[-1] += len(others) - len(infinite)
-        self.counts += self.binning.count_present(values)
-        self.summary += Summary.of_finite(values)
+    def count(self, chunk: Parted) -> None:
+        """Count a chunk, whatever waits for more of its own."""
+        if len(chunk.infinite):
+            self.counts += self.binning.count_present(chunk.infinite)
+            self.summary += Summary(infinite=len(chunk.infinite))
+        self.counts[-1] += chunk.n_missing
+        self.counts += self.binning.count_present(chunk.finite)
+        self.summary += Summary.of_finite(chunk.finite)
         if self._sampling:
-            self._sampling.add(values)
+            self._sampling.add(chunk.finite)
 
     def histogram(self) -> Histogram:
         """Return what was counted; nothing can be added any more."""
-        self._settle()
+        for chunk in self._chunks.rest():
+            self.count(Parted.of(chunk))
         sample = self.sample or self._sampling or Sample(0)
         atoms = Atoms.of(sample.ordered, self.binning.shared).scaled(sample.stride)
         return Histogram(self.binning, self.counts, atoms.pruned())

@@ -15,6 +15,7 @@ import numpy as np
 from drift.errors import BinningError
 from drift.profiles.binning import BOOLEAN, Binning, CategoricalBinning, NumericBinning, Vocabulary, hash_label
 from drift.profiles.kinds import (
+    Parted,
     Scale,
     compatible,
     contained,
@@ -53,7 +54,7 @@ MIN_BINS, MAX_BINS = 4, 10
 MAX_KNOWN_LEVELS = 10_000
 """Rare levels remembered by name; a feature with more is an identifier and does not tell *unseen* from *other*."""
 
-SAMPLE = 1 << 17
+SAMPLE = 1 << 16
 """Edges, and the values that recur, come from all numbers up to this many, then from a systematic sample (rank error
 below 0.3 %)."""
 
@@ -216,12 +217,11 @@ class Numbers:
 
     def add(self, array: pa.Array[Any]) -> None:
         """Take a chunk of a column into account."""
-        self.take(to_numbers(array))
+        self.take(Parted.of(to_numbers(array)))
 
-    def take(self, values: NDArray[np.float64]) -> None:
+    def take(self, numbers: Parted) -> None:
         """Take numbers into account; NaN and infinities have no part in the fit."""
-        finite = np.isfinite(values)
-        self.sample.add(values if finite.all() else values[finite])
+        self.sample.add(numbers.finite)
 
     def fitted(self, options: FitOptions, expected_rows: int | None) -> NumericBinning:
         """Return the binning; nothing can be added any more."""

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -248,6 +249,31 @@ def _plain(array: pa.Array[Any]) -> pa.Array[Any]:
     if _has_ticks(kind):
         return array.cast(pa.int32() if t.is_time32(kind) else pa.int64())
     return array.cast(pa.uint8() if t.is_boolean(kind) else pa.float64())
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Numbers, parted into those that are finite, those that are infinite, and how many are missing.
+
+    Examples
+    --------
+    >>> Parted.of(np.array([1.0, np.nan, np.inf]))
+    Parted(finite=array([1.]), infinite=array([inf]), n_missing=1)
+    """
+
+    finite: NDArray[np.float64]
+    infinite: NDArray[np.float64]
+    n_missing: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Parted:
+        """Part numbers, NaN among them; where all are finite they are not copied."""
+        finite = np.isfinite(values)
+        if finite.all():
+            return cls(values, np.empty(0), 0)
+        others = values[~finite]
+        infinite = others[~np.isnan(others)]
+        return cls(values[finite], infinite, len(others) - len(infinite))
 
 
 def _view(array: pa.Array[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from drift.profiles.binning import CategoricalBinning
 from drift.profiles.coarse_cells import FINE, coarse
 from drift.profiles.kinds import contained, integers
-from drift.profiles.sampling import kept
+from drift.profiles.sampling import kept, stride_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,9 +89,7 @@ def left_out(binnings: Mapping[str, Binning]) -> list[str]:
 
 def sampled(batches: Iterable[pa.RecordBatch], n_rows: int, sample: list[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Pass on batches of so many rows, and keep an even sample of at most `LOOKED_AT` of them."""
-    stride, seen = 1, 0
-    while -(-n_rows // stride) > LOOKED_AT:
-        stride *= 2
+    stride, seen = stride_of(n_rows, LOOKED_AT), 0
     for batch in batches:
         rows = kept(seen, seen + batch.num_rows, stride) - seen
         seen += batch.num_rows

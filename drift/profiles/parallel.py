@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +22,10 @@ from drift.profiles.binning import CategoricalBinning
 from drift.profiles.coarse_cells import coarse
 from drift.profiles.fitting import Labels, check_later, sketch
 from drift.profiles.histograms import Profile
-from drift.profiles.kinds import contained, integers, to_numbers
+from drift.profiles.kinds import Parted, contained, integers, to_numbers
 from drift.profiles.pair_tally import LIMIT
 from drift.profiles.pairs import Pairs
-from drift.profiles.sampling import kept
+from drift.profiles.sampling import kept, stride_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,6 +85,7 @@ def profiles(
     # Of the current table perhaps only why the column could not be counted.
     found: dict[str, tuple[_Side, _Side | str]] = {}
     coded: dict[str, tuple[Coarse, NDArray[np.uint8], NDArray[np.uint8]]] = {}
+    paired_rows = [kept(0, table.n_rows, stride_of(table.n_rows, LIMIT)) for table in (before, after)]
     names, lock = iter(features), Lock()
 
     def work() -> None:
@@ -92,7 +95,7 @@ def profiles(
                     name = next(names, None)
                 if name is None:
                     return
-                kept_old, kept_new = _Sampled(old, before.n_rows), _Sampled(new, after.n_rows)
+                kept_old, kept_new = _Sampled(old, paired_rows[0]), _Sampled(new, paired_rows[1])
                 streams = (kept_old.stream, kept_new.stream) if paired else (old, new)
                 with contained(problems, name):
                     known = streams[1] if name in after.schema else None
@@ -119,29 +122,30 @@ def profiles(
 
 
 class _Sampled:
-    """A stream of which the rows are held in which pairs are counted, until their cells are known."""
+    """A stream of which `rows`, those in which pairs are counted, are held until their cells are known."""
 
-    __slots__ = ("_held", "_n", "_n_rows", "_source", "_stride")
+    __slots__ = ("_held", "_n", "_rows", "_source")
 
-    def __init__(self, source: Stream, n_rows: int) -> None:
-        self._source, self._n_rows, self._n = source, n_rows, 0
+    def __init__(self, source: Stream, rows: NDArray[np.int64]) -> None:
+        self._source, self._rows, self._n = source, rows, 0
         self._held: list[pa.Array[Any]] = []
-        self._stride = 1
-        while -(-n_rows // self._stride) > LIMIT:
-            self._stride *= 2
 
     def stream(self, name: str) -> Iterator[pa.Array[Any]]:
         """Stream the column; what is read a second time is not held again."""
         for chunk in self._source(name):
-            if self._n < self._n_rows and len(chunk):
-                first, self._n = self._n, self._n + len(chunk)
-                rows = kept(first, self._n, self._stride) - first
-                self._held.append(chunk.take(integers(rows)) if self._stride > 1 else chunk)
+            first, self._n = self._n, self._n + len(chunk)
+            start, stop = np.searchsorted(self._rows, (first, self._n)).tolist()
+            if stop > start:
+                mine = self._rows[start:stop] - first
+                self._held.append(chunk.take(integers(mine)) if len(mine) < len(chunk) else chunk)
             yield chunk
 
     def codes(self, cells: Coarse) -> NDArray[np.uint8]:
         """Return the cells of the rows that were held."""
-        return np.concatenate([np.empty(0, np.uint8), *map(cells.codes, _joined(iter(self._held)))])
+        import pyarrow as pa
+
+        alike = (list(chunks) for _, chunks in groupby(self._held, key=attrgetter("type")))
+        return np.concatenate([np.empty(0, np.uint8), *(cells.codes(pa.concat_arrays(chunks)) for chunks in alike)])
 
 
 def _profile(table: Table, sides: Mapping[str, _Side | str], pairs: Pairs | None) -> Profile:
@@ -170,10 +174,11 @@ def _column(
     import pyarrow.types as t
 
     sketched = first = None
-    held: list[NDArray[np.float64]] = []
+    chunks, held = counting.Chunks(), list[Parted]()
+    short = n_before <= HELD_ROWS
     for chunk in _joined(old(name)):
         if t.is_null(chunk.type):
-            held.append(np.full(len(chunk), np.nan))
+            held += [Parted(np.empty(0), np.empty(0), len(chunk))] * short
             continue
         if sketched is None or first is None:
             sketched, first = sketch(chunk.type, options), chunk.type
@@ -182,10 +187,9 @@ def _column(
         if isinstance(sketched, Labels):
             sketched.add(chunk)
             continue
-        values = to_numbers(chunk)
-        sketched.take(values)
-        if n_before <= HELD_ROWS:
-            held.append(values)
+        held += _taken(sketched, chunks.add(to_numbers(chunk)), keep=short)
+    if sketched and not isinstance(sketched, Labels):
+        held += _taken(sketched, chunks.rest(), keep=short)
     if sketched is None and not n_before:
         raise BinningError("the reference has no such column")
     # Nothing but nulls is known of a column without a type; whatever comes next is a value where there was none.
@@ -194,10 +198,20 @@ def _column(
     return reference, _counted(name, binning, new, types) if new else "column missing"
 
 
+def _taken(sketched: Numbers, chunks: Iterator[NDArray[np.float64]], *, keep: bool) -> list[Parted]:
+    """Take chunks into account, and return them where they are to be kept."""
+    parted = []
+    for values in chunks:
+        part = Parted.of(values)
+        sketched.take(part)
+        parted += [part] * keep
+    return parted
+
+
 def _reference(
     binning: Binning,
     sketched: Numbers | Labels | None,
-    held: Sequence[NDArray[np.float64]],
+    held: Sequence[Parted],
     chunks: Iterator[pa.Array[Any]],
     n_rows: int,
 ) -> _Side:
@@ -209,8 +223,10 @@ def _reference(
     if isinstance(sketched, Labels):
         return _tallied(binning, chunks)
     numbers = counting.Numbers(binning, sample=sketched.sample if sketched else None)
-    for values in held or map(to_numbers, chunks):
-        numbers.add(values)
+    for part in held:
+        numbers.count(part)
+    for chunk in () if held else chunks:
+        numbers.add(to_numbers(chunk))
     return numbers.histogram(), numbers.summary
 
 

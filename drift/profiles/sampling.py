@@ -99,10 +99,24 @@ def kept(start: int, stop: int, stride: int) -> NDArray[np.int64]:
     >>> kept(0, 8, 1).tolist(), kept(0, 8, 2).tolist(), kept(4, 8, 4).tolist()
     ([0, 1, 2, 3, 4, 5, 6, 7], [1, 2, 4, 7], [4])
     """
+    if stride == 1 or stop <= start:
+        return np.arange(start, stop)
     blocks = np.arange(start // stride, (stop - 1) // stride + 1)
     places = blocks * stride + _offsets(stride)[blocks & _PERIOD - 1]
-    found: NDArray[np.int64] = places[np.searchsorted(places, start) : np.searchsorted(places, stop)]
+    # The first block may have begun before `start`, and the last one end after `stop`.
+    found: NDArray[np.int64] = places[int(places[0] < start) : len(places) - int(places[-1] >= stop)]
     return found
+
+
+def stride_of(n_rows: int, limit: int) -> int:
+    """Return the stride at which at most `limit` of so many rows stay.
+
+    Examples
+    --------
+    >>> stride_of(8, 8), stride_of(9, 8), stride_of(33, 8)
+    (1, 2, 8)
+    """
+    return 1 << max(0, -(-n_rows // limit) - 1).bit_length()
 
 
 def _halved(padded: Floats, size: int) -> Floats:

@@ -95,7 +95,7 @@ def test_numbers_of_every_type(arrow_type: pa.DataType, value: Any, number: floa
     for part, n_null in ((array, 2), (array.slice(1, 3), 1), (array.slice(1, 2), 0), (array.slice(3, 1), 1)):
         values = to_numbers(part)
         assert values.dtype == np.float64
-        assert np.isnan(values).tolist() == [each is None for each in part.to_pylist()]
+        assert np.isnan(values).tolist() == part.is_null().to_pylist()
         assert values[~np.isnan(values)].tolist() == [number] * (len(part) - n_null)
 
 
