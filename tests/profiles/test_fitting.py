@@ -138,7 +138,7 @@ def test_beyond_the_sample_edges_are_near() -> None:
 
 @pytest.mark.parametrize("period", [2, 4, 8])
 def test_a_large_reference_with_a_rhythm_is_sampled_fairly(period: int) -> None:
-    """Rows that come in turns (one sensor after the other) are all in the sample, beyond 131,072 rows too."""
+    """Rows that come in turns (one sensor after the other) are all in the sample, beyond 65,536 rows too."""
     values = np.resize(np.arange(period, dtype=float), 4 * SAMPLE)
     binning = fit_one(values)
     counts = dict(zip(binning.cells, binning.count_arrow(pa.array(values)).tolist(), strict=True))
