@@ -1,6 +1,6 @@
 """What `drift compare` costs: beside merely reading the files, and as rows, columns, cells and categories grow.
 
-    python -m benchmarks.speed [--only compare,rows,columns,cells,categories,small,parsing,detector,memory]
+    python -m benchmarks.speed [--only compare,stages,rows,columns,cells,categories,small,parsing,detector,memory]
                                [--rows 100k,1M] [--repeats 5] [--folder build/benchmarks]
 
 Each table is a piece of its own, and takes less than five minutes on a quiet machine once its files are written
@@ -15,6 +15,7 @@ and does nothing with them; files are in the page cache for all. Peak is residen
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -23,7 +24,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import TYPE_CHECKING
 
 from benchmarks.processes import COSTS, against, in_turns, load, python, run, table
@@ -102,6 +103,29 @@ def whole(options: argparse.Namespace) -> None:
                 {name: cost for name, cost in costs.items() if name.startswith(files)}, f"{files}: floor"
             )
         ],
+    )
+
+
+def stages(options: argparse.Namespace) -> None:
+    """Print where its CPU goes, in one thread."""
+    found: dict[str, list[str]] = {}
+    for writer in FILES:
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.stages",
+            *ready(Workload(1_000_000, writer=writer), options.folder),
+        ]
+        env = os.environ | {"OMP_NUM_THREADS": "1"}
+        runs = [json.loads(said(command, env)) for _ in range(options.repeats)]
+        spent = {stage: mean(run[stage] for run in runs) for stage in runs[0]}
+        total = sum(spent.values())
+        for stage, seconds in {**spent, "all": total}.items():
+            found.setdefault(stage, []).extend([f"{seconds:.2f}", f"{seconds / total:.0%}"])
+    table(
+        f"Where the CPU of `drift compare` goes, one thread, under a profiler, means of {options.repeats} ({load()})",
+        ["", *(f"{unit} {writer}" for writer in FILES for unit in ("s", "share"))],
+        sorted(([stage, *cells] for stage, cells in found.items()), key=lambda row: -float(row[1])),
     )
 
 
@@ -276,6 +300,7 @@ def detector(options: argparse.Namespace) -> None:
 
 TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "compare": whole,
+    "stages": stages,
     "rows": rows,
     "columns": columns,
     "cells": cells,
