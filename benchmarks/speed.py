@@ -1,7 +1,7 @@
 """What `drift compare` costs: beside merely reading the files, and as rows, columns, cells and categories grow.
 
     python -m benchmarks.speed [--only compare,stages,rows,columns,cells,categories,small,parsing,detector,memory]
-                               [--rows 100k,1M] [--repeats 5] [--folder build/benchmarks]
+                               [--rows 100k,1M] [--writer zstd] [--repeats 5] [--folder build/benchmarks]
 
 Each table is a piece of its own, and takes less than five minutes on a quiet machine once its files are written
 (one size at a time where it is busy: `--only rows --rows 10M`, `--only memory --rows 30M`). `memory` is left out unless
@@ -145,9 +145,9 @@ def growth(title: str, name: str, workloads: Mapping[str, Workload], options: ar
 def rows(options: argparse.Namespace) -> None:
     """Print the cost against rows."""
     growth(
-        "Rows of each table, 50 columns",
+        f"Rows of each table, 50 columns, {FILES[options.writer]}",
         "rows",
-        {short(n): Workload(n) for n in options.rows or (100_000, 1_000_000)},
+        {short(n): Workload(n, writer=options.writer) for n in options.rows or (100_000, 1_000_000)},
         options,
     )
 
@@ -156,11 +156,11 @@ def memory(options: argparse.Namespace) -> None:
     """Print peak memory against rows, which depends neither on repeats nor on what else the machine does."""
     found = []
     for n in options.rows or (1_000_000, 10_000_000, 30_000_000):
-        paths = ready(Workload(n), options.folder)
+        paths = ready(Workload(n, writer=options.writer), options.folder)
         found.append((short(n), run(python(FLOOR, *paths)).peak, run(compare(*paths)).peak))
     first = found[0][2]
     table(
-        "Peak resident memory, 50 columns, one run each",
+        f"Peak resident memory, 50 columns, {FILES[options.writer]}, one run each",
         ["rows of each table", "floor MB", "`drift compare` MB", "× the first"],
         [[size, f"{floor:.0f}", f"{peak:.0f}", f"{peak / first:.2f}"] for size, floor, peak in found],
     )
@@ -320,8 +320,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--rows",
         type=lambda text: [parse(part) for part in text.split(",")],
-        help="sizes for the tables of rows and memory, such as 100k,1M,10M,30M (10M takes 5 GB of disk)",
+        help="sizes for the tables of rows and memory, such as 100k,1M,10M,30M (10M takes 5 GB of disk as zstd)",
     )
+    parser.add_argument("--writer", choices=FILES, default="zstd", help="the workload of both")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the workloads are kept")
     options = parser.parse_args(argv)
