@@ -56,7 +56,7 @@ site: .venv/.dev build/site-env/.installed ## Build the documents' site into bui
 test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a gate in a scheduler on PostgreSQL (half an hour)
 	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/live/airflow $(AIRFLOW_ARGS)
 
-test-spark: .venv/.dev build/spark/.installed ## Count 100M rows inside a Spark cluster on loopback: a master and two workers (Java 17; DRIFT_SPARK_ROWS for fewer)
+test-spark: .venv/.dev build/spark/.installed ## Count 100M rows inside a Spark cluster on loopback: a master and two workers (Java 17, a quarter of an hour; DRIFT_SPARK_ROWS for fewer)
 	@DRIFT_SPARK=1 build/spark/bin/python -m pytest -v -s tests/live/spark $(SPARK_ARGS)
 
 # Uses the engine that answers, and BASE_IMAGE and POSTGRES_IMAGE where they are set; else makes its own (Debian, root).
