@@ -315,6 +315,11 @@ def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[Ma
         connection.execute(_insert_missing(connection.dialect.name, table), _ordered(table, rows))
 
 
+def insert_new(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row whose key is not there yet, and say whether it was: then nothing that hangs on it is stored."""
+    return connection.execute(_insert_new(connection.dialect.name, table), row).first() is not None
+
+
 def upsert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, keep: Collection[str] = ()
 ) -> None:
@@ -333,6 +338,11 @@ def upsert(
 @lru_cache(maxsize=128)
 def _insert_missing(dialect: str, table: sa.Table) -> sa.Insert:
     return insert(dialect, table).on_conflict_do_nothing(index_elements=list(table.primary_key))
+
+
+@lru_cache(maxsize=128)
+def _insert_new(dialect: str, table: sa.Table) -> sa.Insert:
+    return _insert_missing(dialect, table).returning(*table.primary_key)
 
 
 @lru_cache(maxsize=128)

@@ -13,7 +13,7 @@ from drift.profiles.histograms import Profile
 from drift.profiles.segments import labels_by_column
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings, save_binnings
-from drift.store.engine import Part, delete_others, insert, reads, rows_of, upsert, writes
+from drift.store.engine import Part, delete_others, insert, insert_new, reads, rows_of, upsert, writes
 from drift.store.schema import WHOLE, gate, histogram, pair_counts, profile, validation
 from drift.windows import Window
 
@@ -60,9 +60,10 @@ class Profiles(Part):
         """
         key = {"monitor": monitor, "window_start": window.start}
         row = {**key, "window_end": window.end, "decision": decision, "checked_at": now}
-        # This locks the row whether it changes or not: two writers of one window take turns.
-        connection.execute(_save_gate(connection.dialect.name), row)
-        delete_others(connection, validation, key, "key", {outcome.key for outcome in outcomes})
+        if not insert_new(connection, gate, row):
+            # This locks the row whether it changes or not: two writers of one window take turns.
+            connection.execute(_save_gate(connection.dialect.name), row)
+            delete_others(connection, validation, key, "key", {outcome.key for outcome in outcomes})
         found = [asdict(outcome) for outcome in outcomes]
         upsert(connection, validation, [{**key, "column_name": fields.pop("column"), **fields} for fields in found])
         connection.execute(_PASS_ON, {"of_monitor": monitor, "of_window": window.start, "decided": decision})
@@ -119,19 +120,21 @@ class Profiles(Part):
             }
 
         whole = head(WHOLE, counted, binning_key)
-        if connection.execute(_save_profile(connection.dialect.name), whole).first() is None:
+        new = insert_new(connection, profile, whole)
+        if not new and connection.execute(_save_profile(connection.dialect.name), whole).first() is None:
             return False
         parts = {WHOLE: counted, **counted.segments}
         cut_by = {name: by.fingerprint for by in segmentations for name in by.names}
         heads = [head(name, part, cut_by[name]) for name, part in counted.segments.items()]
         upsert(connection, profile, heads, keep={"first_seen_at"})
-        delete_others(connection, profile, key, "segment", parts.keys())
         save_binnings(connection, [one.binning for one in counted.histograms.values()])
-        for segment, part in parts.items():
-            delete_others(connection, histogram, {**key, "segment": segment}, "feature", part.histograms.keys())
-        upsert(connection, histogram, to_rows.histogram_rows(monitor, counted, window))
         paired = [to_rows.pairs_row(monitor, counted.pairs, window)] if counted.pairs is not None else []
-        delete_others(connection, pair_counts, key, "segment", {row["segment"] for row in paired})
+        if not new:
+            delete_others(connection, profile, key, "segment", parts.keys())
+            for segment, part in parts.items():
+                delete_others(connection, histogram, {**key, "segment": segment}, "feature", part.histograms.keys())
+            delete_others(connection, pair_counts, key, "segment", {row["segment"] for row in paired})
+        upsert(connection, histogram, to_rows.histogram_rows(monitor, counted, window))
         upsert(connection, pair_counts, paired)
         return True
 

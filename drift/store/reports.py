@@ -15,7 +15,7 @@ from drift.profiles.histograms import Histogram
 from drift.profiles.refinement import under
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings, save_binnings, segment_names
-from drift.store.engine import Part, delete_others, matches, reads, rows_of, upsert, writes
+from drift.store.engine import Part, delete_others, insert_new, matches, reads, rows_of, upsert, writes
 from drift.store.schema import NEVER, WHOLE, histogram, measured, relationship, report, score
 
 if TYPE_CHECKING:
@@ -49,18 +49,22 @@ class Reports(Part):
         parts = [found, *found.segments.values()]
         rows = [row for part in parts for row in to_rows.score_rows(monitor, part, window)]
         key = {"monitor": monitor, "window_start": window.start}
-        upsert(connection, report, [to_rows.report_row(monitor, part, window) for part in parts])
-        delete_others(connection, report, key, "segment", {part.segment for part in parts})
-        for part in parts:
-            features = {verdict.feature for verdict in part.verdicts}
-            delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
+        heads = [to_rows.report_row(monitor, part, window) for part in parts]
+        if insert_new(connection, report, heads[0]):
+            upsert(connection, report, heads[1:])
+        else:
+            upsert(connection, report, heads)
+            delete_others(connection, report, key, "segment", {part.segment for part in parts})
+            for part in parts:
+                features = {verdict.feature for verdict in part.verdicts}
+                delete_others(connection, score, {**key, "segment": part.segment}, "feature", features)
+            connection.execute(sa.delete(relationship).where(matches(relationship, key)))
+            if not found.measured:
+                connection.execute(sa.delete(measured).where(matches(measured, key)))
         upsert(connection, score, rows)
-        delete_others(connection, relationship, {**key, "segment": WHOLE}, "first_column", ())
         upsert(connection, relationship, to_rows.relationship_rows(monitor, found, window))
         if found.measured:
             upsert(connection, measured, [to_rows.measured_row(monitor, found.measured)])
-        else:
-            connection.execute(sa.delete(measured).where(matches(measured, key)))
         pairs = [each.current for part in parts for each in part.evidence.values()]
         finer = [current.binning for current in pairs if current.binning != current.whole().binning]
         if finer:
@@ -217,10 +221,10 @@ class Reports(Part):
 
 def _measured(connection: sa.Connection, monitor: str, chosen: sa.ColumnElement[bool], limit: int) -> list[Measured]:
     mine = (measured.c.monitor == monitor) & (measured.c.segment == WHOLE) & chosen
-    names = ("window_start", "reference", "columns", "pairs")
-    query = sa.select(*(measured.c[name] for name in names)).where(mine)
+    as_written = (sa.type_coerce(measured.c[name], sa.LargeBinary) for name in ("reference", "pairs"))
+    query = sa.select(measured.c.window_start, measured.c.columns, *as_written).where(mine)
     rows = connection.execute(query.order_by(measured.c.window_start.desc()).limit(limit)).all()
-    return [to_rows.measured_from(*row) for row in reversed(rows)]
+    return [to_rows.measured_from(start, tuple(columns), *arrays) for start, columns, *arrays in reversed(rows)]
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, fields
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from drift.profiles.coarse_cells import coarse
 from drift.profiles.heavy_hitters import Atoms
 from drift.profiles.histograms import Histogram, Summary
 from drift.profiles.pairs import Pairs, narrowest
-from drift.store.schema import WHOLE
+from drift.store.schema import WHOLE, inflated
 from drift.windows import Window
 
 if TYPE_CHECKING:
@@ -184,13 +185,13 @@ def measured_row(monitor: str, found: Measured) -> Row:
     }
 
 
-def measured_from(
-    window_start: datetime, reference: NDArray[np.int32], columns: Sequence[str], pairs: NDArray[np.int32]
-) -> Measured:
-    """Read back what `measured_row` wrote."""
-    starts = np.cumsum(reference.view(np.int64))
-    mixed, statistic, kl, z, strays = pairs.view(np.float32).reshape(5, -1)
-    return Measured(window_start, starts, tuple(columns), mixed, statistic, kl, z, strays > 0)
+@lru_cache(maxsize=64)  # a window of a backfill has nearly all of the past that the one before had
+def measured_from(window_start: datetime, columns: tuple[str, ...], reference: bytes, pairs: bytes) -> Measured:
+    """Read back what `measured_row` wrote, the arrays as they are stored."""
+    starts, numbers = np.cumsum(inflated(reference).view(np.int64)), inflated(pairs).view(np.float32)
+    starts.flags.writeable = numbers.flags.writeable = False
+    mixed, statistic, kl, z, strays = numbers.reshape(5, -1)
+    return Measured(window_start, starts, columns, mixed, statistic, kl, z, strays > 0)
 
 
 _OF_PAIR = ("kl", "kl_corrected", "ci_low", "ci_high", "p", "q", "z", "mixed", "before", "after")

@@ -165,10 +165,20 @@ class Deflated(TypeDecorator["NDArray[Any]"]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> NDArray[Any] | None:  # noqa: ARG002 - the same for both
         """Read an array."""
-        if value is None:
-            return None
-        planes = np.frombuffer(zlib.decompress(value), np.uint8).reshape(4, -1)
-        return np.ascontiguousarray(planes.T).view("<u4").ravel().astype(np.int32)
+        return None if value is None else inflated(value)
+
+
+def inflated(written: bytes) -> NDArray[np.int32]:
+    """Return the numbers that `Deflated` wrote.
+
+    Examples
+    --------
+    >>> from sqlalchemy.dialects import sqlite
+    >>> inflated(Deflated().process_bind_param(np.array([1, 258]), sqlite.dialect())).tolist()
+    [1, 258]
+    """
+    planes = np.frombuffer(zlib.decompress(written), np.uint8).reshape(4, -1)
+    return np.ascontiguousarray(planes.T).view("<u4").ravel().astype(np.int32)
 
 
 class Words(TypeDecorator[str]):
