@@ -187,7 +187,7 @@ def compare_pair(reference: Pairs, current: Pairs, columns: tuple[str, str]) -> 
     mine = tuple(slice(len(names)) for names in cells)
     before, now = (side[0][mine] for side in sides)
     usual, smoothed = found.raked[0][mine], found.smoothed[0][mine]
-    share = now / now.sum()
+    share, (low, high) = now / now.sum(), found.interval(0)
     parts, total = (divergence.contributions(share.ravel(), other.ravel() / other.sum()) for other in (usual, smoothed))
     return PairComparison(
         columns=columns,
@@ -198,8 +198,8 @@ def compare_pair(reference: Pairs, current: Pairs, columns: tuple[str, str]) -> 
         contributions=parts.reshape(now.shape),
         kl=float(found.kl[0]),
         kl_corrected=float(found.kl_corrected[0]),
-        ci_low=float(found.ci_low[0]),
-        ci_high=float(found.ci_high[0]),
+        ci_low=low,
+        ci_high=high,
         p=float(found.p[0]),
         mixed=float(found.mixed[0]) if np.isfinite(found.mixed_sd[0]) else None,
         kl_total=float(total.sum()),

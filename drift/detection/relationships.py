@@ -370,7 +370,7 @@ class _Window:
         z = np.stack([(figures[0] - median) / scale, (figures[1] - of_whole[0]) / of_whole[1]])
         known = np.asarray(np.isfinite(z).any(axis=0))
         pairs = list(combinations(columns, 2))
-        of_column = np.array([[name in pair for name in columns] for pair in pairs])
+        of_column = _of_column(len(columns))
         q = benjamini_hochberg(combine(np.stack([found.p, found.p_mixed])))
         more = np.nan_to_num(found.mixed - median)
         return cls(pairs, of_column, tables, found, mixed, more, scale, np.nan_to_num(z), known, q)
@@ -382,7 +382,7 @@ class _Window:
         """Compare each pair that may differ by enough with what sampling alone would give."""
         tables = tables[0][large], tables[1][large]
         pairs = [pair for pair, each in zip(combinations(columns, 2), large, strict=True) if each]
-        of_column = np.array([[name in pair for name in columns] for pair in pairs])
+        of_column = _of_column(len(columns))[large]
         found = _in_blocks(*tables)
         p = np.append(combine(np.stack([found.p, found.p_mixed])), np.ones(len(large) - len(pairs)))
         sampling = np.sqrt(2 / (9 * np.maximum(found.free, 1)))
@@ -405,7 +405,8 @@ class _Window:
 
     def at_fault(self, detection: Detection, drifting: Collection[str]) -> list[tuple[int, float, list[int]]]:
         """Return the columns that explain what strays, each with how far and in which pairs, the clearest first."""
-        left = np.array([set(pair).isdisjoint(drifting) for pair in self.pairs])
+        strays = set(drifting)
+        left = np.array([strays.isdisjoint(pair) for pair in self.pairs])
         significant, highest = self.q <= detection.fdr, self.z.max(axis=0)
         large = np.stack([self.more >= LEAST_MIXED, self.found.kl_corrected >= detection.effect.in_nats.warning])
         alone = np.where(large & significant & (self.z >= ALONE), self.z, 0.0).max(axis=0)
@@ -445,13 +446,14 @@ class _Window:
         """Return what is said of one pair."""
         a, b = self.pairs[i]
         before, after = self.tables[0][i], self.tables[1][i]
-        f, (of_a, of_b) = self.found, (coarse(current.columns[name].binning, COARSE).names for name in (a, b))
+        f, (low, high) = self.found, self.found.interval(i)
+        of_a, of_b = (coarse(current.columns[name].binning, COARSE).names for name in (a, b))
         return Relationship(
             columns=(a, b),
             kl=float(f.kl[i]),
             kl_corrected=float(f.kl_corrected[i]),
-            ci_low=float(f.ci_low[i]),
-            ci_high=float(f.ci_high[i]),
+            ci_low=low,
+            ci_high=high,
             p=float(f.p[i]),
             q=float(self.q[i]),
             z=float(self.z[:, i].max()),
@@ -460,6 +462,14 @@ class _Window:
             after=float(mutual_information(after)),
             moved=moved((of_a, of_b), after, f.raked[i], before)[:SHOWN],
         )
+
+
+def _of_column(columns: int) -> Bools:
+    """Return which pairs, in the order of `itertools.combinations`, each of some columns is part of."""
+    of_column = np.zeros((columns * (columns - 1) // 2, columns), np.bool_)
+    for each in np.triu_indices(columns, 1):
+        of_column[np.arange(len(of_column)), each] = True
+    return of_column
 
 
 def _aligned(one: Measured, columns: tuple[str, ...]) -> Measured:

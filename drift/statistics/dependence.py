@@ -99,8 +99,6 @@ class Dependence:
         :math:`D(p\|q^*)` of the smoothed shares, ≥ 0.
     kl_corrected : float64, shape (n,)
         Its bias-corrected estimate; may be slightly negative.
-    ci_low, ci_high : float64, shape (n,)
-        95 % confidence interval, ``0 ≤ ci_low ≤ ci_high``.
     statistic, expected : float64, shape (n,)
         G, and its mean where nothing changed but sampling.
     free : float64, shape (n,)
@@ -117,12 +115,12 @@ class Dependence:
         Its standard deviation by sampling where there are none; infinite where the pair cannot show any.
     p_mixed : float64, shape (n,)
         Calibrated p-value of as large a share, where the odds ratios are those of the reference.
+    h, delta : float64, shape (n,)
+        What the `interval` needs: half the factor that makes a divergence the G of it, and the delta method's variance.
     """
 
     kl: Floats
     kl_corrected: Floats
-    ci_low: Floats
-    ci_high: Floats
     statistic: Floats
     expected: Floats
     free: Floats
@@ -132,6 +130,15 @@ class Dependence:
     mixed: Floats
     mixed_sd: Floats
     p_mixed: Floats
+    h: Floats
+    delta: Floats
+
+    def interval(self, i: int) -> tuple[float, float]:
+        """Return the 95 % confidence interval of the divergence of one pair: ``0 ≤ low ≤ high``."""
+        if not self.free[i]:
+            return 0.0, 0.0
+        low, high = interval(*(each[i : i + 1] for each in (self.kl_corrected, self.expected, self.h, self.delta)))
+        return float(low[0]), float(high[0])
 
 
 def rake(table: ArrayLike, rows: ArrayLike, columns: ArrayLike) -> Floats:
@@ -274,7 +281,6 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
         off = np.where(before > 0, known**2 * (now - near) ** 2 / before, 0.0).sum(axis=(1, 2)) / n[:, 0, 0]
     delta = ((now * log_ratio**2).sum(axis=(1, 2)) - kl**2) / m[:, 0, 0] + off
     corrected = kl - np.where(testable, expected / (2 * h), 0.0)
-    low, high = interval(corrected, at_least, h, delta)
     weight, gain, sd = _mixture(near, near * (1 / m + 1 / n))
     tells = (gain > 1e-12) & (sd > 1e-12)
     mixed = np.divide((weight * (now - near)).sum(axis=(1, 2)), gain, out=np.zeros_like(gain), where=tells)
@@ -288,8 +294,6 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
     return Dependence(
         kl * share,
         corrected * share,
-        np.where(testable, low * share, 0.0),
-        np.where(testable, high * share, 0.0),
         g,
         at_least,
         free,
@@ -299,6 +303,8 @@ def dependence(reference: ArrayLike, current: ArrayLike) -> Dependence:
         mixed,
         mixed_sd,
         _score_tail(np.where(t > 0, permuted, 0.0), t, y, fitted),
+        h / np.maximum(share, 1e-300),
+        delta * share**2,
     )
 
 
