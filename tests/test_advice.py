@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer.main
 
-from drift.cli.app import app
+from drift.cli.app import command_line
 from drift.config.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FILES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("drift/**/*.py"), *ROOT.glob("drift/**/*.html")]
-COMMANDS: Any = typer.main.get_command(app)
+COMMANDS: Any = typer.main.get_command(command_line())
 NAMED = re.compile(r"\bdrift ([a-z]+)((?: +(?!drift\b)[^\s`;,.:()<\"']+)*)")
 CODE = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 

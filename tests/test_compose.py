@@ -220,9 +220,9 @@ def test_commands_exist(tmp_path: Path) -> None:
     """What a container starts is a case of the entry point, a command of Drift and its options, or one of Airflow."""
     import typer.main
 
-    from drift.cli.app import app
+    from drift.cli.app import command_line
 
-    ours = typer.main.get_command(app)
+    ours = typer.main.get_command(command_line())
     entrypoint = (ROOT / "docker" / "entrypoint").read_text()
     known = subprocess.run(
         [sys.executable, "-c", "from airflow.cli import cli_config as c; print([x.name for x in c.core_commands])"],

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from drift.alerts.alerts import Alert
 from drift.alerts.messages import trial
-from drift.cli.app import app
+from drift.cli.app import command_line
 from drift.dashboard import create_app
 from drift.dashboard.api import metrics
 from drift.pipeline import run as runs
@@ -163,21 +163,21 @@ def test_prune_and_doctor_as_they_are_typed(tmp_path: Path, database_url: str, m
     monkeypatch.setenv("DRIFT_MONITORS", str(folder))
     run = CliRunner().invoke
 
-    done = run(app, ["doctor"])
+    done = run(command_line(), ["doctor"])
     assert done.exit_code == 0, done.output
     assert "0 failed" in done.output
-    told = json.loads(run(app, ["doctor", "--json"]).output)
+    told = json.loads(run(command_line(), ["doctor", "--json"]).output)
     assert told["ok"] is True
     monkeypatch.delenv("DRIFT_CONNECTION_WAREHOUSE")
-    assert run(app, ["doctor"]).exit_code == 1
-    assert json.loads(run(app, ["doctor", "--json"]).output)["ok"] is False
+    assert run(command_line(), ["doctor"]).exit_code == 1
+    assert json.loads(run(command_line(), ["doctor", "--json"]).output)["ok"] is False
 
-    dry = run(app, ["prune", "--keep", "1d", "--dry-run"])
+    dry = run(command_line(), ["prune", "--keep", "1d", "--dry-run"])
     assert dry.exit_code == 0
     assert "would go" in dry.output
     assert "kept of flights" in dry.output
-    would = json.loads(run(app, ["prune", "--keep", "1d", "--dry-run", "--json"]).output)
-    assert json.loads(run(app, ["prune", "--keep", "1d", "--json"]).output)["rows"] == would["rows"]
+    would = json.loads(run(command_line(), ["prune", "--keep", "1d", "--dry-run", "--json"]).output)
+    assert json.loads(run(command_line(), ["prune", "--keep", "1d", "--json"]).output)["rows"] == would["rows"]
     assert context.store.active_baseline("flights")
 
 
@@ -185,11 +185,11 @@ def test_db_check_compares_the_tables(database_url: str) -> None:
     """A column that somebody added by hand is named, and the exit code says so."""
     run = CliRunner().invoke
     with Store.open(database_url, create=True) as store:
-        done = run(app, ["db", "check", "--database", database_url])
+        done = run(command_line(), ["db", "check", "--database", database_url])
         assert (done.exit_code, "as they should be" in done.output) == (0, True)
         with store.engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE run ADD COLUMN mine INTEGER")
-    done = run(app, ["db", "check", "--database", database_url])
+    done = run(command_line(), ["db", "check", "--database", database_url])
     assert done.exit_code == 1
     assert "mine" in done.output
 

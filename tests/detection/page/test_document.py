@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import drift
-from drift.cli.app import app
+from drift.cli.app import command_line
 from drift.detection.findings import Finding
 from drift.errors import DriftError
 from tests.detection.page.test_markup import Read
@@ -154,10 +154,10 @@ def test_the_command_line_writes_it(tmp_path: Path, write: Any) -> None:
     rng = np.random.default_rng(5)
     before, after = (write(f"{n}.parquet", x=rng.normal(n, 1, 900), **{HOSTILE: ["=1"] * 900}) for n in (0, 1))
     out = tmp_path / "out.html"
-    done = CliRunner().invoke(app, ["compare", str(before), str(after), "--html", str(out)])
+    done = CliRunner().invoke(command_line(), ["compare", str(before), str(after), "--html", str(out)])
     assert done.exit_code == 0, done.output
     page = out.read_text("utf-8")
     assert f"{before} · 900 rows" in page
     assert f"{after} · 900 rows" in page
-    lost = CliRunner().invoke(app, ["compare", str(before), str(after), "--html", str(tmp_path / "no" / "out.html")])
+    lost = CliRunner().invoke(command_line(), ["compare", str(before), str(after), "--html", str(tmp_path / "no" / "out.html")])
     assert lost.exit_code != 0
