@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from drift.detection.evidence import explain
 from drift.detection.onset import together as all_of
 from drift.text.formatting import percent
 
@@ -192,7 +193,7 @@ def _drift(report: Report, window: Window, closing: Closing | None) -> list[Sign
             v.severity,
             v.status,
             v.reason or v.status,
-            "; ".join(report.explain(v.feature)) if v.drifting else "",
+            "; ".join(explain(v, report.evidence.get(v.feature))) if v.drifting else "",
             lingering=closing.lingers(v) if closing else "",
             segment=report.segment,
             inhibited_by=f"{TABLE}{at}" if together else "",

@@ -38,8 +38,8 @@ def command_line(*names: str) -> typer.Typer:
         name="drift",
         help=(
             "Monitor data for drift: KL divergence with its sampling error.\n\n"
-            "Exit codes: 0 success · 1 drift found or not judged (with --fail-on), stopped by gate, or problems found by "
-            "check · 2 bad usage or input · 3 internal error: please report it."
+            "Exit codes: 0 success · 1 drift found or not judged (with --fail-on), stopped by gate, or problems found "
+            "by check · 2 bad usage or input · 3 internal error: please report it."
         ),
         no_args_is_help=True,
         pretty_exceptions_enable=False,

@@ -40,11 +40,14 @@ def gate(
 
     Reads only the results database: the newest window that the monitor was run for, or the one of --date.
     """
-    from drift.config.monitor import load_monitor
     from drift.pipeline import gate as gates
     from drift.windows import Span
 
-    name = load_monitor(monitor).name if Path(monitor).suffix in {".yaml", ".yml"} else monitor
+    name = monitor
+    if Path(monitor).suffix in {".yaml", ".yml"}:
+        from drift.config.monitor import load_monitor
+
+        name = load_monitor(monitor).name
     with open_store(database) as store:
         window = spans.window_on(gates.stored_calendar(store, name), day) if day else None
         decision = gates.decide(

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from drift.alerts.circumstances import KINDS
+from drift.detection.evidence import explain
 from drift.detection.scores import STATUS_ORDER
 from drift.text.formatting import at_random, day, nats, percent, thousands, when
 from drift.text.visible import visible
@@ -105,7 +106,7 @@ def report_table(report: Report) -> None:
         print_table(heading, styled, right={"KL (nats)", "n"}, no_wrap={*heading} - {"why"})
     print_line(report.rollup().line())
     for verdict in report.drifting:
-        for line in report.explain(verdict.feature):
+        for line in explain(verdict, report.evidence.get(verdict.feature)):
             print_line(f"  {verdict.feature}: {line}")
     for note in report.notes():
         print_line(f"note: {note}")

@@ -339,7 +339,7 @@ class Report:
         names = ("feature", "KL (nats)", "corrected (95 %)", "threshold")
         lines = [_row(["status", *names, "why"]), _row(["---"] * (len(names) + 2))]
         for v, row in zip(sorted(self.verdicts, key=_worst_first)[:MOST_SUMMARISED], rows, strict=False):
-            why = "; ".join(self.explain(v.feature, most=1)) if v.drifting else ""
+            why = "; ".join(explain(v, self.evidence.get(v.feature), most=1)) if v.drifting else ""
             cells = [*(row[heading.index(name)] for name in names), why or v.reason]
             lines.append(_row([" ".join(STATUSES[status_of(v.status, v.severity)]), *map(markdown, cells)]))
         more = len(rows) - MOST_SUMMARISED

@@ -106,7 +106,7 @@ def decide(
     if window is None and run is not None:
         window = calendar.containing(run["window_start"])
     label = calendar.label(window) if window else ""
-    report = store.load_report(monitor, window.start) if window else None
+    report = store.load_report(monitor, window.start, evidence=False) if window else None
     status = "absent" if run is None else str(run["status"])
     missing = _missing(run, window, report, max_age, now)
     if window is not None and window.end > now:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from drift.errors import MissingExtra, StoreError
 from drift.store import sqlite_file
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 log = logs.logger(__name__)
@@ -306,6 +306,8 @@ def rows_of(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, 
 
 def insert(dialect: str, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
     """Return an insert of the dialect, ``sqlite`` or ``postgresql``, which knows ``ON CONFLICT``."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 

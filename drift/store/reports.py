@@ -70,27 +70,37 @@ class Reports(Part):
         if finer:
             save_binnings(connection, finer)
 
-    def load_report(self, monitor: str, window_start: datetime) -> Report | None:
-        """Return the report of the window that starts then, as it was written; None where there is none."""
-        return next(iter(self.load_reports(monitor, since=window_start, until=window_start)), None)
+    def load_report(self, monitor: str, window_start: datetime, *, evidence: bool = True) -> Report | None:
+        """Return the report of the window that starts then, as it was written; None where there is none.
+
+        Who asks for no words of what moved does without the evidence, which takes longer than all the rest.
+        """
+        found = self.load_reports(monitor, since=window_start, until=window_start, evidence=evidence)
+        return next(iter(found), None)
 
     @reads
     def load_reports(
-        self, connection: sa.Connection, monitor: str, *, since: datetime, until: datetime | None = None
+        self,
+        connection: sa.Connection,
+        monitor: str,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        evidence: bool = True,
     ) -> list[Report]:
         """Return the reports of the windows that start from `since` to `until`, both included, oldest first.
 
-        Evidence comes with the verdicts whose histograms are still stored.
+        Evidence comes with the verdicts whose histograms are still stored, or with none.
         """
         names = segment_names(connection, monitor)
         asked = {"monitor": monitor, "since": since, "until": until, "segments": names}
-        queries = _reports(until is not None)
+        queries = _reports(until is not None, evidence)
         heads, bodies, strays = (connection.execute(query, asked).mappings().all() for query in queries)
         scores: dict[tuple[datetime, str], list[sa.RowMapping]] = {}
         fingerprints: set[str] = set()
         for row in bodies:
             scores.setdefault((row["window_start"], row["segment"]), []).append(row)
-            if row["counts"] is not None:
+            if evidence and row["counts"] is not None:
                 fingerprints |= {row["fingerprint"], row["counted_as"]}
         binnings = load_binnings(connection, fingerprints)
         wholes: list[Report] = []
@@ -99,7 +109,7 @@ class Reports(Part):
             start, segment = head["window_start"], head["segment"]
             body = scores.get((start, segment), [])
             broken = [row for row in strays if (row["window_start"], row["segment"]) == (start, segment)]
-            one = to_rows.report_from(head, body, _evidence(body, binnings), broken)
+            one = to_rows.report_from(head, body, _evidence(body, binnings) if evidence else {}, broken)
             if segment == WHOLE:
                 wholes.append(one)
             else:
@@ -228,8 +238,8 @@ def _measured(connection: sa.Connection, monitor: str, chosen: sa.ColumnElement[
 
 
 @cache
-def _reports(until: bool) -> tuple[sa.Select[Any], ...]:  # noqa: FBT001 - an argument of the cache
-    """Return what asks for the heads of reports, their scores with the counts behind these, and their relationships."""
+def _reports(until: bool, evidence: bool) -> tuple[sa.Select[Any], ...]:  # noqa: FBT001 - arguments of the cache
+    """Return what asks for the heads of reports, their scores, with the counts behind, and their relationships."""
 
     def chosen(table: sa.Table) -> sa.ColumnElement[bool]:
         among = table.c.segment.in_(sa.bindparam("segments", expanding=True))
@@ -239,10 +249,12 @@ def _reports(until: bool) -> tuple[sa.Select[Any], ...]:  # noqa: FBT001 - an ar
     keys = ("monitor", "segment", "feature", "window_start")
     same = [score.c[name] == histogram.c[name] for name in keys]
     both = score.outerjoin(histogram, sa.and_(*same, score.c.counted_as == histogram.c.fingerprint))
-    counted = (histogram.c.counts, histogram.c.summary, histogram.c.atoms)
+    scores = sa.select(*(column for column in score.c if column.name not in {"reference_counts", "reference_summary"}))
+    if evidence:
+        scores = sa.select(score, histogram.c.counts, histogram.c.summary, histogram.c.atoms).select_from(both)
     return (
         sa.select(report).where(chosen(report)).order_by(report.c.window_start),
-        sa.select(score, *counted).select_from(both).where(chosen(score)),
+        scores.where(chosen(score)),
         sa.select(relationship).where(chosen(relationship)).order_by(relationship.c.position),
     )
 

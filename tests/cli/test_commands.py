@@ -561,9 +561,30 @@ def test_a_store_that_drips_holds_nobody(tmp_path: Path) -> None:
 def test_light_start_loads_no_heavy_library() -> None:
     """`drift --help` pays for neither pandas, scipy, SQLAlchemy, Great Expectations nor Airflow."""
     heavy = ["pandas", "scipy", "sqlalchemy", "great_expectations", "airflow", "pyarrow"]
-    code = f"import sys, drift, drift.cli.app; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, drift.cli.app as c; c.command_line(); print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_gate_loads_only_what_it_needs(monitored: Drift, tmp_path: Path) -> None:
+    """It waits for no other command, for no library that reads or computes, and for no other database's dialect."""
+    monitored("run", "flights", "--date", "2024-01-13")
+    heavy = [
+        *("pandas", "pyarrow", "scipy", "alembic", "yaml", "rich", "sqlalchemy.dialects.postgresql"),
+        *("drift.config.monitor", "drift.cli.alerts", "drift.cli.run", "drift.sources.snapshot"),
+    ]
+    code = f"""
+import sys
+from drift.cli.app import main
+try:
+    main()
+finally:
+    print([module for module in {heavy} if module in sys.modules], file=sys.stderr)
+"""
+    arguments = ("gate", "flights", "--database", f"sqlite:///{tmp_path / 'drift.db'}")
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, "[]"), done.stderr
+    assert "delay critical" in done.stdout
 
 
 def test_a_gate_goes_on_or_stops(monitored: Drift) -> None:

@@ -45,6 +45,10 @@ def test_a_report_comes_back_as_it_was_written(store: Store) -> None:
         assert mine is not None
         assert theirs is not None
         assert mine.contributions.tobytes() == theirs.contributions.tobytes()
+    bare = store.load_report("flights", DAY.start, evidence=False)
+    assert bare is not None
+    assert repr(bare.verdicts) == repr(read.verdicts)
+    assert (bare.to_json(), bare.evidence) == (replace(read, evidence={}).to_json(), {})
     assert store.load_report("flights", nth(1).start) is None
 
 

@@ -159,5 +159,7 @@ def test_the_command_line_writes_it(tmp_path: Path, write: Any) -> None:
     page = out.read_text("utf-8")
     assert f"{before} · 900 rows" in page
     assert f"{after} · 900 rows" in page
-    lost = CliRunner().invoke(command_line(), ["compare", str(before), str(after), "--html", str(tmp_path / "no" / "out.html")])
+    lost = CliRunner().invoke(
+        command_line(), ["compare", str(before), str(after), "--html", str(tmp_path / "no" / "out.html")]
+    )
     assert lost.exit_code != 0
