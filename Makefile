@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --uni
 COMPOSE = $(shell if docker compose version >/dev/null 2>&1; then echo docker compose; else echo docker-compose; fi)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo airflow test test-random lint format types docs site compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-spark test-compose test-helm wheel lock up down clean
+.PHONY: help demo airflow test test-random lint format types docs site compose-check bench bench-speed bench-scale bench-peers bench-errors bench-load bench-faults test-browser test-faults test-airflow test-celery test-spark test-compose test-helm wheel lock up down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ site: .venv/.dev build/site-env/.installed ## Build the documents' site into bui
 
 test-airflow: .venv/.dev ## Run a schedule, 30 days of backfill, an asset and a gate in a scheduler on PostgreSQL (half an hour)
 	@DRIFT_AIRFLOW=1 $(BIN)/python -m pytest -v -s tests/live/airflow $(AIRFLOW_ARGS)
+
+test-celery: .venv/.dev build/celery/.installed ## Run a schedule and 30 days of backfill by two Celery workers, and kill one (Debian's redis-server; a quarter of an hour)
+	@DRIFT_CELERY=1 build/celery/bin/python -m pytest -v -s tests/live/celery $(CELERY_ARGS)
 
 test-spark: .venv/.dev build/spark/.installed ## Count 100M rows inside a Spark cluster on loopback: a master and two workers (Java 17, a quarter of an hour; DRIFT_SPARK_ROWS for fewer)
 	@DRIFT_SPARK=1 build/spark/bin/python -m pytest -v -s tests/live/spark $(SPARK_ARGS)
@@ -126,9 +129,13 @@ build/helm/.installed: tests/live/helm/requirements.txt
 	@build/helm/bin/python -m pip install --quiet --disable-pip-version-check -r tests/live/helm/requirements.txt
 	@touch $@
 
-# What builds the site, and Spark, have an environment of their own, too, and see Drift's behind it.
+# What builds the site, Celery and Spark have an environment of their own, too, and see Drift's behind it.
 build/site-env/.installed: requirements/site.txt
 	@$(call beside,build/site-env,--require-hashes -r $<)
+	@touch $@
+
+build/celery/.installed: tests/live/celery/requirements.txt requirements/dev.txt
+	@$(call beside,build/celery,-r $< --constraint requirements/dev.txt)
 	@touch $@
 
 build/spark/.installed: tests/live/spark/requirements.txt

@@ -1,0 +1,1 @@
+"""Airflow with Celery's workers, one of them killed: `make test-celery`."""
