@@ -14,8 +14,9 @@ from drift.detection.reports import Report
 from drift.errors import ConfigError
 from drift.pipeline.isolation import isolated
 from drift.profiles import parallel
+from drift.profiles.binning import CategoricalBinning
 from drift.profiles.coarse_cells import coarse
-from drift.profiles.columns import LOOKED, misfit
+from drift.profiles.columns import LOOKED, misfit, recurs
 from drift.profiles.counting import count
 from drift.profiles.fitting import FitOptions, fit
 from drift.profiles.kinds import infer_kind, infer_scale, same_family
@@ -223,11 +224,21 @@ def _sorts(columns: Sequence[str], table: Snapshot, profile: Profile) -> dict[st
     candidates = [
         column
         for column, kind in types.items()
-        if infer_kind(kind) in {"categorical", "datetime"} or infer_scale(kind) == "integer"
+        if infer_kind(kind) == "datetime"
+        or ((infer_kind(kind) == "categorical" or infer_scale(kind) == "integer") and not _recurs(column, profile))
     ]
     first = table.head(LOOKED, candidates) if candidates else None
     found = {column: misfit(column, first[column].combine_chunks(), profile.n_rows) for column in candidates if first}
     return {column: why.sort for column, why in found.items() if why}
+
+
+def _recurs(column: str, profile: Profile) -> bool:
+    """Whether a label holds so many rows that the column is not a key, whatever its first rows look like."""
+    histogram = profile.histograms.get(column)
+    if histogram is None or not isinstance(histogram.binning, CategoricalBinning):
+        return False
+    rows = histogram.counts[: len(histogram.binning.levels)]
+    return len(rows) > 1 and recurs(int(rows.max()), histogram.n - histogram.n_missing)
 
 
 def _alike(column: str, reference: Profile, current: Profile) -> bool:

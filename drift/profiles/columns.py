@@ -93,6 +93,17 @@ def misfit(name: str, values: pa.Array[Any], n_rows: int | None = None) -> Misfi
     return _by_values(_snake(name), present, n_rows or len(values))
 
 
+def recurs(most: int, n_rows: int) -> bool:
+    """Say whether the value with the most rows holds so many of all that the column is not a key.
+
+    Examples
+    --------
+    >>> recurs(5, 100), recurs(6, 100), recurs(6, 2000)
+    (False, True, False)
+    """
+    return most > max(_HEAVY_ROWS, _HEAVY_SHARE * n_rows)
+
+
 def _by_type(arrow_type: pa.DataType) -> Misfit | None:
     import pyarrow.types as t
 
@@ -112,7 +123,7 @@ def _by_values(name: str, present: Any, n_rows: int) -> Misfit | None:
         present = present.dictionary_decode()
     encoded, n = present.dictionary_encode(), len(present)
     rows, distinct = np.bincount(np.from_dlpack(encoded.indices)), encoded.dictionary
-    if n < FEW or (len(distinct) > 1 and rows.max() > max(_HEAVY_ROWS, _HEAVY_SHARE * n)):
+    if n < FEW or (len(distinct) > 1 and recurs(int(rows.max()), n)):
         return None
     if len(distinct) == 1:
         return Misfit("constant", "all values are equal")
