@@ -11,7 +11,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import typer.cli
-from typer.testing import CliRunner
+import typer.main
+from typer.core import MARKUP_MODE_KEY
+
+from drift.cli import app as cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +24,9 @@ Schema = dict[str, Any]
 
 def command_line() -> str:
     """Return every command with its arguments and options, as typer documents them."""
-    typed = ["drift.cli.app", "utils", "docs", "--name", "drift"]
-    text = CliRunner().invoke(typer.cli.app, typed, catch_exceptions=False).stdout
+    command = typer.main.get_command(cli.command_line())
+    context = typer.Context(command, obj={MARKUP_MODE_KEY: "rich"})
+    text = f"{typer.cli.get_docs_for_click(obj=command, ctx=context, name='drift').strip()}\n"
     text = text.partition("**Usage**:\n\n")[2]
     text = html.unescape(re.sub(r"</?span[^>]*>", "`", text))
     text = re.sub(r"<list\[(.+?)\]>(?=`)", r"<\1> …", text)
