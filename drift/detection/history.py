@@ -354,7 +354,7 @@ def unusual_cell(
     if len(past) < OWN_HISTORY or not looked_at:
         return None
     before, now = (_shares(some) for some in (past, recent[-looked_at:]))
-    usual = np.median(before, axis=0)
+    usual = _middle(before)
     least = 0.5 / np.sqrt(recent[-1].n)
     strayed, residual = _residuals(np.sqrt(before), np.sqrt(now), least)
     unsure = uncertainty(len(past))
@@ -455,13 +455,13 @@ def _shares(histograms: Sequence[Histogram]) -> Floats:
 
 def _residuals(past: Floats, recent: Floats, least: float) -> tuple[Floats, Floats]:
     """Return what the principal directions of the past leave of it, each window left out, and of the recent windows."""
-    middle = np.median(past, axis=0)
+    middle = _middle(past)
     before, now = past - middle, recent - middle
     occupied = int(((past > 0).any(axis=0) | (recent > 0).any(axis=0)).sum())
     directions = min(DIRECTIONS, (occupied - 1) // CELLS_A_DIRECTION)
     if not directions:
         return before, now
-    limit = _CLIP * np.maximum(1.4826 * np.median(np.abs(before), axis=0), least)
+    limit = _CLIP * np.maximum(1.4826 * _middle(np.abs(before)), least)
     clipped = np.clip(before, -limit, limit)
     left, _, right = np.linalg.svd(clipped, full_matrices=False)
     left, right = left[:, :directions], right[:directions]
@@ -470,9 +470,15 @@ def _residuals(past: Floats, recent: Floats, least: float) -> tuple[Floats, Floa
     return before, now - np.clip(now, -limit, limit) @ right.T @ right
 
 
+def _middle(figures: Floats) -> Floats:
+    """Return the median of each column; of few rows, without NaN, a sort is quicker than `numpy.median`."""
+    ordered = np.sort(figures, axis=0)
+    return np.asarray((ordered[(len(figures) - 1) // 2] + ordered[len(figures) // 2]) / 2)
+
+
 def _deviations(past: Floats, now: Floats, least: float) -> Floats:
     """Return how far `now` lies beyond the past in its robust standard deviations, cell by cell."""
-    middle = np.median(past, axis=0)
+    middle = _middle(past)
     distance = np.sort(np.abs(past - middle), axis=0)
     n = len(distance)
     spread = 1.4826 * (distance[(n - 1) // 2] + distance[n // 2]) / 2

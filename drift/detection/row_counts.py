@@ -19,8 +19,6 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from drift.detection.history import uncertainty
 
 if TYPE_CHECKING:
@@ -160,8 +158,12 @@ def _measured(rows: int, compared: Sequence[int], known: Sequence[int], slots: S
             distances.append(abs(math.log((count + 0.5) / (other + 0.5))))
             chance += 1 / (other + 0.5)
         free += len(some) - 1
+    distances.sort()
+    place = 0.8 * (len(distances) - 1)
+    low = distances[int(place)]
+    upper = low + (place - int(place)) * (distances[math.ceil(place)] - low)
     # The median does not see a tail, nor what happens on less than half of the days.
-    spread = max(1.4826 * median(distances), float(np.quantile(distances, 0.8)) / 1.2816)
+    spread = max(1.4826 * median(distances), upper / 1.2816)
     excess = max(spread**2 - chance / len(distances), 0.0) * uncertainty(free + 1) ** 2
     # The median of the few windows compared is uncertain too.
     sigma = math.sqrt(excess * (1 + math.pi / 2 / len(compared)))

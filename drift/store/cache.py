@@ -131,12 +131,13 @@ class Cache(ReadThrough):
     profiles: dict[Window, tuple[str, Profile]] = field(default_factory=dict)
     pairs: dict[Window, tuple[str, Pairs | None]] = field(default_factory=dict)
     written: dict[datetime, Report] = field(default_factory=dict)
+    asked: set[Window] = field(default_factory=set)
 
     def begin(self, windows: Iterable[Window] = ()) -> None:
-        """Begin the next run, which will ask about these windows: forget all but the counts."""
+        """Begin the next run, which will ask about these windows, and most of this one's: forget all but the counts."""
         self.fitted, self.cuts = None, None
         self.decisions, self.known_heads, self.written = {}, {}, {}
-        self.expected = windows
+        self.expected, self.asked = {*windows, *self.asked}, set()
 
     # -- what is the same for all stages
 
@@ -254,6 +255,7 @@ class Cache(ReadThrough):
         return {window: pairs for window, (_, pairs) in ordered if pairs is not None}
 
     def _heads(self, monitor: str, windows: Sequence[Window]) -> dict[Window, Head]:
+        self.asked.update(windows)
         if any(window not in self.known_heads for window in windows):
             new = [window for window in {*windows, *self.expected} if window not in self.known_heads]
             known = self.store.heads(monitor, new)

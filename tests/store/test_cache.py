@@ -113,7 +113,7 @@ def test_counts_are_read_once_from_run_to_run(session: Cache, counting: Counting
 
 
 def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Cache, counting: Counting) -> None:
-    """One question tells which of them are counted, and what the gate said of each."""
+    """One question tells which of them are counted, what the gate said of each, and of those the last run asked for."""
     write(session, 0, 1, 2)
     session.begin([nth(0), nth(1)])
     assert session.gates("flights", [nth(2)]) == {nth(2).start: "accepted"}
@@ -123,7 +123,11 @@ def test_windows_a_run_will_look_back_at_are_asked_for_at_once(session: Cache, c
     session.begin()
     session.gates("flights", [nth(2)])
     session.heads("flights", [nth(1)])
-    assert counting.asked["heads"] == 3
+    assert counting.asked["heads"] == 2
+    session.begin()
+    session.heads("flights", [nth(1)])
+    session.heads("flights", [nth(0)])
+    assert counting.asked["heads"] == 4
 
 
 def test_counts_that_somebody_else_replaced_are_read_again(session: Cache, store: Store) -> None:
