@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 # A server outlives whoever started it. This shell waits for the end of its input, which comes with the end of the test.
 KEEPER = 'cat >/dev/null; kill -TERM "-$0" 2>/dev/null'
@@ -36,7 +36,8 @@ def kept(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> I
 
 def kill(session: int) -> None:
     """Kill every process of a session, as if its machine were gone; Airflow gives each task a group of its own."""
-    for pid in sorted(int(found.name) for found in Path("/proc").iterdir() if found.name.isdigit()):
+    listed = subprocess.run(["ps", "-A", "-o", "pid="], capture_output=True, check=True).stdout
+    for pid in sorted(map(int, listed.split())):
         with suppress(ProcessLookupError):
             if os.getsid(pid) == session:
                 os.kill(pid, signal.SIGKILL)

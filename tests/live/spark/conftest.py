@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
@@ -18,13 +16,12 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.kept import kept
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 collect_ignore_glob = [] if os.environ.get("DRIFT_SPARK") else ["*.py"]
-
-# Whoever ends, however it ends, closes the input of this shell, which then ends all that it has started.
-KEEPER = '"$@" </dev/null & cat >/dev/null; kill -TERM 0'
 
 
 @dataclass(frozen=True)
@@ -75,25 +72,8 @@ class Cluster:
             "SPARK_LOCAL_DIRS": str(self.folder / "scratch"),
         }
         command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}", *arguments]
-        with (self.folder / f"{kind}.log").open("ab") as log:
-            server = subprocess.Popen(
-                ["sh", "-c", KEEPER, "keeper", *command],
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
+        with kept(command, self.folder / f"{kind}.log", environment):
             yield
-        finally:
-            assert server.stdin is not None
-            server.stdin.close()
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
 
     def workers(self) -> int:
         """How many there are; -1 where there is no master."""
