@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from drift.config.detection import Detection, Persistence
@@ -126,6 +128,8 @@ def compare(
     most = {None: UNASKED, True: MOST_COLUMNS, False: 0}[relationships]
     paired = 2 <= len(shared) <= most
     if before.columns and after.columns:
+        # What scores the counts takes as long to import as several columns to count: it is imported meanwhile.
+        Thread(target=import_module, args=("scipy.special",), name="drift-import").start()
         reference_profile, current_profile, unfit = parallel.profiles(
             parallel.Table(before.count_rows(), before.schema, before.columns),
             parallel.Table(after.count_rows(), after.schema, after.columns),
