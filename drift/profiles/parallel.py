@@ -117,7 +117,7 @@ def profiles(
                     coded[name] = cells, kept_old.codes(cells), kept_new.codes(cells)
 
     problems: dict[str, str] = {}
-    np.empty(_KEPT_BYTES, np.uint8)
+    np.empty(_KEPT_BYTES, np.uint8)  # and freed, which is all it is for
     threads = min(_cores(), MOST_THREADS, 1 + (before.n_rows + after.n_rows) * len(features) // SMALL)
     with ThreadPoolExecutor(threads, thread_name_prefix="drift-columns") as pool:
         for done in [pool.submit(work) for _ in range(threads)]:
@@ -187,7 +187,8 @@ def _column(
     short = n_before <= HELD_ROWS
     for chunk in _joined(old(name)):
         if t.is_null(chunk.type):
-            held += [Parted(np.empty(0), np.empty(0), len(chunk))] * short
+            if short:
+                held.append(Parted(np.empty(0), np.empty(0), len(chunk)))
             continue
         if sketched is None or first is None:
             sketched, first = sketch(chunk.type, options), chunk.type
@@ -213,7 +214,8 @@ def _taken(sketched: Numbers, chunks: Iterator[NDArray[np.float64]], *, keep: bo
     for values in chunks:
         part = Parted.of(values)
         sketched.take(part)
-        parted += [part] * keep
+        if keep:
+            parted.append(part)
     return parted
 
 
