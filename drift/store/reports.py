@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from drift.profiles.refinement import under
 from drift.store import rows as to_rows
 from drift.store.baselines import load_binnings, save_binnings, segment_names
 from drift.store.engine import Part, delete_others, insert_new, matches, reads, rows_of, upsert, writes
-from drift.store.schema import NEVER, WHOLE, histogram, measured, relationship, report, score
+from drift.store.schema import EVER, NEVER, WHOLE, histogram, measured, relationship, report, score
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -204,12 +205,13 @@ class Reports(Part):
     @reads
     def measured(self, connection: sa.Connection, monitor: str, *, before: datetime, limit: int = 56) -> list[Measured]:
         """Return what the pairs were measured at in the newest windows before one, newest last."""
-        return _measured(connection, monitor, measured.c.window_start < before, limit)
+        return _measured(connection, monitor, None, before, limit)
 
     @reads
     def measured_in(self, connection: sa.Connection, monitor: str, window_start: datetime) -> Measured | None:
         """Return what the pairs of the window that starts then were measured at; None where they were not."""
-        return next(iter(_measured(connection, monitor, measured.c.window_start == window_start, 1)), None)
+        newest = _measured(connection, monitor, window_start, window_start + timedelta.resolution, 1)
+        return next(iter(newest), None)
 
     @reads
     def pair_history(
@@ -224,16 +226,16 @@ class Reports(Part):
         limit: int = 56,
     ) -> list[PairMeasured]:
         """Return what a pair was measured at in the newest windows that start in ``[since, until)``, newest last."""
-        within = measured.c.window_start
-        chosen = sa.and_(sa.true(), *([within >= since] if since else []), *([within < until] if until else []))
-        return [one.of(a, b) for one in _measured(connection, monitor, chosen, limit) if {a, b} <= {*one.columns}]
+        found = _measured(connection, monitor, since, until, limit)
+        return [one.of(a, b) for one in found if {a, b} <= {*one.columns}]
 
 
-def _measured(connection: sa.Connection, monitor: str, chosen: sa.ColumnElement[bool], limit: int) -> list[Measured]:
-    mine = (measured.c.monitor == monitor) & (measured.c.segment == WHOLE) & chosen
-    as_written = (sa.type_coerce(measured.c[name], sa.LargeBinary) for name in ("reference", "pairs"))
-    query = sa.select(measured.c.window_start, measured.c.columns, *as_written).where(mine)
-    rows = connection.execute(query.order_by(measured.c.window_start.desc()).limit(limit)).all()
+def _measured(
+    connection: sa.Connection, monitor: str, since: datetime | None, until: datetime | None, limit: int
+) -> list[Measured]:
+    """Return what the pairs were measured at in the newest windows that start in ``[since, until)``, newest last."""
+    asked = {"monitor": monitor, "segment": WHOLE, "since": since or EVER, "until": until or NEVER, "newest": limit}
+    rows = connection.execute(_MEASURED, asked).all()
     return [to_rows.measured_from(start, tuple(columns), *arrays) for start, columns, *arrays in reversed(rows)]
 
 
@@ -262,6 +264,18 @@ def _reports(until: bool, evidence: bool) -> tuple[sa.Select[Any], ...]:  # noqa
 def _of(table: sa.Table) -> sa.ColumnElement[bool]:
     return (table.c.monitor == sa.bindparam("monitor")) & (table.c.segment == sa.bindparam("segment"))
 
+
+_MEASURED = (
+    sa.select(
+        measured.c.window_start,
+        measured.c.columns,
+        *(sa.type_coerce(measured.c[name], sa.LargeBinary) for name in ("reference", "pairs")),
+    )
+    .where(_of(measured), measured.c.window_start >= sa.bindparam("since"))
+    .where(measured.c.window_start < sa.bindparam("until"))
+    .order_by(measured.c.window_start.desc())
+    .limit(sa.bindparam("newest"))
+)
 
 _STATUSES = (
     sa.select(report.c.window_start, report.c.status)

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WHOLE = ""
 """In place of a segment: the whole window."""
 
+EVER = datetime.min.replace(tzinfo=UTC)
+"""Earlier than any window."""
+
 NEVER = datetime.max.replace(tzinfo=UTC)
 """Later than any window."""
 
