@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     Read = Callable[[list[str]], Generator[pa.RecordBatch]]
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
 
-_MOST_OPEN = 16
+_MOST_OPEN = 64
+"""Files of a table that each thread holds open to read column by column; a process has some 1,000 at least."""
 
 
 def open_files(
