@@ -6,6 +6,7 @@ column is one of them. Elsewhere the window is a filter that skips row groups by
 
 from __future__ import annotations
 
+import resource
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     Read = Callable[[list[str]], Generator[pa.RecordBatch]]
     Columns = Callable[[], AbstractContextManager[Callable[[str], Iterator[pa.Array[Any]]]]]
 
-_MOST_OPEN = 64
-"""Files of a table that each thread holds open to read column by column; a process has some 1,000 at least."""
+
+def _most_open() -> int:
+    """Return how many files of a table each thread may hold open, so that four threads leave half of the process's."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 64 if soft == resource.RLIM_INFINITY else min(64, soft // 16)
 
 
 def open_files(
@@ -144,7 +148,7 @@ def _open(
     schema = pa.schema([*schema, *pa.schema(new)])
     given: dict[str, tuple[File, int]] = {}
     read = partial(file_streams.read, place, holding, schema, condition, given=given)
-    by_column = shape == "parquet" and condition is None and len(holding) <= _MOST_OPEN
+    by_column = shape == "parquet" and condition is None and len(holding) <= _most_open()
     columns = partial(file_streams.by_column, place, holding, schema) if by_column else None
     index = {name for name in schema.names if all(name in f.index for f in opened if name in f.names)} - keys.keys()
     return schema, place.files, read, columns, placing(keys, path) | index, partial(file_streams.notes, given, chosen)

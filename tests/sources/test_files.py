@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -227,3 +228,24 @@ def test_of_many_folders_only_those_of_the_window_are_looked_at(
     rows(1)
     (folder / "day=2024-01-03" / "b.parquet").unlink()
     assert (rows(1), rows(3)) == (1, 1)
+
+
+def test_files_are_held_open_as_far_as_the_process_may(write: Callable[..., Path]) -> None:
+    """Sixty files are read column by column, where a process may open 256 files as many as sixteen."""
+    for i in range(60):
+        folder = write(f"day/{i}.parquet", x=[i]).parent
+
+    def by_column() -> bool:
+        return file_source.open_files(str(folder), None, None)[3] is not None
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+        assert by_column()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        assert not by_column()
+        for path in sorted(folder.iterdir())[16:]:
+            path.unlink()
+        assert by_column()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
