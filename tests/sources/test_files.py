@@ -232,8 +232,7 @@ def test_of_many_folders_only_those_of_the_window_are_looked_at(
 
 def test_files_are_held_open_as_far_as_the_process_may(write: Callable[..., Path]) -> None:
     """Sixty files are read column by column, where a process may open 256 files as many as sixteen."""
-    for i in range(60):
-        folder = write(f"day/{i}.parquet", x=[i]).parent
+    folder, *_ = {write(f"day/{i}.parquet", x=[i]).parent for i in range(60)}
 
     def by_column() -> bool:
         return file_source.open_files(str(folder), None, None)[3] is not None
